@@ -1,0 +1,118 @@
+"""The bundle: a folder with a manifest and the model in several variants. Written by `export/`, verified here."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from edge.geometry import Box, as_box
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+VARIANTS = ("float32", "float16", "dynamic", "int8")
+DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "models" / "default"
+"""The bundle that ships."""
+
+
+@dataclass(frozen=True)
+class FaceTemplate:
+    """Where a face lies in the crops that the model was trained on, relative to the crop's side.
+
+    Attributes:
+        landmarks: (x, y) of right eye, left eye, nose tip, right and left mouth corner, right and left being the
+            person's own: the order of YuNet.
+        box: (x, y, w, h) of the detector's box, for detectors that give nothing else.
+    """
+
+    landmarks: tuple[tuple[float, float], ...]
+    box: Box
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One variant of a model, verified, with what the edge must know about it.
+
+    Attributes:
+        folder: where it was loaded from.
+        name: name of the bundle.
+        variant: which of `VARIANTS`.
+        model: content of the `.tflite` file.
+        input_size: pixels of the side of a face.
+        template: where a face lies in a crop.
+        manifest: everything else, as `manifest.json` has it.
+    """
+
+    folder: Path
+    name: str
+    variant: str
+    model: bytes
+    input_size: int
+    template: FaceTemplate
+    manifest: dict[str, Any]
+
+
+def model_file(variant: str) -> str:
+    """File name of a variant inside its bundle."""
+    return f"model_{variant}.tflite"
+
+
+def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
+    """Read a bundle and verify the variant's hash.
+
+    Raises:
+        UserError: the bundle or a file is missing, damaged, of another format, or for other classes.
+    """
+    manifest = read_manifest(folder)
+    model = read_variant(folder, manifest, variant)
+    try:
+        landmarks = tuple((float(x), float(y)) for x, y in manifest["face_template"]["landmarks"])
+        template = FaceTemplate(landmarks, as_box(manifest["face_template"]["box"]))
+        return Bundle(folder, manifest["name"], variant, model, int(manifest["input_size"]), template, manifest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / MANIFEST}: {error!r} is missing or malformed", _EXPORT_AGAIN) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check the manifest.
+
+    Raises:
+        UserError: it is missing, no JSON, of another format version, or names other classes.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{folder}: no model bundle here ({MANIFEST} is missing)", _EXPORT_AGAIN) from error
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error})", _EXPORT_AGAIN) from error
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if version != FORMAT_VERSION:
+        raise UserError(f"{path}: format version {version}, but {FORMAT_VERSION} is what this runs", _EXPORT_AGAIN)
+    if manifest.get("classes") != list(EMOTIONS):
+        raise UserError(f"{path}: the classes are not {', '.join(EMOTIONS)}", _EXPORT_AGAIN)
+    return manifest
+
+
+def read_variant(folder: Path, manifest: dict[str, Any], variant: str) -> bytes:
+    """Read a variant's file and compare it with the manifest.
+
+    Raises:
+        UserError: the variant or its file is missing, or the hash differs.
+    """
+    known = manifest.get("variants", {})
+    path = folder / model_file(variant)
+    if variant not in known:
+        raise UserError(f"{folder}: the bundle has no variant {variant}", f"it has {', '.join(known) or 'none'}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: the file is missing", "restore it, export again, or take another VARIANT") from error
+    if (found := hashlib.sha256(content).hexdigest()) != known[variant].get("sha256"):
+        raise UserError(f"{path}: sha256 {found[:12]}… is not the manifest's", "restore the file or export again")
+    return content
+
+
+_EXPORT_AGAIN = "make a bundle by 'make export', or name one by MODEL=<folder>"

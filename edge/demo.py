@@ -1,0 +1,57 @@
+"""A clip for a machine without a camera: a portrait that moves, grows, turns and leaves the picture for a while."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.assets import ASTRONAUT, fetch
+from edge.files import whole_file
+from edge.sources import read_image
+
+WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 8
+FACE = (224.0, 120.0)
+"""Centre of the face in the portrait, pixels."""
+
+
+def write_demo_clip(path: Path) -> None:
+    """Make the demo clip, 200 frames of 640x480.
+
+    Raises:
+        UserError: the portrait is not in the cache and cannot be fetched.
+    """
+    portrait = read_image(fetch(ASTRONAUT))
+    with whole_file(path) as part:
+        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+        for frame in _frames(portrait):
+            writer.write(frame)
+        writer.release()
+
+
+def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:
+    background = _background()
+    for i in range(FPS * SECONDS):
+        yield _place(portrait, background, *_path(i / (FPS * SECONDS)))
+
+
+def _path(t: float) -> tuple[float, float, float, float]:
+    """Where the face is at `t` from 0 to 1: x, y in pixels, scale, angle in degrees. Out of sight about 0.6."""
+    away = np.exp(-(((t - 0.6) / 0.06) ** 2)) * 1.3 * WIDTH
+    x = WIDTH * (0.5 + 0.2 * np.sin(2 * np.pi * t)) + away
+    y = HEIGHT * (0.45 + 0.1 * np.sin(4 * np.pi * t))
+    return x, y, 1.0 + 0.5 * np.sin(2 * np.pi * t - 1), 12 * np.sin(6 * np.pi * t)
+
+
+def _place(portrait: np.ndarray, background: np.ndarray, x: float, y: float, scale: float, angle: float) -> np.ndarray:
+    move = cv2.getRotationMatrix2D(FACE, angle, scale)
+    move[:, 2] += np.array((x - FACE[0], y - FACE[1]))
+    size = (WIDTH, HEIGHT)
+    mask = cv2.warpAffine(np.ones(portrait.shape[:2], np.float32), move, size)[..., None]
+    picture = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA)
+    return (picture * mask + background * (1 - mask)).astype(np.uint8)
+
+
+def _background() -> np.ndarray:
+    shade = np.linspace(60, 140, HEIGHT, dtype=np.float32)[:, None, None]
+    return np.broadcast_to(shade, (HEIGHT, WIDTH, 3))

@@ -1,0 +1,159 @@
+"""Says what of this machine is ready for the edge, and what to do about what is not."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import assets
+from edge.errors import UserError
+from edge.interpreter import runtime
+
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        ready: whether it is as it should be.
+        detail: what was found.
+        remedy: what to do where it is not ready.
+        needed: whether recognition from files works only with it; a camera and a display are welcome, not needed.
+    """
+
+    name: str
+    ready: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(model: Path) -> list[Finding]:
+    """Look at everything that the edge needs. `model` is the bundle's folder."""
+    checks: list[Callable[[], list[Finding]]] = [_python, _runtime, _opencv, _cameras, _display, _assets]
+    return [finding for check in checks for finding in check()] + _bundle(model)
+
+
+def report(findings: list[Finding]) -> str:
+    """Findings as lines for the terminal."""
+    lines = []
+    for f in findings:
+        mark = "ok  " if f.ready else "MISS" if f.needed else "-   "
+        lines.append(f"{mark} {f.name:<16}{f.detail}" + (f"  ->  {f.remedy}" if not f.ready else ""))
+    return "\n".join(lines)
+
+
+def _python() -> list[Finding]:
+    version = platform.python_version()
+    bits = "64-bit" if sys.maxsize > 2**32 else "32-bit"
+    ready = sys.version_info >= OLDEST_PYTHON
+    return [
+        Finding("Python", ready, f"{version}, {bits}, {platform.machine()}", "install Python 3.11, 3.12 or 3.13"),
+    ]
+
+
+def _runtime() -> list[Finding]:
+    try:
+        module = runtime()
+    except UserError as error:
+        return [Finding("TFLite", False, error.problem, error.remedy)]
+    package = module.split(".")[0]
+    return [Finding("TFLite", True, f"{package} {_version(package)}")]
+
+
+def _opencv() -> list[Finding]:
+    try:
+        import cv2
+    except ImportError as error:
+        remedy = "install the libraries of a desktop (libgl1 libglib2.0-0) or 'pip install opencv-python-headless'"
+        return [Finding("OpenCV", False, str(error), remedy)]
+    build = cv2.getBuildInformation()
+    parts = [
+        name
+        for name, line in {"FFmpeg": "FFMPEG:", "V4L2": "v4l/v4l2:", "GStreamer": "GStreamer:"}.items()
+        if _built_with(build, line)
+    ]
+    gui = next((line.split(":")[1].strip() for line in build.splitlines() if line.strip().startswith("GUI:")), "none")
+    return [
+        Finding("OpenCV", True, f"{cv2.__version__}; windows: {gui}; {', '.join(parts)}"),
+        Finding(
+            "YuNet",
+            hasattr(cv2, "FaceDetectorYN"),
+            "OpenCV's FaceDetectorYN",
+            "update to OpenCV 4.8 or newer",
+        ),
+    ]
+
+
+def _cameras() -> list[Finding]:
+    from edge.sources import camera_devices
+
+    devices = camera_devices()
+    remedy = "plug in a USB camera, or pass /dev/video0 into the container; files work without"
+    return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
+
+
+def _display() -> list[Finding]:
+    ready = has_display()
+    return [Finding("display", ready, "found" if ready else "none", "results go to files instead", needed=False)]
+
+
+def _assets() -> list[Finding]:
+    return [
+        Finding(
+            asset.name,
+            assets.is_cached(asset),
+            asset.origin if assets.is_cached(asset) else "not in the cache",
+            "run 'python -m edge.assets' once with a network",
+            needed=asset is assets.YUNET,
+        )
+        for asset in assets.ASSETS
+    ]
+
+
+def _bundle(model: Path) -> list[Finding]:
+    from edge.bundle import model_file, read_manifest, read_variant
+
+    try:
+        manifest = read_manifest(model)
+    except UserError as error:
+        return [Finding("model", False, error.problem, error.remedy)]
+    findings = [Finding("model", True, f"{manifest.get('name')} in {model}")]
+    for variant in manifest.get("variants", {}):
+        if not (model / model_file(variant)).exists():
+            findings.append(Finding(f"  {variant}", False, "not here", "'make export' makes it", needed=False))
+            continue
+        try:
+            size = len(read_variant(model, manifest, variant))
+            findings.append(Finding(f"  {variant}", True, f"{size / 1e6:.1f} MB, hash verified"))
+        except UserError as error:
+            findings.append(Finding(f"  {variant}", False, error.problem, error.remedy))
+    return findings
+
+
+def has_display() -> bool:
+    """Whether a window can be shown: there is a screen, and OpenCV was built with windows."""
+    import cv2
+
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
+    return bool(gui) and "NONE" not in gui[0].upper()
+
+
+def _built_with(build: str, key: str) -> bool:
+    return any(line.strip().startswith(key) and "YES" in line for line in build.splitlines())
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package.replace("_", "-"))
+    except PackageNotFoundError:
+        return "of unknown version"

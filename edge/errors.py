@@ -1,0 +1,27 @@
+"""How the package says that something is wrong with what it was given."""
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """Something a user can put right: bad input, a missing file, an absent camera.
+
+    Args:
+        problem: what is wrong and where, naming the thing, without a full stop.
+        remedy: what to do about it, as an imperative clause.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+def exit_on_user_error(main: Callable[[], int]) -> int:
+    """Run `main`; a `UserError` becomes one line on stderr and status 2, a bug keeps its traceback."""
+    try:
+        return main()
+    except UserError as error:
+        print(f"emotion-edge: {error}", file=sys.stderr)
+        return 2

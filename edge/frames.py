@@ -1,0 +1,47 @@
+"""A picture on its way through the edge."""
+
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture from a source.
+
+    Attributes:
+        seq: number of the frame in its source, from 0, counting also those that are dropped later.
+        captured: Unix seconds at capture; in a file, the moment it was opened plus the frame's own timestamp.
+        image: uint8 `[h, w, 3]`, in OpenCV's order of colours (BGR).
+        source: name of the source, as records give it.
+        arrived: `time.monotonic()` seconds when it was handed over; its age is counted from here.
+    """
+
+    seq: int
+    captured: float
+    image: np.ndarray
+    source: str
+    arrived: float
+
+    def age(self) -> float:
+        """Seconds since the frame arrived."""
+        return time.monotonic() - self.arrived
+
+    @property
+    def width(self) -> int:
+        return self.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.image.shape[0]
+
+
+def to_bgr(image: np.ndarray) -> np.ndarray:
+    """A grey, BGR or BGRA picture of any integer depth as uint8 BGR `[h, w, 3]`, without a copy where it is that."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    conversions = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
+    return cv2.cvtColor(image, conversions[channels]) if channels in conversions else image

@@ -1,0 +1,137 @@
+"""Where results go: records, annotated video, a window. Each is used by one thread."""
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TextIO
+
+import cv2
+
+from edge.annotate import annotate
+from edge.errors import UserError
+from edge.files import whole_file
+from edge.results import FrameResult
+
+
+class Output(Protocol):
+    """A destination. `write` may be slow: it has a thread and a bounded queue of its own.
+
+    Attributes:
+        name: as the statistics give it.
+    """
+
+    name: str
+
+    def __enter__(self) -> "Output": ...
+
+    def write(self, result: FrameResult) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class JsonLines:
+    """One record a line, to a file or, for `-`, to standard output.
+
+    A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it.
+    """
+
+    name = "jsonl"
+
+    def __init__(self, path: Path, *, live: bool) -> None:
+        self._path, self._live = path, live
+        self._file = ExitStack()
+        self._stream: TextIO = sys.stdout
+
+    def __enter__(self) -> "JsonLines":
+        if str(self._path) == "-":
+            return self
+        if self._live:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._path if self._live else self._file.enter_context(whole_file(self._path))
+        # Entered second, so closed first: before the rename.
+        self._stream = self._file.enter_context(path.open("w", buffering=1 if self._live else -1))
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._stream.write(json.dumps(result.record()) + "\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.flush()
+        self._file.__exit__(kind, error, trace)
+
+
+class AnnotatedVideo:
+    """The frames with what was found drawn over them, as MP4; the file appears whole at the end."""
+
+    name = "video"
+
+    def __init__(self, path: Path, fps: float | None) -> None:
+        """`fps` is the rate at which it will play; 30 where the source does not know its own."""
+        if path.suffix.lower() not in (".mp4", ".avi", ".mkv"):
+            raise UserError(f"{path}: the annotated video must end in .mp4, .avi or .mkv", "rename it")
+        self._path, self._fps = path, fps or 30.0
+        self._codec = "MJPG" if path.suffix.lower() == ".avi" else "mp4v"
+        self._file = ExitStack()
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+
+    def __enter__(self) -> "AnnotatedVideo":
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        picture = annotate(result)
+        if self._writer is None:
+            self._size = (result.frame.width, result.frame.height)
+            self._writer = self._open()
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = cv2.resize(picture, self._size)  # pictures of a folder differ in size
+        self._writer.write(picture)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        self._file.__exit__(kind, error, trace)
+
+    def _open(self) -> cv2.VideoWriter:
+        """Opened with the first frame, whose size it takes: without a frame there is no file."""
+        part = self._file.enter_context(whole_file(self._path))
+        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*self._codec), self._fps, self._size)
+        if not writer.isOpened():
+            raise UserError(f"{self._path}: this OpenCV cannot write such a video", "take another ending: .avi")
+        return writer
+
+
+class Window:
+    """A window with the annotated frames. Toolkits want the main thread, so the main thread writes to it."""
+
+    name = "window"
+    TITLE = "emotion-edge (q quits)"
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __enter__(self) -> "Window":
+        cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        cv2.imshow(self.TITLE, annotate(result, f"{result.latency * 1000:.0f} ms"))
+
+    def poll(self) -> None:
+        """Let the toolkit work, and notice that the user wants to end."""
+        key = cv2.pollKey() & 0xFF
+        visible = cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) >= 1
+        self.closed = self.closed or key in (ord("q"), 27) or not visible
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        cv2.destroyAllWindows()

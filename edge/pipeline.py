@@ -1,0 +1,184 @@
+"""Runs capture, detection and classification on threads of their own and hands results to the outputs.
+
+    source -> frames -> find -> found -> read -> one queue for each output, and one for the caller
+
+Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Any
+
+from edge.capture import frames
+from edge.channel import Channel, Closed
+from edge.frames import Frame
+from edge.outputs import Output
+from edge.recognize import Found, Recognizer
+from edge.results import FrameResult
+from edge.sources import Source
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 1.5
+"""Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
+
+
+class Pipeline:
+    """A running recognition. A context manager, and an iterator over its results:
+
+        with Pipeline(open_source("clip.mp4"), Recognizer.from_options(Options())) as pipeline:
+            for result in pipeline:
+                print(result.record())
+
+    The caller's queue behaves like every other output: a slow caller loses old results of a camera, and slows a
+    recording down.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        recognizer: Recognizer,
+        outputs: Sequence[Output] = (),
+        reopen: Callable[[], Source] | None = None,
+    ) -> None:
+        """Take ownership of the source; it is closed by the end.
+
+        Args:
+            source: an open source.
+            recognizer: finds and reads faces.
+            outputs: entered, written to and left on threads of their own.
+            reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
+        """
+        drop = source.live
+        self.statistics = recognizer.statistics
+        self._source, self._recognizer, self._reopen = source, recognizer, reopen
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._frames: Channel[Frame] = Channel(1 if drop else 4, drop_oldest=drop)
+        self._found: Channel[Found] = Channel(1 if drop else 4, drop_oldest=drop)
+        self._results: Channel[FrameResult] = Channel(4, drop_oldest=drop)
+        self._queues: list[Channel[FrameResult]] = [Channel(32, drop_oldest=drop) for _ in outputs]
+        self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
+        self._names = ["detection", "classification", "caller", *(output.name for output in outputs)]
+        stages: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
+            ("capture", self._capture, ()),
+            ("find", self._find, ()),
+            ("read", self._read, ()),
+            *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
+        ]
+        # Daemons: a thread that hangs in a driver must not keep the process alive.
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(run, *arguments), name=name, daemon=True)
+            for name, run, arguments in stages
+        ]
+
+    def __enter__(self) -> "Pipeline":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        """Results until the end of the source or until stopped; raises what a stage raised."""
+        yield from self._results
+        self._raise_error()
+
+    def poll(self, timeout: float) -> FrameResult | None:
+        """The next result, or None when there is none for `timeout` seconds.
+
+        Raises:
+            Closed: there will be no more.
+            Exception: what a stage failed with.
+        """
+        try:
+            return self._results.poll(timeout)
+        except Closed:
+            self._raise_error()
+            raise
+
+    def stop(self) -> None:
+        """Take no more frames; those already taken are answered. Returns at once."""
+        self._stopping.set()
+        self._frames.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._results.close(discard=True)  # nobody takes from it any more
+        self._join()
+        for name, channel in zip(self._names, self._channels, strict=True):
+            self.statistics.count(f"dropped.{name}", channel.dropped)
+        if error is None:
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _join(self) -> None:
+        """Wait for all threads; output files are finished in theirs, so recordings wait as long as it takes."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for thread in self._threads:
+            waits_for_file = not self._source.live and thread.name not in ("capture", "find", "read")
+            thread.join(None if waits_for_file else max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.warning("%s did not end within %.1f s and is abandoned", thread.name, STOP_TIMEOUT)
+
+    def _guarded(self, run: Callable[..., None], *arguments: object) -> None:
+        """Run a stage; whatever it fails with ends the pipeline and reaches the caller."""
+        try:
+            run(*arguments)
+        except Closed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread, traceback and all
+            self._error = self._error or error
+            self._stopping.set()
+            for channel in self._channels:
+                channel.close(discard=True)
+
+    def _capture(self) -> None:
+        with closing(frames(self._source, self._reopen, self._stopping)) as stream, ending(self._frames):
+            for frame in stream:
+                self.statistics.count("captured")
+                self._frames.put(frame)
+
+    def _find(self) -> None:
+        with ending(self._found, taken_from=self._frames):
+            for frame in self._frames:
+                self._found.put(self._recognizer.find(frame))
+
+    def _read(self) -> None:
+        with ending(*self._queues, self._results, taken_from=self._found):
+            for found in self._found:
+                result = self._recognizer.read(found)
+                self._note(result)
+                for queue in [*self._queues, self._results]:
+                    queue.put(result)
+
+    def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
+        with ending(taken_from=queue), output:
+            for result in queue:
+                with self.statistics.timed(output.name):
+                    output.write(result)
+
+    def _note(self, result: FrameResult) -> None:
+        self.statistics.answered()
+        self.statistics.add("frame age", result.latency)
+        self.statistics.count("faces", len(result.faces))
+        self.statistics.count("frames_with_faces", bool(result.faces))
+
+
+@contextmanager
+def ending(*given_to: Channel[Any], taken_from: Channel[Any] | None = None) -> Iterator[None]:
+    """A stage's neighbours learn of its end: the next may finish what it has, the one before must stop giving."""
+    try:
+        yield
+    finally:
+        for channel in given_to:
+            channel.close()
+        if taken_from is not None:
+            taken_from.close(discard=True)

@@ -1,0 +1,77 @@
+"""What the edge says about a frame, and the record that every output gives of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.emotions import EMOTIONS
+from edge.frames import Frame
+from edge.geometry import Box
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """One face in one frame.
+
+    Attributes:
+        id: number of the person's track.
+        box: (x, y, w, h) in pixels of the frame.
+        score: the detector's, 0 to 1.
+        probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`.
+        label: class of the label, None where the model is not sure.
+    """
+
+    id: int
+    box: Box
+    score: float
+    probabilities: np.ndarray
+    label: int | None
+
+    @property
+    def emotion(self) -> str | None:
+        return None if self.label is None else EMOTIONS[self.label]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label, or of the most probable emotion where there is no label."""
+        return float(self.probabilities[self.label] if self.label is not None else self.probabilities.max())
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "box": [round(v, 1) for v in self.box],
+            "score": round(self.score, 3),
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 3),
+            "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
+        }
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame with its faces.
+
+    Attributes:
+        frame: the picture that was looked at.
+        faces: what was found in it, the surest detection first.
+        latency: seconds from the frame's arrival to this result.
+    """
+
+    frame: Frame
+    faces: tuple[FaceResult, ...]
+    latency: float
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of this frame, the same on every output.
+
+        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, and `faces`, each with `id`, `box` (pixels
+        of the frame), `score`, `emotion` (null where not sure), `confidence` and the seven `probabilities`.
+        """
+        return {
+            "seq": self.frame.seq,
+            "t": round(self.frame.captured, 3),
+            "source": self.frame.source,
+            "latency_ms": round(self.latency * 1000, 2),
+            "faces": [face.record() for face in self.faces],
+        }

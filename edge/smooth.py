@@ -1,0 +1,72 @@
+"""Steadies a face's label: probabilities averaged in time, and a label that does not flicker."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How steady a label is.
+
+    Attributes:
+        time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
+        margin: how much more probable than the present label another must be to replace it.
+        unsure_below: a label needs at least this probability; below it the face has none.
+    """
+
+    time_constant: float = 0.25
+    margin: float = 0.1
+    unsure_below: float = 0.35
+
+
+class Smoother:
+    """The state of all faces; for one thread."""
+
+    def __init__(self, settings: Smoothing, memory: float) -> None:
+        """`memory` is the seconds for which a face that is not seen is remembered: the tracker's."""
+        self._settings, self._memory = settings, memory
+        self._faces: dict[int, _Face] = {}
+
+    def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
+        """Take in what was seen of a face.
+
+        Args:
+            track: its number.
+            probabilities: float32 `[7]` of this frame.
+            time: capture time, seconds.
+
+        Returns:
+            The averaged probabilities, float32 `[7]`, and the class of the label, None where it is not sure.
+        """
+        face = self._faces.get(track)
+        if face is None:
+            face = self._faces[track] = _Face(probabilities, time, None)
+        face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
+        face.time = time
+        face.label = self._label(face)
+        return face.probabilities, face.label
+
+    def forget(self, time: float) -> None:
+        """Drop the faces that have not been seen for the length of the memory."""
+        self._faces = {n: face for n, face in self._faces.items() if time - face.time <= self._memory}
+
+    def _gain(self, seconds: float) -> float:
+        """Share of the new in the average: an exponential in time, whatever the frame rate."""
+        if self._settings.time_constant <= 0:
+            return 1.0
+        return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
+
+    def _label(self, face: "_Face") -> int | None:
+        p = face.probabilities
+        first = int(p.argmax())
+        if face.label is not None and p[first] < p[face.label] + self._settings.margin:
+            first = face.label
+        return first if p[first] >= self._settings.unsure_below else None
+
+
+@dataclass
+class _Face:
+    probabilities: np.ndarray
+    time: float
+    label: int | None

@@ -1,0 +1,198 @@
+"""Where frames come from: cameras, video files, pictures and folders of pictures, behind one protocol."""
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from edge.errors import UserError
+from edge.frames import Frame, to_bgr
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+class Source(Protocol):
+    """A stream of frames, owned by one thread; `close` may be called by another after `read` has returned.
+
+    Attributes:
+        name: as records give it.
+        live: whether frames are about now (drop the late ones) or a recording (answer every one).
+        fps: frames a second that the source promises, where it knows.
+        total: how many frames there will be, where it knows.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def live(self) -> bool: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @property
+    def total(self) -> int | None: ...
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end."""
+        ...
+
+    def close(self) -> None:
+        """Release the device or file; safe to call twice."""
+        ...
+
+
+def open_source(spec: str) -> Source:
+    """Open what `spec` names.
+
+    Args:
+        spec: a number (USB or built-in camera), `/dev/video…`, or the path of a video, an image or a folder.
+
+    Raises:
+        UserError: it is not there, cannot be opened, or holds no frame.
+    """
+    if spec.isdigit():
+        return CameraSource(int(spec))
+    if spec.startswith("/dev/video"):
+        return CameraSource(spec)
+    path = Path(spec)
+    if path.is_dir():
+        return ImageSource(_images_in(path), path.name)
+    if not path.exists():
+        raise UserError(
+            f"{spec}: no such file, folder or camera", "give a camera number, a video, an image or a folder"
+        )
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageSource([path], path.name)
+    return VideoFileSource(path)
+
+
+class CameraSource:
+    """A USB or built-in camera through OpenCV."""
+
+    live = True
+    total = None
+
+    def __init__(self, device: int | str) -> None:
+        self.name = f"camera {device}" if isinstance(device, int) else device
+        if isinstance(device, int) and not camera_devices() and Path("/dev").is_dir():
+            # OpenCV's own search prints a page of warnings on a machine without cameras.
+            raise _no_camera(self.name)
+        self._capture = cv2.VideoCapture(device)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise _no_camera(self.name)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old frame in the driver's queue is only latency
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
+        self._seq = 0
+
+    def read(self) -> Frame | None:
+        ok, image = self._capture.read()
+        if not ok:
+            return None
+        frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class VideoFileSource:
+    """A video file, every frame in order, at the file's own timestamps."""
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: the file is empty", "give a video, an image or a folder of images")
+        self._capture = cv2.VideoCapture(str(path))
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
+        self.total = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
+        self._opened, self._seq = time.time(), 0
+        # Containers open also when nothing in them can be decoded: only a first frame proves it.
+        self._first = self._decode()
+        if self._first is None:
+            self.close()
+            raise UserError(f"{path}: not a video that can be decoded", "check that the file is whole")
+
+    def read(self) -> Frame | None:
+        decoded, self._first = self._first or self._decode(), None
+        if decoded is None:
+            return None
+        image, seconds = decoded
+        frame = Frame(self._seq, self._opened + seconds, to_bgr(image), self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _decode(self) -> tuple[np.ndarray, float] | None:
+        """The next picture and its time in seconds from the start."""
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        ok, image = self._capture.read()
+        return (image, seconds) if ok else None
+
+
+class ImageSource:
+    """One picture, or the pictures of a folder in the order of their names, a second apart."""
+
+    live = False
+    fps = 1.0
+
+    def __init__(self, paths: list[Path], name: str) -> None:
+        self.name = name
+        self.total = len(paths)
+        self._paths, self._seq, self._opened = paths, 0, time.time()
+        self._folder = len(paths) > 1
+        read_image(paths[0])  # a wrong file is refused here, before anything is started
+
+    def read(self) -> Frame | None:
+        if self._seq == len(self._paths):
+            return None
+        path = self._paths[self._seq]
+        name = f"{self.name}/{path.name}" if self._folder else self.name
+        frame = Frame(self._seq, self._opened + self._seq, read_image(path), name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._paths = self._paths[: self._seq]
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as uint8 BGR `[h, w, 3]`, turned as its EXIF data says.
+
+    Raises:
+        UserError: the file is missing or not a picture.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", "give the path of an image") from error
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        raise UserError(f"{path}: not an image that can be read", "give a JPEG, PNG or another common format")
+    return image
+
+
+def camera_devices() -> list[str]:
+    """Video devices that the system shows, `/dev/video0` first."""
+    return sorted(str(p) for p in Path("/dev").glob("video*"))
+
+
+def _images_in(folder: Path) -> list[Path]:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not paths:
+        raise UserError(f"{folder}: no images in this folder", "give a folder of JPEG or PNG files")
+    return paths
+
+
+def _no_camera(name: str) -> UserError:
+    return UserError(
+        f"{name}: no camera found", "plug one in, name another by SOURCE=<number or file>, or try 'make demo'"
+    )

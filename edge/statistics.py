@@ -1,0 +1,86 @@
+"""What a run measured of itself: counts, rates, and the times that frames took."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+WINDOW = 5000
+"""Times kept of each stage: enough for a p99, and never more memory, however long the run."""
+
+PERCENTILES = (50, 95, 99)
+
+
+class Statistics:
+    """Written to by all stages, read by anyone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: dict[str, deque[float]] = {}
+        self._counts: Counter[str] = Counter()
+        self._started = self._ended = time.monotonic()
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._counts[name] += by
+
+    def add(self, name: str, seconds: float) -> None:
+        """Note a duration or an age under `name`."""
+        with self._lock:
+            self._times.setdefault(name, deque(maxlen=WINDOW)).append(seconds)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how long the block took."""
+        started = time.perf_counter()
+        yield
+        self.add(name, time.perf_counter() - started)
+
+    def answered(self) -> None:
+        """Note that a frame has its result."""
+        with self._lock:
+            if not self._counts["frames"]:
+                self._started = time.monotonic()
+            self._counts["frames"] += 1
+            self._ended = time.monotonic()
+
+    def fps(self) -> float:
+        """Results a second between the first and the last."""
+        with self._lock:
+            seconds = self._ended - self._started
+            return (self._counts["frames"] - 1) / seconds if seconds > 0 else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON: fps, counts by name, and for each time by name its percentiles in milliseconds."""
+        with self._lock:
+            counts = dict(self._counts)
+            times = {name: np.fromiter(values, float) * 1000 for name, values in self._times.items()}
+        return {
+            "fps": round(self.fps(), 2),
+            "counts": counts,
+            "ms": {name: _percentiles(values) for name, values in times.items()},
+        }
+
+
+def summary_text(summary: dict[str, Any]) -> str:
+    """A summary as lines for the terminal."""
+    counts = summary["counts"]
+    dropped = {name.removeprefix("dropped."): n for name, n in counts.items() if name.startswith("dropped.") and n}
+    lines = [
+        f"{counts.get('frames', 0)} frames, {summary['fps']:.1f} FPS, {counts.get('faces', 0)} faces "
+        f"in {counts.get('frames_with_faces', 0)} frames",
+        "dropped: " + (", ".join(f"{n} before {name}" for name, n in dropped.items()) or "none"),
+        f"{'ms':<16}" + "".join(f"{f'p{q}':>9}" for q in PERCENTILES),
+    ]
+    for name, values in summary["ms"].items():
+        lines.append(f"{name:<16}" + "".join(f"{values[f'p{q}']:>9.2f}" for q in PERCENTILES))
+    return "\n".join(lines)
+
+
+def _percentiles(values: np.ndarray) -> dict[str, float]:
+    return {f"p{q}": round(float(v), 3) for q, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)}
