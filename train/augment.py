@@ -1,0 +1,66 @@
+"""Random changes to a batch of training faces, drawn from a seed so that a resumed run repeats them."""
+
+import numpy as np
+import tensorflow as tf
+
+from train.config import Augmentation
+
+
+def augment(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Mirror, turn, scale, shift, relight and partly hide the faces, each one differently.
+
+    Args:
+        faces: float32 `[n, size, size, channels]` in [0, 1].
+        knobs: the ranges.
+        seed: int32 `[2]`; the same seed gives the same faces.
+
+    Returns:
+        Faces of the same shape and range.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    faces = _move(faces, knobs, seeds[0])
+    faces = _relight(faces, knobs, seeds[1])
+    return _hide(faces, knobs.erase, seeds[2])
+
+
+def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """One affine transformation a face, about its centre; what comes into view repeats the edge."""
+    count, size = tf.shape(faces)[0], faces.shape[1]
+    u = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
+    angle = u[0] * (knobs.rotation * np.pi / 180)
+    scale = 1 + u[1] * knobs.scale
+    mirror = tf.sign(u[2]) if knobs.flip else tf.ones(count)
+    a, b = tf.cos(angle) * scale * mirror, -tf.sin(angle) * scale
+    c, d = tf.sin(angle) * scale * mirror, tf.cos(angle) * scale
+    centre = (size - 1) / 2
+    dx = centre - (a + b) * centre + u[3] * knobs.shift * size
+    dy = centre - (c + d) * centre + u[4] * knobs.shift * size
+    zero = tf.zeros(count)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=faces,
+        transforms=tf.stack([a, b, dx, c, d, dy, zero, zero], axis=1),
+        output_shape=[size, size],
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+        fill_value=0.0,
+    )
+
+
+def _relight(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    u = tf.random.stateless_uniform((2, tf.shape(faces)[0], 1, 1, 1), seed, -1.0, 1.0)
+    mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
+    faces = (faces - mean) * (1 + u[0] * knobs.contrast) + mean + u[1] * knobs.brightness
+    return tf.clip_by_value(faces, 0.0, 1.0)
+
+
+def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
+    """Random erasing (arXiv 1708.04896): a rectangle of a tenth to nearly half the side takes the face's mean."""
+    count, size = tf.shape(faces)[0], faces.shape[1]
+    u = tf.random.stateless_uniform((5, count, 1), seed)
+    centre_x, centre_y = u[0] * size, u[1] * size
+    half_width, half_height = (0.05 + 0.18 * u[2]) * size, (0.05 + 0.18 * u[3]) * size
+    pixels = tf.range(size, dtype=tf.float32)[None, :]
+    in_x, in_y = tf.abs(pixels - centre_x) < half_width, tf.abs(pixels - centre_y) < half_height
+    hidden = in_y[:, :, None] & in_x[:, None, :] & (u[4] < probability)[:, :, None]
+    mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
+    return tf.where(hidden[..., None], mean, faces)

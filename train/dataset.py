@@ -1,0 +1,160 @@
+"""Reads the data set that `train.import_data` lays out.
+
+<root>/{train,val,test}/{0..6}/<image>     grey or colour, any size
+<root>/labels.csv                          optional: file,0,1,2,3,4,5,6 - soft labels
+<root>/votes.csv                           optional: file and the crowd's ten columns, for evaluation
+"""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+
+SPLITS = ("train", "val", "test")
+
+CROWD_COLUMNS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""FER+'s names of the seven emotions, in the order of `EMOTIONS`."""
+
+CROWD_OTHERS = ("contempt", "unknown", "NF")
+"""What else the crowd could answer; NF is 'no face'."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split in memory.
+
+    Attributes:
+        files: names relative to the root, sorted.
+        images: uint8 `[n, size, size, channels]`; grey, or RGB.
+        classes: int64 `[n]`, the folder of each image.
+        fingerprint: sha256 over names and contents of the files, hexadecimal.
+    """
+
+    files: tuple[str, ...]
+    images: np.ndarray
+    classes: np.ndarray
+    fingerprint: str
+
+    def take(self, keep: np.ndarray) -> "Split":
+        """The images where the boolean array `keep` is true; the fingerprint stays that of the whole split."""
+        files = tuple(file for file, kept in zip(self.files, keep, strict=True) if kept)
+        return Split(files, self.images[keep], self.classes[keep], self.fingerprint)
+
+
+def load_split(root: Path, name: str, size: int, channels: int) -> Split:
+    """Read all images of a split.
+
+    Args:
+        root: the data set's folder.
+        name: `train`, `val` or `test`.
+        size: pixels of the side that every image is resized to.
+        channels: 1 for grey, 3 for RGB.
+
+    Raises:
+        UserError: the folder, a class or an image is missing or cannot be read.
+    """
+    paths = _image_paths(root, name)
+    digest = hashlib.sha256()
+    images = np.empty((len(paths), size, size, channels), np.uint8)
+    for i, path in enumerate(paths):
+        content = path.read_bytes()
+        digest.update(str(path.relative_to(root)).encode() + hashlib.sha256(content).digest())
+        images[i] = _decode(content, path, size, channels)
+    files = tuple(path.relative_to(root).as_posix() for path in paths)
+    classes = np.array([int(path.parent.name) for path in paths], np.int64)
+    return Split(files, images, classes, digest.hexdigest())
+
+
+def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) -> np.ndarray:
+    """The label distribution of each image: its row of labels.csv, or one-hot where it has none.
+
+    Returns:
+        float32 `[n, 7]`; a row sums to one, or to zero where labels.csv says that none of the seven is shown.
+
+    Raises:
+        UserError: labels.csv is malformed.
+    """
+    labels = one_hot(classes)
+    path = root / "labels.csv"
+    if not path.is_file():
+        return labels
+    rows = _read_csv(path, [str(i) for i in range(len(EMOTIONS))])
+    for i, file in enumerate(files):
+        if file in rows:
+            labels[i] = rows[file]
+    sums = labels.sum(axis=1)
+    if bad := [f for f, s in zip(files, sums, strict=True) if not (abs(s - 1) < 1e-3 or s == 0)]:
+        raise UserError(f"{path}: the row of {bad[0]} sums neither to one nor to zero", "import the data again")
+    return labels
+
+
+def read_crowd_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
+    """The emotion that most of the crowd saw in each image.
+
+    Returns:
+        int64 `[n]`: the class, or -1 where the image has no votes, the first place is shared, or went to contempt,
+        unknown or 'no face'.
+
+    Raises:
+        UserError: the data set has no votes for these files.
+    """
+    path = root / "votes.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: this data set has no votes", "import it with FERPLUS=<votes.csv>")
+    rows = _read_csv(path, [*CROWD_COLUMNS, *CROWD_OTHERS])
+    if not any(file in rows for file in files):
+        raise UserError(f"{path}: no votes for this split", "import the data again with votes that cover it")
+    return np.array([_majority(rows[file]) if file in rows else -1 for file in files], np.int64)
+
+
+def one_hot(classes: np.ndarray) -> np.ndarray:
+    """Class numbers, int `[n]`, as label distributions, float32 `[n, 7]`."""
+    return np.eye(len(EMOTIONS), dtype=np.float32)[classes]
+
+
+def _majority(votes: np.ndarray) -> int:
+    first = int(votes.argmax())
+    alone = (votes == votes[first]).sum() == 1
+    return first if alone and first < len(EMOTIONS) else -1
+
+
+def _image_paths(root: Path, name: str) -> list[Path]:
+    folder = root / name
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such split", "make the data set by 'make data FER2013=<zip, folder or csv>'")
+    paths = []
+    for number, emotion in enumerate(EMOTIONS):
+        found = sorted(p for p in (folder / str(number)).glob("*") if p.is_file() and not p.name.startswith("."))
+        if not found:
+            raise UserError(f"{folder / str(number)}: no images of class '{emotion}'", "every class needs images")
+        paths += found
+    return paths
+
+
+def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
+    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+    if image is None:
+        raise UserError(f"{path}: not an image that can be read", "remove it, or import the data by 'make data'")
+    if image.shape[:2] != (size, size):
+        shrinks = min(image.shape[:2]) > size
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return image[..., None] if channels == 1 else image[..., ::-1]
+
+
+def _read_csv(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
+    """Rows by file name; the named columns as float32, in that order."""
+    with path.open(newline="") as stream:
+        reader = csv.DictReader(stream)
+        if missing := {"file", *columns} - set(reader.fieldnames or ()):
+            raise UserError(f"{path}: column '{sorted(missing)[0]}' is missing", "import the data again")
+        try:
+            return {row["file"]: np.array([float(row[c]) for c in columns], np.float32) for row in reader}
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path}: a row is malformed ({error})", "import the data again") from error

@@ -1,0 +1,252 @@
+"""Turn FER-2013, as people download it, into the dataset layout that training reads.
+
+    python -m train.import_data fer2013.zip --votes ferplus_votes.csv --output data/fer2013
+
+The source is a zip or a folder of class folders, or fer2013.csv. The result is, in `<output>`, the folders
+`{train,val,test}/{0..6}`, soft labels in `labels.csv` and raw votes in `votes.csv` when votes were given, and
+the record of what was done in `import.json`. It appears whole or not at all.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from edge.emotions import EMOTIONS
+from edge.errors import UserError, exit_on_user_error
+from train.import_report import describe, report
+from train.sources import MAX_BYTES, Face, Skipped, is_table, read_source
+from train.splits import Image, assign_splits
+from train.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label
+
+RECORD = "import.json"
+
+
+def import_data(
+    source: Path, output: Path, votes: Path | None = None, seed: int = 0, max_bytes: int = MAX_BYTES
+) -> dict:
+    """Import `source` into `output` and return the record that is also written as `import.json`.
+
+    Args:
+        source: zip or folder of class folders, or fer2013.csv.
+        output: folder to make; one that an earlier import made is replaced.
+        votes: FER+ votes, as sidecar or as Microsoft's fer2013new.csv.
+        seed: decides which images of `train` are held out where the source has too few held-out parts.
+        max_bytes: how far a zip may expand.
+
+    Raises:
+        UserError: the source, the votes or the output cannot be used; `output` is as it was before.
+    """
+    output = output.resolve()
+    _check_output(output, [source, *([votes] if votes else [])])
+    rows = read_votes(votes) if votes else []
+    try:
+        with _whole_folder(output) as root:
+            return _build(root, source, rows, seed, max_bytes)
+    except OSError as error:
+        raise UserError(f"{error}", "check the path, its permissions and the free space") from error
+
+
+def _build(root: Path, source: Path, votes: list[Votes], seed: int, max_bytes: int) -> dict:
+    images, skipped = _stage(root, source, max_bytes)
+    if not images:
+        raise _no_images(source, skipped)
+    sha256 = _sha256(source, images)
+    dropped = assign_splits(images, seed)
+    gone = {id(image) for image in dropped}
+    kept = [image for image in images if id(image) not in gone]
+    _check_classes(source, kept)
+    counts = _match(source, votes, images, skipped) if votes else {}
+    record = describe(images, dropped, skipped) | {
+        "source": source.resolve().name,
+        "sha256": sha256,
+        "seed": seed,
+        "votes": sum(image.name in counts for image in kept),
+    }
+    _settle(root, kept)
+    shutil.rmtree(root / _STAGE)
+    if votes:
+        _write_votes(root, kept, counts)
+    (root / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def _no_images(source: Path, skipped: list[Skipped]) -> UserError:
+    first = f" ({len(skipped):,} skipped, first {skipped[0].name!r}: {skipped[0].reason})" if skipped else ""
+    return UserError(
+        f"{source} holds no images to import{first}",
+        "give images in folders named angry … surprise or 0 … 6, or fer2013.csv itself, unpacked",
+    )
+
+
+def _check_output(output: Path, inputs: list[Path]) -> None:
+    if output.exists() and not (output / RECORD).is_file():
+        raise UserError(f"{output} exists and was not made by an import", "choose another --output")
+    for path in inputs:
+        real = path.resolve()
+        # Replacing the output would delete the source that lies in it; the other way round it would be read.
+        if real.is_relative_to(output) or output.is_relative_to(real):
+            raise UserError(f"{path} and the output {output} overlap", "choose another --output")
+
+
+@contextmanager
+def _whole_folder(output: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `output`; put it in place on success, leave nothing on failure."""
+    made = [folder for folder in output.parents if not folder.exists()]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    try:
+        root = work / "new"
+        root.mkdir()
+        yield root
+        _swap(root, output, work / "old")
+    except BaseException:
+        shutil.rmtree(work)
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    shutil.rmtree(work)
+
+
+def _swap(new: Path, output: Path, old: Path) -> None:
+    """Rename `new` to `output`; what was there goes to `old`, and comes back if that fails halfway."""
+    try:
+        if output.exists():
+            output.rename(old)
+        new.rename(output)
+    except BaseException:
+        if old.exists() and not output.exists():
+            old.rename(output)
+        raise
+
+
+_STAGE = "incoming"
+
+
+def _stage(root: Path, source: Path, max_bytes: int) -> tuple[list[Image], list[Skipped]]:
+    """Copy the images to where they wait for their split, which is known only when all have been seen."""
+    stage = root / _STAGE
+    stage.mkdir()
+    images, skipped = [], []
+    for found in read_source(source, max_bytes):
+        if isinstance(found, Face) and (pixels := _hash_pixels(found.data)):
+            path = stage / str(len(images))
+            path.write_bytes(found.data)
+            images.append(Image(found.name, found.emotion, found.split, pixels, path))
+        elif isinstance(found, Face):
+            skipped.append(Skipped(found.name, "not an image that can be read"))
+        else:
+            skipped.append(found)
+    return sorted(images, key=lambda image: image.name), skipped
+
+
+def _hash_pixels(data: bytes) -> str | None:
+    """Hash of shape and bytes of the decoded image, as training will see it, or None where there is no image.
+
+    Decoded to colour, so that a grey image and its copy saved in colour are found to be the same.
+    """
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if pixels is None:
+        return None
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def _sha256(source: Path, images: list[Image]) -> str:
+    """SHA-256 of the file; for a folder, of the names and hashes of its images."""
+    if source.is_file():
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for image in images:
+        total.update(f"{image.name}\0{hashlib.sha256(image.path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _check_classes(source: Path, images: list[Image]) -> None:
+    trained = {image.emotion for image in images if image.split == "train"}
+    missing = [name for number, name in enumerate(EMOTIONS) if number not in trained]
+    if missing:
+        raise UserError(f"{source} has no images to train on of {', '.join(missing)}", "add some of each class")
+
+
+def _match(source: Path, votes: list[Votes], images: list[Image], skipped: list[Skipped]) -> dict[str, tuple[int, ...]]:
+    names = [image.name for image in images]
+    if is_table(source) and votes[0].usage:
+        return match_by_row(votes, names, len(names) + len(skipped))
+    return match_by_name(votes, names)
+
+
+def _settle(root: Path, images: list[Image]) -> None:
+    """Move the images to `<split>/<class>/<name>`; equal names from different folders get a number."""
+    taken = set()
+    for image in images:
+        folder = root / image.split / str(image.emotion)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = PurePosixPath(image.name)
+        target, copies = folder / name.name, 1
+        # Compared without case, so that the dataset survives being copied to a Mac or to Windows.
+        while str(target).casefold() in taken:
+            copies += 1
+            target = folder / f"{name.stem}-{copies}{name.suffix}"
+        taken.add(str(target).casefold())
+        image.path = image.path.rename(target)
+
+
+def _write_votes(root: Path, images: list[Image], counts: dict[str, tuple[int, ...]]) -> None:
+    """Write `labels.csv` and `votes.csv`; an image without votes is in neither and keeps its class."""
+    with (
+        (root / "labels.csv").open("w", newline="", encoding="utf-8") as labels,
+        (root / "votes.csv").open("w", newline="", encoding="utf-8") as votes,
+    ):
+        label_rows, vote_rows = (csv.writer(file, lineterminator="\n") for file in (labels, votes))
+        label_rows.writerow(["file", *range(len(EMOTIONS))])
+        vote_rows.writerow(["file", *VOTE_COLUMNS])
+        for image in images:
+            if image.name in counts:
+                file = image.path.relative_to(root).as_posix()
+                label_rows.writerow([file, *soft_label(counts[image.name]).tolist()])
+                vote_rows.writerow([file, *counts[image.name]])
+
+
+def _whole_number(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def main() -> int:
+    """Import from the command line and print the report."""
+    parser = argparse.ArgumentParser(prog="python -m train.import_data", description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path, help="zip or folder of class folders, or fer2013.csv")
+    parser.add_argument("--votes", type=Path, metavar="FERPLUS.csv", help="FER+ votes, sidecar or fer2013new.csv")
+    parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
+    parser.add_argument("--seed", type=_whole_number, default=0, help="of the split, default: %(default)s")
+    parser.add_argument(
+        "--max-bytes", type=_whole_number, default=MAX_BYTES, help="a zip's limit, default: %(default)s"
+    )
+    args = parser.parse_args()
+    # A terminated import cleans up after itself as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    record = import_data(args.source, args.output, args.votes, args.seed, args.max_bytes)
+    print(report(record))
+    print(f"written to {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_on_user_error(main))

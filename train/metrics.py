@@ -1,0 +1,158 @@
+"""How good a classifier's answers are: pure numpy, so that any model's answers can be scored."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.emotions import EMOTIONS
+
+CALIBRATION_BINS = 15
+"""As in Guo et al. 2017, so that the figure can be compared with published ones."""
+
+SMALLEST_PROBABILITY = 1e-7
+"""What a probability of zero counts as in a logarithm; quantized models do answer zero."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good the answers to a set of images are. Per-class tuples are in the order of `EMOTIONS`.
+
+    Attributes:
+        images: how many there were.
+        accuracy: share of right answers, 0 to 1.
+        macro_f1: mean of `f1` over the classes that occur, 0 to 1.
+        calibration_error: see `calibration_error`, 0 to 1.
+        negative_log_likelihood: see `negative_log_likelihood`, in nats.
+        precision: share of right ones among the answers of a class; 0 for a class that was never answered.
+        recall: share of a class's images that were answered right; 0 for a class that does not occur.
+        f1: harmonic mean of precision and recall; 0 where both are.
+        support: how many images of a class there were.
+        confusion: images by true class (row) and answered class (column).
+    """
+
+    images: int
+    accuracy: float
+    macro_f1: float
+    calibration_error: float
+    negative_log_likelihood: float
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+    support: tuple[int, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All attributes for JSON: lists for tuples, six decimals, so that float noise leaves files alone."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def score(truth: np.ndarray, probabilities: np.ndarray) -> Scores:
+    """Score a classifier's answers. The answer is the most probable class, the first of equals.
+
+    Args:
+        truth: int `[n]`, 0 to 6.
+        probabilities: float `[n, 7]`, rows that sum to one.
+
+    Raises:
+        ValueError: there are no images, the shapes differ, or a class is out of range.
+    """
+    confusion = confusion_matrix(truth, probabilities.argmax(axis=1))
+    precision, recall, f1 = precision_recall_f1(confusion)
+    return Scores(
+        images=len(truth),
+        accuracy=accuracy(confusion),
+        macro_f1=macro_f1(confusion),
+        calibration_error=calibration_error(truth, probabilities),
+        negative_log_likelihood=negative_log_likelihood(truth, probabilities),
+        precision=tuple(precision.tolist()),
+        recall=tuple(recall.tolist()),
+        f1=tuple(f1.tolist()),
+        support=tuple(confusion.sum(axis=1).tolist()),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+    )
+
+
+def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count images by true and predicted class.
+
+    Args:
+        truth: int `[n]`, 0 to 6.
+        predicted: int `[n]`, 0 to 6.
+
+    Returns:
+        int64 `[7, 7]`, rows by truth, columns by prediction.
+
+    Raises:
+        ValueError: there are no images, the shapes differ, or a class is out of range.
+    """
+    n = len(EMOTIONS)
+    if truth.shape != predicted.shape or truth.ndim != 1 or not len(truth):
+        raise ValueError(f"truth {truth.shape} and predictions {predicted.shape} must be [n] alike, n > 0")
+    for classes in (truth, predicted):
+        if classes.min() < 0 or classes.max() >= n:
+            raise ValueError(f"classes are 0 to {n - 1}, not {classes.min()} to {classes.max()}")
+    return np.bincount(truth * n + predicted, minlength=n * n).reshape(n, n)
+
+
+def accuracy(confusion: np.ndarray) -> float:
+    """Share of right answers in an int `[7, 7]` confusion matrix."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and F1 of each class, float64 `[7]` each; what is undefined counts as 0.
+
+    Args:
+        confusion: int `[7, 7]`, as `confusion_matrix` makes it.
+    """
+    right, answered, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    return _ratio(right, answered), _ratio(right, support), _ratio(2 * right, answered + support)
+
+
+def macro_f1(confusion: np.ndarray) -> float:
+    """Mean F1 over the classes that occur in the truth: rare emotions count as much as common ones."""
+    f1 = precision_recall_f1(confusion)[2]
+    return float(f1[confusion.sum(axis=1) > 0].mean())
+
+
+def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Expected calibration error (Guo et al. 2017, On Calibration of Modern Neural Networks).
+
+    The answers are sorted by confidence, the probability of the answered class, into `CALIBRATION_BINS` bins
+    (low, high] of equal width; the error is the mean distance between a bin's confidence and its accuracy,
+    weighted by its number of images.
+
+    Args:
+        truth: int `[n]`.
+        probabilities: float `[n, 7]`.
+
+    Returns:
+        0 (confidence is accuracy) to 1 (always sure and wrong).
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == truth
+    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def negative_log_likelihood(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of -ln(probability of the true class), in nats.
+
+    Args:
+        truth: int `[n]`.
+        probabilities: float `[n, 7]`.
+    """
+    likelihood = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return float(-np.log(np.maximum(likelihood, SMALLEST_PROBABILITY)).mean())
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return round(value, 6) if isinstance(value, float) else value

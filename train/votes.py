@@ -1,0 +1,120 @@
+"""FER+ votes: ten annotators' second opinion on FER-2013, and the soft labels that follow from it.
+
+Barsoum, Zhang, Canton Ferrer, Zhang: Training Deep Networks for Facial Expression Recognition with
+Crowd-Sourced Label Distribution, ICMI 2016, arXiv 1608.01041.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from train.sources import CLASS_NUMBERS, table_name
+
+VOTE_COLUMNS = (
+    *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"),
+    *("contempt", "unknown", "NF"),
+)
+"""What annotators could choose; NF means that the picture shows no face."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """One row of a votes file: `name` of the image, the part of FER-2013 it is in, ten counts."""
+
+    name: str
+    usage: str
+    counts: tuple[int, ...]
+
+
+def read_votes(path: Path) -> list[Votes]:
+    """Read a sidecar (`file`, ten counts) or Microsoft's fer2013new.csv (`Usage`, `Image name`, ten counts).
+
+    Raises:
+        UserError: the file is missing, lacks a column or all rows, or a count is not a whole number from 0.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            columns = set(rows.fieldnames or ())
+            if not columns >= set(VOTE_COLUMNS) or not columns & {"file", "Image name"}:
+                raise UserError(f"{path} lacks columns of a votes file", "give ferplus votes or fer2013new.csv")
+            votes = [_parse_row(path, number, row) for number, row in enumerate(rows, start=2)]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})", "give a table of FER+ votes") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a table ({error})", "give a table of FER+ votes") from error
+    if not votes:
+        raise UserError(f"{path} holds no votes", "give a table of FER+ votes")
+    return votes
+
+
+def _parse_row(path: Path, number: int, row: dict[str, str | None]) -> Votes:
+    try:
+        counts = tuple(int(row[column] or "") for column in VOTE_COLUMNS)
+    except ValueError:
+        counts = (-1,)
+    if min(counts) < 0:
+        raise UserError(f"{path}, line {number}: a count is not a whole number from 0", "correct the row")
+    return Votes((row.get("file") or row.get("Image name") or "").strip(), (row.get("Usage") or "").strip(), counts)
+
+
+def match_by_name(votes: list[Votes], names: list[str]) -> dict[str, tuple[int, ...]]:
+    """Counts for each image in `names`, by its path in the source, else by base name if unique in both.
+
+    Raises:
+        UserError: no image has votes, or two rows vote on the same file differently.
+    """
+    by_path: dict[str, tuple[int, ...]] = {}
+    for row in votes:
+        if row.name and by_path.setdefault(row.name, row.counts) != row.counts:
+            raise UserError(f"the votes name {row.name} twice, with different counts", "remove one of the rows")
+    by_base = {PurePosixPath(path).name: counts for path, counts in by_path.items()}
+    bases_voted = Counter(PurePosixPath(path).name for path in by_path)
+    bases_found = Counter(PurePosixPath(name).name for name in names)
+    matched = {}
+    for name in names:
+        base = PurePosixPath(name).name
+        if name in by_path:
+            matched[name] = by_path[name]
+        elif bases_voted[base] == bases_found[base] == 1:
+            matched[name] = by_base[base]
+    if not matched:
+        raise UserError("none of the votes belongs to an image of the source", "give the votes made for this source")
+    return matched
+
+
+def match_by_row(votes: list[Votes], names: list[str], rows: int) -> dict[str, tuple[int, ...]]:
+    """Counts for each image of fer2013.csv, from a file whose row i votes on row i of the table.
+
+    Args:
+        names: images read from the table, named by `table_name`.
+        rows: rows of the table, read or skipped.
+
+    Raises:
+        UserError: the two files differ in their number of rows or in which part of FER-2013 a row belongs to.
+    """
+    if len(votes) != rows:
+        raise UserError(f"{len(votes):,} rows of votes for {rows:,} of the table", "give the votes for this table")
+    by_name = {table_name(row.usage, number): row.counts for number, row in enumerate(votes)}
+    strangers = [name for name in names if name not in by_name]
+    if strangers:
+        raise UserError(f"the votes put {strangers[0]} in another Usage", "give the votes for this table")
+    return {name: by_name[name] for name in names}
+
+
+def soft_label(counts: tuple[int, ...]) -> np.ndarray:
+    """Return `float64 [7]`, the share of each class, from ten counts in the order of `VOTE_COLUMNS`.
+
+    Single votes are dropped as outliers, as in the paper. The label is all zeros when none of the seven is
+    left: the picture shows none of them, and training on soft labels leaves it out.
+    """
+    label = np.zeros(len(EMOTIONS))
+    for column, count in zip(VOTE_COLUMNS, counts, strict=True):
+        if column in CLASS_NUMBERS and count > 1:
+            label[CLASS_NUMBERS[column]] = count
+    return label / max(label.sum(), 1)
