@@ -3,6 +3,7 @@
 A configuration is a small TOML file (see `train/presets/`) with exactly these fields.
 """
 
+import math
 import tomllib
 import types
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -52,6 +53,7 @@ class Config:
     batch_size: int
     weight_decay: float  # AdamW's, decoupled (arXiv 1711.05101)
     warmup: float  # share of a stage's steps in which the rate rises from zero
+    normalization: float  # momentum of the batch statistics: Keras's 0.999 lags epochs behind on a small data set
     average: float  # decay a step of the moving average of weights that is evaluated and saved; 0: none
     mixed_precision: bool  # 16-bit arithmetic where the hardware has it
     seed: int  # of the weights, the order of the images and the augmentation
@@ -134,7 +136,7 @@ def _typed_fields(kind: Any, value: Any, where: str) -> Any:
 
 
 def _check_ranges(config: Config) -> None:
-    shares = ("dropout", "label_smoothing", "warmup", "average")
+    shares = ("dropout", "label_smoothing", "warmup", "normalization", "average")
     checks = [(0 <= getattr(config, name) < 1, f"{name} must lie in [0, 1)") for name in shares]
     checks += [
         (config.image_size >= 16, "image_size must be at least 16"),
@@ -142,7 +144,7 @@ def _check_ranges(config: Config) -> None:
         (config.batch_size >= 1, "batch_size must be at least 1"),
         (len(config.stages) >= 1, "stages must have at least one entry"),
         (
-            all(s.epochs >= 1 and s.learning_rate > 0 for s in config.stages),
+            all(s.epochs >= 1 and 0 < s.learning_rate < math.inf for s in config.stages),
             "each stage needs epochs and a rate",
         ),
         (all(s.resolution >= 32 for s in config.stages), "a stage's resolution must be at least 32"),

@@ -1,4 +1,4 @@
-"""Reads the data set that `train.import_data` lays out.
+"""Reads the data set that `train.importer` lays out.
 
 <root>/{train,val,test}/{0..6}/<image>     grey or colour, any size
 <root>/labels.csv                          optional: file,0,1,2,3,4,5,6 - soft labels

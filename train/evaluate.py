@@ -324,9 +324,7 @@ def _crowd(data: Path, split: Split, votes: str) -> np.ndarray | None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate", description="Evaluate a model on a split."
-    )
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Evaluate a model on a split.")
     parser.add_argument("--model", type=Path, required=True, help=_NAME_A_MODEL)
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: %(default)s")

@@ -87,6 +87,8 @@ class Learner:
         if carry:
             for ours, theirs in zip(self._average, carry._average, strict=True):
                 ours.assign(theirs)
+        self._averaged = build_network(config, knobs.resolution)
+        self._deployable = deployable(self._averaged)
         self.network.get_layer("backbone").trainable = knobs.train_backbone
         self._optimizer = _optimizer(config, knobs, self._steps * knobs.epochs, self.network)
         self._step_function = tf.function(self._step, reduce_retracing=True)
@@ -126,10 +128,9 @@ class Learner:
 
     def averaged_model(self) -> keras.Model:
         """The deployable model with the averaged weights (or the plain ones where averaging is off)."""
-        network = build_network(self.config, self.config.stages[self.stage].resolution)
         source = self._average if self.config.average else self.network.weights
-        network.set_weights([np.asarray(w) for w in source])
-        return deployable(network)
+        self._averaged.set_weights([w.numpy() for w in source])
+        return self._deployable
 
     def _step(self, faces: tf.Tensor, targets: tf.Tensor, class_weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:

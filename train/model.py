@@ -20,10 +20,6 @@ from train.config import Config
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in grey, ITU-R BT.601: what OpenCV's own grey conversion uses."""
 
-NORMALIZATION_MOMENTUM = 0.99
-"""Keras's own 0.999 is meant for ImageNet's thousands of steps an epoch; with it the statistics of a small data set
-lag epochs behind the weights, and validation with them."""
-
 KERAS_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which Keras publishes ImageNet weights."""
 
@@ -44,7 +40,7 @@ def build_network(config: Config, resolution: int) -> keras.Model:
     x = face
     if resolution != config.image_size:
         x = keras.layers.Resizing(resolution, resolution, interpolation="bilinear", name="upsample")(x)
-    x = _backbone(config.alpha, resolution, config.channels)(x)
+    x = _backbone(config.alpha, resolution, config.channels, config.normalization)(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     for i, units in enumerate(config.head):
         x = keras.layers.Dropout(config.dropout, name=f"head_dropout_{i}")(x)
@@ -100,13 +96,14 @@ def load_pretrained(network: keras.Model, config: Config, weights: str) -> None:
     _fold_input_range(backbone)
 
 
-def _backbone(alpha: float, resolution: int, channels: int) -> keras.Model:
+def _backbone(alpha: float, resolution: int, channels: int, normalization: float = 0.999) -> keras.Model:
+    """MobileNetV2 without its head; `normalization` is the momentum of its batch statistics."""
     backbone = keras.applications.MobileNetV2(
         (resolution, resolution, channels), alpha=alpha, include_top=False, weights=None, name="backbone"
     )
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = NORMALIZATION_MOMENTUM
+            layer.momentum = normalization
     return backbone
 
 

@@ -97,7 +97,7 @@ def save_progress(folder: Path, progress: Progress, variables: list[tf.Variable]
     _write_history(folder / "history.csv", progress)
     draw_curves(folder / "curves.png", progress.history)
     _write_tensorboard(folder / "tensorboard", progress)
-    arrays: dict[str, Any] = {str(i): np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays: dict[str, Any] = {str(i): variable.numpy() for i, variable in enumerate(variables)}
     with whole_file(folder / CHECKPOINT) as part:
         np.savez(part, allow_pickle=False, history=json.dumps(progress.history), **arrays)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from train.sources import CLASS_NUMBERS, table_name
+from train.importer.readers import CLASS_NUMBERS, table_name
 
 VOTE_COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"),
@@ -92,6 +92,7 @@ def match_by_row(votes: list[Votes], names: list[str], rows: int) -> dict[str, t
     """Counts for each image of fer2013.csv, from a file whose row i votes on row i of the table.
 
     Args:
+        votes: one entry a row, in the order of the file.
         names: images read from the table, named by `table_name`.
         rows: rows of the table, read or skipped.
 

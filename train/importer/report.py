@@ -3,8 +3,8 @@
 from collections import Counter
 
 from edge.emotions import EMOTIONS
-from train.sources import Skipped
-from train.splits import SPLITS, Image, same_pixels
+from train.importer.readers import Skipped
+from train.importer.splits import SPLITS, Image, same_pixels
 
 MAX_LISTED = 20
 """Lines of each list on the screen; import.json has them all."""

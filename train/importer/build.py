@@ -1,19 +1,13 @@
-"""Turn FER-2013, as people download it, into the dataset layout that training reads.
+"""Builds a data set from what was downloaded: whole, or not at all.
 
-    python -m train.import_data fer2013.zip --votes ferplus_votes.csv --output data/fer2013
-
-The source is a zip or a folder of class folders, or fer2013.csv. The result is, in `<output>`, the folders
-`{train,val,test}/{0..6}`, soft labels in `labels.csv` and raw votes in `votes.csv` when votes were given, and
-the record of what was done in `import.json`. It appears whole or not at all.
+In `<output>` appear the folders `{train,val,test}/{0..6}`, soft labels in `labels.csv` and raw votes in `votes.csv`
+when votes were given, and the record of what was done in `import.json`.
 """
 
-import argparse
 import csv
 import hashlib
 import json
 import shutil
-import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,11 +17,11 @@ import cv2
 import numpy as np
 
 from edge.emotions import EMOTIONS
-from edge.errors import UserError, exit_on_user_error
-from train.import_report import describe, report
-from train.sources import MAX_BYTES, Face, Skipped, is_table, read_source
-from train.splits import Image, assign_splits
-from train.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label
+from edge.errors import UserError
+from train.importer.readers import MAX_BYTES, Face, Skipped, is_table, read_source
+from train.importer.report import describe
+from train.importer.splits import Image, assign_splits
+from train.importer.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label
 
 RECORD = "import.json"
 
@@ -138,7 +132,8 @@ def _stage(root: Path, source: Path, max_bytes: int) -> tuple[list[Image], list[
     """Copy the images to where they wait for their split, which is known only when all have been seen."""
     stage = root / _STAGE
     stage.mkdir()
-    images, skipped = [], []
+    images: list[Image] = []
+    skipped: list[Skipped] = []
     for found in read_source(source, max_bytes):
         if isinstance(found, Face) and (pixels := _hash_pixels(found.data)):
             path = stage / str(len(images))
@@ -220,33 +215,3 @@ def _write_votes(root: Path, images: list[Image], counts: dict[str, tuple[int, .
                 file = image.path.relative_to(root).as_posix()
                 label_rows.writerow([file, *soft_label(counts[image.name]).tolist()])
                 vote_rows.writerow([file, *counts[image.name]])
-
-
-def _whole_number(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
-
-
-def main() -> int:
-    """Import from the command line and print the report."""
-    parser = argparse.ArgumentParser(prog="python -m train.import_data", description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, help="zip or folder of class folders, or fer2013.csv")
-    parser.add_argument("--votes", type=Path, metavar="FERPLUS.csv", help="FER+ votes, sidecar or fer2013new.csv")
-    parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--seed", type=_whole_number, default=0, help="of the split, default: %(default)s")
-    parser.add_argument(
-        "--max-bytes", type=_whole_number, default=MAX_BYTES, help="a zip's limit, default: %(default)s"
-    )
-    args = parser.parse_args()
-    # A terminated import cleans up after itself as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    record = import_data(args.source, args.output, args.votes, args.seed, args.max_bytes)
-    print(report(record))
-    print(f"written to {args.output}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(exit_on_user_error(main))

@@ -1,0 +1,63 @@
+"""A small data set whose classes can be told apart, and a network small enough to learn them in seconds."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from train.config import Config, from_dict
+
+SIDE = 32
+
+
+def write_images(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
+    """Grey images of bars with noise, each class darker or lighter and turned; `counts` images a class and split."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    for split, count in counts.items():
+        for number in range(7):
+            folder = root / split / str(number)
+            folder.mkdir(parents=True)
+            angle = number * np.pi / 7
+            for i in range(count):
+                wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) / 1.5 + rng.uniform(0, 2 * np.pi))
+                image = 60 + 22 * number + 40 * wave + rng.normal(0, 10, wave.shape)
+                cv2.imwrite(str(folder / f"{i:03d}.png"), np.clip(image, 0, 255).astype(np.uint8))
+    return root
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set with train, val and test."""
+    return write_images(tmp_path_factory.mktemp("data") / "bars", {"train": 32, "val": 8, "test": 8})
+
+
+@pytest.fixture
+def knobs() -> dict:
+    """A configuration as plain values, for tests to change."""
+    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase"), 0.0)
+    return {
+        "image_size": SIDE,
+        "grey": True,
+        "alpha": 0.35,
+        "head": [16],
+        "dropout": 0.0,
+        "labels": "hard",
+        "label_smoothing": 0.0,
+        "class_weights": False,
+        "batch_size": 32,
+        "weight_decay": 0.0,
+        "warmup": 0.1,
+        "normalization": 0.9,
+        "average": 0.8,
+        "mixed_precision": False,
+        "seed": 1,
+        "augmentation": {"flip": False, **still},
+        "stages": [{"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False}],
+    }
+
+
+@pytest.fixture
+def config(knobs: dict) -> Config:
+    return from_dict(knobs)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from train.augment import augment  # noqa: E402
+from train.config import Augmentation  # noqa: E402
+
+STILL = {"flip": False, "rotation": 0.0, "scale": 0.0, "shift": 0.0, "contrast": 0.0, "brightness": 0.0, "erase": 0.0}
+
+
+def faces(count: int = 64) -> np.ndarray:
+    ramp = np.linspace(0.2, 0.8, 48, dtype=np.float32)
+    return np.broadcast_to(ramp[None, None, :, None], (count, 48, 48, 1)).copy()
+
+
+def augmented(knobs: dict, seed: int = 0) -> np.ndarray:
+    return augment(tf.constant(faces()), Augmentation(**(STILL | knobs)), tf.constant([1, seed])).numpy()
+
+
+def test_everything_off_changes_nothing():
+    np.testing.assert_allclose(augmented({}), faces(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"rotation": 12.0}, {"scale": 0.2}, {"shift": 0.1}, {"contrast": 0.5}, {"brightness": 0.3}, {"erase": 1.0}],
+)
+def test_each_knob_changes_each_face_differently_and_stays_in_range(knobs):
+    result = augmented(knobs)
+    assert result.min() >= 0
+    assert result.max() <= 1
+    assert np.abs(result - faces()).max(axis=(1, 2, 3)).min() > 1e-4
+    assert np.abs(result[1:] - result[:-1]).max(axis=(1, 2, 3)).min() > 1e-5
+
+
+def test_half_of_the_faces_are_mirrored_exactly():
+    result, original = augmented({"flip": True}), faces()
+    mirrored = np.abs(result - original[:, :, ::-1]).max(axis=(1, 2, 3)) < 1e-4
+    same = np.abs(result - original).max(axis=(1, 2, 3)) < 1e-4
+    assert (mirrored ^ same).all()
+    assert 16 < mirrored.sum() < 48
+
+
+def test_rotation_and_shift_keep_to_their_range():
+    shifted = augmented({"shift": 0.1})
+    centre = shifted[:, 24, 24, 0] - faces()[:, 24, 24, 0]
+    assert np.abs(centre).max() <= 0.1 * 48 * (0.6 / 47) + 1e-4
+    turned = augmented({"rotation": 10.0})
+    slope = turned[:, 34, 24, 0] - turned[:, 14, 24, 0]  # along y the ramp is flat until it is turned
+    assert np.abs(slope).max() <= 20 * (0.6 / 47) * np.sin(np.radians(10)) * 1.05
+
+
+def test_a_seed_decides_everything():
+    knobs = {"flip": True, "rotation": 12.0, "erase": 0.5, "contrast": 0.3}
+    assert (augmented(knobs, 3) == augmented(knobs, 3)).all()
+    assert (augmented(knobs, 3) != augmented(knobs, 4)).any()

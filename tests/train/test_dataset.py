@@ -1,0 +1,87 @@
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from edge.errors import UserError
+from train.dataset import CROWD_COLUMNS, CROWD_OTHERS, load_split, read_crowd_majority, read_soft_labels
+
+
+def write_rows(path, header, rows):
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([header, *rows])
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 32), (3, 32), (1, 48), (3, 16)])
+def test_images_have_the_size_and_planes_asked_for(bars, channels, size):
+    split = load_split(bars, "val", size, channels)
+    assert split.images.shape == (56, size, size, channels)
+    assert split.images.dtype == np.uint8
+    assert split.classes.tolist() == [number for number in range(7) for _ in range(8)]
+    assert split.files[0] == "val/0/000.png"
+    assert split.images.std() > 20
+
+
+def test_fingerprint_depends_on_names_and_contents(bars, tmp_path):
+    copy = shutil.copytree(bars, tmp_path / "copy")
+    fingerprint = load_split(copy, "val", 32, 1).fingerprint
+    assert fingerprint == load_split(bars, "val", 32, 1).fingerprint
+    (copy / "val/0/000.png").write_bytes((copy / "val/0/001.png").read_bytes())
+    assert fingerprint != load_split(copy, "val", 32, 1).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda root: shutil.rmtree(root / "val"), "no such split"),
+        (lambda root: shutil.rmtree(root / "val/3"), "no images of class 'happy'"),
+        (lambda root: (root / "val/3/000.png").write_bytes(b"GIF"), "val/3/000.png: not an image"),
+        (lambda root: (root / "val/3/000.png").write_bytes(b""), "val/3/000.png: not an image"),
+    ],
+)
+def test_what_is_missing_or_broken_is_named(bars, tmp_path, damage, message):
+    root = shutil.copytree(bars, tmp_path / "copy")
+    damage(root)
+    with pytest.raises(UserError, match=message):
+        load_split(root, "val", 32, 1)
+
+
+def test_soft_labels_replace_one_hot_where_they_are(tmp_path):
+    files, classes = ("train/0/a.png", "train/1/b.png", "train/2/c.png"), np.array([0, 1, 2])
+    header = ["file", *map(str, range(7))]
+    assert read_soft_labels(tmp_path, files, classes).tolist() == np.eye(7)[:3].tolist()
+    write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0.5, 0, 0], [files[2], *[0] * 7]])
+    labels = read_soft_labels(tmp_path, files, classes)
+    assert labels.tolist() == [[0.5, 0, 0, 0, 0.5, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0] * 7]
+    write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0, 0, 0]])
+    with pytest.raises(UserError, match=r"train/0/a.png sums neither"):
+        read_soft_labels(tmp_path, files, classes)
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ({"happiness": 9, "neutral": 1}, 3),
+        ({"anger": 6, "contempt": 4}, 0),
+        ({"happiness": 5, "neutral": 5}, -1),
+        ({"contempt": 6, "neutral": 4}, -1),
+        ({"unknown": 6, "sadness": 4}, -1),
+        ({"NF": 10}, -1),
+        ({"sadness": 4, "NF": 4, "fear": 2}, -1),
+        ({"surprise": 4, "fear": 3, "unknown": 3}, 6),
+        ({}, -1),
+    ],
+)
+def test_majority_of_the_crowd(tmp_path, votes, expected):
+    columns = [*CROWD_COLUMNS, *CROWD_OTHERS]
+    write_rows(tmp_path / "votes.csv", ["file", *columns], [["test/0/a.png", *(votes.get(c, 0) for c in columns)]])
+    assert read_crowd_majority(tmp_path, ("test/0/a.png", "test/0/unknown.png")).tolist() == [expected, -1]
+
+
+def test_votes_that_are_missing(tmp_path):
+    with pytest.raises(UserError, match="no votes"):
+        read_crowd_majority(tmp_path, ("test/0/a.png",))
+    write_rows(tmp_path / "votes.csv", ["file", *CROWD_COLUMNS, *CROWD_OTHERS], [["train/0/z.png", *[1] * 10]])
+    with pytest.raises(UserError, match="no votes for this split"):
+        read_crowd_majority(tmp_path, ("test/0/a.png",))

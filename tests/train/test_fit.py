@@ -1,0 +1,128 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from edge.errors import UserError  # noqa: E402
+from train.config import from_dict  # noqa: E402
+from train.dataset import load_split  # noqa: E402
+from train.fit import fit, stage_of  # noqa: E402
+from train.run import load_progress  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+HEAD = {"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False}
+WHOLE = {"epochs": 1, "learning_rate": 1e-3, "resolution": 32, "train_backbone": True}
+
+
+def stages(*pairs):
+    return {"stages": [{**kind, "epochs": epochs} for kind, epochs in pairs]}
+
+
+def test_stages_follow_one_another(knobs):
+    config = from_dict(knobs | stages((HEAD, 2), (WHOLE, 3)))
+    assert [stage_of(config, epoch) for epoch in range(config.epochs)] == [0, 0, 1, 1, 1]
+
+
+def test_it_learns_and_writes_what_it_promises(bars, knobs, tmp_path):
+    fit(from_dict(knobs | {"batch_size": 16} | stages(({**WHOLE, "learning_rate": 2e-3}, 24))), bars, tmp_path / "run", "none")
+    assert load_progress(tmp_path / "run").history[-1]["val_accuracy"] >= 0.7
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"run.json", "checkpoint.npz", "best.keras", "history.csv", "curves.png", "tensorboard"}
+    test = load_split(bars, "test", 32, 3)
+    model = keras.models.load_model(tmp_path / "run/best.keras")
+    accuracy = (model.predict(test.images, verbose=0).argmax(axis=1) == test.classes).mean()
+    assert accuracy >= 0.7  # by chance: 0.14
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_been(bars, knobs, tmp_path):
+    """Killed in the third of four epochs, across a change of stage, with augmentation and dropout at random."""
+    knobs |= stages((HEAD, 1), (WHOLE, 3)) | {"dropout": 0.3}
+    knobs["augmentation"] |= {"flip": True, "rotation": 10.0, "erase": 0.5}
+    config_file = tmp_path / "config.toml"
+    config_file.write_text(as_toml(knobs))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = train(config_file, bars, killed)
+    wait_for_epoch(killed, 2, process)
+    process.kill()
+    process.wait()
+    assert 2 <= load_progress(killed).epochs < 4
+    for run in (killed, whole):
+        assert train(config_file, bars, run).wait() == 0
+    expected, found = (load_progress(run).history for run in (whole, killed))
+    for figures in (*expected, *found):
+        del figures["seconds"]
+    assert len(found) == 4
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-3)
+    with (killed / "history.csv").open() as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2", "3", "4"]
+
+
+def test_ctrl_c_keeps_the_finished_epochs(bars, knobs, tmp_path):
+    config_file = tmp_path / "config.toml"
+    config_file.write_text(as_toml(knobs | stages((HEAD, 100))))
+    process = train(config_file, bars, tmp_path / "run")
+    wait_for_epoch(tmp_path / "run", 1, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+    assert load_progress(tmp_path / "run").epochs >= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weight_decay": 0.5}, r"config.weight_decay = 0.0, not 0.5"),
+        (stages((HEAD, 2)), r"config.stages\[0\].epochs = 1, not 2"),
+    ],
+)
+def test_another_configuration_on_an_old_run_is_refused(bars, knobs, tmp_path, change, message):
+    fit(from_dict(knobs), bars, tmp_path / "run", "none")
+    with pytest.raises(UserError, match=message):
+        fit(from_dict(knobs | change), bars, tmp_path / "run", "none")
+    fit(from_dict(knobs), bars, tmp_path / "run", "none")  # the same again is done at once
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_epoch(bars, knobs, tmp_path):
+    config = from_dict(knobs | stages((HEAD, 1), ({**HEAD, "learning_rate": 1e38}, 2)))
+    with pytest.raises(UserError, match=r"the loss became nan in epoch 2, batch \d"):
+        fit(config, bars, tmp_path / "run", "none")
+    assert load_progress(tmp_path / "run").epochs == 1
+    assert (tmp_path / "run/best.keras").is_file()
+
+
+def train(config: Path, data: Path, run: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "train.fit", "--weights", "none"]
+    arguments = ["--config", str(config), "--data", str(data), "--run", str(run)]
+    return subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def wait_for_epoch(run: Path, epochs: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while load_progress(run).epochs < epochs:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def as_toml(knobs: dict) -> str:
+    plain = [f"{name} = {json.dumps(value)}" for name, value in knobs.items() if not is_table(value)]
+    tables = ["[augmentation]", *(f"{k} = {json.dumps(v)}" for k, v in knobs["augmentation"].items())]
+    for stage in knobs["stages"]:
+        tables += ["[[stages]]", *(f"{k} = {json.dumps(v)}" for k, v in stage.items())]
+    return "\n".join(plain + tables)
+
+
+def is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
