@@ -1,0 +1,116 @@
+"""How often the variants are right. Needs the training package's dependencies, which a board may not have."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.bundle import Bundle
+from edge.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from train.dataset import Split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A split in memory.
+
+    Attributes:
+        name: `val` or `test`.
+        split: images of the models' size, with the classes of their folders.
+        crowd: int `[n]`, what most of the crowd saw, -1 where that is not clear; None without votes.
+    """
+
+    name: str
+    split: "Split"
+    crowd: "np.ndarray | None"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One variant on one split. Shares are from 0 to 1.
+
+    Attributes:
+        variant: which.
+        images: how many there were.
+        accuracy: share of right answers, against the folders' classes.
+        macro_f1: mean F1 of the classes, against the folders' classes.
+        crowd_images: images with a clear majority of the crowd, None without votes.
+        crowd_accuracy: against that majority.
+        crowd_macro_f1: against that majority.
+    """
+
+    variant: str
+    images: int
+    accuracy: float
+    macro_f1: float
+    crowd_images: int | None
+    crowd_accuracy: float | None
+    crowd_macro_f1: float | None
+
+
+def load_examination(root: Path, name: str, size: int) -> Examination:
+    """Read a split, and the crowd's votes on it where there are any.
+
+    Args:
+        root: the data set's folder.
+        name: of the split.
+        size: pixels of the side of the models' faces.
+
+    Raises:
+        UserError: the data set or something that reads it is missing.
+    """
+    try:
+        from train.dataset import load_split, read_crowd_majority
+    except ImportError as error:
+        raise _dependencies(error) from error
+    split = load_split(root, name, size, 3)
+    try:
+        return Examination(name, split, read_crowd_majority(root, split.files))
+    except UserError as error:
+        log.info("accuracy: not compared with the crowd: %s", error.problem)
+        return Examination(name, split, None)
+
+
+def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, threads: int) -> list[Accuracy]:
+    """Let every variant answer every image.
+
+    Args:
+        bundles: by variant.
+        examination: the images and what is right.
+        threads: threads of an inference; the answers are the same with any number.
+
+    Raises:
+        UserError: what evaluates is missing.
+    """
+    try:
+        from train.evaluate import predict_tflite
+    except ImportError as error:
+        raise _dependencies(error) from error
+    results = []
+    for variant, bundle in bundles.items():
+        log.info("accuracy: %s on %d images", variant, len(examination.split.files))
+        probabilities = predict_tflite(bundle.model, examination.split.images, threads)
+        results.append(_accuracy(variant, probabilities, examination))
+    return results
+
+
+def _accuracy(variant: str, probabilities: "np.ndarray", examination: Examination) -> Accuracy:
+    from train.evaluate import evaluate
+
+    found = evaluate(probabilities, examination.split, examination.crowd)
+    crowd = (found.crowd.images, found.crowd.accuracy, found.crowd.macro_f1) if found.crowd else (None, None, None)
+    return Accuracy(variant, found.folder.images, found.folder.accuracy, found.folder.macro_f1, *crowd)
+
+
+def _dependencies(error: ImportError) -> UserError:
+    return UserError(
+        f"accuracy needs a module that is not installed ({error.name})",
+        "run \"pip install 'emotion-edge[train]'\", or leave --data out",
+    )

@@ -1,0 +1,43 @@
+"""Who takes part: the variants of a bundle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundle import VARIANTS, Bundle, load_bundle, model_file, read_manifest
+from edge.errors import UserError
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """The variants of one bundle.
+
+    Attributes:
+        name: the bundle's.
+        input_size: pixels of the side of the faces that its models take.
+        resolution: pixels of the side that its backbone sees; the models enlarge smaller faces themselves.
+        bundles: those that are there, verified, by variant in the order of `VARIANTS`.
+        absent: variants that are not in this bundle.
+    """
+
+    name: str
+    input_size: int
+    resolution: int
+    bundles: dict[str, Bundle]
+    absent: tuple[str, ...]
+
+
+def open_contenders(folder: Path) -> Contenders:
+    """Read and verify all variants of a bundle.
+
+    Raises:
+        UserError: there is no bundle, no variant in it, or one of them is damaged.
+    """
+    known = read_manifest(folder).get("variants", {})
+    present = [v for v in VARIANTS if v in known and (folder / model_file(v)).is_file()]
+    if not present:
+        raise UserError(f"{folder}: the bundle has no model file", "restore them or make them by 'make export'")
+    bundles = {variant: load_bundle(folder, variant) for variant in present}
+    first = bundles[present[0]]
+    resolution = int(first.manifest.get("resolution", first.input_size))
+    absent = tuple(v for v in VARIANTS if v not in bundles)
+    return Contenders(first.name, first.input_size, resolution, bundles, absent)

@@ -1,0 +1,105 @@
+"""Runs a command in a fresh process and says how long it took and how much memory.
+
+    python -m benchmarks.process CORES COMMAND…
+
+is the small process in between. Linux counts the memory of the process that starts a program to the program's own
+peak; this one has loaded nothing, so it adds nothing. It imports the standard library alone.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Commands run here, so that this package and `edge` are found however they were found at first."""
+
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes; getrusage counts in KiB, except on macOS."""
+
+USER_ERROR = "emotion-edge: "
+"""How the package's commands begin what a user can put right; see `edge.errors`."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took.
+
+    Attributes:
+        status: exit status; negative for the signal that ended it.
+        seconds: from its start to its end.
+        first_line: seconds from its start to its first line on standard output, None if there was none.
+        lines: how many there were.
+        peak: the most bytes of RAM that it had at any time (VmHWM).
+    """
+
+    status: int
+    seconds: float
+    first_line: float | None
+    lines: int
+    peak: int
+
+
+def run_fresh(command: Sequence[str], cores: int) -> Usage:
+    """Run a command of this package and wait for its end.
+
+    Args:
+        command: a program and its arguments; paths in it are absolute.
+        cores: how many of the cores that this process may use it may use.
+
+    Raises:
+        UserError: the command ended with one.
+        RuntimeError: it failed otherwise.
+    """
+    watcher = [sys.executable, "-m", "benchmarks.process", str(cores), *command]
+    done = subprocess.run(watcher, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(watcher)} failed:\n{done.stderr}")
+    usage = Usage(**json.loads(done.stdout))
+    if usage.status:
+        raise _failure(command, usage.status, done.stderr)
+    return usage
+
+
+def watch(command: Sequence[str]) -> Usage:
+    """Run a command as a child of this process, reading what it prints as it comes."""
+    started = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = time.monotonic() - started if process.stdout.readline() else None
+        lines = (first is not None) + sum(1 for _ in process.stdout)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(process.returncode, time.monotonic() - started, first, lines, usage.ru_maxrss * MAXRSS_UNIT)
+
+
+def restrict_to(cores: int) -> None:
+    """Let this process, and those that it starts, use only so many of the cores that it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
+    for line in reversed(errors.splitlines()):
+        if status == 2 and line.startswith(USER_ERROR):
+            problem, _, remedy = line.removeprefix(USER_ERROR).rpartition(": ")
+            return UserError(problem, remedy)
+    return RuntimeError(f"{' '.join(command)} ended with status {status}:\n{errors}")
+
+
+def main() -> int:
+    """Watch one command; its figures go to standard output as JSON, its own errors to standard error."""
+    cores, *command = sys.argv[1:]
+    restrict_to(int(cores))
+    json.dump(asdict(watch(command)), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+import os
+import sys
+
+import pytest
+
+from benchmarks.process import run_fresh
+from edge.errors import UserError
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_lines_times_and_memory_of_a_command():
+    usage = run_fresh(python("x = b'x' * 50_000_000; print(1); print(2)"), 1)
+    assert (usage.status, usage.lines) == (0, 2)
+    assert usage.first_line is not None
+    assert 0 < usage.first_line <= usage.seconds
+    assert 50_000_000 < usage.peak < 100_000_000
+
+
+def test_the_memory_of_whoever_measures_is_not_counted():
+    ballast = b"x" * 200_000_000
+    assert run_fresh(python("pass"), 1).peak < 100_000_000
+    del ballast
+
+
+def test_a_silent_command_has_no_first_line():
+    usage = run_fresh(python("pass"), 1)
+    assert (usage.first_line, usage.lines) == (None, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_a_command_runs_on_as_many_cores_as_it_is_given():
+    own = os.sched_getaffinity(0)
+    run_fresh(python("import os; assert len(os.sched_getaffinity(0)) == 1"), 1)
+    run_fresh(python(f"import os; assert len(os.sched_getaffinity(0)) == {len(own)}"), len(own))
+    assert os.sched_getaffinity(0) == own
+
+
+def test_the_user_errors_of_a_command_are_passed_on():
+    with pytest.raises(UserError) as caught:
+        run_fresh([sys.executable, "-m", "edge", "run", "/nowhere.mp4", "--model", "/nowhere"], 1)
+    assert caught.value.problem.startswith("/nowhere: no model bundle here")
+    assert caught.value.remedy.startswith("make a bundle")
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "1 / 0", "import os; os.kill(os.getpid(), 9)"])
+def test_any_other_failure_is_a_bug(code):
+    with pytest.raises(RuntimeError, match="ended with status"):
+        run_fresh(python(code), 1)
