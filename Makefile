@@ -1,0 +1,92 @@
+# emotion-edge: each target sets up what it needs, then does its job. `make help` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# Without the X libraries of a desktop, opencv-python cannot be imported; the headless build has all but windows.
+OPENCV := $(if $(shell ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
+
+SOURCE ?= 0
+MODEL ?= models/default
+ARGS ?=
+CONFIG ?= edge
+DATA ?= data/fer2013
+RUN ?= runs/$(basename $(notdir $(CONFIG)))
+WEIGHTS ?= imagenet
+SPLIT ?= test
+
+.PHONY: help run demo doctor test test-edge data train evaluate export bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- the board ----
+
+run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=0|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
+	@$(BIN)/emotion-edge run $(SOURCE) --model $(MODEL) $(ARGS)
+
+demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records and summary
+	@$(BIN)/emotion-edge demo --model $(MODEL) $(ARGS)
+
+doctor: $(VENV)/edge.stamp ## say what of this machine is ready, and what to install for what is not
+	@$(BIN)/emotion-edge doctor --model $(MODEL)
+
+test-edge: $(VENV)/test.stamp ## pass the board's own tests, without TensorFlow
+	@$(BIN)/python -m pytest tests/edge $(ARGS)
+
+# ---- the workstation ----
+
+data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [DATA=data/fer2013]
+	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
+	@$(BIN)/python -m train.importer $(FER2013) $(if $(FERPLUS),--votes $(FERPLUS)) --output $(DATA) $(ARGS)
+
+train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|seed|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file]
+	@$(BIN)/python -m train.fit --config $(CONFIG) --data $(DATA) --run $(RUN) --weights $(WEIGHTS) $(ARGS)
+
+evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
+	@$(BIN)/python -m train.evaluate --model $(RUN) --data $(DATA) --split $(SPLIT) $(ARGS)
+
+export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [DATA=…] [MODEL=models/default]
+	@$(BIN)/python -m export --run $(RUN) --data $(DATA) --output $(MODEL) $(ARGS)
+
+bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']
+	@$(BIN)/python -m benchmarks --model $(MODEL) $(if $(wildcard $(DATA)),--data $(DATA)) $(ARGS)
+
+test: $(VENV)/workstation.stamp ## check style and types and pass all tests
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest $(ARGS)
+
+# ---- set-up: a stamp for each set of packages, remade when its lock changes ----
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "emotion-edge: $(PYTHON) is not Python 3.11 or newer: install one, or name it by PYTHON=<program>" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "emotion-edge: Python cannot make environments here: run 'sudo apt install python3-venv'" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV) for: $*"
+	@sed 's/^opencv-python==/$(OPENCV)==/' $< > $(VENV)/$*.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/$*.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m edge.assets
+	@touch $@
+
+LOCK = $(VENV)/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet --no-header \
+  --no-annotate --no-emit-index-url --override requirements/overrides.txt
+
+lock: $(BIN)/python ## move the locked versions to today's; run the tests before committing them
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
+	@$(LOCK) -o requirements/edge.txt
+	@$(LOCK) --extra test --constraint requirements/edge.txt -o requirements/test.txt
+	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
+	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
+
+clean: ## remove the environment and what tests left behind
+	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache *.egg-info
