@@ -9,6 +9,7 @@ import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -41,10 +42,40 @@ class Split:
     classes: np.ndarray
     fingerprint: str
 
-    def take(self, keep: np.ndarray) -> "Split":
-        """The images where the boolean array `keep` is true; the fingerprint stays that of the whole split."""
-        files = tuple(file for file, kept in zip(self.files, keep, strict=True) if kept)
-        return Split(files, self.images[keep], self.classes[keep], self.fingerprint)
+
+@dataclass(frozen=True)
+class Labelled:
+    """A split as training takes it.
+
+    Attributes:
+        images: uint8 `[n, size, size, channels]`.
+        labels: float32 `[n, 7]`, each row a distribution over the emotions.
+        fingerprint: sha256 over the split's files and these labels, hexadecimal.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    fingerprint: str
+
+
+def load_labelled(root: Path, name: str, size: int, channels: int, kind: Literal["hard", "soft"]) -> Labelled:
+    """Read a split with its labels, less the images that show none of the seven emotions.
+
+    Args:
+        root: the data set's folder.
+        name: `train`, `val` or `test`.
+        size: pixels of the side that every image is resized to.
+        channels: 1 for grey, 3 for RGB.
+        kind: `hard` for the folder's class, `soft` for labels.csv where it has the image.
+
+    Raises:
+        UserError: as `load_split` and `read_soft_labels`.
+    """
+    split = load_split(root, name, size, channels)
+    labels = one_hot(split.classes) if kind == "hard" else read_soft_labels(root, split.files, split.classes)
+    shown = labels.sum(axis=1) > 0
+    images, labels = split.images[shown], labels[shown]
+    return Labelled(images, labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest())
 
 
 def load_split(root: Path, name: str, size: int, channels: int) -> Split:

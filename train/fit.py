@@ -7,10 +7,10 @@ A run's folder holds `run.json` (what is trained on what), `checkpoint.npz` (eve
 """
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -18,11 +18,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from train import run
 from train.augment import augment
 from train.config import Config, Stage, load_config
-from train.dataset import Split, load_split, one_hot, read_soft_labels
+from train.dataset import Labelled, load_labelled
 from train.model import build_network, deployable, load_pretrained
 
 
@@ -38,26 +39,19 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     Raises:
         UserError: bad data, weights that do not fit, a run with another configuration, or a loss that exploded.
     """
-    training, labels = _load(config, data, "train")
-    validation, validation_labels = _load(config, data, "val")
-    fingerprints = {
-        "train": _fingerprint(training, labels),
-        "val": _fingerprint(validation, validation_labels),
-    }
-    run.open_run(folder, config, fingerprints, weights)
+    training = load_labelled(data, "train", config.image_size, config.channels, config.labels)
+    validation = load_labelled(data, "val", config.image_size, config.channels, config.labels)
+    run.open_run(folder, config, {"train": training.fingerprint, "val": validation.fingerprint}, weights)
     keras.utils.set_random_seed(config.seed)
-    if config.mixed_precision and tf.config.list_physical_devices("GPU"):
-        keras.mixed_precision.set_global_policy("mixed_float16")
-
     progress = run.load_progress(folder)
-    learner = _restored(config, folder, progress, len(training.files), weights)
-    with _bar(config, len(training.files), progress.epochs) as bar:
+    learner = _restored(config, folder, progress, len(training.images), weights)
+    with _bar(config, len(training.images), progress.epochs) as bar:
         for epoch in range(progress.epochs, config.epochs):
             if (stage := stage_of(config, epoch)) != learner.stage:
-                learner = Learner(config, stage, len(training.files), carry=learner)
+                learner = Learner(config, stage, len(training.images), carry=learner)
             started = time.monotonic()
-            figures = learner.train_epoch(training.images, labels, epoch, bar)
-            figures |= learner.validate(validation.images, validation_labels)
+            figures = learner.train_epoch(training, epoch, bar)
+            figures |= learner.validate(validation)
             figures |= {"seconds": time.monotonic() - started}
             progress = progress.after(figures)
             if progress.is_best:
@@ -80,7 +74,9 @@ class Learner:
         self.config, self.stage = config, stage
         self._steps = _steps(config, images)
         knobs = config.stages[stage]
-        self.network = build_network(config, knobs.resolution)
+        self._mixed = config.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
+        with _precision("mixed_float16" if self._mixed else "float32"):
+            self.network = build_network(config, knobs.resolution)
         if carry:
             self.network.set_weights(carry.network.get_weights())
         self._average = [tf.Variable(w, trainable=False) for w in self.network.weights]
@@ -90,7 +86,10 @@ class Learner:
         self._averaged = build_network(config, knobs.resolution)
         self._deployable = deployable(self._averaged)
         self.network.get_layer("backbone").trainable = knobs.train_backbone
-        self._optimizer = _optimizer(config, knobs, self._steps * knobs.epochs, self.network)
+        self._optimizer = _optimizer(config, knobs, self._steps * knobs.epochs)
+        if self._mixed:  # small gradients would vanish in 16 bits
+            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
+        self._optimizer.build(self.network.trainable_variables)
         self._step_function = tf.function(self._step, reduce_retracing=True)
 
     def start_from(self, weights: str) -> None:
@@ -103,11 +102,11 @@ class Learner:
         """All state, in a fixed order: network (with its dropout's generators), optimizer, average."""
         return [*self.network.variables, *self._optimizer.variables, *self._average]
 
-    def train_epoch(self, images: np.ndarray, labels: np.ndarray, epoch: int, bar: tqdm) -> dict[str, float]:
+    def train_epoch(self, training: Labelled, epoch: int, bar: tqdm) -> dict[str, float]:
         """One pass in an order and with changes that depend on seed and epoch alone; mean loss and accuracy."""
-        weights = _class_weights(labels) if self.config.class_weights else np.ones(labels.shape[1], np.float32)
+        weights = _class_weights(training.labels) if self.config.class_weights else np.ones(len(EMOTIONS), np.float32)
         losses, hits = [], []
-        for step, (faces, targets) in enumerate(_batches(self.config, images, labels, epoch, self._steps)):
+        for step, (faces, targets) in enumerate(_batches(self.config, training, epoch, self._steps)):
             loss, hit = self._step_function(faces, targets, tf.constant(weights))
             losses.append(float(loss))
             hits.append(float(hit))
@@ -119,9 +118,10 @@ class Learner:
             bar.update()
         return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(hits))}
 
-    def validate(self, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def validate(self, validation: Labelled) -> dict[str, float]:
         """Loss and accuracy of the averaged weights on faces as they are."""
-        probabilities = self.averaged_model().predict(_rgb(images), batch_size=256, verbose=0)
+        probabilities = self.averaged_model().predict(_rgb(validation.images), batch_size=256, verbose=0)
+        labels = validation.labels
         cross_entropy = -(labels * np.log(np.clip(probabilities, 1e-7, 1))).sum(axis=1)
         hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
         return {"val_loss": float(cross_entropy.mean()), "val_accuracy": float(hits.mean())}
@@ -164,24 +164,9 @@ def _restored(config: Config, folder: Path, progress: run.Progress, images: int,
     return learner
 
 
-def _load(config: Config, data: Path, name: str) -> tuple[Split, np.ndarray]:
-    """A split and its label distributions, float32 `[n, 7]`, less the images that show none of the seven."""
-    split = load_split(data, name, config.image_size, config.channels)
-    if config.labels == "hard":
-        return split, one_hot(split.classes)
-    labels = read_soft_labels(data, split.files, split.classes)
-    shown = labels.sum(axis=1) > 0
-    return split.take(shown), labels[shown]
-
-
-def _fingerprint(split: Split, labels: np.ndarray) -> str:
-    return hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest()
-
-
-def _batches(
-    config: Config, images: np.ndarray, labels: np.ndarray, epoch: int, steps: int
-) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+def _batches(config: Config, training: Labelled, epoch: int, steps: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """An epoch's augmented batches: float32 faces in [0, 1] and label distributions."""
+    images, labels = training.images, training.labels
     order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
     batch = len(images) // steps if len(images) < config.batch_size else config.batch_size
     order = order[: steps * batch].reshape(steps, batch)
@@ -203,18 +188,26 @@ def _batches(
     return iter(stream.map(prepare, num_parallel_calls=1).prefetch(4))
 
 
-def _optimizer(config: Config, stage: Stage, steps: int, network: keras.Model) -> keras.optimizers.Optimizer:
+def _optimizer(config: Config, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, int(steps * config.warmup))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), alpha=0.01, warmup_target=stage.learning_rate, warmup_steps=warmup
     )
-    optimizer: keras.optimizers.Optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
     # Normalization and biases have no scale that decay could keep small.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    if keras.mixed_precision.dtype_policy().name == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
     return optimizer
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Layers that are built inside compute as the policy says; what is saved is always built in float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _class_weights(labels: np.ndarray) -> np.ndarray:

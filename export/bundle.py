@@ -1,0 +1,76 @@
+"""Writes a bundle: measured, described, and put in place whole."""
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from edge.interpreter import runtime
+
+CARD = "MODEL_CARD.md"
+TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
+
+
+def manifest_head(name: str, input_size: int, resolution: int) -> dict[str, Any]:
+    """What a manifest begins with."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "classes": list(EMOTIONS),
+        "input_size": input_size,
+        "resolution": resolution,
+    }
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of everything that the figures depend on."""
+    return {"python": platform.python_version(), "runtime": runtime(), **{tool: version(tool) for tool in TOOLS}}
+
+
+def describe_file(content: bytes) -> dict[str, Any]:
+    """What the edge verifies a model file by."""
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def check_target(folder: Path) -> None:
+    """Refuse to replace what is no bundle.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and holds no bundle", "name another folder by MODEL=<folder>")
+
+
+def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str) -> None:
+    """Write all files beside `folder` and rename; an old bundle stays until the new one is whole.
+
+    Args:
+        folder: the bundle's place.
+        models: content of the `.tflite` files by variant.
+        manifest: what goes into `manifest.json`.
+        card: text of the model card.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        new, old = work / "new", work / "old"
+        new.mkdir()
+        for variant, content in models.items():
+            (new / model_file(variant)).write_bytes(content)
+        (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        (new / CARD).write_text(card)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(work)

@@ -1,0 +1,95 @@
+"""Standard TFLite metadata, by which other clients, such as MediaPipe Tasks, run the files unmodified.
+
+The format: a flatbuffer by TensorFlow's `metadata_schema.fbs` in a buffer of the model that is called TFLITE_METADATA,
+and the files that it names in a zip archive behind the model's last byte.
+"""
+
+import io
+import zipfile
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as tflite
+from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
+
+from edge.emotions import EMOTIONS
+
+BUFFER = b"TFLITE_METADATA"
+LABELS = "labels.txt"
+OLDEST_PARSER = "1.0.0"
+"""Everything that is used here was in the format's first version."""
+
+
+def with_metadata(content: bytes) -> bytes:
+    """The `.tflite` file with its labels, and with its input's normalization: none, raw pixels go in."""
+    model = tflite.ModelT.InitFromObj(tflite.Model.GetRootAs(content, 0))
+    entry = tflite.MetadataT()
+    entry.name, entry.buffer = BUFFER, len(model.buffers)
+    model.metadata = [m for m in model.metadata or [] if m.name != BUFFER] + [entry]
+    buffer = tflite.BufferT()
+    buffer.data = np.frombuffer(_packed(_description(), b"M001"), np.uint8)
+    model.buffers.append(buffer)
+    return _packed(model, b"TFL3") + _archive({LABELS: "\n".join(EMOTIONS) + "\n"})
+
+
+def _description() -> schema.ModelMetadataT:
+    graph = schema.SubGraphMetadataT()
+    graph.inputTensorMetadata, graph.outputTensorMetadata = [_pixels()], [_probabilities()]
+    description = schema.ModelMetadataT()
+    description.name = "emotion-edge"
+    description.description = "Facial expression of one face: seven probabilities."
+    description.subgraphMetadata = [graph]
+    description.minParserVersion = OLDEST_PARSER
+    return description
+
+
+def _pixels() -> schema.TensorMetadataT:
+    image = schema.ImagePropertiesT()
+    image.colorSpace = schema.ColorSpaceType.RGB
+    options = schema.NormalizationOptionsT()
+    options.mean, options.std = [0.0], [1.0]
+    normalization = schema.ProcessUnitT()
+    normalization.optionsType, normalization.options = schema.ProcessUnitOptions.NormalizationOptions, options
+    tensor = _tensor("pixels", "A face, upright, RGB.", schema.ContentProperties.ImageProperties, image)
+    tensor.processUnits = [normalization]
+    tensor.stats = _range(0, 255)
+    return tensor
+
+
+def _probabilities() -> schema.TensorMetadataT:
+    feature = schema.ContentProperties.FeatureProperties
+    tensor = _tensor("probabilities", "One for each label.", feature, schema.FeaturePropertiesT())
+    labels = schema.AssociatedFileT()
+    labels.name, labels.type = LABELS, schema.AssociatedFileType.TENSOR_AXIS_LABELS
+    tensor.associatedFiles = [labels]
+    tensor.stats = _range(0, 1)
+    return tensor
+
+
+def _tensor(name: str, description: str, kind: int, properties: object) -> schema.TensorMetadataT:
+    tensor = schema.TensorMetadataT()
+    tensor.name, tensor.description = name, description
+    tensor.content = schema.ContentT()
+    tensor.content.contentPropertiesType, tensor.content.contentProperties = kind, properties
+    return tensor
+
+
+def _range(low: float, high: float) -> schema.StatsT:
+    stats = schema.StatsT()
+    stats.min, stats.max = [float(low)], [float(high)]
+    return stats
+
+
+def _packed(table: object, identifier: bytes) -> bytes:
+    builder = flatbuffers.Builder(0)
+    builder.Finish(table.Pack(builder), file_identifier=identifier)  # type: ignore[attr-defined]
+    return bytes(builder.Output())
+
+
+def _archive(files: dict[str, str]) -> bytes:
+    """A zip of the files, the same bytes whenever it is made."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return stream.getvalue()

@@ -1,0 +1,57 @@
+"""Measures where a face lies in the training crops, so that the edge can cut its faces out the same way."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.detect import Detection, Detector
+from edge.errors import UserError
+from train.dataset import Split
+
+SAMPLES = 2000
+LEAST_FACES = 50
+"""Medians of fewer are chance."""
+
+SIDE, BORDER = 192, 48
+"""Crops are enlarged to this side, and get this border: the detector wants larger faces, with something around them."""
+
+
+def measure_template(training: Split, detector: Detector, seed: int) -> dict[str, Any]:
+    """Find the faces in training crops and take the median place of each landmark.
+
+    Args:
+        training: the crops; at most `SAMPLES` of them are looked at.
+        detector: one with landmarks.
+        seed: of the draw.
+
+    Returns:
+        `landmarks` (five pairs) and `box` (x, y, w, h), relative to the crop's side, and `measured_on`, in how many
+        crops the detector found its face.
+
+    Raises:
+        UserError: it found too few.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(training.images))[:SAMPLES]
+    found = [faces[0] for i in chosen if (faces := detector.detect(_enlarged(training.images[i])))]
+    if len(found) < LEAST_FACES:
+        raise UserError(
+            f"a face was found in {len(found)} of {len(chosen)} training crops, {LEAST_FACES} are needed",
+            "name a bundle with faces in the same place by --template",
+        )
+    return _median(found) | {"measured_on": len(found)}
+
+
+def _enlarged(face: np.ndarray) -> np.ndarray:
+    large = cv2.resize(face[..., ::-1], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return cv2.copyMakeBorder(large, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
+
+
+def _median(found: list[Detection]) -> dict[str, Any]:
+    landmarks = np.median([face.landmarks for face in found if face.landmarks is not None], axis=0)
+    x, y, w, h = np.median([face.box for face in found], axis=0)
+    box = np.array([x - BORDER, y - BORDER, w, h]) / SIDE
+    return {
+        "landmarks": ((landmarks - BORDER) / SIDE).round(4).tolist(),
+        "box": box.round(4).tolist(),
+    }
