@@ -90,7 +90,7 @@ def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, th
         UserError: what evaluates is missing.
     """
     try:
-        from train.evaluate import predict_tflite
+        from train.candidates import predict_tflite
     except ImportError as error:
         raise _dependencies(error) from error
     results = []

@@ -23,8 +23,9 @@ from export.parity import compare, require_parity
 from export.temperature import fit_temperature, fold_temperature
 from export.template import measure_template
 from train import run
+from train.candidates import predict_keras, predict_tflite
 from train.dataset import Split, load_labelled, load_split, read_crowd_majority
-from train.evaluate import Evaluation, evaluate, predict_keras, predict_tflite
+from train.evaluate import Evaluation, evaluate
 from train.model import deployable
 
 

@@ -52,6 +52,6 @@ def _median(found: list[Detection]) -> dict[str, Any]:
     x, y, w, h = np.median([face.box for face in found], axis=0)
     box = np.array([x - BORDER, y - BORDER, w, h]) / SIDE
     return {
-        "landmarks": ((landmarks - BORDER) / SIDE).round(4).tolist(),
+        "landmarks": ((landmarks.astype(float) - BORDER) / SIDE).round(4).tolist(),
         "box": box.round(4).tolist(),
     }

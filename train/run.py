@@ -14,7 +14,7 @@ import tensorflow as tf
 from edge.errors import UserError
 from edge.files import whole_file, write_whole
 from train.config import Config, from_dict
-from train.curves import draw_curves
+from train.plots import draw_curves
 
 CHECKPOINT, MODEL, DESCRIPTION = "checkpoint.npz", "best.keras", "run.json"
 

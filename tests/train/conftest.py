@@ -33,9 +33,8 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("data") / "bars", {"train": 32, "val": 8, "test": 8})
 
 
-@pytest.fixture
-def knobs() -> dict:
-    """A configuration as plain values, for tests to change."""
+def knobs_of_a_small_run() -> dict:
+    """A configuration as plain values."""
     still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase"), 0.0)
     return {
         "image_size": SIDE,
@@ -56,6 +55,12 @@ def knobs() -> dict:
         "augmentation": {"flip": False, **still},
         "stages": [{"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False}],
     }
+
+
+@pytest.fixture
+def knobs() -> dict:
+    """A configuration as plain values, for tests to change."""
+    return knobs_of_a_small_run()
 
 
 @pytest.fixture

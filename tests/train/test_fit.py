@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
@@ -33,7 +32,12 @@ def test_stages_follow_one_another(knobs):
 
 
 def test_it_learns_and_writes_what_it_promises(bars, knobs, tmp_path):
-    fit(from_dict(knobs | {"batch_size": 16} | stages(({**WHOLE, "learning_rate": 2e-3}, 24))), bars, tmp_path / "run", "none")
+    fit(
+        from_dict(knobs | {"batch_size": 16} | stages(({**WHOLE, "learning_rate": 2e-3}, 24))),
+        bars,
+        tmp_path / "run",
+        "none",
+    )
     assert load_progress(tmp_path / "run").history[-1]["val_accuracy"] >= 0.7
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"run.json", "checkpoint.npz", "best.keras", "history.csv", "curves.png", "tensorboard"}

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from export.equalize import CEILING, MOST, _scale, equalize  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return np.random.default_rng(0).uniform(0, 1, (16, 32, 32, 1)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def uneven(network):
+    """The network with channels whose ranges differ a hundredfold, as training can leave them."""
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    rng = np.random.default_rng(1)
+    for layer in copy.get_layer("backbone").layers:
+        if layer.name.endswith("_BN") or layer.name == "bn_Conv1":
+            gamma, beta, mean, variance = layer.get_weights()
+            factor = 10.0 ** rng.uniform(-1.5, 0.0, gamma.shape)
+            layer.set_weights([gamma * factor, beta * factor, mean, variance])
+    return copy
+
+
+def ranges(network, faces, suffix):
+    backbone = network.get_layer("backbone")
+    names = [layer.name for layer in backbone.layers if layer.name.endswith(suffix)]
+    inputs = network.layers[1](faces).numpy()
+    outputs = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in names])(inputs)
+    return [np.abs(np.asarray(values)).max(axis=(0, 1, 2)) for values in outputs]
+
+
+def test_answers_stay_and_ranges_come_together(uneven, faces):
+    equal = equalize(uneven, faces)
+    np.testing.assert_allclose(equal.predict(faces, verbose=0), uneven.predict(faces, verbose=0), atol=2e-3)
+    for suffix in ("_expand_relu", "_depthwise_relu"):
+        for before, after in zip(ranges(uneven, faces, suffix), ranges(equal, faces, suffix), strict=True):
+            raised = (before > CEILING / MOST) & (before < CEILING)
+            np.testing.assert_allclose(after[raised], CEILING, rtol=0.02)
+            assert (after <= 6).all()
+
+
+def test_the_network_itself_is_left_alone(uneven, faces):
+    weights = [w.copy() for w in uneven.get_weights()]
+    equalize(uneven, faces)
+    assert all((a == b).all() for a, b in zip(weights, uneven.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("peaks", "clipped", "expected"),
+    [
+        ([5.4, 2.7, 6.0, 0.0], True, [1, 2, 1, MOST]),
+        ([8.0, 4.0, 0.001], False, [1, 2, MOST]),
+    ],
+)
+def test_scales(peaks, clipped, expected):
+    np.testing.assert_allclose(_scale(np.array(peaks), clipped), expected)

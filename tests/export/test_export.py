@@ -1,0 +1,117 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("keras")
+
+from edge.bundle import VARIANTS, load_bundle, read_manifest
+from edge.errors import UserError
+from export.bundle import write_bundle
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "models/default"
+
+
+def export(run: Path, data: Path, output: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "export", "--run", str(run), "--data", str(data), "--output", str(output)]
+    template = ["--template", str(TEMPLATE), "--samples", "280"]
+    return subprocess.run(
+        [*command, *template, *options], cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ
+    )
+
+
+@pytest.fixture(scope="module")
+def exported(run_folder, data, tmp_path_factory):
+    output = tmp_path_factory.mktemp("bundles") / "small"
+    done = export(run_folder, data, output)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def test_the_bundle_is_whole_and_verifies(exported):
+    assert {p.name for p in exported.iterdir()} == {
+        *(f"model_{v}.tflite" for v in VARIANTS),
+        "manifest.json",
+        "MODEL_CARD.md",
+    }
+    for variant in VARIANTS:
+        assert load_bundle(exported, variant).input_size == 32
+
+
+def test_the_manifest_tells_how_it_was_made(exported, run_folder):
+    manifest, description = read_manifest(exported), json.loads((run_folder / "run.json").read_text())
+    assert manifest["name"] == "small"
+    assert manifest["resolution"] == 64
+    assert manifest["training"]["config"] == description["config"]
+    assert manifest["training"]["epochs"] == 4
+    assert manifest["data"]["train"] == description["data"]["train"]
+    assert manifest["calibration"] == {"split": "train", "images": 280, "seed": 0}
+    for figures in manifest["variants"].values():
+        assert figures["folder"]["images"] == 70
+        assert figures["crowd"]["images"] == 63  # the first image of each class has no clear majority
+    card = (exported / "MODEL_CARD.md").read_text()
+    assert "prohibits" in card
+    assert f"{manifest['variants']['int8']['crowd']['accuracy']:.1%}" in card
+
+
+@pytest.mark.parametrize(
+    ("damage", "options", "message"),
+    [
+        (lambda run: (run / "best.keras").unlink(), (), "no finished epoch to export"),
+        (lambda run: (run / "best.keras").write_bytes(b"no"), (), "not a model of this package"),
+        (lambda run: shutil.rmtree(run), (), "no training run here"),
+        (lambda run: None, ("--samples", "100"), "too few"),
+        (lambda run: alter(run / "run.json"), (), "not the one that"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_leaves_the_old_bundle(
+    run_copy, data, exported, tmp_path, damage, options, message
+):
+    output = shutil.copytree(exported, tmp_path / "bundle")
+    before = {p.name: p.read_bytes() for p in output.iterdir()}
+    damage(run_copy)
+    done = export(run_copy, data, output, *options)
+    ours = [line for line in done.stderr.splitlines() if line.startswith("emotion-edge:")]
+    assert done.returncode == 2
+    assert len(ours) == 1
+    assert message in ours[0]
+    assert "Traceback" not in done.stderr
+    assert before == {p.name: p.read_bytes() for p in output.iterdir()}
+    assert {p.name for p in tmp_path.iterdir()} <= {"run", "bundle"}
+
+
+def test_a_folder_that_is_no_bundle_is_not_replaced(run_folder, data, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/me.jpg").write_bytes(b"precious")
+    done = export(run_folder, data, tmp_path / "photos")
+    assert done.returncode == 2
+    assert "holds no bundle" in done.stderr
+    assert (tmp_path / "photos/me.jpg").read_bytes() == b"precious"
+
+
+def test_an_interrupted_write_leaves_the_old_bundle(exported, tmp_path):
+    output = shutil.copytree(exported, tmp_path / "bundle")
+    before = {p.name: p.read_bytes() for p in output.iterdir()}
+    with pytest.raises(TypeError):
+        write_bundle(output, {"int8": b"new"}, {"not": {"JSON"}}, "card")
+    assert before == {p.name: p.read_bytes() for p in output.iterdir()}
+    assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_another_format_is_refused_by_the_edge(exported, tmp_path):
+    output = shutil.copytree(exported, tmp_path / "bundle")
+    manifest = json.loads((output / "manifest.json").read_text())
+    (output / "manifest.json").write_text(json.dumps(manifest | {"format_version": 99}))
+    with pytest.raises(UserError, match="format version 99"):
+        load_bundle(output)
+
+
+def alter(path: Path) -> None:
+    description = json.loads(path.read_text())
+    description["data"]["train"] = "0" * 64
+    path.write_text(json.dumps(description))

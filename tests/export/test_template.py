@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from edge.detect import Detection
+from edge.errors import UserError
+from export.template import BORDER, SIDE, measure_template
+from train.dataset import Split
+
+
+class Stub:
+    """Finds a face at the same place of every crop that is not black."""
+
+    def detect(self, image):
+        if image.max() == 0:
+            return []
+        places = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32) * SIDE + BORDER
+        return [Detection((BORDER + 0.1 * SIDE, float(BORDER), 0.8 * SIDE, float(SIDE)), 0.9, places)]
+
+
+def crops(white: int, black: int) -> Split:
+    images = np.zeros((white + black, 48, 48, 3), np.uint8)
+    images[:white] = 255
+    return Split(("",) * len(images), images, np.zeros(len(images), np.int64), "")
+
+
+def test_places_are_relative_to_the_crop():
+    template = measure_template(crops(60, 10), Stub(), 0)
+    assert template["measured_on"] == 60
+    assert template["landmarks"][0] == pytest.approx([0.3, 0.4], abs=1e-4)
+    assert template["box"] == pytest.approx([0.1, 0.0, 0.8, 1.0], abs=1e-4)
+
+
+def test_too_few_faces_are_no_measurement():
+    with pytest.raises(UserError, match="a face was found in 49 of 60 training crops"):
+        measure_template(crops(49, 11), Stub(), 0)

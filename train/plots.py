@@ -1,0 +1,61 @@
+"""Pictures: the course of a training run, and what a model confuses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from edge.emotions import EMOTIONS
+from edge.files import whole_file
+from train.metrics import Scores
+
+
+def draw_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
+    """Draw loss and accuracy, training and validation, of every epoch to a PNG.
+
+    Args:
+        path: where the picture goes.
+        history: figures by epoch with the keys loss, accuracy, val_loss and val_accuracy.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    epochs = range(1, len(history) + 1)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axes.plot(epochs, [f[name] for f in history], marker=".", label="training (augmented)")
+        axes.plot(epochs, [f[f"val_{name}"] for f in history], marker=".", label="validation")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=100)
+
+
+def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
+    """Draw confusion matrices to a PNG, side by side.
+
+    Args:
+        path: where the picture goes.
+        title: what is shown, above the panels.
+        panels: scores by kind of label; a cell's colour is its share of the row, its numbers are share and count.
+    """
+    figure = Figure(figsize=(6.5 * len(panels), 6.5), layout="constrained")
+    figure.suptitle(title)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for panel, (name, scores) in zip(axes, panels.items(), strict=True):
+        _draw_panel(panel, name, scores)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=100)
+
+
+def _draw_panel(axes: Axes, name: str, scores: Scores) -> None:
+    counts = np.array(scores.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_title(f"{name}: accuracy {scores.accuracy:.2%}, macro-F1 {scores.macro_f1:.2%}", fontsize=11)
+    axes.set(xlabel="answered", ylabel="true")
+    axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45)
+    axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+    for (row, column), share in np.ndenumerate(shares):
+        text, color = f"{share:.0%}\n{counts[row, column]:,}", "white" if share > 0.5 else "black"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
