@@ -28,7 +28,7 @@ def annotate(result: FrameResult, status: str = "") -> np.ndarray:
         A new picture, uint8 BGR, of the frame's size.
     """
     picture = result.frame.image.copy()
-    unit = max(0.4, min(result.frame.width, result.frame.height) / 720)
+    unit = max(0.75, min(result.frame.width, result.frame.height) / 720)
     for face in result.faces:
         _draw_face(picture, face, unit)
     if status:
@@ -55,12 +55,12 @@ def _tag(picture: np.ndarray, text: str, corner: tuple[int, int], unit: float, c
 
 
 def _draw_bars(picture: np.ndarray, face: FaceResult, corner: tuple[int, int], unit: float) -> None:
-    row, length = max(8, round(14 * unit)), round(70 * unit)
+    row, length = round(16 * unit), round(80 * unit)
     for i, (name, probability) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
         top = corner[1] + i * row
         right = corner[0] + max(1, round(length * float(probability)))
         cv2.rectangle(picture, (corner[0], top), (right, top + row - 2), COLOURS[i], cv2.FILLED)
-        _text(picture, name, (corner[0] + 2, top + row - 4), 0.65 * unit, (255, 255, 255))
+        _text(picture, name, (corner[0] + 2, top + row - 4), 0.7 * unit, (255, 255, 255))
 
 
 def _text(picture: np.ndarray, text: str, at: tuple[int, int], unit: float, colour: tuple[int, int, int]) -> None:

@@ -12,6 +12,7 @@ from edge.geometry import Box, as_box
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+LANDMARKS = 5
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "models" / "default"
 """The bundle that ships."""
@@ -69,6 +70,8 @@ def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
     model = read_variant(folder, manifest, variant)
     try:
         landmarks = tuple((float(x), float(y)) for x, y in manifest["face_template"]["landmarks"])
+        if len(landmarks) != LANDMARKS:
+            raise ValueError(f"{len(landmarks)} landmarks, not {LANDMARKS}")
         template = FaceTemplate(landmarks, as_box(manifest["face_template"]["box"]))
         return Bundle(folder, manifest["name"], variant, model, int(manifest["input_size"]), template, manifest)
     except (KeyError, TypeError, ValueError) as error:

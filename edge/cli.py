@@ -87,7 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         format="%(levelname)s %(message)s", level=logging.INFO if arguments.verbose else logging.WARNING
     )
     _quiet_libraries()
-    return exit_on_user_error(lambda: arguments.command(arguments))
+    try:
+        return exit_on_user_error(lambda: arguments.command(arguments))
+    except BrokenPipeError:
+        # The next program in the pipe has seen enough. Without this, Python complains when it flushes at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _watch(pipeline: Pipeline, show: bool) -> None:
@@ -155,7 +160,12 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
-    cv2.setNumThreads(max(1, (os.cpu_count() or 1) - 1))
+    cv2.setNumThreads(max(1, _usable_cores() - 1))
+
+
+def _usable_cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _parser() -> argparse.ArgumentParser:

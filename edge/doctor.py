@@ -118,15 +118,17 @@ def _assets() -> list[Finding]:
 
 def _bundle(model: Path) -> list[Finding]:
     from edge.bundle import model_file, read_manifest, read_variant
+    from edge.recognize import Options
 
     try:
         manifest = read_manifest(model)
     except UserError as error:
         return [Finding("model", False, error.problem, error.remedy)]
     findings = [Finding("model", True, f"{manifest.get('name')} in {model}")]
-    for variant in manifest.get("variants", {}):
+    for variant in {Options.variant: {}, **manifest.get("variants", {})}:
         if not (model / model_file(variant)).exists():
-            findings.append(Finding(f"  {variant}", False, "not here", "'make export' makes it", needed=False))
+            needed = variant == Options.variant
+            findings.append(Finding(f"  {variant}", False, "not here", "'make export' makes it", needed))
             continue
         try:
             size = len(read_variant(model, manifest, variant))

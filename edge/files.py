@@ -1,10 +1,13 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from edge.errors import UserError
 
 
 @contextmanager
@@ -12,11 +15,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
     The temporary name keeps the suffix, because writers of video and pictures choose the format by it.
+
+    Raises:
+        UserError: there can be no such file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = _beside(path)
     try:
         yield part
         part.chmod(0o666 & ~_umask())
@@ -30,6 +33,19 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a torn one."""
     with whole_file(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _beside(path: Path) -> Path:
+    """A new empty file in the folder of `path`, which is made where it is missing."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
+    os.close(handle)
+    return Path(name)
 
 
 def _umask() -> int:

@@ -48,21 +48,23 @@ class JsonLines:
 
     def __enter__(self) -> "JsonLines":
         if str(self._path) == "-":
+            self._file.callback(self._stream.flush)
             return self
         if self._live:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         path = self._path if self._live else self._file.enter_context(whole_file(self._path))
         # Entered second, so closed first: before the rename.
-        self._stream = self._file.enter_context(path.open("w", buffering=1 if self._live else -1))
+        self._stream = self._file.enter_context(path.open("w"))
         return self
 
     def write(self, result: FrameResult) -> None:
         self._stream.write(json.dumps(result.record()) + "\n")
+        if self._live or self._stream is sys.stdout:
+            self._stream.flush()  # who follows the file, or reads the pipe, wants each record when it is made
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.flush()
         self._file.__exit__(kind, error, trace)
 
 

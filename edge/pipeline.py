@@ -72,8 +72,7 @@ class Pipeline:
         ]
         # Daemons: a thread that hangs in a driver must not keep the process alive.
         self._threads = [
-            threading.Thread(target=self._guarded, args=(run, *arguments), name=name, daemon=True)
-            for name, run, arguments in stages
+            threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
         ]
 
     def __enter__(self) -> "Pipeline":
@@ -128,10 +127,15 @@ class Pipeline:
             if thread.is_alive():
                 log.warning("%s did not end within %.1f s and is abandoned", thread.name, STOP_TIMEOUT)
 
-    def _guarded(self, run: Callable[..., None], *arguments: object) -> None:
-        """Run a stage; whatever it fails with ends the pipeline and reaches the caller."""
+    @contextmanager
+    def _stage(self, *given_to: Channel[Any], taken_from: Channel[Any] | None = None) -> Iterator[None]:
+        """A stage's neighbours learn of its end: the next may finish what it has, the one before must stop giving.
+
+        Whatever the stage fails with ends the pipeline and reaches the caller. The error is noted before the channels
+        close, so that no output takes the end of a failed run for the end of the recording.
+        """
         try:
-            run(*arguments)
+            yield
         except Closed:
             pass
         except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread, traceback and all
@@ -139,20 +143,25 @@ class Pipeline:
             self._stopping.set()
             for channel in self._channels:
                 channel.close(discard=True)
+        finally:
+            for channel in given_to:
+                channel.close()
+            if taken_from is not None:
+                taken_from.close(discard=True)
 
     def _capture(self) -> None:
-        with closing(frames(self._source, self._reopen, self._stopping)) as stream, ending(self._frames):
+        with self._stage(self._frames), closing(frames(self._source, self._reopen, self._stopping)) as stream:
             for frame in stream:
                 self.statistics.count("captured")
                 self._frames.put(frame)
 
     def _find(self) -> None:
-        with ending(self._found, taken_from=self._frames):
+        with self._stage(self._found, taken_from=self._frames):
             for frame in self._frames:
                 self._found.put(self._recognizer.find(frame))
 
     def _read(self) -> None:
-        with ending(*self._queues, self._results, taken_from=self._found):
+        with self._stage(*self._queues, self._results, taken_from=self._found):
             for found in self._found:
                 result = self._recognizer.read(found)
                 self._note(result)
@@ -160,25 +169,15 @@ class Pipeline:
                     queue.put(result)
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
-        with ending(taken_from=queue), output:
+        with self._stage(taken_from=queue), output:
             for result in queue:
                 with self.statistics.timed(output.name):
                     output.write(result)
+            if self._error:
+                raise Closed  # a file that is to appear whole must not appear now
 
     def _note(self, result: FrameResult) -> None:
         self.statistics.answered()
         self.statistics.add("frame age", result.latency)
         self.statistics.count("faces", len(result.faces))
         self.statistics.count("frames_with_faces", bool(result.faces))
-
-
-@contextmanager
-def ending(*given_to: Channel[Any], taken_from: Channel[Any] | None = None) -> Iterator[None]:
-    """A stage's neighbours learn of its end: the next may finish what it has, the one before must stop giving."""
-    try:
-        yield
-    finally:
-        for channel in given_to:
-            channel.close()
-        if taken_from is not None:
-            taken_from.close(discard=True)

@@ -1,5 +1,6 @@
 """Where frames come from: cameras, video files, pictures and folders of pictures, behind one protocol."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Protocol
@@ -77,8 +78,8 @@ class CameraSource:
 
     def __init__(self, device: int | str) -> None:
         self.name = f"camera {device}" if isinstance(device, int) else device
-        if isinstance(device, int) and not camera_devices() and Path("/dev").is_dir():
-            # OpenCV's own search prints a page of warnings on a machine without cameras.
+        if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
+            # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(self.name)
         self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
@@ -133,9 +134,9 @@ class VideoFileSource:
 
     def _decode(self) -> tuple[np.ndarray, float] | None:
         """The next picture and its time in seconds from the start."""
-        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         ok, image = self._capture.read()
-        return (image, seconds) if ok else None
+        # The position is that of the picture read last: asked before, it would be the previous one's.
+        return (image, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000) if ok else None
 
 
 class ImageSource:

@@ -1,0 +1,31 @@
+"""What tests of every part share: the pinned third-party files, where this machine can get them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.assets import ASTRONAUT, YUNET, Asset, fetch
+from edge.errors import UserError
+from edge.sources import read_image
+
+
+def _fetched(asset: Asset) -> Path:
+    try:
+        return fetch(asset)
+    except UserError as error:
+        pytest.skip(f"neither in the cache nor to be had: {error.problem}")
+
+
+@pytest.fixture(scope="session")
+def yunet() -> Path:
+    """YuNet's weights; tests that find faces need them."""
+    return _fetched(YUNET)
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """The public-domain portrait, uint8 BGR `[512, 512, 3]`, read-only; one face, at about (180, 62, 90, 112)."""
+    image = read_image(_fetched(ASTRONAUT))
+    image.setflags(write=False)
+    return image

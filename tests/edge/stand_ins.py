@@ -1,0 +1,120 @@
+"""Small stand-ins for what the edge is made of, with every value at hand."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from edge.detect import Detection
+from edge.emotions import EMOTIONS
+from edge.frames import Frame
+from edge.recognize import Found
+from edge.results import FaceResult, FrameResult
+from edge.statistics import Statistics
+
+
+def picture(colour: Iterable[int] = (90, 90, 90), width: int = 64, height: int = 48) -> np.ndarray:
+    """One colour (BGR) all over."""
+    return np.full((height, width, 3), tuple(colour), np.uint8)
+
+
+def frame(seq: int = 0, image: np.ndarray | None = None, captured: float | None = None) -> Frame:
+    return Frame(
+        seq,
+        1000.0 + seq if captured is None else captured,
+        picture() if image is None else image,
+        "test",
+        time.monotonic(),
+    )
+
+
+def detection(x: float, y: float, w: float = 20, h: float = 20, score: float = 0.9) -> Detection:
+    return Detection((x, y, w, h), score, None)
+
+
+def likely(label: int, probability: float = 0.7) -> np.ndarray:
+    """Probabilities float32 `[7]`; the other six share the rest."""
+    values = np.full(len(EMOTIONS), (1 - probability) / (len(EMOTIONS) - 1), np.float32)
+    values[label] = probability
+    return values
+
+
+def face(label: int | None = 3, probability: float = 0.7, box: tuple = (10, 10, 20, 20), number: int = 1) -> FaceResult:
+    return FaceResult(number, box, 0.9, likely(3 if label is None else label, probability), label)
+
+
+def result(seq: int = 0, *faces: FaceResult, image: np.ndarray | None = None) -> FrameResult:
+    return FrameResult(frame(seq, image), faces, 0.0214)
+
+
+class ScriptedSource:
+    """Gives `total` frames.
+
+    `before_read(i)` is called before frame i is given, in the source's thread: to wait, to note, to fail.
+    """
+
+    name, fps = "scripted", 10.0
+
+    def __init__(self, total: int, *, live: bool = False, before_read: Callable[[int], Any] = lambda i: None) -> None:
+        self.total, self.live, self.before_read = total, live, before_read
+        self.given = self.closed = 0
+
+    def read(self) -> Frame | None:
+        self.before_read(self.given)
+        if self.given == self.total:
+            return None
+        self.given += 1
+        return frame(self.given - 1)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class ScriptedRecognizer:
+    """Finds nothing; `on_find(frame)` and `on_read(found)` are called in the stages' threads."""
+
+    def __init__(
+        self, on_find: Callable[[Frame], Any] = lambda f: None, on_read: Callable[[Found], Any] = lambda f: None
+    ) -> None:
+        self.statistics = Statistics()
+        self._on_find, self._on_read = on_find, on_read
+
+    def find(self, frame: Frame) -> Found:
+        self._on_find(frame)
+        return Found(frame, [])
+
+    def read(self, found: Found) -> FrameResult:
+        self._on_read(found)
+        return FrameResult(found.frame, (), found.frame.age())
+
+
+class KeepingOutput:
+    """Keeps the numbers of the frames it was given; the callbacks may wait or fail."""
+
+    def __init__(
+        self,
+        name: str = "keeping",
+        on_enter: Callable[[], Any] = lambda: None,
+        on_write: Callable[[int], Any] = lambda seq: None,
+        on_exit: Callable[[], Any] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.seqs: list[int] = []
+        self.entered = self.left = 0
+        self.failed: bool | None = None
+        self._on_enter, self._on_write, self._on_exit = on_enter, on_write, on_exit
+
+    def __enter__(self) -> "KeepingOutput":
+        self._on_enter()
+        self.entered += 1
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._on_write(result.frame.seq)
+        self.seqs.append(result.frame.seq)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self.left += 1
+        self.failed = error is not None
+        self._on_exit()

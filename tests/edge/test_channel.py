@@ -1,0 +1,134 @@
+"""The hand-over between threads: what is kept, what is dropped, who waits and who is woken."""
+
+import threading
+
+import pytest
+
+from edge.channel import Channel, Closed
+
+LONG = 10
+"""Seconds after which a thread that should have been woken counts as asleep for ever."""
+
+
+def in_thread(function, *arguments):
+    """Run in a thread; calling what this returns waits for its end and gives (result, exception)."""
+    outcome = []
+
+    def run():
+        try:
+            outcome.append((function(*arguments), None))
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def ended():
+        thread.join(LONG)
+        assert outcome, "the thread was never woken"
+        return outcome[0]
+
+    return ended
+
+
+@pytest.mark.parametrize(
+    ("capacity", "drop_oldest", "put", "kept", "dropped"),
+    [
+        pytest.param(4, False, [1, 2, 3], [1, 2, 3], 0, id="in order"),
+        pytest.param(4, True, [1, 2, 3], [1, 2, 3], 0, id="nothing dropped while there is room"),
+        pytest.param(1, True, [1, 2, 3], [3], 2, id="only the newest"),
+        pytest.param(2, True, [1, 2, 3, 4, 5], [4, 5], 3, id="the two newest, in order"),
+        pytest.param(1, True, [], [], 0, id="nothing"),
+    ],
+)
+def test_what_was_put_before_the_end_is_taken_after_it(capacity, drop_oldest, put, kept, dropped):
+    channel = Channel(capacity, drop_oldest=drop_oldest)
+    for item in put:
+        channel.put(item)
+    channel.close()
+    assert list(channel) == kept
+    assert channel.dropped == dropped
+
+
+def test_a_full_channel_that_drops_nothing_makes_the_producer_wait():
+    channel, total = Channel(3, drop_oldest=False), 200
+    taken, ahead = [], []
+
+    def produce():
+        for i in range(total):
+            channel.put(i)
+            ahead.append(i + 1 - len(taken))
+        channel.close()
+
+    ended = in_thread(produce)
+    while True:
+        taken.append(None)  # noted before it is taken: the producer may be ahead of this by the capacity, and no more
+        try:
+            taken[-1] = channel.get()
+        except Closed:
+            break
+    ended()
+    assert taken[:-1] == list(range(total))
+    assert max(ahead) <= 3
+    assert channel.dropped == 0
+
+
+def test_a_waiting_consumer_is_woken_by_an_item():
+    channel = Channel(1, drop_oldest=False)
+    ended = in_thread(channel.get)
+    channel.put("item")
+    assert ended() == ("item", None)
+
+
+@pytest.mark.parametrize("discard", [False, True])
+def test_a_waiting_consumer_is_woken_by_the_end(discard):
+    channel = Channel(1, drop_oldest=False)
+    ended = in_thread(channel.get)
+    channel.close(discard=discard)
+    assert isinstance(ended()[1], Closed)
+
+
+@pytest.mark.parametrize("discard", [False, True])
+def test_a_waiting_producer_is_woken_by_the_end(discard):
+    channel = Channel(1, drop_oldest=False)
+    channel.put(1)
+    ended = in_thread(channel.put, 2)
+    channel.close(discard=discard)
+    assert isinstance(ended()[1], Closed)
+    assert list(channel) == ([] if discard else [1])
+
+
+@pytest.mark.parametrize("drop_oldest", [False, True])
+def test_nothing_can_be_put_after_the_end(drop_oldest):
+    channel = Channel(1, drop_oldest=drop_oldest)
+    channel.close()
+    with pytest.raises(Closed):
+        channel.put(1)
+    assert list(channel) == []
+
+
+def test_discarding_throws_away_what_was_not_taken():
+    channel = Channel(4, drop_oldest=False)
+    channel.put(1)
+    channel.close(discard=True)
+    with pytest.raises(Closed):
+        channel.get()
+
+
+def test_closing_twice_is_one_end():
+    channel = Channel(4, drop_oldest=False)
+    channel.put(1)
+    channel.close()
+    channel.close()
+    assert list(channel) == [1]
+
+
+def test_poll_gives_none_when_nothing_comes_in_time_and_what_is_there_at_once():
+    channel = Channel(2, drop_oldest=False)
+    assert channel.poll(0) is None
+    assert channel.poll(0.01) is None
+    channel.put(0)
+    assert channel.poll(0) == 0, "an item that is false is an item"
+    channel.close()
+    with pytest.raises(Closed):
+        channel.poll(0)

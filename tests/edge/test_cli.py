@@ -1,0 +1,331 @@
+"""The command line as its users meet it: a process with arguments, two streams, a status and files."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import cli
+from edge.bundle import model_file
+from edge.emotions import EMOTIONS
+
+ROOT = Path(__file__).parents[2]
+GREETINGS = ("INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",)
+"""What the runtime says on stderr without being asked."""
+
+LONG = 60
+STOPPED_WITHIN = 2 + 3
+"""The contract's two seconds, and more for a machine that is busy with other things."""
+
+pytestmark = pytest.mark.usefixtures("yunet")
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "edge", *map(str, arguments)]
+
+
+def environment(**changes):
+    return os.environ | {"PYTHONPATH": str(ROOT), "DISPLAY": "", "WAYLAND_DISPLAY": ""} | changes
+
+
+def edge(folder, *arguments, **changes):
+    """Run to the end in `folder`; gives status, standard output, and stderr without the runtime's greetings."""
+    done = subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, env=environment(**changes), timeout=LONG
+    )
+    return done.returncode, done.stdout, own_lines(done.stderr)
+
+
+def own_lines(stderr):
+    return "".join(line for line in stderr.splitlines(keepends=True) if line.strip() not in GREETINGS)
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def clip(portrait, tmp_path_factory):
+    """A video of 12 frames in which the portrait moves a little."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 20, (400, 300))
+    for i in range(12):
+        writer.write(portrait[:300, 2 * i : 400 + 2 * i].copy())
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def long_folder(tmp_path):
+    """A folder of so many pictures that nobody waits for the end."""
+    folder = tmp_path / "long"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "00000.png"), np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8))
+    for i in range(1, 5000):
+        (folder / f"{i:05}.png").hardlink_to(folder / "00000.png")
+    return folder
+
+
+def assert_record(record, seq, source):
+    """Contract 4, key by key."""
+    assert list(record) == ["seq", "t", "source", "latency_ms", "faces"]
+    assert (record["seq"], record["source"]) == (seq, source)
+    assert record["latency_ms"] > 0
+    assert abs(record["t"] - time.time()) < 3600
+    for face in record["faces"]:
+        assert list(face) == ["id", "box", "score", "emotion", "confidence", "probabilities"]
+        assert len(face["box"]) == 4
+        assert 0 < face["score"] <= 1
+        assert face["emotion"] is None or face["emotion"] in EMOTIONS
+        assert list(face["probabilities"]) == list(EMOTIONS)
+        assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.02)
+        assert face["confidence"] == pytest.approx(max(face["probabilities"].values()), abs=0.2)
+
+
+def test_run_writes_records_video_and_summary(tmp_path, clip, bundle):
+    status, out, err = edge(
+        tmp_path,
+        *("run", clip, "--model", bundle),
+        *("--jsonl", "out/r.jsonl", "--output", "out/v.mp4", "--summary", "out/s.json"),
+    )
+    assert (status, err) == (0, "")
+    assert files(tmp_path) == {"out/r.jsonl", "out/v.mp4", "out/s.json"}
+    records = [json.loads(line) for line in (tmp_path / "out/r.jsonl").read_text().splitlines()]
+    assert len(records) == 12
+    for i, record in enumerate(records):
+        assert_record(record, i, "clip.mp4")
+        assert [face["id"] for face in record["faces"]] == [1]
+    times = [record["t"] for record in records]
+    assert np.diff(times) == pytest.approx(np.full(11, 1 / 20), abs=0.002)
+    video = cv2.VideoCapture(str(tmp_path / "out/v.mp4"))
+    assert sum(1 for _ in iter(lambda: video.read()[0], False)) == 12
+    assert video.get(cv2.CAP_PROP_FPS) == 20
+    summary = json.loads((tmp_path / "out/s.json").read_text())
+    assert set(summary) == {"fps", "counts", "ms"}
+    assert summary["counts"]["frames"] == summary["counts"]["faces"] == summary["counts"]["frames_with_faces"] == 12
+    assert set(summary["ms"]) == {"detect", "classify", "frame age", "jsonl", "video"}
+    assert all(set(values) == {"p50", "p95", "p99"} for values in summary["ms"].values())
+    assert out.startswith("12 frames, ")
+    assert "12 faces in 12 frames" in out
+    assert "dropped: none" in out
+
+
+def test_records_on_standard_output_stay_alone_there(tmp_path, clip, bundle):
+    status, out, err = edge(tmp_path, "run", clip, "--model", bundle, "--variant", "float32", "--jsonl", "-")
+    assert status == 0
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == list(range(12))
+    assert err.startswith("12 frames, ")
+    assert files(tmp_path) == set()
+
+
+@contextmanager
+def started(folder, *arguments):
+    """A process whose first record has come: it runs. Should the test wait for it in vain, it is killed."""
+    process = subprocess.Popen(
+        command(*arguments, "--jsonl", "-"),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(PYTHONUNBUFFERED="1"),
+    )
+    watchdog = threading.Timer(LONG, process.kill)
+    watchdog.start()
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_a_pipe_that_is_closed_early_is_an_end(tmp_path, long_folder, bundle):
+    with started(tmp_path, "run", long_folder, "--model", bundle) as (process, first):
+        assert json.loads(first)["seq"] == 0
+        process.stdout.close()
+        assert own_lines(process.stderr.read()) == ""
+        assert process.wait(LONG) == 0
+
+
+def test_predict_prints_one_record_an_image(tmp_path, bundle, portrait):
+    cv2.imwrite(str(tmp_path / "a.png"), portrait)
+    cv2.imwrite(str(tmp_path / "b.jpg"), np.full((100, 100, 3), 90, np.uint8))
+    cv2.imwrite(str(tmp_path / "c.bmp"), np.roll(portrait, 200, axis=1))
+    status, out, err = edge(tmp_path, "predict", "a.png", "b.jpg", "c.bmp", "--model", bundle)
+    assert (status, err) == (0, "")
+    records = [json.loads(line) for line in out.splitlines()]
+    for record, name in zip(records, ["a.png", "b.jpg", "c.bmp"], strict=True):
+        assert_record(record, 0, name)
+    assert [[face["id"] for face in record["faces"]] for record in records] == [[1], [], [1]], "no common past"
+
+
+def bad_inputs(folder, make_bundle, clip, bundle):
+    """Everything that users get wrong, in `folder`: name of the case, arguments, what the message must name."""
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "truncated.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    (folder / "text.mp4").write_text("no video\n" * 100)
+    (folder / "text.png").write_text("no image\n")
+    (folder / "nothing").mkdir()
+    (folder / "mixed").mkdir()
+    cv2.imwrite(str(folder / "mixed" / "a.png"), np.full((48, 64, 3), 90, np.uint8))
+    (folder / "mixed" / "b.png").write_text("no image\n")
+    damaged = make_bundle(folder / "damaged")
+    (damaged / model_file("int8")).write_bytes((damaged / model_file("int8")).read_bytes() + b"x")
+    (make_bundle(folder / "gone") / model_file("int8")).unlink()
+    make_bundle(folder / "five", model={"classes": 5})
+
+
+BAD_INPUTS = {
+    "missing video": ("run nowhere.mp4", "nowhere.mp4: no such file"),
+    "empty video": ("run empty.mp4", "empty.mp4: the file is empty"),
+    "truncated video": ("run truncated.mp4", "truncated.mp4: not a video that can be decoded"),
+    "text as video": ("run text.mp4", "text.mp4: not a video that can be decoded"),
+    "text as image": ("run text.png", "text.png: not an image that can be read"),
+    "folder without images": ("run nothing", "nothing: no images in this folder"),
+    "a wrong image in a folder": ("run mixed", "mixed/b.png: not an image that can be read"),
+    "no such camera": ("run 97", "camera 97: no camera found"),
+    "no such camera file": ("run /dev/video97", "/dev/video97: no camera found"),
+    "image to predict": ("predict text.png", "text.png: not an image that can be read"),
+    "wrong hash": ("run CLIP --model damaged", "model_int8.tflite: sha256"),
+    "model file missing": ("run CLIP --model gone", "model_int8.tflite: the file is missing"),
+    "no bundle": ("run CLIP --model nothing", "nothing: no model bundle here"),
+    "other classes": ("run CLIP --model five", "the model knows 5 classes"),
+    "no such variant": ("run CLIP --variant dynamic", "the bundle has no variant dynamic"),
+    "format of the video": ("run CLIP --output out/v.gif", "v.gif: the annotated video must end in"),
+    "output is a folder": ("run CLIP --jsonl nothing", "nothing: cannot be written"),
+    "output below a file": ("run CLIP --output text.png/v.mp4", "text.png/v.mp4: cannot be written"),
+}
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory, make_bundle, clip, bundle):
+    """A folder of everything that users get wrong."""
+    folder = tmp_path_factory.mktemp("wrong")
+    bad_inputs(folder, make_bundle, clip, bundle)
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUTS.values(), ids=BAD_INPUTS)
+def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bundle, arguments, message):
+    before = files(wrong)
+    words = arguments.replace("CLIP", str(clip)).split()
+    if "--model" not in words:
+        words += ["--model", str(bundle)]
+    if words[0] == "run":
+        words += [*("--jsonl", "out/r.jsonl")] * ("--jsonl" not in words)
+        words += [*("--output", "out/v.mp4")] * ("--output" not in words)
+        words += ["--summary", "out/s.json"]
+    status, out, err = edge(wrong, *words)
+    assert (status, out) == (2, "")
+    assert err.startswith("emotion-edge: ")
+    assert message in err
+    assert err.count("\n") == 1, err
+    assert files(wrong) == before
+
+
+def test_weights_that_cannot_be_fetched_are_one_line_and_status_2(tmp_path, clip, bundle):
+    status, out, err = edge(
+        tmp_path,
+        *("run", clip, "--model", bundle),
+        EMOTION_EDGE_CACHE=str(tmp_path / "cache"),
+        PIP_NO_INDEX="1",  # pip looks nowhere
+    )
+    assert (status, out) == (2, "")
+    assert err.startswith("emotion-edge: the YuNet weights could not be fetched")
+    assert err.count("\n") == 1
+    assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_a_long_run_with_its_summary(tmp_path, long_folder, bundle, number):
+    files_to_write = ("--output", "out/v.mp4", "--summary", "out/s.json")
+    with started(tmp_path, "run", long_folder, "--model", bundle, *files_to_write) as (process, first):
+        sent = time.monotonic()
+        process.send_signal(number)
+        rest, err = process.stdout.read(), process.stderr.read()
+        assert process.wait(LONG) == 0
+        assert time.monotonic() - sent < STOPPED_WITHIN
+    records = [json.loads(line) for line in [first, *rest.splitlines()]]
+    assert [record["seq"] for record in records] == list(range(len(records)))
+    assert len(records) < 5000
+    assert own_lines(err).startswith(f"{len(records)} frames, ")
+    assert "Traceback" not in err
+    assert json.loads((tmp_path / "out/s.json").read_text())["counts"]["frames"] == len(records)
+    video = cv2.VideoCapture(str(tmp_path / "out/v.mp4"))
+    assert sum(1 for _ in iter(lambda: video.read()[0], False)) == len(records)
+    assert files(tmp_path / "out") == {"s.json", "v.mp4"}
+
+
+def test_doctor_is_content(tmp_path, bundle):
+    status, out, err = edge(tmp_path, "doctor", "--model", bundle)
+    assert (status, err) == (0, "")
+    assert "MISS" not in out
+    assert "hash verified" in out
+
+
+def test_doctor_names_the_missing_bundle(tmp_path):
+    status, out, err = edge(tmp_path, "doctor", "--model", "nowhere")
+    assert (status, err) == (2, "")
+    (line,) = [line for line in out.splitlines() if line.startswith("MISS")]
+    assert "nowhere: no model bundle here" in line
+    assert "make export" in line
+
+
+def test_demo_writes_its_four_files(tmp_path, portrait, bundle):
+    status, out, err = edge(tmp_path, "demo", "--model", bundle, "--directory", "new/demo")
+    assert (status, err) == (0, "")
+    folder = tmp_path / "new" / "demo"
+    assert files(tmp_path) == {f"new/demo/{n}" for n in ("clip.mp4", "result.mp4", "records.jsonl", "summary.json")}
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    assert [record["seq"] for record in records] == list(range(200))
+    assert 0.8 < np.mean([len(record["faces"]) == 1 for record in records]) < 1, "the face is away for a while"
+    assert out.startswith("200 frames, ")
+    assert "demo/result.mp4" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "COMMAND", id="no command"),
+        pytest.param(["fly"], "invalid choice: 'fly'", id="unknown command"),
+        pytest.param(["run", "0", "--speed", "9"], "unrecognized arguments", id="unknown option"),
+        pytest.param(["run", "0", "--variant", "int4"], "invalid choice: 'int4'", id="unknown variant"),
+        pytest.param(["predict"], "IMAGE", id="nothing to predict"),
+    ],
+)
+def test_a_wrong_command_line_is_explained(capsys, arguments, message):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_second_signal_acts_as_if_nobody_listened():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with cli._stop_signals() as stop:
+        assert signal.getsignal(signal.SIGINT) not in before
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_the_installed_command_is_the_same(tmp_path):
+    script = shutil.which("emotion-edge", path=str(Path(sys.executable).parent))
+    if script is None:
+        pytest.skip("the package is not installed here")
+    done = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("run", "predict", "demo", "doctor"))

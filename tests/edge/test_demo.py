@@ -1,0 +1,57 @@
+"""The demo clip shows what the edge must cope with: a face that moves, leaves, and comes back."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import demo
+from edge.demo import FPS, HEIGHT, SECONDS, WIDTH, write_demo_clip
+from edge.detect import YuNet
+from edge.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def clip(portrait, tmp_path_factory):
+    """Path of the clip."""
+    path = tmp_path_factory.mktemp("demo") / "new" / "clip.mp4"
+    write_demo_clip(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def frames(clip):
+    capture, images = cv2.VideoCapture(str(clip)), []
+    while (got := capture.read())[0]:
+        images.append(got[1])
+    capture.release()
+    return images
+
+
+def test_the_clip_is_as_long_and_large_as_it_says(clip, frames):
+    assert len(frames) == FPS * SECONDS == 200
+    assert frames[0].shape == (HEIGHT, WIDTH, 3) == (480, 640, 3)
+    assert cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FPS) == FPS
+    assert list(clip.parent.iterdir()) == [clip]
+
+
+def test_the_face_is_there_then_gone_then_back(frames, yunet):
+    detector = YuNet(yunet, 320, 0.6)
+    found = [len(detector.detect(frames[i])) for i in (0, 40, 80, 120, 160, 199)]
+    assert found == [1, 1, 1, 0, 1, 1]
+
+
+def test_the_picture_keeps_moving(frames):
+    moves = [np.abs(a.astype(int) - b).mean() for a, b in pairwise(frames)]
+    assert min(moves[:100]) > 1, "the face is in sight"
+
+
+def test_without_the_portrait_there_is_no_clip(tmp_path, monkeypatch):
+    def fetch(asset):
+        raise UserError("the demo portrait could not be fetched", "connect to the network once")
+
+    monkeypatch.setattr(demo, "fetch", fetch)
+    with pytest.raises(UserError, match="demo portrait"):
+        write_demo_clip(tmp_path / "clip.mp4")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,75 @@
+"""Files appear whole or not at all."""
+
+import os
+
+import pytest
+
+from edge.errors import UserError
+from edge.files import whole_file, write_whole
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param("né\n", "né\n".encode(), id="text as UTF-8, line ends as they are"),
+        pytest.param(b"\x00\xff\r\n", b"\x00\xff\r\n", id="bytes"),
+        pytest.param("", b"", id="empty"),
+    ],
+)
+def test_write_whole_replaces_what_was_there(tmp_path, content, expected):
+    path = tmp_path / "out.json"
+    path.write_text("something much longer than what comes")
+    write_whole(path, content)
+    assert path.read_bytes() == expected
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_at_the_path_until_the_end(tmp_path):
+    path = tmp_path / "new" / "folder" / "clip.mp4"
+    with whole_file(path) as part:
+        part.write_bytes(b"half")
+        assert not path.exists()
+        assert part.parent == path.parent, "a rename is whole only inside one file system"
+        assert part.suffix == ".mp4", "writers choose the format by the suffix"
+    assert path.read_bytes() == b"half"
+
+
+def write_half(path):
+    with whole_file(path) as part:
+        part.write_text("torn")
+        raise ZeroDivisionError
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "out.json"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_half(path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_permissions_are_those_of_any_new_file(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_whole(tmp_path / "out", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param("folder", "Is a directory", id="a folder"),
+        pytest.param("file/out.json", "exists", id="below a file"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_the_users_to_put_right(tmp_path, name, reason):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=f"{name}: cannot be written .*{reason}"), whole_file(tmp_path / name):
+        pytest.fail("there is nothing to write to")
+    assert {path.name for path in tmp_path.rglob("*")} == {"folder", "file"}

@@ -1,0 +1,159 @@
+"""The rules of the house: who may import what, and who owns the names of the classes."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.emotions import EMOTIONS
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("edge", "train", "export", "benchmarks")
+LEARNING = {"tensorflow", "keras", "tf_keras", "tensorboard", "torch", "jax"}
+
+
+def modules(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules that a file imports, wherever in it the statement stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            own = ".".join(path.relative_to(ROOT).parent.parts)
+            yield node.module if node.level == 0 else f"{own}.{node.module or ''}"
+
+
+def packages(path: Path) -> set[str]:
+    """The outermost packages of what a file imports."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def python(code: str) -> str:
+    """Standard output of a fresh interpreter."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_walk_sees_the_files_it_is_about():
+    assert {path.name for path in modules("edge")} >= {"cli.py", "pipeline.py", "sources.py", "interpreter.py"}
+    assert packages(ROOT / "edge" / "detect.py") >= {"cv2", "numpy", "edge"}
+
+
+@pytest.mark.parametrize("path", modules("edge"), ids=shown)
+def test_the_edge_imports_numpy_opencv_and_the_standard_library_only(path):
+    assert packages(path) <= {"edge", "numpy", "cv2"} | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", modules("edge"), ids=shown)
+def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
+    if path.name == "interpreter.py":
+        return
+    source = ast.parse(path.read_text())
+    strings = {
+        node.value for node in ast.walk(source) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    known = ("tensorflow", "ai_edge_litert", "tflite_runtime")
+    assert not [s for s in strings if s.startswith(known) and " " not in s]
+    by_name = {"importlib", "importlib.util", "runpy"}
+    assert not by_name & set(imports(path)), "what is imported by name escapes these tests"
+    assert not [node for node in ast.walk(source) if isinstance(node, ast.Name) and node.id == "__import__"]
+
+
+def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
+    loaded = set(python("import sys, edge.cli; print(*sys.modules)").split())
+    assert "edge.pipeline" in loaded
+    assert not {name for name in loaded if name.split(".")[0] in LEARNING | {"train", "export", "benchmarks"}}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in ROOT.rglob("*.py") if not path.relative_to(ROOT).parts[0].startswith(".")], ids=shown
+)
+def test_only_training_and_export_learn(path):
+    """Tests of theirs may, and benchmarks compare with it."""
+    place = path.relative_to(ROOT).parts
+    if not (packages(path) & LEARNING):
+        return
+    assert place[0] in {"train", "export", "benchmarks"} or place[:2] in {
+        *(("tests", "train"), ("tests", "export"), ("tests", "benchmarks"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        pytest.param("train", {"export", "benchmarks"}, id="train stands on the edge alone"),
+        pytest.param("export", {"benchmarks"}, id="export stands on train and the edge"),
+    ],
+)
+def test_packages_build_on_one_another_in_one_direction(folder, others):
+    assert not {shown(path) for path in modules(folder) if packages(path) & others}
+
+
+def lists_of_classes(source: str) -> list[int]:
+    """Lines where the seven names are written out in the order of the classes, as a list or in one string.
+
+    In another order they are somebody else's: FER-2013 numbers them differently, and says so.
+    """
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.List | ast.Tuple):
+            names = tuple(element.value for element in node.elts if isinstance(element, ast.Constant))
+            found = any(names[i : i + 7] == EMOTIONS for i in range(len(names)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            at = [node.value.find(name) for name in EMOTIONS]
+            found = min(at) >= 0 and at == sorted(at)
+        else:
+            continue
+        lines += [node.lineno] * found
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param(f"CLASSES = {EMOTIONS!r}", True, id="tuple"),
+        pytest.param(f"CLASSES = ['none', *{list(EMOTIONS)!r}]", True, id="list"),
+        pytest.param(f"CLASSES = ['none', {', '.join(map(repr, EMOTIONS))}]", True, id="inside a longer list"),
+        pytest.param(f"CLASSES = '{' '.join(EMOTIONS)}'.split()", True, id="a string to be split"),
+        pytest.param(f"ORDER = {EMOTIONS[::-1]!r}", False, id="another order"),
+        pytest.param(f"PLEASANT = {EMOTIONS[3:5]!r}", False, id="some"),
+        pytest.param("from edge.emotions import EMOTIONS", False, id="imported"),
+    ],
+)
+def test_lists_of_classes_are_recognized(source, found):
+    assert bool(lists_of_classes(source)) == found
+
+
+def test_the_classes_are_listed_once():
+    listed = {shown(path) for path in modules(*PACKAGES, "tests") if lists_of_classes(path.read_text())}
+    assert listed == {"edge/emotions.py"}
+
+
+def test_training_and_export_take_the_classes_from_the_edge():
+    for folder in ("train", "export"):
+        takers = [shown(path) for path in modules(folder) if "edge.emotions" in set(imports(path))]
+        if len(modules(folder)) > 1:  # more than the empty __init__
+            assert takers, f"nothing in {folder}/ imports edge.emotions"
+
+
+def test_libraries_do_not_print():
+    printing = {
+        shown(path)
+        for path in modules("edge")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing == {"edge/cli.py", "edge/errors.py"}

@@ -1,0 +1,235 @@
+"""Files appear whole, or not at all, or line by line where the source is live."""
+
+import io
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import outputs
+from edge.errors import UserError
+from edge.outputs import AnnotatedVideo, JsonLines, Window
+
+from .stand_ins import face, picture, result
+
+
+def write_all(output, results):
+    with output:
+        for one in results:
+            output.write(one)
+
+
+def write_and_fail(output, results):
+    with output:
+        for one in results:
+            output.write(one)
+        raise ZeroDivisionError
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+RESULTS = [result(0), result(1, face()), result(2, face(None), face(5, number=2))]
+
+
+class TestJsonLines:
+    def test_a_recordings_file_appears_whole_at_the_end(self, tmp_path):
+        path = tmp_path / "new" / "records.jsonl"
+        with JsonLines(path, live=False) as output:
+            for one in RESULTS:
+                output.write(one)
+                assert not path.exists()
+        assert records(path) == [one.record() for one in RESULTS]
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_cameras_file_grows_line_by_line(self, tmp_path):
+        path = tmp_path / "new" / "records.jsonl"
+        with JsonLines(path, live=True) as output:
+            for i, one in enumerate(RESULTS):
+                output.write(one)
+                assert records(path) == [r.record() for r in RESULTS[: i + 1]]
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_recording_that_fails_leaves_nothing_behind(self, tmp_path):
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(JsonLines(tmp_path / "records.jsonl", live=False), RESULTS)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_recording_that_fails_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "records.jsonl"
+        path.write_text("old")
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(JsonLines(path, live=False), RESULTS)
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_what_a_camera_saw_stays_when_it_fails(self, tmp_path):
+        path = tmp_path / "records.jsonl"
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(JsonLines(path, live=True), RESULTS)
+        assert len(records(path)) == len(RESULTS)
+
+    def test_a_recording_without_frames_has_no_records(self, tmp_path):
+        write_all(JsonLines(tmp_path / "records.jsonl", live=False), [])
+        assert (tmp_path / "records.jsonl").read_text() == ""
+
+    @pytest.mark.parametrize("live", [False, True])
+    def test_a_dash_is_standard_output(self, tmp_path, monkeypatch, capsys, live):
+        monkeypatch.chdir(tmp_path)
+        write_all(JsonLines(outputs.Path("-"), live=live), RESULTS)
+        assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [r.record() for r in RESULTS]
+        assert list(tmp_path.iterdir()) == []
+        print("still open")  # noqa: T201
+        assert capsys.readouterr().out == "still open\n"
+
+    def test_a_camera_is_followed_line_by_line_through_a_pipe_too(self, monkeypatch):
+        reached = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(reached, 1 << 16)))
+        with JsonLines(outputs.Path("-"), live=True) as output:
+            for i, one in enumerate(RESULTS):
+                output.write(one)
+                assert len(reached.getvalue().splitlines()) == i + 1
+
+    def test_a_disk_that_fills_up_leaves_nothing_behind(self, tmp_path, monkeypatch):
+        class FullDisk(io.StringIO):
+            def flush(self):
+                raise OSError(28, "No space left on device")
+
+            def close(self):
+                super().close()
+                raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(outputs.Path, "open", lambda path, mode, **_: FullDisk())
+        with pytest.raises(OSError, match="No space left"):
+            write_all(JsonLines(tmp_path / "records.jsonl", live=False), RESULTS)
+        assert list(tmp_path.iterdir()) == []
+
+
+def frames_of(path):
+    capture = cv2.VideoCapture(str(path))
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    images = []
+    while (got := capture.read())[0]:
+        images.append(got[1])
+    capture.release()
+    return fps, images
+
+
+def coloured(*levels, size=(64, 48)):
+    return [result(i, image=picture((v, v, v), *size)) for i, v in enumerate(levels)]
+
+
+class TestAnnotatedVideo:
+    @pytest.mark.parametrize("name", ["clip.mp4", "clip.avi", "clip.mkv", "CLIP.MP4"])
+    @pytest.mark.parametrize("fps", [10.0, 29.97])
+    def test_every_frame_is_in_it_at_its_rate(self, tmp_path, name, fps):
+        path = tmp_path / "new" / name
+        write_all(AnnotatedVideo(path, fps), coloured(20, 80, 140, 200))
+        found_fps, images = frames_of(path)
+        assert found_fps == pytest.approx(fps, abs=0.01)
+        assert [image.mean() for image in images] == pytest.approx([20, 80, 140, 200], abs=5)
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_source_without_a_rate_plays_at_30(self, tmp_path):
+        write_all(AnnotatedVideo(tmp_path / "clip.mp4", None), coloured(20, 80))
+        assert frames_of(tmp_path / "clip.mp4")[0] == pytest.approx(30)
+
+    def test_faces_are_drawn(self, tmp_path):
+        image = picture(width=320, height=240)
+        write_all(AnnotatedVideo(tmp_path / "clip.avi", 10), [result(0, face(box=(50, 60, 80, 90)), image=image)])
+        (drawn,) = frames_of(tmp_path / "clip.avi")[1]
+        assert np.abs(drawn.astype(int) - 90).max() > 100
+
+    def test_nothing_is_at_the_path_until_the_end(self, tmp_path):
+        path = tmp_path / "clip.mp4"
+        with AnnotatedVideo(path, 10) as output:
+            output.write(RESULTS[0])
+            assert not path.exists()
+        assert len(frames_of(path)[1]) == 1, "the writer is through when the file appears"
+
+    def test_frames_of_another_size_take_that_of_the_first(self, tmp_path):
+        mixed = [
+            *coloured(20, size=(64, 48)),
+            *coloured(120, size=(128, 96)),
+            *coloured(200, size=(40, 80)),
+        ]
+        write_all(AnnotatedVideo(tmp_path / "clip.mp4", 1), mixed)
+        _, images = frames_of(tmp_path / "clip.mp4")
+        assert [image.shape for image in images] == [(48, 64, 3)] * 3
+        assert [image.mean() for image in images] == pytest.approx([20, 120, 200], abs=5)
+
+    @pytest.mark.parametrize("results", [[], RESULTS])
+    def test_a_failure_leaves_nothing_behind(self, tmp_path, results):
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(AnnotatedVideo(tmp_path / "clip.mp4", 10), results)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_without_a_frame_there_is_no_file(self, tmp_path):
+        write_all(AnnotatedVideo(tmp_path / "clip.mp4", 10), [])
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["clip.gif", "clip", "clip.mp4.txt"])
+    def test_other_formats_are_refused_before_anything_runs(self, tmp_path, name):
+        with pytest.raises(UserError, match=r"must end in \.mp4, \.avi or \.mkv"):
+            AnnotatedVideo(tmp_path / name, 10)
+
+    def test_an_opencv_that_cannot_write_it_says_so(self, tmp_path, monkeypatch):
+        class NoWriter:
+            fourcc = staticmethod(cv2.VideoWriter.fourcc)
+
+            def __init__(self, *_):
+                pass
+
+            def isOpened(self):  # noqa: N802 - OpenCV's name
+                return False
+
+        monkeypatch.setattr(outputs.cv2, "VideoWriter", NoWriter)
+        with pytest.raises(UserError, match=r"clip\.mp4: this OpenCV cannot write such a video"):
+            write_all(AnnotatedVideo(tmp_path / "clip.mp4", 10), RESULTS)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestWindow:
+    @pytest.fixture
+    def toolkit(self, monkeypatch):
+        """What the toolkit would say, and what it was told."""
+        state = {"key": -1, "visible": 1.0, "shown": [], "destroyed": 0}
+        monkeypatch.setattr(outputs.cv2, "namedWindow", lambda *_: None)
+        monkeypatch.setattr(outputs.cv2, "imshow", lambda title, image: state["shown"].append(image))
+        monkeypatch.setattr(outputs.cv2, "pollKey", lambda: state["key"])
+        monkeypatch.setattr(outputs.cv2, "getWindowProperty", lambda *_: state["visible"])
+        monkeypatch.setattr(outputs.cv2, "destroyAllWindows", lambda: state.update(destroyed=state["destroyed"] + 1))
+        return state
+
+    @pytest.mark.parametrize(
+        ("key", "visible", "closed"),
+        [
+            pytest.param(-1, 1.0, False, id="no key"),
+            pytest.param(ord("x"), 1.0, False, id="another key"),
+            pytest.param(ord("q"), 1.0, True, id="q"),
+            pytest.param(27, 1.0, True, id="escape"),
+            pytest.param(ord("q") | 0x100000, 1.0, True, id="q with a modifier's bits, as some toolkits have it"),
+            pytest.param(-1, 0.0, True, id="closed by its button"),
+            pytest.param(-1, -1.0, True, id="gone"),
+        ],
+    )
+    def test_when_it_is_closed(self, toolkit, key, visible, closed):
+        toolkit.update(key=key, visible=visible)
+        with Window() as window:
+            window.poll()
+            assert window.closed == closed
+            toolkit.update(key=-1, visible=1.0)
+            window.poll()
+            assert window.closed == closed, "once closed, closed for good"
+        assert toolkit["destroyed"] == 1
+
+    def test_it_shows_the_annotated_frame(self, toolkit):
+        image = picture(width=320, height=240)
+        with Window() as window:
+            window.write(result(0, face(box=(50, 60, 80, 90)), image=image))
+        (shown,) = toolkit["shown"]
+        assert shown.shape == image.shape
+        assert (shown != image).any()

@@ -1,0 +1,117 @@
+"""Labels that are steady in time, whatever the frame rate."""
+
+import math
+
+import numpy as np
+import pytest
+
+from edge.emotions import EMOTIONS
+from edge.smooth import Smoother, Smoothing
+
+from .stand_ins import likely
+
+A, B = 3, 5
+AS_IS = Smoothing(time_constant=0)
+
+
+def after_step(settings, times):
+    """Probability of B when a face that was surely A at 0 is surely B at each of `times`."""
+    smoother = Smoother(settings, 1.0)
+    smoother.update(1, np.eye(7, dtype=np.float32)[A], 0.0)
+    for t in times:
+        probabilities, _ = smoother.update(1, np.eye(7, dtype=np.float32)[B], t)
+    return probabilities[B]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.25, 0.5, 1.0])
+@pytest.mark.parametrize("rate", [10, 30, 100])
+def test_a_change_goes_its_way_in_time_not_in_frames(rate, seconds):
+    times = np.append(np.arange(1, seconds * rate) / rate, seconds)
+    assert after_step(Smoothing(time_constant=0.25), times) == pytest.approx(1 - math.exp(-seconds / 0.25), abs=1e-5)
+
+
+def test_frames_at_uneven_times_end_where_even_ones_do():
+    settings = Smoothing(time_constant=0.4)
+    assert after_step(settings, [0.01, 0.02, 0.3, 0.31, 0.5]) == pytest.approx(after_step(settings, [0.5]), abs=1e-5)
+
+
+def test_without_a_time_constant_each_frame_is_taken_as_it_is():
+    assert after_step(AS_IS, [0.001]) == 1
+
+
+def test_a_frame_that_is_older_than_the_last_changes_nothing():
+    assert after_step(Smoothing(time_constant=0.25), [-0.5]) == 0
+
+
+def test_the_first_frame_of_a_face_is_taken_as_it_is():
+    probabilities, label = Smoother(Smoothing(), 1.0).update(1, likely(B), 5.0)
+    assert probabilities == pytest.approx(likely(B))
+    assert label == B
+
+
+def test_averages_stay_probabilities_and_leave_their_input_alone():
+    smoother, given = Smoother(Smoothing(), 1.0), likely(A)
+    for i in range(20):
+        probabilities, _ = smoother.update(1, given if i == 0 else likely(i % 7, 0.9), i / 30)
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == (len(EMOTIONS),)
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert (given == likely(A)).all()
+
+
+def two(a, b):
+    """Probabilities of A and B; the others share the rest, and are always behind."""
+    values = np.full(7, (1 - a - b) / 5, np.float32)
+    values[[A, B]] = a, b
+    return values
+
+
+@pytest.mark.parametrize(
+    ("frames", "labels"),
+    [
+        pytest.param([(0.5, 0.3), (0.4, 0.45)], [A, A], id="a little more probable is not enough"),
+        pytest.param([(0.5, 0.3), (0.4, 0.55)], [A, B], id="more probable by the margin"),
+        pytest.param([(0.5, 0.3), (0.3, 0.6), (0.5, 0.45)], [A, B, B], id="and back only by the margin"),
+        pytest.param([(0.5, 0.45), (0.45, 0.5)] * 3, [A] * 6, id="no flicker about the tie"),
+        pytest.param([(0.45, 0.5)], [B], id="the first label needs no margin"),
+        pytest.param([(0.34, 0.2)], [None], id="unsure"),
+        pytest.param([(0.36, 0.2)], [A], id="just sure"),
+        pytest.param([(0.5, 0.3), (0.3, 0.2)], [A, None], id="not sure any more"),
+        pytest.param([(0.5, 0.3), (0.3, 0.2), (0.36, 0.42)], [A, None, B], id="an unsure face has no label to hold"),
+        pytest.param([(0.3, 0.2), (0.5, 0.3)], [None, A], id="sure at last"),
+    ],
+)
+def test_labels(frames, labels):
+    smoother = Smoother(AS_IS, 1.0)
+    assert [smoother.update(1, two(*p), i / 10)[1] for i, p in enumerate(frames)] == labels
+
+
+def test_faces_do_not_mix():
+    smoother = Smoother(Smoothing(), 1.0)
+    for i in range(5):
+        first, one = smoother.update(1, likely(A), i / 10)
+        second, other = smoother.update(2, likely(B), i / 10)
+    assert (one, other) == (A, B)
+    assert first == pytest.approx(likely(A), abs=1e-6)
+    assert second == pytest.approx(likely(B), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("away", "remembered"),
+    [pytest.param(0.9, True, id="within the memory"), pytest.param(1.1, False, id="beyond the memory")],
+)
+def test_a_face_that_is_away_too_long_is_forgotten(away, remembered):
+    smoother = Smoother(Smoothing(time_constant=10), memory=1.0)
+    smoother.update(1, likely(A), 50.0)
+    smoother.forget(50.0 + away)
+    probabilities, label = smoother.update(1, likely(B), 50.0 + away)
+    assert (label == A) == remembered
+    assert np.allclose(probabilities, likely(B), atol=1e-6) != remembered
+
+
+def test_forgetting_keeps_the_faces_that_are_here():
+    smoother = Smoother(Smoothing(time_constant=10), memory=1.0)
+    smoother.update(1, likely(A), 0.0)
+    smoother.update(2, likely(A), 2.0)
+    smoother.forget(2.5)
+    assert [smoother.update(n, likely(B), 2.5)[1] for n in (1, 2)] == [B, A]

@@ -1,0 +1,327 @@
+"""Every source keeps one protocol; bad ones are refused by name before anything starts."""
+
+import struct
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import sources
+from edge.errors import UserError
+from edge.sources import CameraSource, camera_devices, open_source, read_image
+
+from .stand_ins import picture
+
+FRAMES, FPS = 12, 20.0
+
+
+def write_image(path: Path, image: np.ndarray) -> Path:
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+class FakeCapture:
+    """A camera of OpenCV's that gives `FRAMES` grey pictures and is lost then."""
+
+    def __init__(self, device, opened=True):
+        self.device, self.opened, self.left, self.settings = device, opened, FRAMES, {}
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return self.opened
+
+    def set(self, key, value):
+        self.settings[key] = value
+
+    def get(self, key):
+        return {cv2.CAP_PROP_FPS: 30.0}.get(key, 0.0)
+
+    def read(self):
+        self.left -= 1
+        return (True, picture()) if self.left >= 0 else (False, None)
+
+    def release(self):
+        self.opened, self.left = False, 0
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    """Makes camera 0 a fake one; the list holds those that were opened."""
+    opened = []
+
+    def capture(device):
+        opened.append(FakeCapture(device))
+        return opened[-1]
+
+    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(sources.cv2, "VideoCapture", capture)
+    return opened
+
+
+@pytest.fixture(params=["clip.mp4", "clip.avi", "clip.mkv", "picture.png", "folder", "camera"])
+def opened(request, tmp_path, write_clip):
+    """A source of each kind with what it promises: name, live, fps, number of frames, total."""
+    if request.param == "camera":
+        request.getfixturevalue("camera")
+        return open_source("0"), SimpleNamespace(name="camera 0", live=True, fps=30.0, frames=FRAMES, total=None)
+    path = tmp_path / request.param
+    if request.param.startswith("clip"):
+        write_clip(path, FRAMES, FPS)
+        expected = SimpleNamespace(name=path.name, live=False, fps=FPS, frames=FRAMES, total=FRAMES)
+    elif request.param == "picture.png":
+        write_image(path, picture())
+        expected = SimpleNamespace(name=path.name, live=False, fps=1.0, frames=1, total=1)
+    else:
+        path.mkdir()
+        for i in range(5):
+            write_image(path / f"{i}.png", picture())
+        expected = SimpleNamespace(name=path.name, live=False, fps=1.0, frames=5, total=5)
+    return open_source(str(path)), expected
+
+
+class TestProtocol:
+    """What holds for all sources."""
+
+    def test_promises(self, opened):
+        source, expected = opened
+        assert (source.name, source.live, source.fps, source.total) == (
+            *(expected.name, expected.live),
+            *(expected.fps, expected.total),
+        )
+
+    def test_frames(self, opened):
+        source, expected = opened
+        frames = list(iter(source.read, None))
+        assert [frame.seq for frame in frames] == list(range(expected.frames))
+        assert all((f.image.shape, f.image.dtype) == ((48, 64, 3), np.uint8) for f in frames)
+        assert all(f.source.startswith(expected.name) for f in frames)
+        times = [f.captured for f in frames]
+        assert sorted(set(times)) == times, "timestamps are strictly increasing"
+        assert [f.arrived for f in frames] == sorted(f.arrived for f in frames)
+
+    def test_the_end_stays_the_end(self, opened):
+        source, _ = opened
+        while source.read() is not None:
+            pass
+        assert source.read() is None
+        assert source.read() is None
+
+    def test_closing_twice_is_safe_and_ends_the_stream(self, opened):
+        source, _ = opened
+        assert source.read() is not None
+        source.close()
+        source.close()
+        assert source.read() is None
+
+    def test_frames_are_their_owners_to_keep(self, opened):
+        source, _ = opened
+        first = source.read()
+        kept = first.image.copy()
+        while source.read() is not None:
+            pass
+        source.close()
+        assert (first.image == kept).all()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+@pytest.mark.parametrize("fps", [10.0, 25.0])
+def test_a_video_keeps_its_own_times_and_order(tmp_path, write_clip, suffix, fps):
+    source = open_source(str(write_clip(tmp_path / f"clip{suffix}", FRAMES, fps)))
+    frames = list(iter(source.read, None))
+    source.close()
+    assert np.array([f.captured for f in frames]) - frames[0].captured == pytest.approx(
+        np.arange(FRAMES) / fps, abs=0.002
+    )
+    assert [f.image.mean() for f in frames] == pytest.approx([20 * i for i in range(FRAMES)], abs=6)
+
+
+def test_the_name_of_a_video_is_its_file_name(tmp_path, write_clip):
+    assert open_source(str(write_clip(tmp_path / "clip.mp4"))).read().source == "clip.mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("empty.mp4", b"", "the file is empty", id="empty video"),
+        pytest.param("empty", b"", "the file is empty", id="empty, no suffix"),
+        pytest.param("text.mp4", b"no video at all\n" * 50, "not a video that can be decoded", id="text as video"),
+        pytest.param("text.txt", b"hello", "not a video that can be decoded", id="text"),
+        pytest.param("empty.png", b"", "not an image that can be read", id="empty image"),
+        pytest.param("text.png", b"no image at all\n", "not an image that can be read", id="text as image"),
+        pytest.param("text.JPG", b"no image at all\n", "not an image that can be read", id="suffix in capitals"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        open_source(str(path))
+    assert caught.value.problem.startswith(f"{path}: ")
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_video_cut_short_is_refused(tmp_path, write_clip, suffix, share):
+    path = write_clip(tmp_path / f"clip{suffix}")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match="not a video that can be decoded") as caught:
+        open_source(str(path))
+    assert str(path) in caught.value.problem
+
+
+def test_a_container_without_a_frame_is_refused(tmp_path, write_clip):
+    path = write_clip(tmp_path / "clip.mp4", frames=0)
+    with pytest.raises(UserError, match=r"clip\.mp4"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("name", ["nowhere.mp4", "nowhere/at/all.png", "nowhere", "-1"])
+def test_a_path_that_is_not_there(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"^{name}: no such file, folder or camera") as caught:
+        open_source(name)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param([], id="empty"),
+        pytest.param(["notes.txt", "clip.mp4"], id="nothing that is an image"),
+        pytest.param(["folder.png/notes.txt"], id="a folder that is called like an image"),
+    ],
+)
+def test_a_folder_without_images_is_refused(tmp_path, files):
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    with pytest.raises(UserError, match="no images in this folder") as caught:
+        open_source(str(tmp_path))
+    assert str(tmp_path) in caught.value.problem
+
+
+def test_a_folder_comes_in_the_order_of_names_a_second_apart(tmp_path):
+    for i, name in enumerate(["b.png", "a.jpg", "10.bmp", "9.PNG"]):
+        write_image(tmp_path / name, picture(width=10 + i, height=8))
+    (tmp_path / "notes.txt").write_text("not an image")
+    frames = list(iter(open_source(str(tmp_path)).read, None))
+    assert [f.source for f in frames] == [f"{tmp_path.name}/{n}" for n in ("10.bmp", "9.PNG", "a.jpg", "b.png")]
+    assert [f.width for f in frames] == [12, 13, 11, 10]
+    assert np.diff([f.captured for f in frames]) == pytest.approx([1, 1, 1])
+
+
+def test_a_wrong_file_first_in_a_folder_is_refused_at_once(tmp_path):
+    (tmp_path / "a.png").write_text("no image")
+    write_image(tmp_path / "b.png", picture())
+    with pytest.raises(UserError, match=r"a\.png: not an image"):
+        open_source(str(tmp_path))
+
+
+def test_a_wrong_file_later_in_a_folder_is_named_when_its_turn_comes(tmp_path):
+    write_image(tmp_path / "a.png", picture())
+    (tmp_path / "b.png").write_text("no image")
+    source = open_source(str(tmp_path))
+    assert source.read().seq == 0
+    with pytest.raises(UserError, match=r"b\.png: not an image"):
+        source.read()
+
+
+@pytest.mark.parametrize(
+    ("image", "pixel"),
+    [
+        pytest.param(np.full((6, 8), 77, np.uint8), (77, 77, 77), id="grey"),
+        pytest.param(np.full((6, 8, 3), (10, 20, 30), np.uint8), (10, 20, 30), id="colour"),
+        pytest.param(np.full((6, 8, 4), (10, 20, 30, 128), np.uint8), (10, 20, 30), id="alpha"),
+        pytest.param(np.full((6, 8), 0x80FF, np.uint16), (0x80, 0x80, 0x80), id="grey, 16 bits"),
+        pytest.param(np.full((6, 8, 3), (0x10FF, 0, 0xFFFF), np.uint16), (0x10, 0, 0xFF), id="colour, 16 bits"),
+    ],
+)
+def test_images_of_any_kind_become_uint8_bgr(tmp_path, image, pixel):
+    read = read_image(write_image(tmp_path / "image.png", image))
+    assert (read.shape, read.dtype) == ((6, 8, 3), np.uint8)
+    assert np.abs(read.astype(int) - pixel).max() <= 1, "16 bits may be rounded or cut"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "shape", "bright"),
+    [
+        pytest.param(1, (16, 32), (0, 0), id="upright"),
+        pytest.param(3, (16, 32), (15, 31), id="upside down"),
+        pytest.param(6, (32, 16), (0, 15), id="turned right"),
+        pytest.param(8, (32, 16), (31, 0), id="turned left"),
+    ],
+)
+def test_photos_are_turned_as_their_exif_data_says(tmp_path, orientation, shape, bright):
+    image = np.zeros((16, 32, 3), np.uint8)
+    image[:8, :8] = 255
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    tag = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    app1 = b"Exif\0\0" + tag
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(app1) + 2) + app1 + jpeg[2:])
+    read = read_image(path)
+    assert read.shape == (*shape, 3)
+    assert read[bright].min() > 200
+
+
+@pytest.mark.parametrize("name", ["nowhere.png", "folder.png"])
+def test_an_image_that_cannot_be_read(tmp_path, name):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UserError, match=f"{name}: cannot be read"):
+        read_image(tmp_path / name)
+
+
+def test_paths_may_hold_any_character(tmp_path, write_clip):
+    folder = tmp_path / "Bühne 1 – %d #2"
+    folder.mkdir()
+    assert open_source(str(write_clip(folder / "Gesicht ü.mp4"))).read().source == "Gesicht ü.mp4"
+    assert open_source(str(write_image(folder / "a b.png", picture()))).read().source == "a b.png"
+
+
+def test_a_camera_keeps_no_old_frames_in_its_driver(camera):
+    source = open_source("0")
+    assert camera[0].device == 0
+    assert camera[0].settings == {cv2.CAP_PROP_BUFFERSIZE: 1}
+    source.close()
+    assert not camera[0].opened
+
+
+@pytest.mark.skipif(not Path("/dev").is_dir(), reason="cameras are no files here")
+def test_a_camera_by_its_device_file(camera):
+    assert open_source("/dev/video2").name == "/dev/video2"
+    assert camera[0].device == "/dev/video2"
+
+
+@pytest.mark.parametrize(
+    ("spec", "devices"),
+    [
+        pytest.param("0", [], id="no camera at all"),
+        pytest.param("3", ["/dev/video0"], id="another camera"),
+        pytest.param("/dev/video7", ["/dev/video0"], id="by its file"),
+    ],
+)
+def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
+    monkeypatch.setattr(sources, "camera_devices", lambda: devices)
+    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    with pytest.raises(UserError, match=f"{spec}: no camera found") as caught:
+        open_source(spec)
+    assert "plug one in" in caught.value.remedy
+    assert "make demo" in caught.value.remedy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
+    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
+    with pytest.raises(UserError, match="camera 1: no camera found"):
+        CameraSource(1)
+
+
+def test_camera_devices_are_device_files_in_order():
+    devices = camera_devices()
+    assert devices == sorted(devices)
+    assert all(Path(device).exists() and device.startswith("/dev/video") for device in devices)

@@ -1,0 +1,108 @@
+"""Counts, rates and percentiles against values that are known beforehand."""
+
+import json
+import threading
+
+import pytest
+
+from edge import statistics
+from edge.statistics import WINDOW, Statistics, summary_text
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """`clock[0]` is what the clocks say."""
+    now = [100.0]
+    monkeypatch.setattr(statistics.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(statistics.time, "perf_counter", lambda: now[0])
+    return now
+
+
+@pytest.mark.parametrize(
+    ("times", "fps"),
+    [
+        pytest.param([], 0, id="no frame"),
+        pytest.param([5], 0, id="one frame has no rate"),
+        pytest.param([5, 5.1], 10, id="two frames, one interval"),
+        pytest.param([50, 51, 52, 54], 0.75, id="the wait for the first frame does not count"),
+        pytest.param([3, 3], 0, id="no time passed"),
+    ],
+)
+def test_fps(clock, times, fps):
+    gathered = Statistics()
+    for t in times:
+        clock[0] = 100 + t
+        gathered.answered()
+    clock[0] += 1000  # nor does the time after the last
+    assert gathered.fps() == pytest.approx(fps)
+    assert gathered.summary()["counts"].get("frames", 0) == len(times)
+
+
+def test_percentiles_in_milliseconds():
+    gathered = Statistics()
+    for i in range(101):
+        gathered.add("detect", i / 1000)
+    assert gathered.summary()["ms"] == {"detect": {"p50": 50.0, "p95": 95.0, "p99": 99.0}}
+
+
+def test_a_long_run_keeps_the_newest_times_only():
+    gathered = Statistics()
+    for i in range(2 * WINDOW):
+        gathered.add("detect", 1.0 if i < WINDOW else 0.002)
+    assert gathered.summary()["ms"]["detect"] == {"p50": 2.0, "p95": 2.0, "p99": 2.0}
+
+
+def test_timed_notes_the_duration_of_its_block(clock):
+    gathered = Statistics()
+    with gathered.timed("classify"):
+        clock[0] += 0.004
+    assert gathered.summary()["ms"]["classify"]["p50"] == pytest.approx(4)
+
+
+def test_counts_add_up_over_threads():
+    gathered = Statistics()
+    threads = [
+        threading.Thread(target=lambda: [gathered.count("faces", 2) for _ in range(1000)], daemon=True)
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gathered.summary()["counts"] == {"faces": 8000}
+
+
+def test_the_summary_is_plain_json():
+    gathered = Statistics()
+    gathered.answered()
+    gathered.add("detect", 0.001)
+    summary = gathered.summary()
+    assert json.loads(json.dumps(summary)) == summary
+    assert set(summary) == {"fps", "counts", "ms"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "lines"),
+    [
+        pytest.param({}, ["0 frames, 12.3 FPS, 0 faces in 0 frames", "dropped: none"], id="nothing counted"),
+        pytest.param(
+            {"frames": 9, "faces": 4, "frames_with_faces": 3, "dropped.video": 0},
+            ["9 frames, 12.3 FPS, 4 faces in 3 frames", "dropped: none"],
+            id="nothing dropped",
+        ),
+        pytest.param(
+            {"frames": 9, "dropped.detection": 5, "dropped.video": 2},
+            ["9 frames, 12.3 FPS, 0 faces in 0 frames", "dropped: 5 before detection, 2 before video"],
+            id="dropped",
+        ),
+    ],
+)
+def test_summary_text(counts, lines):
+    text = summary_text({"fps": 12.34, "counts": counts, "ms": {"detect": {"p50": 1.0, "p95": 2.5, "p99": 1234.567}}})
+    assert text.splitlines()[:2] == lines
+    assert text.splitlines()[2].split() == ["ms", "p50", "p95", "p99"]
+    assert text.splitlines()[3].split() == ["detect", "1.00", "2.50", "1234.57"]
+
+
+def test_the_text_of_an_empty_run_can_be_made():
+    assert summary_text(Statistics().summary()).startswith("0 frames, 0.0 FPS")
