@@ -37,7 +37,7 @@ def export(arguments: argparse.Namespace) -> None:
     """
     check_target(arguments.output)
     description, progress = run.load_description(arguments.run), run.load_progress(arguments.run)
-    network = _load_network(arguments.run)
+    network = _load_network(arguments.run, progress)
     size = network.input_shape[1]
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
     _check_data(arguments, description)
@@ -63,11 +63,14 @@ def export(arguments: argparse.Namespace) -> None:
     print(_report(arguments.output, manifest))
 
 
-def _load_network(folder: Path) -> keras.Model:
+def _load_network(folder: Path, progress: run.Progress) -> keras.Model:
     """The trained network inside the run's best model."""
     path = folder / run.MODEL
-    if not path.is_file():
-        raise UserError(f"{folder}: no finished epoch to export ({run.MODEL} is missing)", "train it by 'make train'")
+    if not path.is_file() or not progress.epochs:
+        raise UserError(
+            f"{folder}: no finished epoch to export",
+            "train it by 'make train'",
+        )
     try:
         return keras.models.load_model(path, compile=False).get_layer("network")
     except (ValueError, OSError) as error:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import platform
-import shutil
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.files import whole_folder
 from edge.interpreter import runtime
 
 CARD = "MODEL_CARD.md"
@@ -52,7 +51,7 @@ def check_target(folder: Path) -> None:
 
 
 def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str) -> None:
-    """Write all files beside `folder` and rename; an old bundle stays until the new one is whole.
+    """Put a bundle in place, whole; an old one stays until then.
 
     Args:
         folder: the bundle's place.
@@ -60,17 +59,8 @@ def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any
         manifest: what goes into `manifest.json`.
         card: text of the model card.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        new, old = work / "new", work / "old"
-        new.mkdir()
+    with whole_folder(folder) as new:
         for variant, content in models.items():
             (new / model_file(variant)).write_bytes(content)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
         (new / CARD).write_text(card)
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        shutil.rmtree(work)

@@ -73,7 +73,10 @@ def load_description(folder: Path) -> dict[str, Any]:
 
 def load_run_config(folder: Path) -> Config:
     """The configuration that the run was begun with."""
-    return from_dict(load_description(folder)["config"])
+    try:
+        return from_dict(load_description(folder)["config"])
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{folder / DESCRIPTION}: {error}", "train the run again with this version") from error
 
 
 def load_progress(folder: Path) -> Progress:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from edge.errors import UserError
-from edge.files import whole_file, write_whole
+from edge.files import whole_file, whole_folder, write_whole
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,35 @@ def test_a_path_that_cannot_be_written_is_the_users_to_put_right(tmp_path, name,
     with pytest.raises(UserError, match=f"{name}: cannot be written .*{reason}"), whole_file(tmp_path / name):
         pytest.fail("there is nothing to write to")
     assert {path.name for path in tmp_path.rglob("*")} == {"folder", "file"}
+
+
+def test_a_folder_replaces_what_was_there(tmp_path):
+    path = tmp_path / "new" / "bundle"
+    for content in ("first", "second"):
+        with whole_folder(path) as new:
+            (new / content).write_text(content)
+    assert [p.name for p in path.iterdir()] == ["second"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_folder_that_fails_leaves_no_trace(tmp_path, existed):
+    path = tmp_path / "deep" / "bundle"
+    if existed:
+        path.mkdir(parents=True)
+        (path / "old").write_text("precious")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(KeyboardInterrupt), whole_folder(path) as new:
+        (new / "half").write_text("half")
+        raise KeyboardInterrupt
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path):
+    path = tmp_path / "bundle"
+    path.mkdir()
+    (path / "old").write_text("precious")
+    with pytest.raises(FileNotFoundError), whole_folder(path) as new:
+        new.rmdir()
+    assert (path / "old").read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]

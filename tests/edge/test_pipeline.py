@@ -73,7 +73,25 @@ class TestRecordings:
                 assert source.given - len(received) <= IN_FLIGHT
         assert received == output.seqs == list(range(200))
 
-    def test_a_slow_output_loses_nothing_and_holds_no_other_up(self):
+    def test_a_slow_output_loses_nothing(self):
+        # What can be read before the source must wait: the output's queue, a frame in its hand, and all before it
+        # but the caller's queue.
+        reachable = 32 + 1 + IN_FLIGHT - 4
+        filled, ended = threading.Event(), threading.Event()
+        marks = {reachable - 1: filled, 200: ended}
+        source = ScriptedSource(200, before_read=lambda i: marks[i].set() if i in marks else None)
+
+        def on_write(seq):
+            if seq == 0:
+                assert filled.wait(LONG), "the output has a queue of its own"
+                assert not ended.wait(0.1), "a recording waits for its outputs"
+
+        output = KeepingOutput(on_write=on_write)
+        with Pipeline(source, ScriptedRecognizer(), [output]) as pipeline:
+            assert seqs(pipeline) == list(range(200))
+        assert output.seqs == list(range(200))
+
+    def test_a_slow_output_does_not_hold_the_others_up(self):
         enough = threading.Event()
         slow = KeepingOutput("slow", on_write=lambda seq: enough.wait(LONG))
         fast = KeepingOutput("fast", on_write=lambda seq: enough.set() if seq == 20 else None)
@@ -87,7 +105,7 @@ class TestRecordings:
         output = KeepingOutput(on_write=lambda seq: seq < 9 or last.wait(LONG))
         with Pipeline(ScriptedSource(10), ScriptedRecognizer(), [output]) as pipeline:
             assert seqs(pipeline) == list(range(10))
-            assert output.seqs == list(range(9)), "the caller is through, the output is not"
+            assert not output.left, "the caller is through, the output is not"
             last.set()
         assert output.seqs == list(range(10))
         assert output.left == 1
@@ -357,19 +375,24 @@ class TestStopping:
 
     @pytest.mark.parametrize("live", [False, True])
     def test_leaving_the_loop_early_ends_everything(self, live):
-        source, output = ScriptedSource(10**9, live=live), KeepingOutput()
+        filled = threading.Event()
+        source = ScriptedSource(10**9, live=live, before_read=lambda i: filled.set() if i == 3 + 12 else None)
+        output = KeepingOutput()
         with Pipeline(source, ScriptedRecognizer(), [output]) as pipeline:
             for result in pipeline:
                 if result.frame.seq >= 3:
                     break
+            assert filled.wait(LONG), "stages are busy, and some wait for others"
         assert not running()
         assert source.closed == 1
         assert output.left == 1
 
     def test_never_entering_the_loop_ends_everything(self):
-        source, output = ScriptedSource(10**9), KeepingOutput()
+        filled = threading.Event()
+        source = ScriptedSource(10**9, before_read=lambda i: filled.set() if i == 12 else None)
+        output = KeepingOutput()
         with Pipeline(source, ScriptedRecognizer(), [output]):
-            pass
+            assert filled.wait(LONG)
         assert not running()
         assert source.closed == 1
 

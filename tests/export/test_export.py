@@ -64,6 +64,7 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
     [
         (lambda run: (run / "best.keras").unlink(), (), "no finished epoch to export"),
         (lambda run: (run / "best.keras").write_bytes(b"no"), (), "not a model of this package"),
+        (lambda run: (run / "checkpoint.npz").unlink(), (), "no finished epoch to export"),
         (lambda run: shutil.rmtree(run), (), "no training run here"),
         (lambda run: None, ("--samples", "100"), "too few"),
         (lambda run: alter(run / "run.json"), (), "not the one that"),

@@ -8,9 +8,6 @@ import csv
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -18,6 +15,7 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.files import whole_folder
 from train.importer.readers import MAX_BYTES, Face, Skipped, is_table, read_source
 from train.importer.report import describe
 from train.importer.splits import Image, assign_splits
@@ -45,7 +43,7 @@ def import_data(
     _check_output(output, [source, *([votes] if votes else [])])
     rows = read_votes(votes) if votes else []
     try:
-        with _whole_folder(output) as root:
+        with whole_folder(output) as root:
             return _build(root, source, rows, seed, max_bytes)
     except OSError as error:
         raise UserError(f"{error}", "check the path, its permissions and the free space") from error
@@ -91,38 +89,6 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
         # Replacing the output would delete the source that lies in it; the other way round it would be read.
         if real.is_relative_to(output) or output.is_relative_to(real):
             raise UserError(f"{path} and the output {output} overlap", "choose another --output")
-
-
-@contextmanager
-def _whole_folder(output: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `output`; put it in place on success, leave nothing on failure."""
-    made = [folder for folder in output.parents if not folder.exists()]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
-    try:
-        root = work / "new"
-        root.mkdir()
-        yield root
-        _swap(root, output, work / "old")
-    except BaseException:
-        shutil.rmtree(work)
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-    shutil.rmtree(work)
-
-
-def _swap(new: Path, output: Path, old: Path) -> None:
-    """Rename `new` to `output`; what was there goes to `old`, and comes back if that fails halfway."""
-    try:
-        if output.exists():
-            output.rename(old)
-        new.rename(output)
-    except BaseException:
-        if old.exists() and not output.exists():
-            old.rename(output)
-        raise
 
 
 _STAGE = "incoming"

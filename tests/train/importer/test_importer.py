@@ -565,13 +565,6 @@ def test_an_import_that_breaks_off_leaves_the_old_one(tmp_path, monkeypatch, err
     }
 
 
-def test_the_old_output_comes_back_when_the_new_one_cannot_take_its_place(tmp_path):
-    old = as_folder(tmp_path / "out", {"import.json": b"{}"})
-    with pytest.raises(FileNotFoundError):
-        importer._swap(tmp_path / "missing", old, tmp_path / "aside")
-    assert (old / "import.json").read_bytes() == b"{}"
-
-
 @pytest.mark.parametrize("output", ["faces", "faces/out", "."])
 def test_source_and_output_do_not_overlap(tmp_path, output):
     source = as_folder(tmp_path / "faces", tree("train", "val", "test") | {"import.json": b"{}"})
