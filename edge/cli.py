@@ -19,7 +19,7 @@ from edge.channel import Closed
 from edge.demo import write_demo_clip
 from edge.detect import DETECTORS
 from edge.doctor import examine, has_display, report
-from edge.errors import exit_on_user_error
+from edge.errors import UserError, exit_on_user_error
 from edge.files import write_whole
 from edge.outputs import AnnotatedVideo, JsonLines, Output, Window
 from edge.pipeline import Pipeline
@@ -28,14 +28,21 @@ from edge.smooth import Smoothing
 from edge.sources import Source, open_source
 from edge.statistics import summary_text
 
+OPENCV_ERRORS = 2
+"""OpenCV's log level at which only errors are reported."""
+
 POLL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Recognize the faces of a source until it ends or somebody stops it."""
-    recognizer = Recognizer.from_options(_options(arguments))
-    source = open_source(arguments.source)
+    source = open_source(arguments.source)  # first: without a camera nothing else matters
+    try:
+        recognizer = Recognizer.from_options(_options(arguments))
+    except UserError:
+        source.close()
+        raise
     outputs = _outputs(arguments, source)
     with Pipeline(source, recognizer, outputs, reopen=lambda: open_source(arguments.source)) as pipeline:
         _watch(pipeline, arguments.window and has_display())
@@ -158,7 +165,9 @@ def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
 def _quiet_libraries() -> None:
     """What users must know comes as our own message; the libraries' greetings and warnings only hide it."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    # OpenCV 5 moved the function.
+    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # type: ignore[attr-defined]
+    set_log_level(OPENCV_ERRORS)
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
     cv2.setNumThreads(max(1, _usable_cores() - 1))
 

@@ -34,6 +34,9 @@ class Detector(Protocol):
     def detect(self, image: np.ndarray) -> list[Detection]: ...
 
 
+SMALLEST_SIDE = 10
+"""Pixels; no face is smaller, and OpenCV 4 finds random ones in pictures of a pixel or two."""
+
 DETECTORS = ("yunet", "haar")
 
 
@@ -67,6 +70,8 @@ class YuNet:
     def detect(self, image: np.ndarray) -> list[Detection]:
         small, scale = shrink(image, self._side)
         size = (small.shape[1], small.shape[0])
+        if min(size) < SMALLEST_SIDE:
+            return []
         if size != self._size:
             self._network.setInputSize(size)
             self._size = size

@@ -20,7 +20,10 @@ from edge.bundle import model_file
 from edge.emotions import EMOTIONS
 
 ROOT = Path(__file__).parents[2]
-GREETINGS = ("INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",)
+GREETINGS = (
+    "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
+    "libpng warning: iCCP: known incorrect sRGB profile",
+)
 """What the runtime says on stderr without being asked."""
 
 LONG = 60
@@ -204,8 +207,8 @@ BAD_INPUTS = {
     "other classes": ("run CLIP --model five", "the model knows 5 classes"),
     "no such variant": ("run CLIP --variant dynamic", "the bundle has no variant dynamic"),
     "format of the video": ("run CLIP --output out/v.gif", "v.gif: the annotated video must end in"),
-    "output is a folder": ("run CLIP --jsonl nothing", "nothing: cannot be written"),
-    "output below a file": ("run CLIP --output text.png/v.mp4", "text.png/v.mp4: cannot be written"),
+    # Whichever comes first is named. An output that is through before another one fails is whole, and stays.
+    "outputs that cannot be": ("run CLIP --jsonl nothing --output text.png/v.mp4", ": cannot be written"),
 }
 
 

@@ -214,7 +214,9 @@ class TestLive:
         source = ScriptedSource(total, live=True, before_read=before_read)
         with Pipeline(source, ScriptedRecognizer(), [slow, fast]) as pipeline:
             assert all_answered.wait(LONG), "the slow output holds the others up"
-            next(thread for thread in running() if thread.name == "read").join(LONG)
+            for thread in running():
+                if thread.name == "read":
+                    thread.join(LONG)  # the last frame, too, has gone to all
             assert seqs(pipeline) == list(range(total - 4, total)), "a caller who is late gets what is newest"
         assert fast.seqs == list(range(total))
         assert slow.seqs[-capacity:] == list(range(total - capacity, total))
@@ -227,13 +229,19 @@ class TestLive:
         monkeypatch.setattr("edge.capture.FIRST_PAUSE", 0.001)
         received = []
         again = [ScriptedSource(1, live=True), ScriptedSource(1, live=True)]
-        with Pipeline(ScriptedSource(1, live=True), ScriptedRecognizer(), reopen=lambda: again.pop(0)) as pipeline:
+
+        def reopen():
+            if again:
+                return again.pop(0)
+            raise UserError("the camera is gone", "wait")
+
+        with Pipeline(ScriptedSource(1, live=True), ScriptedRecognizer(), reopen=reopen) as pipeline:
             for result in pipeline:
                 received.append(result.frame.seq)
                 if not again:
                     pipeline.stop()
-        assert received[:2] == [0, 1]
-        assert received == list(range(len(received)))
+        assert received == sorted(set(received))  # a late frame may be dropped, but the numbers go on
+        assert received[-1] >= 1
 
 
 STAGES = ["source.read", "find", "read", "output.enter", "output.write", "output.exit"]
