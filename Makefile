@@ -17,11 +17,11 @@ RUN ?= runs/$(basename $(notdir $(CONFIG)))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge data train evaluate export bench lock clean
+.PHONY: help run demo doctor test test-edge test-opencv4 data train evaluate export bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- the board ----
 
@@ -35,6 +35,9 @@ doctor: $(VENV)/edge.stamp ## say what of this machine is ready, and what to ins
 	@$(BIN)/emotion-edge doctor --model $(MODEL)
 
 test-edge: $(VENV)/test.stamp ## pass the board's own tests, without TensorFlow
+	@$(BIN)/python -m pytest tests/edge $(ARGS)
+
+test-opencv4: $(VENV)/opencv4.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
 
 # ---- the workstation ----
@@ -85,6 +88,7 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
 	@$(LOCK) -o requirements/edge.txt
 	@$(LOCK) --extra test --constraint requirements/edge.txt -o requirements/test.txt
+	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
 	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 
