@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # Without the X libraries of a desktop, opencv-python cannot be imported; the headless build has all but windows.
-OPENCV := $(if $(shell ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
+OPENCV := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
 
 SOURCE ?= 0
 MODEL ?= models/default
@@ -56,7 +56,7 @@ export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle:
 	@$(BIN)/python -m export --run $(RUN) --data $(DATA) --output $(MODEL) $(ARGS)
 
 bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']
-	@$(BIN)/python -m benchmarks --model $(MODEL) $(if $(wildcard $(DATA)),--data $(DATA)) $(ARGS)
+	@$(BIN)/python -m benchmarks --model $(MODEL) $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data $(DATA)) $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .
@@ -67,8 +67,8 @@ test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 # ---- set-up: a stamp for each set of packages, remade when its lock changes ----
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "emotion-edge: $(PYTHON) is not Python 3.11 or newer: install one, or name it by PYTHON=<program>" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	  || { echo "emotion-edge: $(PYTHON) is not Python 3.11, 3.12 or 3.13: install one, or name it by PYTHON=<program>" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "emotion-edge: Python cannot make environments here: run 'sudo apt install python3-venv'" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
@@ -93,4 +93,4 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 
 clean: ## remove the environment and what tests left behind
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	@rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from edge.interpreter import runtime
+from edge.machine import usable_cores
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BOARD = Path("/proc/device-tree/model")
@@ -81,11 +82,6 @@ def describe_machine() -> Machine:
         opencv=cv2.__version__,
         numpy=np.__version__,
     )
-
-
-def usable_cores() -> int:
-    """Logical processors that this process may run on: fewer than there are in a container or under taskset."""
-    return len(os.sched_getaffinity(0)) if can_restrict() else os.cpu_count() or 1
 
 
 def can_restrict() -> bool:

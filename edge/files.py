@@ -20,6 +20,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: there can be no such file.
     """
+    path = path.resolve()  # of a link, the file that it means
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path  # a device or a pipe: nothing to replace
+        return
     part = _beside(path)
     try:
         yield part

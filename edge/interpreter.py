@@ -2,6 +2,9 @@
 
 import importlib
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from edge.errors import UserError
@@ -30,17 +33,30 @@ def open_interpreter(model: bytes, threads: int) -> Any:
         UserError: no runtime is installed, or this one cannot run the model.
     """
     module = _module()
-    # The runtime greets every interpreter on stderr; errors come as exceptions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        interpreter = module.Interpreter(model_content=model, num_threads=threads)
-        interpreter.allocate_tensors()
+        with _no_greeting():
+            interpreter = module.Interpreter(model_content=model, num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{module.__name__} cannot run this model ({str(error).splitlines()[0]})",
             "export it again, or take another variant",
         ) from error
     return interpreter
+
+
+@contextmanager
+def _no_greeting() -> Iterator[None]:
+    """The runtime greets each interpreter on stderr, past Python, and has no switch for it; errors are exceptions."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _module() -> Any:

@@ -50,11 +50,13 @@ class JsonLines:
         if str(self._path) == "-":
             self._file.callback(self._stream.flush)
             return self
-        if self._live:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
         path = self._path if self._live else self._file.enter_context(whole_file(self._path))
-        # Entered second, so closed first: before the rename.
-        self._stream = self._file.enter_context(path.open("w"))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Entered second, so closed first: before the rename.
+            self._stream = self._file.enter_context(path.open("w"))
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
         return self
 
     def write(self, result: FrameResult) -> None:

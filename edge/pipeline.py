@@ -15,6 +15,7 @@ from typing import Any
 
 from edge.capture import frames
 from edge.channel import Channel, Closed
+from edge.errors import UserError
 from edge.frames import Frame
 from edge.outputs import Output
 from edge.recognize import Found, Recognizer
@@ -106,6 +107,8 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error:  # the caller failed: what the outputs have is not what was asked for
+            self._fail(error)
         self.stop()
         self._results.close(discard=True)  # nobody takes from it any more
         self._join()
@@ -113,6 +116,12 @@ class Pipeline:
             self.statistics.count(f"dropped.{name}", channel.dropped)
         if error is None:
             self._raise_error()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._stopping.set()
+        for channel in self._channels:
+            channel.close(discard=True)
 
     def _raise_error(self) -> None:
         if self._error:
@@ -139,10 +148,7 @@ class Pipeline:
         except Closed:
             pass
         except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread, traceback and all
-            self._error = self._error or error
-            self._stopping.set()
-            for channel in self._channels:
-                channel.close(discard=True)
+            self._fail(error)
         finally:
             for channel in given_to:
                 channel.close()
@@ -169,7 +175,7 @@ class Pipeline:
                     queue.put(result)
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
-        with self._stage(taken_from=queue), output:
+        with self._stage(taken_from=queue), _full_disk_named(output.name), output:
             for result in queue:
                 with self.statistics.timed(output.name):
                     output.write(result)
@@ -181,3 +187,13 @@ class Pipeline:
         self.statistics.add("frame age", result.latency)
         self.statistics.count("faces", len(result.faces))
         self.statistics.count("frames_with_faces", bool(result.faces))
+
+
+@contextmanager
+def _full_disk_named(output: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"the output {output} cannot be written ({error.strerror})", "see to the disk") from error

@@ -1,42 +1,19 @@
 """From a frame to its faces' emotions, in two steps that may run on two threads."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from edge.align import crop_face
-from edge.bundle import DEFAULT_BUNDLE, FaceTemplate, load_bundle
+from edge.bundle import FaceTemplate, load_bundle
 from edge.classify import EmotionClassifier
 from edge.detect import Detector, open_detector
 from edge.frames import Frame
+from edge.options import Options, Smoothing
 from edge.results import FaceResult, FrameResult
-from edge.smooth import Smoother, Smoothing
+from edge.smooth import Smoother
 from edge.statistics import Statistics
 from edge.track import MEMORY, Track, Tracker
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to recognize with.
-
-    Attributes:
-        model: folder of the bundle.
-        variant: which of its models: float32, float16, dynamic or int8.
-        threads: threads of one inference.
-        detector: `yunet` or `haar`.
-        detector_side: pixels of the longer side of the picture that is searched for faces.
-        detector_threshold: lowest score of a face, 0 to 1.
-        smoothing: how steady the labels are.
-    """
-
-    model: Path = DEFAULT_BUNDLE
-    variant: str = "int8"
-    threads: int = 1
-    detector: str = "yunet"
-    detector_side: int = 320
-    detector_threshold: float = 0.6
-    smoothing: Smoothing = field(default_factory=Smoothing)
 
 
 @dataclass(frozen=True)
@@ -54,9 +31,9 @@ class Recognizer:
         self, detector: Detector, classifier: EmotionClassifier, template: FaceTemplate, smoothing: Smoothing
     ) -> None:
         self._detector, self._classifier, self._template = detector, classifier, template
-        self._tracker = Tracker(MEMORY)
-        self._smoother = Smoother(smoothing, MEMORY)
+        self._smoothing = smoothing
         self.statistics = Statistics()
+        self.forget()
 
     @classmethod
     def from_options(cls, options: Options) -> "Recognizer":
@@ -69,6 +46,11 @@ class Recognizer:
         classifier = EmotionClassifier.from_bundle(bundle, options.threads)
         detector = open_detector(options.detector, options.detector_side, options.detector_threshold)
         return cls(detector, classifier, bundle.template, options.smoothing)
+
+    def forget(self) -> None:
+        """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
+        self._tracker = Tracker(MEMORY)
+        self._smoother = Smoother(self._smoothing, MEMORY)
 
     def find(self, frame: Frame) -> Found:
         """Detect faces and say which of them were there before."""

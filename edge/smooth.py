@@ -4,20 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Smoothing:
-    """How steady a label is.
-
-    Attributes:
-        time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
-        margin: how much more probable than the present label another must be to replace it.
-        unsure_below: a label needs at least this probability; below it the face has none.
-    """
-
-    time_constant: float = 0.25
-    margin: float = 0.1
-    unsure_below: float = 0.35
+from edge.options import Smoothing
 
 
 class Smoother:
@@ -60,7 +47,8 @@ class Smoother:
     def _label(self, face: "_Face") -> int | None:
         p = face.probabilities
         first = int(p.argmax())
-        if face.label is not None and p[first] < p[face.label] + self._settings.margin:
+        steady = self._settings.time_constant > 0
+        if steady and face.label is not None and p[first] < p[face.label] + self._settings.margin:
             first = face.label
         return first if p[first] >= self._settings.unsure_below else None
 

@@ -10,8 +10,16 @@ import numpy as np
 
 from edge.errors import UserError
 from edge.frames import Frame, to_bgr
+from edge.machine import camera_devices
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+WHOLE = 0.9
+"""A video with less than this share of its frames was cut off."""
+
+PICTURE_SPACING = 2.0
+"""Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
 
 
 class Source(Protocol):
@@ -66,7 +74,7 @@ def open_source(spec: str) -> Source:
             f"{spec}: no such file, folder or camera", "give a camera number, a video, an image or a folder"
         )
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], path.name)
+        return ImageSource([path])
     return VideoFileSource(path)
 
 
@@ -82,15 +90,19 @@ class CameraSource:
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(self.name)
         self._capture = cv2.VideoCapture(device)
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise _no_camera(self.name)
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old frame in the driver's queue is only latency
+        # Codecs and image processors are video devices as well: only a first picture proves a camera.
+        ok, image = self._capture.read()
+        self._first: np.ndarray | None = image
+        if not ok:
+            self.close()
+            raise _no_camera(self.name)
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
         self._seq = 0
 
     def read(self) -> Frame | None:
-        ok, image = self._capture.read()
+        ok, image = (True, self._first) if self._first is not None else self._capture.read()
+        self._first = None
         if not ok:
             return None
         frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
@@ -123,6 +135,7 @@ class VideoFileSource:
     def read(self) -> Frame | None:
         decoded, self._first = self._first or self._decode(), None
         if decoded is None:
+            self._check_end()
             return None
         image, seconds = decoded
         frame = Frame(self._seq, self._opened + seconds, to_bgr(image), self.name, time.monotonic())
@@ -132,6 +145,13 @@ class VideoFileSource:
     def close(self) -> None:
         self._capture.release()
 
+    def _check_end(self) -> None:
+        """Containers know how many frames they should hold, some of them roughly."""
+        if self._capture.isOpened() and self.total and self._seq < WHOLE * self.total:
+            raise UserError(
+                f"{self.name}: ends after {self._seq} of {self.total} frames", "the file is damaged, get a whole one"
+            )
+
     def _decode(self) -> tuple[np.ndarray, float] | None:
         """The next picture and its time in seconds from the start."""
         ok, image = self._capture.read()
@@ -140,24 +160,25 @@ class VideoFileSource:
 
 
 class ImageSource:
-    """One picture, or the pictures of a folder in the order of their names, a second apart."""
+    """One picture, or the pictures of a folder in the order of their names, `PICTURE_SPACING` apart."""
 
     live = False
     fps = 1.0
 
-    def __init__(self, paths: list[Path], name: str) -> None:
-        self.name = name
+    def __init__(self, paths: list[Path], folder: str | None = None) -> None:
+        """Name the pictures, and their folder where they are to be called `folder/picture`."""
+        self.name = folder or paths[0].name
         self.total = len(paths)
         self._paths, self._seq, self._opened = paths, 0, time.time()
-        self._folder = len(paths) > 1
+        self._prefix = f"{folder}/" if folder else ""
         read_image(paths[0])  # a wrong file is refused here, before anything is started
 
     def read(self) -> Frame | None:
         if self._seq == len(self._paths):
             return None
         path = self._paths[self._seq]
-        name = f"{self.name}/{path.name}" if self._folder else self.name
-        frame = Frame(self._seq, self._opened + self._seq, read_image(path), name, time.monotonic())
+        captured = self._opened + self._seq * PICTURE_SPACING
+        frame = Frame(self._seq, captured, read_image(path), self._prefix + path.name, time.monotonic())
         self._seq += 1
         return frame
 
@@ -181,11 +202,6 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
-def camera_devices() -> list[str]:
-    """Video devices that the system shows, `/dev/video0` first."""
-    return sorted(str(p) for p in Path("/dev").glob("video*"))
-
-
 def _images_in(folder: Path) -> list[Path]:
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     if not paths:
@@ -195,5 +211,6 @@ def _images_in(folder: Path) -> list[Path]:
 
 def _no_camera(name: str) -> UserError:
     return UserError(
-        f"{name}: no camera found", "plug one in, name another by SOURCE=<number or file>, or try 'make demo'"
+        f"{name}: no camera that gives pictures",
+        "plug one in, close what else uses it, name another by SOURCE=<number or file>, or try 'make demo'",
     )

@@ -4,12 +4,12 @@ python -m export --run runs/edge --data data/fer2013 --output models/default
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from edge.bundle import load_bundle, read_manifest
 from edge.detect import open_detector
@@ -24,7 +24,7 @@ from export.temperature import fit_temperature, fold_temperature
 from export.template import measure_template
 from train import run
 from train.candidates import predict_keras, predict_tflite
-from train.dataset import Split, load_labelled, load_split, read_crowd_majority
+from train.dataset import Split, load_split, read_crowd_majority, read_labels
 from train.evaluate import Evaluation, evaluate
 from train.model import deployable
 
@@ -40,7 +40,7 @@ def export(arguments: argparse.Namespace) -> None:
     network = _load_network(arguments.run, progress)
     size = network.input_shape[1]
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
-    _check_data(arguments, description)
+    _check_data(arguments, description, {"train": training, "val": validation})
 
     temperature = _fold_fitted_temperature(network, arguments.data, validation)
     calibration = representative_faces(training, arguments.samples, arguments.seed)
@@ -54,7 +54,7 @@ def export(arguments: argparse.Namespace) -> None:
         "variants": variants,
         "calibration": {"split": "train", "images": len(calibration), "seed": arguments.seed},
         "training": _training(description, progress),
-        "data": description["data"] | {arguments.split: test.fingerprint},
+        "data": _source(arguments.data) | description["data"] | {arguments.split: test.fingerprint},
         "tools": tool_versions(),
     }
     int8 = evaluations["int8"]
@@ -77,12 +77,12 @@ def _load_network(folder: Path, progress: run.Progress) -> keras.Model:
         raise UserError(f"{path}: not a model of this package ({error})", "train it by 'make train'") from error
 
 
-def _check_data(arguments: argparse.Namespace, description: dict[str, Any]) -> None:
+def _check_data(arguments: argparse.Namespace, description: dict[str, Any], splits: dict[str, Split]) -> None:
     """The figures of a bundle must belong to the data that its manifest names."""
     config = run.load_run_config(arguments.run)
-    for name in ("train", "val"):
-        found = load_labelled(arguments.data, name, config.image_size, config.channels, config.labels)
-        if found.fingerprint != description["data"][name]:
+    for name, split in splits.items():
+        _, fingerprint = read_labels(arguments.data, split, config.labels)
+        if fingerprint != description["data"][name]:
             raise UserError(
                 f"{arguments.data}: its {name} split is not the one that {arguments.run} was trained on",
                 "name that data set by DATA=<folder>",
@@ -104,7 +104,7 @@ def _fold_fitted_temperature(network: keras.Model, data: Path, validation: Split
 def _measure(models: dict[str, bytes], data: Path, test: Split) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Each variant's entry in the manifest, and its evaluation; the first variant is what the others must equal."""
     crowd = read_crowd_majority(data, test.files) if (data / "votes.csv").is_file() else None
-    truth = test.classes if crowd is None else np.where(crowd >= 0, crowd, test.classes)
+    truth = test.classes if crowd is None else crowd
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
     evaluations = {variant: evaluate(p, test, crowd) for variant, p in answers.items()}
     entries = {}
@@ -144,6 +144,12 @@ def _training(description: dict[str, Any], progress: run.Progress) -> dict[str, 
         "best_epoch": progress.best + 1,
         "best": {name: round(value, 5) for name, value in progress.history[progress.best].items()},
     }
+
+
+def _source(data: Path) -> dict[str, str]:
+    """What the data set was imported from, where its import says so."""
+    record = data / "import.json"
+    return {"source": json.loads(record.read_text())["source"]} if record.is_file() else {}
 
 
 def _report(folder: Path, manifest: dict[str, Any]) -> str:

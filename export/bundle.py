@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -40,14 +41,23 @@ def describe_file(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
+class _Probed(Exception):  # noqa: N818 - no error
+    pass
+
+
 def check_target(folder: Path) -> None:
     """Refuse to replace what is no bundle.
 
     Raises:
-        UserError: the folder holds something else.
+        UserError: the folder holds something else, or cannot be made.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and holds no bundle", "name another folder by MODEL=<folder>")
+    try:
+        with suppress(_Probed), whole_folder(folder):
+            raise _Probed  # nothing is replaced: this only finds out whether a folder can be made here
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror})", "name another by MODEL=<folder>") from error
 
 
 def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str) -> None:

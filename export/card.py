@@ -21,10 +21,9 @@ It must not be used to infer emotions of people at work or in education, which t
 
 ## How it was trained
 
-On FER-2013 (Goodfellow et al. 2013, arXiv 1307.0414){votes}, {epochs} epochs, the best by validation accuracy being
-number {best}. The training split gave the weights, the validation split the choice of the epoch and the temperature
-({temperature:.2f}, folded into the last layer); the split `{split}` was looked at once, for the figures below. The
-configuration and the data's fingerprints are in `manifest.json`.
+On {data}{votes}, {epochs} epochs, the best by validation accuracy being number {best}. The training split gave the
+weights, the validation split the choice of the epoch and the temperature ({temperature:.2f}, folded into the last
+layer). The configuration and the data's fingerprints are in `manifest.json`.
 
 ## How good it is
 
@@ -42,15 +41,21 @@ Its confusion matrix (rows: true; columns: answered; {truth}):
 
 ## Known limits
 
-- FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and uneven mix of
-  skin tones, mostly good light. Nothing here was measured by age, gender or skin tone.
-- Its labels are noisy: folder labels and the crowd's majority agree on about two images in three. Disgust and fear are
-  rare, and the weakest classes.
-- Faces turned far to the side, covered, or smaller than about {input_size} pixels were hardly seen in training.
+- Rare classes are the weakest: see their recall above before relying on them.
+- Nothing here was measured by age, gender or skin tone.
+- Faces turned far to the side, or covered, are not what the training crops show.
+{limits}"""
+
+
+_FER_LIMITS = """\
+- FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and
+  uneven mix of skin tones, mostly good light.
+- Its labels are noisy: folder labels and the crowd's majority agree on about two images in three.
 
 ## Data and licence
 
-FER-2013's images come from the web and are meant for research; no image is part of this bundle.{votes_licence}
+FER-2013's images come from the web and are meant for research; no image is part of this bundle. The FER+ votes are
+Microsoft's, under the MIT licence.
 """
 
 
@@ -63,6 +68,8 @@ def model_card(manifest: dict[str, Any], int8: dict[str, Scores]) -> str:
     """
     training, crowd = manifest["training"], int8.get("crowd")
     soft = training["config"]["labels"] == "soft"
+    source = manifest["data"].get("source", "images in class folders")
+    fer = source.lower().startswith("fer")
     return _TEXT.format(
         name=manifest["name"],
         classes=", ".join(EMOTIONS),
@@ -70,7 +77,8 @@ def model_card(manifest: dict[str, Any], int8: dict[str, Scores]) -> str:
         input_size=manifest["input_size"],
         resolution=manifest["resolution"],
         created=manifest["created"],
-        votes=" with the FER+ votes as soft labels (Barsoum et al. 2016, arXiv 1608.01041)" if soft else "",
+        data="FER-2013 (Goodfellow et al. 2013, arXiv 1307.0414)" if fer else f"`{source}`",
+        votes=" with the FER+ votes as soft labels (Barsoum et al. 2016, arXiv 1608.01041)" if soft and fer else "",
         epochs=training["epochs"],
         best=training["best_epoch"],
         temperature=manifest["temperature"],
@@ -81,7 +89,7 @@ def model_card(manifest: dict[str, Any], int8: dict[str, Scores]) -> str:
         classes_table=_classes_table(int8),
         truth="FER+ majority" if crowd else "folder labels",
         confusion=_confusion_table(crowd or int8["folder"]),
-        votes_licence=" The FER+ votes are Microsoft's, under the MIT licence." if soft else "",
+        limits=_FER_LIMITS if fer else "",
     )
 
 

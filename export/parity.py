@@ -20,7 +20,8 @@ class Parity:
 
     Attributes:
         agreement: share of the images with the same label.
-        accuracy_loss: float32's accuracy less the variant's; negative where the variant is better.
+        accuracy_loss: float32's accuracy less the variant's, by the labels that the model is meant to answer with:
+            the crowd's majority where the data set has votes, else the folder's. Negative where the variant is better.
         mean_difference: of the probabilities.
         largest_difference: of any probability.
     """
@@ -35,12 +36,13 @@ class Parity:
 
 
 def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Parity:
-    """Compare probabilities, both float32 `[n, 7]`, of images whose classes are `truth`, int `[n]`."""
+    """Compare probabilities, both float32 `[n, 7]`; `truth` has the images' classes, int `[n]`, -1 where unclear."""
     ours, theirs = variant.argmax(axis=1), reference.argmax(axis=1)
+    clear = truth >= 0
     difference = np.abs(variant - reference)
     return Parity(
         agreement=float((ours == theirs).mean()),
-        accuracy_loss=float((theirs == truth).mean() - (ours == truth).mean()),
+        accuracy_loss=float((theirs == truth)[clear].mean() - (ours == truth)[clear].mean()),
         mean_difference=float(difference.mean()),
         largest_difference=float(difference.max()),
     )

@@ -72,10 +72,16 @@ def load_labelled(root: Path, name: str, size: int, channels: int, kind: Literal
         UserError: as `load_split` and `read_soft_labels`.
     """
     split = load_split(root, name, size, channels)
-    labels = one_hot(split.classes) if kind == "hard" else read_soft_labels(root, split.files, split.classes)
+    labels, fingerprint = read_labels(root, split, kind)
     shown = labels.sum(axis=1) > 0
-    images, labels = split.images[shown], labels[shown]
-    return Labelled(images, labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest())
+    return Labelled(split.images[shown], labels[shown], fingerprint)
+
+
+def read_labels(root: Path, split: Split, kind: Literal["hard", "soft"]) -> tuple[np.ndarray, str]:
+    """The labels of a split, float32 `[n, 7]`, and a fingerprint of files and labels together."""
+    labels = one_hot(split.classes) if kind == "hard" else read_soft_labels(root, split.files, split.classes)
+    shown = labels[labels.sum(axis=1) > 0]
+    return labels, hashlib.sha256(split.fingerprint.encode() + shown.tobytes()).hexdigest()
 
 
 def load_split(root: Path, name: str, size: int, channels: int) -> Split:

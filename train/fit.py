@@ -7,6 +7,7 @@ A run's folder holds `run.json` (what is trained on what), `checkpoint.npz` (eve
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -240,6 +241,8 @@ def main() -> int:
     parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a Keras no-top weights file")
     arguments = parser.parse_args()
     folder = arguments.run or Path("runs") / Path(arguments.config).stem
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us ignores the former
+        signal.signal(number, signal.default_int_handler)
     try:
         fit(load_config(arguments.config), arguments.data, folder, arguments.weights)
     except KeyboardInterrupt:

@@ -52,7 +52,7 @@ def open_run(folder: Path, config: Config, fingerprints: dict[str, str], weights
     ours = {"config": config.as_dict(), "data": fingerprints, "weights": Path(weights).name}
     ours = json.loads(json.dumps(ours))  # tuples become lists, as they will be read back
     path = folder / DESCRIPTION
-    if not path.exists():
+    if not path.exists() or not (folder / CHECKPOINT).exists():  # without an epoch there is nothing to be true to
         write_whole(path, json.dumps(ours, indent=2) + "\n")
         return
     if difference := _difference(json.loads(path.read_text()), ours, ""):

@@ -41,8 +41,8 @@ def test_a_command_runs_on_as_many_cores_as_it_is_given():
 def test_the_user_errors_of_a_command_are_passed_on():
     with pytest.raises(UserError) as caught:
         run_fresh([sys.executable, "-m", "edge", "run", "/nowhere.mp4", "--model", "/nowhere"], 1)
-    assert caught.value.problem.startswith("/nowhere: no model bundle here")
-    assert caught.value.remedy.startswith("make a bundle")
+    assert caught.value.problem.startswith("/nowhere.mp4: no such file")
+    assert caught.value.remedy.startswith("give a camera number")
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "1 / 0", "import os; os.kill(os.getpid(), 9)"])

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import cli
+from edge import cli, commands
 from edge.bundle import model_file
 from edge.emotions import EMOTIONS
 
@@ -198,8 +198,8 @@ BAD_INPUTS = {
     "text as image": ("run text.png", "text.png: not an image that can be read"),
     "folder without images": ("run nothing", "nothing: no images in this folder"),
     "a wrong image in a folder": ("run mixed", "mixed/b.png: not an image that can be read"),
-    "no such camera": ("run 97", "camera 97: no camera found"),
-    "no such camera file": ("run /dev/video97", "/dev/video97: no camera found"),
+    "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
+    "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
     "image to predict": ("predict text.png", "text.png: not an image that can be read"),
     "wrong hash": ("run CLIP --model damaged", "model_int8.tflite: sha256"),
     "model file missing": ("run CLIP --model gone", "model_int8.tflite: the file is missing"),
@@ -315,14 +315,35 @@ def test_a_wrong_command_line_is_explained(capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_a_second_signal_acts_as_if_nobody_listened():
+def test_the_second_signal_interrupts():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with cli._stop_signals() as stop:
-        assert signal.getsignal(signal.SIGINT) not in before
+    with commands._stop_signals() as stop:
         signal.raise_signal(signal.SIGTERM)
         assert stop.is_set()
-        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--output own.avi", "--jsonl own.avi", "--output a.mp4 --jsonl a.mp4", "--jsonl a --summary a"],
+)
+def test_nothing_is_written_over_the_source_or_twice(tmp_path, clip, bundle, options):
+    shutil.copy(clip, tmp_path / "own.avi")
+    content = (tmp_path / "own.avi").read_bytes()
+    status, out, err = edge(tmp_path, "run", "own.avi", "--model", bundle, *options.split())
+    assert (status, out) == (2, "")
+    assert "is read from or written to already" in err
+    assert files(tmp_path) == {"own.avi"}
+    assert (tmp_path / "own.avi").read_bytes() == content
+
+
+@pytest.mark.parametrize("option", ["--threads 0", "--detector-side 31", "--smoothing-ms nan", "--smoothing-ms -1"])
+def test_options_out_of_range_are_refused(tmp_path, capsys, option):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", *option.split()])
+    assert option.split()[0] in capsys.readouterr().err
 
 
 def test_the_installed_command_is_the_same(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from edge import doctor
 from edge.assets import ASTRONAUT, YUNET
 from edge.bundle import model_file
-from edge.doctor import Finding, examine, has_display, report
+from edge.doctor import Finding, examine, report
 
 
 def by_name(findings):
@@ -97,29 +97,9 @@ def test_the_oldest_python(monkeypatch, version, ready):
     [([], False, "no /dev/video*"), (["/dev/video0", "/dev/video1"], True, "/dev/video0, /dev/video1")],
 )
 def test_a_camera_is_welcome_but_not_needed(monkeypatch, devices, ready, detail):
-    monkeypatch.setattr("edge.sources.camera_devices", lambda: devices)
+    monkeypatch.setattr(doctor, "camera_devices", lambda: devices)
     (finding,) = doctor._cameras()
     assert (finding.ready, finding.detail, finding.needed) == (ready, detail, False)
-
-
-@pytest.mark.parametrize(
-    ("environment", "gui", "expected"),
-    [
-        pytest.param({}, "QT5", False, id="no screen"),
-        pytest.param({"DISPLAY": ":0"}, "QT5", True, id="X"),
-        pytest.param({"WAYLAND_DISPLAY": "wayland-0"}, "GTK3", True, id="Wayland"),
-        pytest.param({"DISPLAY": ""}, "QT5", False, id="empty is unset"),
-        pytest.param({"DISPLAY": ":0"}, "NONE", False, id="a headless OpenCV"),
-    ],
-)
-def test_has_display(monkeypatch, environment, gui, expected):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(doctor.sys, "platform", "linux")
-    monkeypatch.setattr(cv2, "getBuildInformation", lambda: f"General\n  GUI:                {gui}\n  Media I/O:\n")
-    assert has_display() == expected
 
 
 def test_the_report_marks_what_is_missing_and_says_what_to_do():

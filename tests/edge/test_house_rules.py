@@ -73,9 +73,10 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 
 
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
-    loaded = set(python("import sys, edge.cli; print(*sys.modules)").split())
+    loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
     assert not {name for name in loaded if name.split(".")[0] in LEARNING | {"train", "export", "benchmarks"}}
+    assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 
 
 @pytest.mark.parametrize(
@@ -156,4 +157,4 @@ def test_libraries_do_not_print():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert printing == {"edge/cli.py", "edge/errors.py"}
+    assert printing == {"edge/cli.py", "edge/commands.py", "edge/errors.py"}

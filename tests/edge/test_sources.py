@@ -11,7 +11,7 @@ import pytest
 
 from edge import sources
 from edge.errors import UserError
-from edge.sources import CameraSource, camera_devices, open_source, read_image
+from edge.sources import PICTURE_SPACING, CameraSource, open_source, read_image
 
 from .stand_ins import picture
 
@@ -40,7 +40,7 @@ class FakeCapture:
 
     def read(self):
         self.left -= 1
-        return (True, picture()) if self.left >= 0 else (False, None)
+        return (True, picture()) if self.opened and self.left >= 0 else (False, None)
 
     def release(self):
         self.opened, self.left = False, 0
@@ -204,14 +204,14 @@ def test_a_folder_without_images_is_refused(tmp_path, files):
     assert str(tmp_path) in caught.value.problem
 
 
-def test_a_folder_comes_in_the_order_of_names_a_second_apart(tmp_path):
+def test_a_folder_comes_in_the_order_of_names_and_farther_apart_than_any_memory(tmp_path):
     for i, name in enumerate(["b.png", "a.jpg", "10.bmp", "9.PNG"]):
         write_image(tmp_path / name, picture(width=10 + i, height=8))
     (tmp_path / "notes.txt").write_text("not an image")
     frames = list(iter(open_source(str(tmp_path)).read, None))
     assert [f.source for f in frames] == [f"{tmp_path.name}/{n}" for n in ("10.bmp", "9.PNG", "a.jpg", "b.png")]
     assert [f.width for f in frames] == [12, 13, 11, 10]
-    assert np.diff([f.captured for f in frames]) == pytest.approx([1, 1, 1])
+    assert np.diff([f.captured for f in frames]) == pytest.approx([PICTURE_SPACING] * 3)
 
 
 def test_a_wrong_file_first_in_a_folder_is_refused_at_once(tmp_path):
@@ -307,7 +307,7 @@ def test_a_camera_by_its_device_file(camera):
 def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
     monkeypatch.setattr(sources, "camera_devices", lambda: devices)
     monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
-    with pytest.raises(UserError, match=f"{spec}: no camera found") as caught:
+    with pytest.raises(UserError, match=f"{spec}: no camera that gives pictures") as caught:
         open_source(spec)
     assert "plug one in" in caught.value.remedy
     assert "make demo" in caught.value.remedy
@@ -317,11 +317,32 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
     monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
     monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
-    with pytest.raises(UserError, match="camera 1: no camera found"):
+    with pytest.raises(UserError, match="camera 1: no camera that gives pictures"):
         CameraSource(1)
 
 
-def test_camera_devices_are_device_files_in_order():
-    devices = camera_devices()
-    assert devices == sorted(devices)
-    assert all(Path(device).exists() and device.startswith("/dev/video") for device in devices)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
+    """Codecs and image processors of a board are video devices as well."""
+    silent = FakeCapture(0)
+    silent.left = 0
+    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: silent)
+    with pytest.raises(UserError, match="camera 0: no camera that gives pictures"):
+        open_source("0")
+    assert not silent.opened
+
+
+def test_a_video_that_was_cut_off_is_reported_at_its_end(tmp_path):
+    whole, cut = tmp_path / "whole.avi", tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8))
+    writer.release()
+    content = whole.read_bytes()
+    cut.write_bytes(content[: len(content) // 3])
+    assert len(list(iter(open_source(str(whole)).read, None))) == 60
+    source = open_source(str(cut))
+    with pytest.raises(UserError, match=r"cut\.avi: ends after \d+ of 60 frames"):
+        list(iter(source.read, None))

@@ -98,6 +98,13 @@ def test_another_configuration_on_an_old_run_is_refused(bars, knobs, tmp_path, c
     fit(from_dict(knobs), bars, tmp_path / "run", "none")  # the same again is done at once
 
 
+def test_a_wrong_first_try_does_not_block_the_run(bars, knobs, tmp_path):
+    with pytest.raises(UserError, match="no such weights file"):
+        fit(from_dict(knobs), bars, tmp_path / "run", str(tmp_path / "missing.h5"))
+    fit(from_dict(knobs), bars, tmp_path / "run", "none")
+    assert load_progress(tmp_path / "run").epochs == 1
+
+
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_epoch(bars, knobs, tmp_path):
     config = from_dict(knobs | stages((HEAD, 1), ({**HEAD, "learning_rate": 1e38}, 2)))
     with pytest.raises(UserError, match=r"the loss became nan in epoch 2, batch \d"):

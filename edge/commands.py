@@ -1,0 +1,157 @@
+"""What the commands of `emotion-edge` do."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge.channel import Closed
+from edge.demo import write_demo_clip
+from edge.errors import UserError
+from edge.files import whole_file
+from edge.machine import has_display, usable_cores
+from edge.options import Options, Smoothing
+from edge.outputs import AnnotatedVideo, JsonLines, Output, Window
+from edge.pipeline import Pipeline
+from edge.recognize import Recognizer
+from edge.sources import ImageSource, Source, open_source
+from edge.statistics import summary_text
+
+OPENCV_ERRORS = 2
+"""OpenCV's log level at which only errors are reported."""
+
+POLL = 0.05
+"""Seconds after which the main thread looks at signals and the window again."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Recognize the faces of a source until it ends or somebody stops it."""
+    _check_outputs(arguments)
+    with ExitStack() as stack:
+        # Before anything is started: hours of video must not end in a summary that cannot be written.
+        summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
+        source = open_source(arguments.source)  # first: without a camera nothing else matters
+        try:
+            recognizer = Recognizer.from_options(_options(arguments))
+        except UserError:
+            source.close()
+            raise
+        stop = stack.enter_context(_stop_signals())
+        outputs = _outputs(arguments, source)
+        with Pipeline(source, recognizer, outputs, reopen=lambda: open_source(arguments.source)) as pipeline:
+            _watch(pipeline, stop, arguments.window and has_display())
+        summary = pipeline.statistics.summary()
+        # Records on standard output stay alone there, for the next program in the pipe.
+        print(summary_text(summary), file=sys.stderr if str(arguments.jsonl) == "-" else sys.stdout)
+        if summary_file:
+            summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    return 0
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Print the record of each image."""
+    recognizer = Recognizer.from_options(_options(arguments))
+    for path in arguments.images:
+        source = ImageSource([path])
+        frame = source.read()
+        assert frame is not None, "one image is one frame"
+        recognizer.forget()  # pictures on a command line are not one another's past
+        print(json.dumps(recognizer.read(recognizer.find(frame)).record()))
+    return 0
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Run everything on a clip made from a public-domain portrait."""
+    clip = arguments.directory / "clip.mp4"
+    write_demo_clip(clip)
+    arguments.source = str(clip)
+    arguments.output = arguments.directory / "result.mp4"
+    arguments.jsonl = arguments.directory / "records.jsonl"
+    arguments.summary = arguments.directory / "summary.json"
+    arguments.window = False
+    status = run(arguments)
+    print(f"look at {arguments.output}; the records are in {arguments.jsonl}, the summary in {arguments.summary}")
+    return status
+
+
+def quiet_libraries() -> None:
+    """What users must know comes as our own message; the libraries' greetings and warnings only hide it."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # OpenCV 5 moved the function.
+    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # type: ignore[attr-defined]
+    set_log_level(OPENCV_ERRORS)
+    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
+    cv2.setNumThreads(max(1, usable_cores() - 1))
+
+
+def _watch(pipeline: Pipeline, stop: threading.Event, show: bool) -> None:
+    """The main thread's part: take results, show them where there is a window, and pass a stop on."""
+    with ExitStack() as stack:
+        window = stack.enter_context(Window()) if show else None
+        while True:
+            try:
+                result = pipeline.poll(POLL)
+            except Closed:
+                return
+            if window and result:
+                window.write(result)
+            if window:
+                window.poll()
+            if stop.is_set() or (window and window.closed):
+                pipeline.stop()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that the first SIGINT or SIGTERM sets; the second interrupts, and what was half-written is removed."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        model=arguments.model,
+        variant=arguments.variant,
+        threads=arguments.threads,
+        detector=arguments.detector,
+        detector_side=arguments.detector_side,
+        smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
+    )
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """No two things may be written to one file, and none over what is read."""
+    named = [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path and str(path) != "-"]
+    taken = {Path(arguments.source).resolve()}
+    for path in named:
+        if path.resolve() in taken:
+            raise UserError(f"{path}: is read from or written to already", "give each output a file of its own")
+        taken.add(path.resolve())
+
+
+def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
+    outputs: list[Output] = []
+    if arguments.jsonl:
+        outputs.append(JsonLines(arguments.jsonl, live=source.live))
+    if arguments.output:
+        outputs.append(AnnotatedVideo(arguments.output, source.fps))
+    return outputs

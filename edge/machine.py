@@ -1,0 +1,42 @@
+"""What the machine gives this process: cores, a display, cameras."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_display() -> bool:
+    """Whether a window can be shown: OpenCV was built with windows, and there is a screen that answers."""
+    import cv2
+
+    gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
+    if not gui or "NONE" in gui[0].upper():
+        return False
+    return sys.platform != "linux" or _x_server_answers()
+
+
+def camera_devices() -> list[str]:
+    """Video devices that the system shows, `/dev/video0` first."""
+    return [str(p) for p in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))]
+
+
+def _x_server_answers() -> bool:
+    """Ask before OpenCV does: its toolkit ends the whole process when the server that DISPLAY names is gone."""
+    if not os.environ.get("DISPLAY"):
+        return False
+    try:
+        library = ctypes.CDLL("libX11.so.6")
+    except OSError:
+        return False
+    library.XOpenDisplay.restype = ctypes.c_void_p
+    library.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    display = library.XOpenDisplay(None)
+    if display:
+        library.XCloseDisplay(display)
+    return bool(display)

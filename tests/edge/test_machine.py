@@ -1,0 +1,41 @@
+"""What the machine gives this process."""
+
+import cv2
+import pytest
+
+from edge import machine
+from edge.machine import camera_devices, has_display, usable_cores
+
+
+@pytest.mark.parametrize(
+    ("gui", "answers", "expected"),
+    [
+        pytest.param("QT5", True, True, id="a screen that answers"),
+        pytest.param("QT5", False, False, id="none that answers"),
+        pytest.param("NONE", True, False, id="a headless OpenCV"),
+    ],
+)
+def test_a_window_needs_a_toolkit_and_a_screen(monkeypatch, gui, answers, expected):
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine, "_x_server_answers", lambda: answers)
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: f"General\n  GUI:                {gui}\n  Media I/O:\n")
+    assert has_display() is expected
+
+
+@pytest.mark.parametrize("display", [None, "", ":77", "nowhere.invalid:0"])
+def test_a_display_that_is_gone_is_noticed(monkeypatch, display):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
+    assert machine._x_server_answers() is False
+
+
+def test_devices_are_sorted_by_number(monkeypatch, tmp_path):
+    for number in (10, 2, 0):
+        (tmp_path / f"video{number}").touch()
+    monkeypatch.setattr(machine, "Path", lambda _: tmp_path)
+    assert camera_devices() == [str(tmp_path / f"video{number}") for number in (0, 2, 10)]
+
+
+def test_there_is_a_core():
+    assert usable_cores() >= 1
