@@ -54,7 +54,7 @@ def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detecto
     if name == "yunet":
         return YuNet(fetch(YUNET), side, threshold)
     if name == "haar":
-        return Haar(side)
+        return Haar(side, threshold)
     raise UserError(f"{name}: no such detector", f"take one of {', '.join(DETECTORS)}")
 
 
@@ -84,7 +84,7 @@ class YuNet:
 class Haar:
     """OpenCV's frontal-face cascade (Viola and Jones, 2001); boxes without landmarks."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, threshold: float) -> None:
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
         path = Path(folder) / "haarcascade_frontalface_default.xml"
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
@@ -92,7 +92,7 @@ class Haar:
                 f"OpenCV {cv2.__version__} ships no Haar cascade",
                 "take '--detector yunet' or OpenCV 4's wheels",
             )
-        self._side = side
+        self._side, self._threshold = side, threshold
         self._cascade = cv2.CascadeClassifier(str(path))
 
     def detect(self, image: np.ndarray) -> list[Detection]:
@@ -105,7 +105,8 @@ class Haar:
             Detection(as_box(np.asarray(box) / scale), _squash(float(weight)), None)
             for box, weight in zip(boxes, np.ravel(weights), strict=True)
         ]
-        return sorted(found, key=lambda detection: -detection.score)
+        sure = [detection for detection in found if detection.score >= self._threshold]
+        return sorted(sure, key=lambda detection: -detection.score)
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

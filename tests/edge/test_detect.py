@@ -143,4 +143,4 @@ def test_haar_finds_the_face_too(portrait):
 def test_haar_where_opencv_has_none_is_the_users_to_put_right(monkeypatch):
     monkeypatch.delattr(detect.cv2, "CascadeClassifier", raising=False)
     with pytest.raises(UserError, match="ships no Haar cascade: take '--detector yunet'"):
-        Haar(320)
+        Haar(320, 0.6)
