@@ -34,9 +34,10 @@ def _command(arguments: argparse.Namespace) -> int:
         return _doctor(arguments.model)
     try:
         from edge import commands
+        from edge.quiet import quiet_libraries
     except ImportError as error:
         raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
-    commands.quiet_libraries()
+    quiet_libraries()
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
     return command(arguments)
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 import threading
@@ -25,15 +24,14 @@ from edge.recognize import Recognizer
 from edge.sources import ImageSource, Source, open_source
 from edge.statistics import summary_text
 
-OPENCV_ERRORS = 2
-"""OpenCV's log level at which only errors are reported."""
-
 POLL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Recognize the faces of a source until it ends or somebody stops it."""
+    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
+    cv2.setNumThreads(max(1, usable_cores() - 1))
     _check_outputs(arguments)
     with ExitStack() as stack:
         # Before anything is started: hours of video must not end in a summary that cannot be written.
@@ -80,16 +78,6 @@ def demo(arguments: argparse.Namespace) -> int:
     status = run(arguments)
     print(f"look at {arguments.output}; the records are in {arguments.jsonl}, the summary in {arguments.summary}")
     return status
-
-
-def quiet_libraries() -> None:
-    """What users must know comes as our own message; the libraries' greetings and warnings only hide it."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    # OpenCV 5 moved the function.
-    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # type: ignore[attr-defined]
-    set_log_level(OPENCV_ERRORS)
-    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
-    cv2.setNumThreads(max(1, usable_cores() - 1))
 
 
 def _watch(pipeline: Pipeline, stop: threading.Event, show: bool) -> None:

@@ -5,6 +5,7 @@ python -m export --run runs/edge --data data/fer2013 --output models/default
 
 import argparse
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import keras
 from edge.bundle import load_bundle, read_manifest
 from edge.detect import open_detector
 from edge.errors import UserError, exit_on_user_error
+from edge.quiet import quiet_libraries
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import representative_faces
 from export.card import model_card
@@ -176,6 +178,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of calibration and template; default: %(default)s")
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="take the face template from another bundle")
     arguments = parser.parse_args()
+    quiet_libraries()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow warns of its own converter's ways
     arguments.name = arguments.name or arguments.output.resolve().name
     export(arguments)
     return 0
