@@ -36,6 +36,8 @@ def _command(arguments: argparse.Namespace) -> int:
         from edge import commands
         from edge.quiet import quiet_libraries
     except ImportError as error:
+        if (error.name or "").startswith("edge"):
+            raise  # ours: a bug
         raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
     quiet_libraries()
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)

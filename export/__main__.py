@@ -69,10 +69,7 @@ def _load_network(folder: Path, progress: run.Progress) -> keras.Model:
     """The trained network inside the run's best model."""
     path = folder / run.MODEL
     if not path.is_file() or not progress.epochs:
-        raise UserError(
-            f"{folder}: no finished epoch to export",
-            "train it by 'make train'",
-        )
+        raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
     try:
         return keras.models.load_model(path, compile=False).get_layer("network")
     except (ValueError, OSError) as error:

@@ -43,7 +43,6 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     training = load_labelled(data, "train", config.image_size, config.channels, config.labels)
     validation = load_labelled(data, "val", config.image_size, config.channels, config.labels)
     run.open_run(folder, config, {"train": training.fingerprint, "val": validation.fingerprint}, weights)
-    keras.utils.set_random_seed(config.seed)
     progress = run.load_progress(folder)
     learner = _restored(config, folder, progress, len(training.images), weights)
     with _bar(config, len(training.images), progress.epochs) as bar:
@@ -75,6 +74,8 @@ class Learner:
         self.config, self.stage = config, stage
         self._steps = _steps(config, images)
         knobs = config.stages[stage]
+        # By stage: a resumed run has built fewer networks before this one, and must draw the same numbers.
+        keras.utils.set_random_seed(config.seed + stage)
         self._mixed = config.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
         with _precision("mixed_float16" if self._mixed else "float32"):
             self.network = build_network(config, knobs.resolution)
