@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # Without the X libraries of a desktop, opencv-python cannot be imported; the headless build has all but windows.
 OPENCV := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
@@ -13,7 +13,7 @@ MODEL ?= models/default
 ARGS ?=
 CONFIG ?= edge
 DATA ?= data/fer2013
-RUN ?= runs/$(basename $(notdir $(CONFIG)))
+RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
@@ -26,13 +26,13 @@ help: ## list the targets
 # ---- the board ----
 
 run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=0|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
-	@$(BIN)/emotion-edge run $(SOURCE) --model $(MODEL) $(ARGS)
+	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
 demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records and summary
-	@$(BIN)/emotion-edge demo --model $(MODEL) $(ARGS)
+	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
 
 doctor: $(VENV)/edge.stamp ## say what of this machine is ready, and what to install for what is not
-	@$(BIN)/emotion-edge doctor --model $(MODEL)
+	@$(BIN)/emotion-edge doctor --model "$(MODEL)"
 
 test-edge: $(VENV)/test.stamp ## pass the board's own tests, without TensorFlow
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
@@ -44,19 +44,19 @@ test-opencv4: $(VENV)/opencv4.stamp ## pass them with OpenCV 4 and numpy 1; want
 
 data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [DATA=data/fer2013]
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
-	@$(BIN)/python -m train.importer $(FER2013) $(if $(FERPLUS),--votes $(FERPLUS)) --output $(DATA) $(ARGS)
+	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") --output "$(DATA)" $(ARGS)
 
 train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|seed|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file]
-	@$(BIN)/python -m train.fit --config $(CONFIG) --data $(DATA) --run $(RUN) --weights $(WEIGHTS) $(ARGS)
+	@$(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
 evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
-	@$(BIN)/python -m train.evaluate --model $(RUN) --data $(DATA) --split $(SPLIT) $(ARGS)
+	@$(BIN)/python -m train.evaluate --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
 export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [DATA=…] [MODEL=models/default]
-	@$(BIN)/python -m export --run $(RUN) --data $(DATA) --output $(MODEL) $(ARGS)
+	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
 
 bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']
-	@$(BIN)/python -m benchmarks --model $(MODEL) $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data $(DATA)) $(ARGS)
+	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .

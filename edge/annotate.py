@@ -18,6 +18,7 @@ COLOURS = (
 )
 UNSURE = (150, 150, 150)
 INK = (20, 20, 20)
+PAPER = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -32,7 +33,7 @@ def annotate(result: FrameResult, status: str = "") -> np.ndarray:
     for face in result.faces:
         _draw_face(picture, face, unit)
     if status:
-        _text(picture, status, (round(8 * unit), round(22 * unit)), unit, (255, 255, 255))
+        _text(picture, status, (round(8 * unit), round(22 * unit)), unit, PAPER)
     return picture
 
 
@@ -55,12 +56,16 @@ def _tag(picture: np.ndarray, text: str, corner: tuple[int, int], unit: float, c
 
 
 def _draw_bars(picture: np.ndarray, face: FaceResult, corner: tuple[int, int], unit: float) -> None:
-    row, length = round(16 * unit), round(80 * unit)
+    """Seven names on a dark panel, each with its bar to the right."""
+    row, names, length = round(16 * unit), round(62 * unit), round(70 * unit)
+    x, y = corner
+    bottom, right = max(0, y + len(EMOTIONS) * row), max(0, x + names + length)
+    picture[max(0, y) : bottom, max(0, x) : right] //= 3
     for i, (name, probability) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
-        top = corner[1] + i * row
-        right = corner[0] + max(1, round(length * float(probability)))
-        cv2.rectangle(picture, (corner[0], top), (right, top + row - 2), COLOURS[i], cv2.FILLED)
-        _text(picture, name, (corner[0] + 2, top + row - 4), 0.7 * unit, (255, 255, 255))
+        top, left = y + i * row, x + names
+        end = left + max(1, round(length * float(probability)))
+        cv2.rectangle(picture, (left, top + 1), (end, top + row - 2), COLOURS[i], cv2.FILLED)
+        cv2.putText(picture, name, (x + 3, top + row - 4), FONT, 0.42 * unit, PAPER, max(1, round(unit)), cv2.LINE_AA)
 
 
 def _text(picture: np.ndarray, text: str, at: tuple[int, int], unit: float, colour: tuple[int, int, int]) -> None:

@@ -114,7 +114,7 @@ def read_variant(folder: Path, manifest: dict[str, Any], variant: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: the file is missing", "restore it or take another --variant") from error
+        raise UserError(f"{path}: the file is missing", "make it by 'make export' or take another --variant") from error
     if (found := hashlib.sha256(content).hexdigest()) != known[variant].get("sha256"):
         raise UserError(f"{path}: sha256 {found[:12]}… is not the manifest's", "restore the file or export again")
     return content

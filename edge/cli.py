@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("run", "recognize the faces of a camera, video, image or folder")
     sub.add_argument("source", nargs="?", default="0", help="camera number, /dev/video…, video, image or folder")
-    sub.add_argument("--output", type=Path, metavar="FILE", help="write the annotated video (.mp4)")
+    sub.add_argument("--output", type=Path, metavar="FILE", help="write the annotated video (.mp4, .mkv or .avi)")
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--summary", type=Path, metavar="FILE", help="write the summary as JSON")
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
@@ -84,7 +84,7 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     defaults = Options()
     parser.add_argument("--variant", choices=VARIANTS, default=defaults.variant, help="which model of the bundle")
     parser.add_argument("--threads", type=_whole(1), default=defaults.threads, help="threads of one inference")
-    parser.add_argument("--detector", choices=DETECTORS, default=defaults.detector)
+    parser.add_argument("--detector", choices=DETECTORS, default=defaults.detector, help="haar: OpenCV 4 only")
     parser.add_argument(
         "--detector-side",
         type=_whole(32),

@@ -48,9 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
             _watch(pipeline, stop, arguments.window and has_display())
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
-        print(summary_text(summary), file=sys.stderr if str(arguments.jsonl) == "-" else sys.stdout)
+        terminal = sys.stderr if str(arguments.jsonl) == "-" else sys.stdout
+        print(summary_text(summary), file=terminal)
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    print(_what_was_kept(arguments), file=terminal)
     return 0
 
 
@@ -75,9 +77,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.jsonl = arguments.directory / "records.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
-    status = run(arguments)
-    print(f"look at {arguments.output}; the records are in {arguments.jsonl}, the summary in {arguments.summary}")
-    return status
+    return run(arguments)
 
 
 def _watch(pipeline: Pipeline, stop: threading.Event, show: bool) -> None:
@@ -134,6 +134,15 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         if path.resolve() in taken:
             raise UserError(f"{path}: is read from or written to already", "give each output a file of its own")
         taken.add(path.resolve())
+
+
+def _what_was_kept(arguments: argparse.Namespace) -> str:
+    named = [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path]
+    if named:
+        return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
+    if arguments.window and has_display():
+        return "shown, and nothing written"
+    return "nothing was shown or kept: there is no window, and no --output or --jsonl"
 
 
 def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:

@@ -103,7 +103,7 @@ def _display() -> list[Finding]:
         ready = has_display()
     except ImportError:
         ready = False
-    return [Finding("display", ready, "found" if ready else "none", "results go to files instead", needed=False)]
+    return [Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)]
 
 
 def _assets() -> list[Finding]:

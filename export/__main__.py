@@ -39,6 +39,11 @@ def export(arguments: argparse.Namespace) -> None:
     """
     check_target(arguments.output)
     description, progress = run.load_description(arguments.run), run.load_progress(arguments.run)
+    if 0 < progress.epochs < run.load_run_config(arguments.run).epochs and not arguments.unfinished:
+        raise UserError(
+            f"{arguments.run} is unfinished, {progress.epochs} epochs are done",
+            "go on by 'make train', or add ARGS=--unfinished",
+        )
     network = _load_network(arguments.run, progress)
     size = network.input_shape[1]
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
@@ -174,6 +179,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of calibration and template; default: %(default)s")
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="take the face template from another bundle")
+    parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     arguments = parser.parse_args()
     quiet_libraries()
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow warns of its own converter's ways

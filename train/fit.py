@@ -45,6 +45,8 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     run.open_run(folder, config, {"train": training.fingerprint, "val": validation.fingerprint}, weights)
     progress = run.load_progress(folder)
     learner = _restored(config, folder, progress, len(training.images), weights)
+    begun = f"going on after epoch {progress.epochs}" if progress.epochs else "a new run"
+    print(f"{folder}: {begun}, {config.epochs} epochs in all")
     with _bar(config, len(training.images), progress.epochs) as bar:
         for epoch in range(progress.epochs, config.epochs):
             if (stage := stage_of(config, epoch)) != learner.stage:

@@ -83,7 +83,10 @@ def _no_images(source: Path, skipped: list[Skipped]) -> UserError:
 
 def _check_output(output: Path, inputs: list[Path]) -> None:
     if output.exists() and not (output / RECORD).is_file():
-        raise UserError(f"{output} exists and was not made by an import", "choose another --output")
+        raise UserError(f"{output} exists and was not made by an import", "name another by DATA=<folder>")
+    if (output / "votes.csv").is_file() and len(inputs) == 1:
+        remedy = "name the votes again by FERPLUS=<csv>, or another folder by DATA=<folder>"
+        raise UserError(f"{output} has votes, which an import without them would remove", remedy)
     for path in inputs:
         real = path.resolve()
         # Replacing the output would delete the source that lies in it; the other way round it would be read.

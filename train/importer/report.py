@@ -6,7 +6,7 @@ from edge.emotions import EMOTIONS
 from train.importer.readers import Skipped
 from train.importer.splits import SPLITS, Image, same_pixels
 
-MAX_LISTED = 20
+MAX_LISTED = 5
 """Lines of each list on the screen; import.json has them all."""
 
 
