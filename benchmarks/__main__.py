@@ -22,6 +22,7 @@ from benchmarks.report import report
 from benchmarks.results import Results
 from benchmarks.suite import measure
 from edge.bundle import DEFAULT_BUNDLE
+from edge.cli import whole_number
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
 from edge.files import write_whole
@@ -84,14 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="default: %(default)s")
-    parser.add_argument("--rounds", type=_positive, default=ROUNDS, metavar="N", help="default: %(default)s")
+    parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return int(text)
 
 
 if __name__ == "__main__":

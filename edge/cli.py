@@ -83,11 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> None:
     defaults = Options()
     parser.add_argument("--variant", choices=VARIANTS, default=defaults.variant, help="which model of the bundle")
-    parser.add_argument("--threads", type=_whole(1), default=defaults.threads, help="threads of one inference")
+    parser.add_argument("--threads", type=whole_number(1), default=defaults.threads, help="threads of one inference")
     parser.add_argument("--detector", choices=DETECTORS, default=defaults.detector, help="haar: OpenCV 4 only")
     parser.add_argument(
         "--detector-side",
-        type=_whole(32),
+        type=whole_number(32),
         default=defaults.detector_side,
         metavar="PIXELS",
         help="longer side of the picture that is searched: more finds smaller faces and takes longer",
@@ -97,7 +97,9 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     )
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def whole_number(least: int) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from `least`."""
+
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
             raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least}")

@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
     cv2.setNumThreads(max(1, usable_cores() - 1))
     _check_outputs(arguments)
+    show = arguments.window and has_display()
     with ExitStack() as stack:
         # Before anything is started: hours of video must not end in a summary that cannot be written.
         summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
@@ -45,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
         stop = stack.enter_context(_stop_signals())
         outputs = _outputs(arguments, source)
         with Pipeline(source, recognizer, outputs, reopen=lambda: open_source(arguments.source)) as pipeline:
-            _watch(pipeline, stop, arguments.window and has_display())
+            _watch(pipeline, stop, show)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if str(arguments.jsonl) == "-" else sys.stdout
         print(summary_text(summary), file=terminal)
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(_what_was_kept(arguments), file=terminal)
+    print(_what_was_kept(arguments, show), file=terminal)
     return 0
 
 
@@ -128,19 +129,23 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """No two things may be written to one file, and none over what is read."""
-    named = [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path and str(path) != "-"]
     taken = {Path(arguments.source).resolve()}
-    for path in named:
+    for path in _named_outputs(arguments):
+        if str(path) == "-":
+            continue
         if path.resolve() in taken:
             raise UserError(f"{path}: is read from or written to already", "give each output a file of its own")
         taken.add(path.resolve())
 
 
-def _what_was_kept(arguments: argparse.Namespace) -> str:
-    named = [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path]
-    if named:
+def _named_outputs(arguments: argparse.Namespace) -> list[Path]:
+    return [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path]
+
+
+def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
+    if named := _named_outputs(arguments):
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
-    if arguments.window and has_display():
+    if shown:
         return "shown, and nothing written"
     return "nothing was shown or kept: there is no window, and no --output or --jsonl"
 

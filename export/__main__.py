@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from edge.bundle import load_bundle, read_manifest
 from edge.detect import open_detector
@@ -95,9 +96,8 @@ def _check_data(arguments: argparse.Namespace, description: dict[str, Any], spli
 
 def _fold_fitted_temperature(network: keras.Model, data: Path, validation: Split) -> float:
     """Fit on what was not trained on: the crowd's clear majorities where there are votes, else the folders."""
-    truth = validation.classes
-    if (data / "votes.csv").is_file():
-        truth = read_crowd_majority(data, validation.files)
+    crowd = _crowd(data, validation)
+    truth = validation.classes if crowd is None else crowd
     clear = truth >= 0
     probabilities = predict_keras(deployable(network), validation.images[clear])
     temperature = fit_temperature(probabilities, truth[clear])
@@ -105,9 +105,14 @@ def _fold_fitted_temperature(network: keras.Model, data: Path, validation: Split
     return temperature
 
 
+def _crowd(data: Path, split: Split) -> np.ndarray | None:
+    """The crowd's majority for each image, None where the data set has no votes."""
+    return read_crowd_majority(data, split.files) if (data / "votes.csv").is_file() else None
+
+
 def _measure(models: dict[str, bytes], data: Path, test: Split) -> tuple[dict[str, Any], dict[str, Evaluation]]:
     """Each variant's entry in the manifest, and its evaluation; the first variant is what the others must equal."""
-    crowd = read_crowd_majority(data, test.files) if (data / "votes.csv").is_file() else None
+    crowd = _crowd(data, test)
     truth = test.classes if crowd is None else crowd
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
     evaluations = {variant: evaluate(p, test, crowd) for variant, p in answers.items()}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 RUN_MODEL = "best.keras"
-"""As `train.run` calls it; an import from there would bring TensorFlow, which no `.tflite` needs."""
+"""A run's model. Named here and not in `train.run`, which brings TensorFlow, that no `.tflite` needs."""
 
 KERAS_BATCH = 64
 """Images at a time: enough to keep cores busy, and a 224-pixel network still fits into a small memory."""

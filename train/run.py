@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from edge.errors import UserError
 from edge.files import whole_file, write_whole
+from train.candidates import RUN_MODEL
 from train.config import Config, from_dict
 from train.plots import draw_curves
 
-CHECKPOINT, MODEL, DESCRIPTION = "checkpoint.npz", "best.keras", "run.json"
+CHECKPOINT, MODEL, DESCRIPTION = "checkpoint.npz", RUN_MODEL, "run.json"
 
 
 @dataclass(frozen=True)
