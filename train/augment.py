@@ -6,21 +6,23 @@ import tensorflow as tf
 from train.config import Augmentation
 
 
-def augment(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """Mirror, turn, scale, shift, relight and partly hide the faces, each one differently.
+def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mirror, turn, scale, shift, relight and partly hide the faces, each one differently, and blend pairs of them.
 
     Args:
         faces: float32 `[n, size, size, channels]` in [0, 1].
+        labels: float32 `[n, kinds, 7]`, distributions over the emotions.
         knobs: the ranges.
         seed: int32 `[2]`; the same seed gives the same faces.
 
     Returns:
-        Faces of the same shape and range.
+        Faces and labels of the same shapes and ranges.
     """
-    seeds = tf.unstack(tf.random.split(seed, 3))
+    seeds = tf.unstack(tf.random.split(seed, 4))
     faces = _move(faces, knobs, seeds[0])
     faces = _relight(faces, knobs, seeds[1])
-    return _hide(faces, knobs.erase, seeds[2])
+    faces = _hide(faces, knobs.erase, seeds[2])
+    return _blend(faces, labels, knobs.mix, seeds[3]) if knobs.mix else (faces, labels)
 
 
 def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -64,3 +66,15 @@ def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
     hidden = in_y[:, :, None] & in_x[:, None, :] & (u[4] < probability)[:, :, None]
     mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
     return tf.where(hidden[..., None], mean, faces)
+
+
+def _blend(faces: tf.Tensor, labels: tf.Tensor, concentration: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Each face with the one at the other end of the batch, in shares that are mostly close to all and nothing."""
+    gammas = tf.random.stateless_gamma((2, tf.shape(faces)[0]), seed, concentration)
+    share = (gammas[0] + 1e-6) / (gammas[0] + gammas[1] + 2e-6)
+
+    def mixed(values: tf.Tensor) -> tf.Tensor:
+        weight = tf.reshape(share, [-1] + [1] * (len(values.shape) - 1))
+        return weight * values + (1 - weight) * values[::-1]
+
+    return mixed(faces), mixed(labels)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -15,12 +15,18 @@ from edge.bundle import MANIFEST, VARIANTS, model_file, read_manifest, read_vari
 from edge.classify import EmotionClassifier
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from train.config import Labels
 
 if TYPE_CHECKING:
     import keras
 
-RUN_MODEL = "best.keras"
-"""A run's model. Named here and not in `train.run`, which brings TensorFlow, that no `.tflite` needs."""
+
+def run_model(kind: str) -> str:
+    """File of a run's model by kind of label. Here and not in `train.run`: that needs TensorFlow, a `.tflite` not."""
+    return f"best-{kind}.keras"
+
+
+RUN_MODELS = tuple(run_model(kind) for kind in get_args(Labels))
 
 KERAS_BATCH = 64
 """Images at a time: enough to keep cores busy, and a 224-pixel network still fits into a small memory."""
@@ -92,9 +98,19 @@ def open_candidates(path: Path) -> list[Candidate]:
         raise UserError(f"{path}: no such model", NAME_A_MODEL)
     if (path / MANIFEST).is_file():
         return _open_bundle(path)
-    if path.is_dir() and not (path / RUN_MODEL).is_file():
-        raise UserError(f"{path}: neither {RUN_MODEL} nor {MANIFEST} in it", NAME_A_MODEL)
-    file = path / RUN_MODEL if path.is_dir() else path
+    if not path.is_dir():
+        return [_open_file(path)]
+    if not (present := run_models(path)):
+        raise UserError(f"{path}: neither {' nor '.join(RUN_MODELS)} nor {MANIFEST} in it", NAME_A_MODEL)
+    return [_open_file(file) for file in present]
+
+
+def run_models(folder: Path) -> list[Path]:
+    """The models of a training run, one for each kind of label it has finished an epoch for."""
+    return [folder / name for name in RUN_MODELS if (folder / name).is_file()]
+
+
+def _open_file(file: Path) -> Candidate:
     opener = {".keras": _open_keras, ".tflite": _open_tflite}.get(file.suffix)
     if opener is None:
         raise UserError(f"{file}: neither a .keras nor a .tflite file", NAME_A_MODEL)
@@ -102,7 +118,7 @@ def open_candidates(path: Path) -> list[Candidate]:
         content = file.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})", NAME_A_MODEL) from error
-    return [opener(file, content)]
+    return opener(file, content)
 
 
 def _open_bundle(folder: Path) -> list[Candidate]:

@@ -6,13 +6,19 @@ A configuration is a small TOML file (see `train/presets/`) with exactly these f
 import math
 import tomllib
 import types
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from edge.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
+
+
+Labels = Literal["crowd", "folder"]
+"""Kinds of label: how the crowd voted (labels.csv, or the folder where it is silent), or the folder's class."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Stage:
     learning_rate: float  # peak, after the warm-up
     resolution: int  # pixels of the backbone's side: a smaller one learns the same features faster
     train_backbone: bool  # false: only the head learns, and the backbone's statistics stay as they were
+    normalize: bool  # false: batch normalization is folded into the convolutions, for good, before the stage begins
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class Augmentation:
     contrast: float  # relative, about the face's own mean
     brightness: float  # of the full range, added
     erase: float  # probability of hiding a random rectangle with its mean
+    mix: float  # a of the Beta(a, a) by which two faces and their labels are blended (arXiv 1710.09412)
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,15 @@ class Config:
     alpha: float  # MobileNetV2's width multiplier
     head: tuple[int, ...]  # units of the dense layers between pooling and softmax
     dropout: float  # before each dense layer
-    labels: Literal["hard", "soft"]  # the folder's class, or labels.csv where it has the image
-    label_smoothing: float  # share of the label spread evenly over the classes
-    class_weights: bool  # weigh rare classes up by the inverse root of their frequency
+    labels: tuple[Labels, ...]  # what is learnt, each by a head of its own on the same backbone
+    label_smoothing: float  # share of a folder's label that is spread evenly over the classes; votes are soft already
+    teachers: tuple[str, ...]  # models whose answers are taught, too: bundles, runs' models; none: an empty list
+    teacher_share: float  # their part of a label
     batch_size: int
+    shards: int  # parts of a batch that are normalized each by itself, and computed side by side on the cores
     weight_decay: float  # AdamW's, decoupled (arXiv 1711.05101)
     warmup: float  # share of a stage's steps in which the rate rises from zero
-    normalization: float  # momentum of the batch statistics: Keras's 0.999 lags epochs behind on a small data set
+    momentum: float  # of the batch statistics, a shard
     average: float  # decay a step of the moving average of weights that is evaluated and saved; 0: none
     mixed_precision: bool  # 16-bit arithmetic where the hardware has it
     seed: int  # of the weights, the order of the images and the augmentation
@@ -67,6 +77,15 @@ class Config:
     @property
     def epochs(self) -> int:
         return sum(stage.epochs for stage in self.stages)
+
+    def sees_own_grid(self, resolution: int) -> bool:
+        """Whether faces are seen enlarged twofold, which the first convolution does by itself."""
+        return resolution == 2 * self.image_size
+
+    def stage_at(self, epoch: int) -> int:
+        """Index of the stage that an epoch, counted from zero, belongs to."""
+        ends = list(accumulate(stage.epochs for stage in self.stages))
+        return bisect_right(ends, epoch)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which give the same configuration by `from_dict`."""
@@ -136,12 +155,21 @@ def _typed_fields(kind: Any, value: Any, where: str) -> Any:
 
 
 def _check_ranges(config: Config) -> None:
-    shares = ("dropout", "label_smoothing", "warmup", "normalization", "average")
+    own_grid = [config.sees_own_grid(stage.resolution) for stage in config.stages]
+    shares = ("teacher_share", "dropout", "label_smoothing", "warmup", "momentum", "average")
     checks = [(0 <= getattr(config, name) < 1, f"{name} must lie in [0, 1)") for name in shares]
     checks += [
         (config.image_size >= 16, "image_size must be at least 16"),
         (config.alpha > 0, "alpha must be positive"),
         (config.batch_size >= 1, "batch_size must be at least 1"),
+        (
+            config.shards >= 1 and config.batch_size % config.shards == 0,
+            "shards must divide batch_size",
+        ),
+        (len(config.labels) >= 1, "labels must name at least one kind"),
+        (len(set(config.labels)) == len(config.labels), "labels must name each kind once"),
+        (not config.teachers or len(config.labels) == 1, "teachers need a network with one kind of label"),
+        (config.augmentation.mix >= 0, "augmentation.mix must not be negative"),
         (len(config.stages) >= 1, "stages must have at least one entry"),
         (
             all(s.epochs >= 1 and 0 < s.learning_rate < math.inf for s in config.stages),
@@ -149,6 +177,14 @@ def _check_ranges(config: Config) -> None:
         ),
         (all(s.resolution >= 32 for s in config.stages), "a stage's resolution must be at least 32"),
         (all(units >= 1 for units in config.head), "head must list positive widths"),
+        (
+            all(after.normalize <= before.normalize for before, after in pairwise(config.stages)),
+            "a stage cannot normalize after one that does not",
+        ),
+        (
+            own_grid == sorted(own_grid),
+            "a stage after one at twice image_size must be at twice image_size, too",
+        ),
     ]
     for ok, message in checks:
         if not ok:

@@ -7,15 +7,16 @@
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from train.config import Labels
 
 SPLITS = ("train", "val", "test")
 
@@ -49,7 +50,7 @@ class Labelled:
 
     Attributes:
         images: uint8 `[n, size, size, channels]`.
-        labels: float32 `[n, 7]`, each row a distribution over the emotions.
+        labels: float32 `[n, kinds, 7]`, distributions over the emotions; all zero where a kind has none for the image.
         fingerprint: sha256 over the split's files and these labels, hexadecimal.
     """
 
@@ -58,30 +59,33 @@ class Labelled:
     fingerprint: str
 
 
-def load_labelled(root: Path, name: str, size: int, channels: int, kind: Literal["hard", "soft"]) -> Labelled:
-    """Read a split with its labels, less the images that show none of the seven emotions.
+def load_labelled(root: Path, name: str, size: int, channels: int, kinds: Sequence[Labels]) -> Labelled:
+    """Read a split with its labels, less the images that show none of the seven emotions by any of them.
 
     Args:
         root: the data set's folder.
         name: `train`, `val` or `test`.
         size: pixels of the side that every image is resized to.
         channels: 1 for grey, 3 for RGB.
-        kind: `hard` for the folder's class, `soft` for labels.csv where it has the image.
+        kinds: `folder` for the folder's class, `crowd` for labels.csv where it has the image.
 
     Raises:
         UserError: as `load_split` and `read_soft_labels`.
     """
     split = load_split(root, name, size, channels)
-    labels, fingerprint = read_labels(root, split, kind)
-    shown = labels.sum(axis=1) > 0
+    labels, fingerprint = read_labels(root, split, kinds)
+    shown = labels.sum(axis=(1, 2)) > 0
     return Labelled(split.images[shown], labels[shown], fingerprint)
 
 
-def read_labels(root: Path, split: Split, kind: Literal["hard", "soft"]) -> tuple[np.ndarray, str]:
-    """The labels of a split, float32 `[n, 7]`, and a fingerprint of files and labels together."""
-    labels = one_hot(split.classes) if kind == "hard" else read_soft_labels(root, split.files, split.classes)
-    shown = labels[labels.sum(axis=1) > 0]
-    return labels, hashlib.sha256(split.fingerprint.encode() + shown.tobytes()).hexdigest()
+def read_labels(root: Path, split: Split, kinds: Sequence[Labels]) -> tuple[np.ndarray, str]:
+    """The labels of a split, float32 `[n, kinds, 7]`, and a fingerprint of files and labels together."""
+    read = {
+        "folder": lambda: one_hot(split.classes),
+        "crowd": lambda: read_soft_labels(root, split.files, split.classes),
+    }
+    labels = np.stack([read[kind]() for kind in kinds], axis=1)
+    return labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest()
 
 
 def load_split(root: Path, name: str, size: int, channels: int) -> Split:

@@ -3,7 +3,7 @@
     python -m train.evaluate --model runs/edge --data data/fer2013
     python -m train.evaluate --model models/default --data data/fer2013 --split test
 
-A model is a training run (its best.keras), a bundle (every variant in it), a `.keras` or a `.tflite` file.
+A model is a training run (each of its models), a bundle (every variant in it), a `.keras` or a `.tflite` file.
 It is scored against the folder labels and, where the data set has the crowd's votes (FER+), against their
 majority.
 """
@@ -21,7 +21,7 @@ from edge.bundle import MANIFEST
 from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from edge.files import write_whole
-from train.candidates import NAME_A_MODEL, RUN_MODEL, Candidate, check_probabilities, open_candidates
+from train.candidates import NAME_A_MODEL, Candidate, check_probabilities, open_candidates, run_models
 from train.dataset import SPLITS, Split, load_split, read_crowd_majority
 from train.metrics import Scores, score
 from train.plots import draw_confusion
@@ -106,7 +106,7 @@ def write_results(folder: Path, name: str, split: Split, results: dict[Candidate
 
 def default_output(model: Path, split: str) -> Path:
     """Where the results go: into the run itself, or to evaluation/<bundle or file>/<split>."""
-    if (model / RUN_MODEL).is_file() and not (model / MANIFEST).is_file():
+    if run_models(model) and not (model / MANIFEST).is_file():
         return model / "evaluation" / split
     name = model.resolve().name if model.is_dir() else model.stem  # resolved, because '.' has no name
     return Path("evaluation") / name / split

@@ -3,7 +3,7 @@
     python -m train.fit --config edge --data data/fer2013 --run runs/edge
 
 A run's folder holds `run.json` (what is trained on what), `checkpoint.npz` (everything a resumed run needs),
-`best.keras` (the averaged weights of the best epoch), `history.csv`, `curves.png` and `tensorboard/`.
+`best-<labels>.keras` (the averaged weights of the best epoch), `history.csv`, `curves.png` and `tensorboard/`.
 """
 
 import argparse
@@ -23,9 +23,16 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from train import run
 from train.augment import augment
-from train.config import Config, Stage, load_config
+from train.candidates import KERAS_BATCH
+from train.config import Config, Labels, Stage, load_config
 from train.dataset import Labelled, load_labelled
-from train.model import build_network, deployable, load_pretrained
+from train.distill import open_teachers, taught
+from train.mobilenet import carry_weights
+from train.model import build_network, copy_weights, deployable
+from train.pretrained import load_pretrained
+
+EXPLODED = 50.0
+"""A loss that no step leads back from; guessing costs 1.9 a head."""
 
 
 def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
@@ -41,143 +48,61 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
         UserError: bad data, weights that do not fit, a run with another configuration, or a loss that exploded.
     """
     training = load_labelled(data, "train", config.image_size, config.channels, config.labels)
+    if len(training.images) < config.shards:
+        raise UserError(f"{data}: {len(training.images)} images for {config.shards} shards", "train on more images")
+    teachers = open_teachers(config.teachers)
     validation = load_labelled(data, "val", config.image_size, config.channels, config.labels)
-    run.open_run(folder, config, {"train": training.fingerprint, "val": validation.fingerprint}, weights)
+    fingerprints = {"train": training.fingerprint, "val": validation.fingerprint}
+    run.open_run(folder, config, fingerprints, weights, [teacher.sha256 for teacher in teachers])
+    if teachers:
+        training = taught(training, teachers, data, config)
     progress = run.load_progress(folder)
     learner = _restored(config, folder, progress, len(training.images), weights)
     begun = f"going on after epoch {progress.epochs}" if progress.epochs else "a new run"
     print(f"{folder}: {begun}, {config.epochs} epochs in all")
     with _bar(config, len(training.images), progress.epochs) as bar:
         for epoch in range(progress.epochs, config.epochs):
-            if (stage := stage_of(config, epoch)) != learner.stage:
+            if (stage := config.stage_at(epoch)) != learner.stage:
                 learner = Learner(config, stage, len(training.images), carry=learner)
             started = time.monotonic()
             figures = learner.train_epoch(training, epoch, bar)
             figures |= learner.validate(validation)
             figures |= {"seconds": time.monotonic() - started}
             progress = progress.after(figures)
-            if progress.is_best:
-                run.save_model(folder, learner.averaged_model())
-            run.save_progress(folder, progress, learner.variables())
+            for kind in config.labels:
+                if progress.is_best(kind):
+                    run.save_model(folder, kind, learner.averaged_model(kind))
+            run.save_progress(folder, config, progress, learner.variables())
             bar.write(run.epoch_line(config, progress))
 
 
-def stage_of(config: Config, epoch: int) -> int:
-    """Index of the stage that epoch (from zero) belongs to."""
-    ends = np.cumsum([stage.epochs for stage in config.stages])
-    return int(np.searchsorted(ends, epoch, side="right"))
+def steps_an_epoch(config: Config, images: int) -> int:
+    """Whole batches an epoch; the few images left over are others in each epoch."""
+    return max(1, images // config.batch_size)
 
 
-class Learner:
-    """A network, its optimizer and its averaged weights, for the length of one stage."""
+def batches(config: Config, training: Labelled, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """An epoch's augmented batches.
 
-    def __init__(self, config: Config, stage: int, images: int, carry: "Learner | None" = None) -> None:
-        """Build a stage's network; the weights, and their average, are those of `carry` where it is given."""
-        self.config, self.stage = config, stage
-        self._steps = _steps(config, images)
-        knobs = config.stages[stage]
-        # By stage: a resumed run has built fewer networks before this one, and must draw the same numbers.
-        keras.utils.set_random_seed(config.seed + stage)
-        self._mixed = config.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
-        with _precision("mixed_float16" if self._mixed else "float32"):
-            self.network = build_network(config, knobs.resolution)
-        if carry:
-            self.network.set_weights(carry.network.get_weights())
-        self._average = [tf.Variable(w, trainable=False) for w in self.network.weights]
-        if carry:
-            for ours, theirs in zip(self._average, carry._average, strict=True):
-                ours.assign(theirs)
-        self._averaged = build_network(config, knobs.resolution)
-        self._deployable = deployable(self._averaged)
-        self.network.get_layer("backbone").trainable = knobs.train_backbone
-        self._optimizer = _optimizer(config, knobs, self._steps * knobs.epochs)
-        if self._mixed:  # small gradients would vanish in 16 bits
-            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
-        self._optimizer.build(self.network.trainable_variables)
-        self._step_function = tf.function(self._step, reduce_retracing=True)
+    Args:
+        config: the knobs.
+        training: the images.
+        epoch: from zero; with the seed it decides the order and every change.
 
-    def start_from(self, weights: str) -> None:
-        """Put pretrained weights into the backbone, and the average at the start."""
-        load_pretrained(self.network, self.config, weights)
-        for average, weight in zip(self._average, self.network.weights, strict=True):
-            average.assign(weight)
-
-    def variables(self) -> list[tf.Variable]:
-        """All state, in a fixed order: network (with its dropout's generators), optimizer, average."""
-        return [*self.network.variables, *self._optimizer.variables, *self._average]
-
-    def train_epoch(self, training: Labelled, epoch: int, bar: tqdm) -> dict[str, float]:
-        """One pass in an order and with changes that depend on seed and epoch alone; mean loss and accuracy."""
-        weights = _class_weights(training.labels) if self.config.class_weights else np.ones(len(EMOTIONS), np.float32)
-        losses, hits = [], []
-        for step, (faces, targets) in enumerate(_batches(self.config, training, epoch, self._steps)):
-            loss, hit = self._step_function(faces, targets, tf.constant(weights))
-            losses.append(float(loss))
-            hits.append(float(hit))
-            if not np.isfinite(losses[-1]):
-                raise UserError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1}, batch {step + 1}",
-                    "lower learning_rate and train again; the last finished epoch is kept",
-                )
-            bar.update()
-        return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(hits))}
-
-    def validate(self, validation: Labelled) -> dict[str, float]:
-        """Loss and accuracy of the averaged weights on faces as they are."""
-        probabilities = self.averaged_model().predict(_rgb(validation.images), batch_size=256, verbose=0)
-        labels = validation.labels
-        cross_entropy = -(labels * np.log(np.clip(probabilities, 1e-7, 1))).sum(axis=1)
-        hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
-        return {"val_loss": float(cross_entropy.mean()), "val_accuracy": float(hits.mean())}
-
-    def averaged_model(self) -> keras.Model:
-        """The deployable model with the averaged weights (or the plain ones where averaging is off)."""
-        source = self._average if self.config.average else self.network.weights
-        self._averaged.set_weights([w.numpy() for w in source])
-        return self._deployable
-
-    def _step(self, faces: tf.Tensor, targets: tf.Tensor, class_weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            probabilities = self.network(faces, training=True)
-            cross_entropy = keras.losses.categorical_crossentropy(
-                targets, probabilities, label_smoothing=self.config.label_smoothing
-            )
-            loss = tf.reduce_mean(cross_entropy * tf.linalg.matvec(targets, class_weights))
-            scaled = self._optimizer.scale_loss(loss)
-        trainable = self.network.trainable_variables
-        self._optimizer.apply(tape.gradient(scaled, [v.value for v in trainable]), trainable)
-        self._update_average()
-        hits = tf.equal(tf.argmax(probabilities, axis=1), tf.argmax(targets, axis=1))
-        return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
-
-    def _update_average(self) -> None:
-        """Exponential moving average, shorter at first so that the random head is soon forgotten."""
-        step = tf.cast(self._optimizer.iterations.value, tf.float32)
-        decay = tf.minimum(self.config.average, (1 + step) / (10 + step))
-        for average, weight in zip(self._average, self.network.weights, strict=True):
-            average.assign_sub((1 - decay) * (average - weight.value))
-
-
-def _restored(config: Config, folder: Path, progress: run.Progress, images: int, weights: str) -> Learner:
-    """The learner as the last finished epoch left it, or one at the start."""
-    learner = Learner(config, stage_of(config, max(progress.epochs - 1, 0)), images)
-    if progress.epochs:
-        run.load_variables(folder, learner.variables())
-    else:
-        learner.start_from(weights)
-    return learner
-
-
-def _batches(config: Config, training: Labelled, epoch: int, steps: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """An epoch's augmented batches: float32 faces in [0, 1] and label distributions."""
+    Yields:
+        float32 faces in [0, 1], `[n, size, size, channels]`, and float32 label distributions, `[n, kinds, 7]`.
+    """
     images, labels = training.images, training.labels
+    steps = steps_an_epoch(config, len(images))
+    batch = min(config.batch_size, len(images) // config.shards * config.shards)
     order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
-    batch = len(images) // steps if len(images) < config.batch_size else config.batch_size
     order = order[: steps * batch].reshape(steps, batch)
+    smoothing = np.array([config.label_smoothing if kind == "folder" else 0 for kind in config.labels], np.float32)
 
     def prepare(step: tf.Tensor, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([config.seed, tf.cast(step, tf.int32) + epoch * steps])
-        return augment(tf.cast(faces, tf.float32) / 255, config.augmentation, seed), targets
+        targets = targets * (1 - smoothing[:, None]) + smoothing[:, None] / len(EMOTIONS)
+        return augment(tf.cast(faces, tf.float32) / 255, targets, config.augmentation, seed)
 
     def gather() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         for step, chosen in enumerate(order):
@@ -186,10 +111,129 @@ def _batches(config: Config, training: Labelled, epoch: int, steps: int) -> Iter
     signature = (
         tf.TensorSpec((), tf.int32),
         tf.TensorSpec((batch, *images.shape[1:]), tf.uint8),
-        tf.TensorSpec((batch, labels.shape[1]), tf.float32),
+        tf.TensorSpec((batch, *labels.shape[1:]), tf.float32),
     )
     stream = tf.data.Dataset.from_generator(gather, output_signature=signature)
     return iter(stream.map(prepare, num_parallel_calls=1).prefetch(4))
+
+
+class Learner:
+    """A network, its optimizer and its averaged weights, for the length of one stage."""
+
+    def __init__(self, config: Config, stage: int, images: int, carry: "Learner | None" = None) -> None:
+        """Build a stage's network; the weights, and their average, are those of `carry` where it is given."""
+        self.config, self.stage = config, stage
+        knobs = config.stages[stage]
+        # By stage: a resumed run has built fewer networks before this one, and must draw the same numbers.
+        keras.utils.set_random_seed(config.seed + stage)
+        self._mixed = config.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
+        form = {"normalized": knobs.normalize, "learning": True}
+        with _precision("mixed_float16" if self._mixed else "float32"):
+            self.network = build_network(config, knobs.resolution, **form)
+        self._average = build_network(config, knobs.resolution, **form)
+        copy_weights(carry.network if carry else self.network, self.network)
+        copy_weights(carry._average if carry else self.network, self._average)
+        self._plain = build_network(config, knobs.resolution)
+        self._deployable = {kind: deployable(self._plain, kind) for kind in config.labels}
+        self.network.get_layer("backbone").trainable = knobs.train_backbone
+        self._optimizer = _optimizer(config, knobs, steps_an_epoch(config, images) * knobs.epochs)
+        if self._mixed:  # small gradients would vanish in 16 bits
+            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
+        self._optimizer.build(self.network.trainable_variables)
+        self._step_function = tf.function(self._step, reduce_retracing=True)
+
+    def start_from(self, weights: str) -> None:
+        """Put pretrained weights into the backbone, and the average at the start."""
+        published = build_network(self.config, self.config.image_size, normalized=True)
+        if load_pretrained(published, self.config, weights):
+            carry_weights(published.get_layer("backbone"), self.network.get_layer("backbone"))
+            copy_weights(self.network, self._average)
+
+    def variables(self) -> list[tf.Variable]:
+        """All state, in a fixed order: network (with its dropout's generators), optimizer, average."""
+        return [*self.network.variables, *self._optimizer.variables, *self._average.weights]
+
+    def train_epoch(self, training: Labelled, epoch: int, bar: tqdm) -> dict[str, float]:
+        """One pass in an order and with changes that depend on seed and epoch alone; mean loss and accuracies."""
+        losses, hits = [], []
+        for step, (faces, targets) in enumerate(batches(self.config, training, epoch)):
+            loss, hit = self._step_function(faces, targets)
+            losses.append(float(loss))
+            hits.append(hit.numpy())
+            if not losses[-1] < EXPLODED:  # NaN is not less than anything
+                raise UserError(
+                    f"the loss became {losses[-1]:.3g} in epoch {epoch + 1}, batch {step + 1}",
+                    "lower learning_rate and train again; the last finished epoch is kept",
+                )
+            bar.update()
+        accuracies = {
+            f"{kind}_accuracy": float(share)
+            for kind, share in zip(self.config.labels, np.mean(hits, axis=0), strict=True)
+        }
+        return {"loss": float(np.mean(losses)), **accuracies}
+
+    def validate(self, validation: Labelled) -> dict[str, float]:
+        """Loss and accuracy of the averaged weights on faces as they are, by each kind of label."""
+        self._refresh()
+        faces = validation.images.astype(np.float32) / 255
+        answers = tf.nest.flatten(self._plain.predict(faces, batch_size=KERAS_BATCH, verbose=0))
+        figures: dict[str, float] = {}
+        for i, kind in enumerate(self.config.labels):
+            shown = validation.labels[:, i].sum(axis=1) > 0
+            probabilities, labels = answers[i][shown], validation.labels[shown, i]
+            cross_entropy = -(labels * np.log(np.clip(probabilities, 1e-7, 1))).sum(axis=1)
+            hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
+            figures |= {f"val_{kind}_loss": float(cross_entropy.mean()), f"val_{kind}_accuracy": float(hits.mean())}
+        return figures
+
+    def averaged_model(self, kind: Labels) -> keras.Model:
+        """The deployable model of a kind of label with the averaged weights (plain ones where averaging is off)."""
+        self._refresh()
+        return self._deployable[kind]
+
+    def _refresh(self) -> None:
+        copy_weights(self._average if self.config.average else self.network, self._plain)
+
+    def _step(self, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One step of the optimizer; the loss, and the share of hits of each head."""
+        trainable = self.network.trainable_variables
+        shards = zip(tf.split(faces, self.config.shards), tf.split(targets, self.config.shards), strict=True)
+        # Nothing connects one shard's operations with another's, so TensorFlow computes them on all cores at a time;
+        # and a shard fits into a processor's cache where a batch does not.
+        losses, hits, gradients = zip(*(self._shard(*shard, trainable) for shard in shards), strict=True)
+        self._optimizer.apply(
+            [tf.add_n(parts) / self.config.shards for parts in zip(*gradients, strict=True)], trainable
+        )
+        self._update_average()
+        return tf.reduce_mean(losses), tf.reduce_mean(hits, axis=0)
+
+    def _shard(
+        self, faces: tf.Tensor, targets: tf.Tensor, trainable: list[keras.Variable]
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            answers = [tf.cast(answer, tf.float32) for answer in tf.nest.flatten(self.network(faces, training=True))]
+            loss = tf.add_n([_cross_entropy(targets[:, i], answer) for i, answer in enumerate(answers)])
+            scaled = self._optimizer.scale_loss(loss)
+        predicted = tf.argmax(tf.stack(answers, axis=1), axis=2)
+        hits = tf.cast(tf.equal(predicted, tf.argmax(targets, axis=2)), tf.float32)
+        return loss, tf.reduce_mean(hits, axis=0), tape.gradient(scaled, [v.value for v in trainable])
+
+    def _update_average(self) -> None:
+        """Exponential moving average, shorter at first so that the random head is soon forgotten."""
+        step = tf.cast(self._optimizer.iterations.value, tf.float32)
+        decay = tf.minimum(self.config.average, (1 + step) / (10 + step))
+        for average, weight in zip(self._average.weights, self.network.weights, strict=True):
+            average.value.assign_sub((1 - decay) * (average.value - weight.value))
+
+
+def _restored(config: Config, folder: Path, progress: run.Progress, images: int, weights: str) -> Learner:
+    """The learner as the last finished epoch left it, or one at the start."""
+    learner = Learner(config, config.stage_at(max(progress.epochs - 1, 0)), images)
+    if progress.epochs:
+        run.load_variables(folder, learner.variables())
+    else:
+        learner.start_from(weights)
+    return learner
 
 
 def _optimizer(config: Config, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
@@ -214,31 +258,20 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _class_weights(labels: np.ndarray) -> np.ndarray:
-    """float32 `[7]`: inverse root of each class's share, so that the mean over the images is one."""
-    share = labels.mean(axis=0)
-    weights = 1 / np.sqrt(np.maximum(share, 1e-6))
-    return (weights / (weights * share).sum()).astype(np.float32)
-
-
-def _rgb(images: np.ndarray) -> np.ndarray:
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
-
-
-def _steps(config: Config, images: int) -> int:
-    """Whole batches an epoch; the few images left over are others in each epoch."""
-    return max(1, images // config.batch_size)
+def _cross_entropy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+    """Mean over the images; those without a label of this kind, whose targets are zero, cost nothing."""
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.math.log(tf.maximum(probabilities, 1e-7)), axis=1))
 
 
 def _bar(config: Config, images: int, done: int) -> tqdm:
-    steps = _steps(config, images)
+    steps = steps_an_epoch(config, images)
     interval = 0.1 if sys.stderr.isatty() else 30  # a log file wants a line now and then
     return tqdm(total=config.epochs * steps, initial=done * steps, unit="batch", mininterval=interval)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m train.fit", description=__doc__.split("\n")[0])
-    parser.add_argument("--config", default="edge", help="a preset (seed, edge) or a TOML file")
+    parser.add_argument("--config", default="edge", help="a preset (edge, nano, seed) or a TOML file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="the imported data set")
     parser.add_argument("--run", type=Path, help="the run's folder; an unfinished run goes on (default: runs/CONFIG)")
     parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a Keras no-top weights file")
@@ -246,6 +279,8 @@ def main() -> int:
     folder = arguments.run or Path("runs") / Path(arguments.config).stem
     for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us ignores the former
         signal.signal(number, signal.default_int_handler)
+    # Shards are computed side by side; cores that share one operation as well only wait for each other.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     try:
         fit(load_config(arguments.config), arguments.data, folder, arguments.weights)
     except KeyboardInterrupt:

@@ -12,19 +12,25 @@ from edge.files import whole_file
 from train.metrics import Scores
 
 
-def draw_curves(path: Path, history: Sequence[dict[str, float]]) -> None:
-    """Draw loss and accuracy, training and validation, of every epoch to a PNG.
+def draw_curves(path: Path, history: Sequence[dict[str, float]], kinds: Sequence[str]) -> None:
+    """Draw loss and accuracy of every epoch, training and validation, to a PNG.
 
     Args:
         path: where the picture goes.
-        history: figures by epoch with the keys loss, accuracy, val_loss and val_accuracy.
+        history: figures by epoch, with the keys that `train.run.Progress` names.
+        kinds: of label.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     epochs = range(1, len(history) + 1)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(epochs, [f[name] for f in history], marker=".", label="training (augmented)")
-        axes.plot(epochs, [f[f"val_{name}"] for f in history], marker=".", label="validation")
-        axes.set(xlabel="epoch", ylabel=name)
+    curves = {
+        "loss": ["loss", *(f"val_{kind}_loss" for kind in kinds)],
+        "accuracy": [name for kind in kinds for name in (f"{kind}_accuracy", f"val_{kind}_accuracy")],
+    }
+    for axes, (title, names) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+        for name in names:
+            style = "-" if name.startswith("val_") else ":"  # training is on augmented faces, and all kinds together
+            axes.plot(epochs, [f[name] for f in history], style, marker=".", label=name.replace("_", " "))
+        axes.set(xlabel="epoch", ylabel=title)
         axes.grid(alpha=0.3)
         axes.legend()
     with whole_file(path) as part:

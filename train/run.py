@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,20 @@ import tensorflow as tf
 
 from edge.errors import UserError
 from edge.files import whole_file, write_whole
-from train.candidates import RUN_MODEL
+from train.candidates import run_model
 from train.config import Config, from_dict
 from train.plots import draw_curves
 
-CHECKPOINT, MODEL, DESCRIPTION = "checkpoint.npz", RUN_MODEL, "run.json"
+CHECKPOINT, DESCRIPTION = "checkpoint.npz", "run.json"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The finished epochs and their figures, oldest first: loss, accuracy, val_loss, val_accuracy, seconds."""
+    """The finished epochs and their figures, oldest first.
+
+    The figures are loss and seconds and, for each kind of label, <kind>_accuracy, val_<kind>_loss and
+    val_<kind>_accuracy.
+    """
 
     history: tuple[dict[str, float], ...] = ()
 
@@ -30,27 +35,34 @@ class Progress:
     def epochs(self) -> int:
         return len(self.history)
 
-    @property
-    def best(self) -> int:
-        """Index of the best epoch: highest validation accuracy, the earliest of equals."""
-        return int(np.argmax([figures["val_accuracy"] for figures in self.history]))
+    def best(self, kind: str) -> int:
+        """Index of the best epoch by a kind of label: highest validation accuracy, the earliest of equals."""
+        return int(np.argmax([figures[f"val_{kind}_accuracy"] for figures in self.history]))
 
-    @property
-    def is_best(self) -> bool:
+    def is_best(self, kind: str) -> bool:
         """Whether the last epoch is the best so far."""
-        return self.best == self.epochs - 1
+        return self.best(kind) == self.epochs - 1
 
     def after(self, figures: dict[str, float]) -> "Progress":
         return Progress((*self.history, figures))
 
 
-def open_run(folder: Path, config: Config, fingerprints: dict[str, str], weights: str) -> None:
+def open_run(
+    folder: Path, config: Config, fingerprints: dict[str, str], weights: str, teachers: Sequence[str] = ()
+) -> None:
     """Describe a new run, or make sure that an old one is the same run.
 
+    Args:
+        folder: the run's folder.
+        config: all knobs.
+        fingerprints: of the data, by split.
+        weights: where the network begins; the file's name is kept.
+        teachers: sha256 of each model that teaches.
+
     Raises:
-        UserError: the folder belongs to a run with another configuration, data set or starting weights.
+        UserError: the folder belongs to a run with another configuration, data set, starting weights or teachers.
     """
-    ours = {"config": config.as_dict(), "data": fingerprints, "weights": Path(weights).name}
+    ours = {"config": config.as_dict(), "data": fingerprints, "weights": Path(weights).name, "teachers": list(teachers)}
     ours = json.loads(json.dumps(ours))  # tuples become lists, as they will be read back
     path = folder / DESCRIPTION
     if not path.exists() or not (folder / CHECKPOINT).exists():  # without an epoch there is nothing to be true to
@@ -61,7 +73,7 @@ def open_run(folder: Path, config: Config, fingerprints: dict[str, str], weights
 
 
 def load_description(folder: Path) -> dict[str, Any]:
-    """`run.json`: config, data (fingerprint of each split), weights.
+    """`run.json`: config, data (fingerprint of each split), weights, teachers (sha256 of each).
 
     Raises:
         UserError: the folder holds no run.
@@ -96,28 +108,32 @@ def load_variables(folder: Path, variables: list[tf.Variable]) -> None:
             variable.assign(arrays[str(i)])
 
 
-def save_progress(folder: Path, progress: Progress, variables: list[tf.Variable]) -> None:
+def save_progress(folder: Path, config: Config, progress: Progress, variables: list[tf.Variable]) -> None:
     """Keep the state after an epoch. The checkpoint is written last and whole: it decides what has happened."""
     _write_history(folder / "history.csv", progress)
-    draw_curves(folder / "curves.png", progress.history)
+    draw_curves(folder / "curves.png", progress.history, config.labels)
     _write_tensorboard(folder / "tensorboard", progress)
     arrays: dict[str, Any] = {str(i): variable.numpy() for i, variable in enumerate(variables)}
     with whole_file(folder / CHECKPOINT) as part:
         np.savez(part, allow_pickle=False, history=json.dumps(progress.history), **arrays)
 
 
-def save_model(folder: Path, model: keras.Model) -> None:
-    with whole_file(folder / MODEL) as part:
+def save_model(folder: Path, kind: str, model: keras.Model) -> None:
+    """Keep the model that answers with a kind of label."""
+    with whole_file(folder / run_model(kind)) as part:
         model.save(part)
 
 
 def epoch_line(config: Config, progress: Progress) -> str:
     """The epoch's figures for the terminal."""
     f = progress.history[-1]
-    mark = "  best so far" if progress.is_best else ""
-    return (
-        f"epoch {progress.epochs}/{config.epochs}  loss {f['loss']:.4f}  accuracy {f['accuracy']:.2%}  "
-        f"val_loss {f['val_loss']:.4f}  val_accuracy {f['val_accuracy']:.2%}  {f['seconds']:.0f} s{mark}"
+    kinds = [
+        f"{kind} {f[f'{kind}_accuracy']:.2%}, val {f[f'val_{kind}_accuracy']:.2%} (loss {f[f'val_{kind}_loss']:.4f})"
+        + (" best so far" if progress.is_best(kind) else "")
+        for kind in config.labels
+    ]
+    return "  ".join(
+        [f"epoch {progress.epochs}/{config.epochs}  loss {f['loss']:.4f}", *kinds, f"{f['seconds']:.0f} s"]
     )
 
 

@@ -35,25 +35,27 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def knobs_of_a_small_run() -> dict:
     """A configuration as plain values."""
-    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase"), 0.0)
+    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase", "mix"), 0.0)
     return {
         "image_size": SIDE,
         "grey": True,
         "alpha": 0.35,
         "head": [16],
         "dropout": 0.0,
-        "labels": "hard",
+        "labels": ["folder"],
         "label_smoothing": 0.0,
-        "class_weights": False,
+        "teachers": [],
+        "teacher_share": 0.0,
         "batch_size": 32,
+        "shards": 2,
         "weight_decay": 0.0,
         "warmup": 0.1,
-        "normalization": 0.9,
+        "momentum": 0.9,
         "average": 0.8,
         "mixed_precision": False,
         "seed": 1,
         "augmentation": {"flip": False, **still},
-        "stages": [{"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False}],
+        "stages": [{"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False, "normalize": True}],
     }
 
 

@@ -6,7 +6,16 @@ tf = pytest.importorskip("tensorflow")
 from train.augment import augment  # noqa: E402
 from train.config import Augmentation  # noqa: E402
 
-STILL = {"flip": False, "rotation": 0.0, "scale": 0.0, "shift": 0.0, "contrast": 0.0, "brightness": 0.0, "erase": 0.0}
+STILL = {
+    "flip": False,
+    "rotation": 0.0,
+    "scale": 0.0,
+    "shift": 0.0,
+    "contrast": 0.0,
+    "brightness": 0.0,
+    "erase": 0.0,
+    "mix": 0.0,
+}
 
 
 def faces(count: int = 64) -> np.ndarray:
@@ -14,8 +23,15 @@ def faces(count: int = 64) -> np.ndarray:
     return np.broadcast_to(ramp[None, None, :, None], (count, 48, 48, 1)).copy()
 
 
+def labels(count: int = 64) -> np.ndarray:
+    return np.eye(7, dtype=np.float32)[np.arange(count) % 7][:, None]
+
+
 def augmented(knobs: dict, seed: int = 0) -> np.ndarray:
-    return augment(tf.constant(faces()), Augmentation(**(STILL | knobs)), tf.constant([1, seed])).numpy()
+    knobs = Augmentation(**(STILL | knobs))
+    changed, same = augment(tf.constant(faces()), tf.constant(labels()), knobs, tf.constant([1, seed]))
+    assert (same.numpy() == labels()).all()
+    return changed.numpy()
 
 
 def test_everything_off_changes_nothing():
@@ -55,3 +71,15 @@ def test_a_seed_decides_everything():
     knobs = {"flip": True, "rotation": 12.0, "erase": 0.5, "contrast": 0.3}
     assert (augmented(knobs, 3) == augmented(knobs, 3)).all()
     assert (augmented(knobs, 3) != augmented(knobs, 4)).any()
+
+
+def test_faces_and_labels_are_blended_alike():
+    bright = np.arange(64, dtype=np.float32)[:, None, None, None] / 64 * np.ones((1, 48, 48, 1), np.float32)
+    votes = np.stack([labels(), np.roll(labels(), 1, axis=2)], axis=1)[:, :, 0]
+    knobs = Augmentation(**(STILL | {"mix": 0.4}))
+    blended, blended_votes = augment(tf.constant(bright), tf.constant(votes), knobs, tf.constant([1, 2]))
+    share = (blended.numpy()[:, 0, 0, 0] - bright[::-1, 0, 0, 0]) / (bright - bright[::-1])[:, 0, 0, 0]
+    assert -1e-4 < share.min() < 0.2
+    assert 0.8 < share.max() < 1 + 1e-4
+    expected = share[:, None, None] * votes + (1 - share)[:, None, None] * votes[::-1]
+    np.testing.assert_allclose(blended_votes, expected, atol=1e-4)

@@ -14,12 +14,8 @@ def test_presets_are_valid_and_survive_json(name):
 
 def test_presets_that_are_promised():
     seed, edge = load_config("seed"), load_config("edge")
-    assert (seed.image_size, seed.epochs, seed.labels) == (224, 40, "hard")
-    assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, "soft")
-    for config in (seed, edge):
-        head, rest = config.stages[0], config.stages[1:]
-        assert not head.train_backbone
-        assert all(stage.train_backbone and stage.learning_rate < head.learning_rate for stage in rest)
+    assert (seed.image_size, seed.epochs, seed.labels) == (224, 40, ("folder",))
+    assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, ("crowd", "folder"))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +25,11 @@ def test_presets_that_are_promised():
         ({"seed": None}, "missing knob seed"),
         ({"seed": "one"}, "seed must be int"),
         ({"grey": 1}, "grey must be bool"),
-        ({"labels": "votes"}, "labels must be one of hard, soft"),
+        ({"labels": ["votes"]}, r"labels\[0\] must be one of crowd, folder"),
+        ({"labels": "folder"}, "labels must be a list"),
+        ({"labels": []}, "labels must name at least one"),
+        ({"labels": ["folder", "folder"]}, "labels must name each kind once"),
+        ({"shards": 3}, "shards must divide batch_size"),
         ({"dropout": 1.0}, "dropout must lie in"),
         ({"image_size": 8}, "image_size must be at least"),
         ({"head": [0]}, "head must list positive"),
@@ -46,6 +46,23 @@ def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
         from_dict(knobs)
 
 
+STAGE = {"epochs": 1, "learning_rate": 1e-3, "resolution": 32, "train_backbone": True, "normalize": True}
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        pytest.param({"normalize": True}, "cannot normalize after one that does not", id="normalization comes back"),
+        pytest.param({"resolution": 32}, "must be at twice image_size, too", id="enlarged image comes back"),
+    ],
+)
+def test_stages_that_would_have_to_undo_something(knobs, second, message):
+    first = STAGE | {"normalize": False, "resolution": 64}
+    from_dict(knobs | {"stages": [first, first]})
+    with pytest.raises(ValueError, match=message):
+        from_dict(knobs | {"stages": [first, first | second]})
+
+
 def test_whole_numbers_pass_for_floats(knobs):
     assert from_dict(knobs | {"weight_decay": 1}).weight_decay == 1.0
 
@@ -55,5 +72,5 @@ def test_files_that_are_none(tmp_path: Path):
     broken.write_text("image_size = ")
     with pytest.raises(UserError, match="not a TOML file"):
         load_config(str(broken))
-    with pytest.raises(UserError, match=r"no such configuration.*edge, seed"):
+    with pytest.raises(UserError, match=r"no such configuration.*edge, nano, seed"):
         load_config("egde")

@@ -17,8 +17,7 @@ import tensorflow as tf
 from edge.bundle import FORMAT_VERSION
 from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
-from train import run
-from train.candidates import RUN_MODEL, open_candidates, predict_keras, predict_tflite
+from train.candidates import open_candidates, predict_keras, predict_tflite, run_model
 from train.dataset import Split, load_split
 from train.evaluate import evaluate, main, report
 from train.plots import draw_confusion
@@ -178,17 +177,15 @@ def test_a_file_is_evaluated_both_ways(suffix, model, tflite, voted, tmp_path, c
 def test_a_run_is_evaluated_into_itself(model, data, tmp_path, call):
     folder = tmp_path / "a-run"
     folder.mkdir()
-    model.save(folder / run.MODEL)
+    for labels in ("folder", "crowd"):
+        model.save(folder / run_model(labels))
     status, printed, _ = call("--model", folder, "--data", data)
     assert status == 0
     assert "not compared with the FER+ majority" in printed
-    result = record_in(folder / "evaluation/test")["models"][0]
-    assert (result["file"], result["crowd"], result["without_majority"]) == ("best.keras", None, 0)
-    assert (folder / "evaluation/test/confusion.png").is_file()
-
-
-def test_the_run_names_its_model_as_it_is_looked_for():
-    assert run.MODEL == RUN_MODEL
+    results = record_in(folder / "evaluation/test")["models"]
+    assert [result["file"] for result in results] == ["best-crowd.keras", "best-folder.keras"]
+    assert all((result["crowd"], result["without_majority"]) == (None, 0) for result in results)
+    assert (folder / "evaluation/test/confusion_best-crowd.png").is_file()
 
 
 def test_a_bundle_is_evaluated_in_every_variant_that_is_there(tflite, data, tmp_path, call, monkeypatch):
@@ -264,7 +261,9 @@ def test_a_keras_model_that_breaks_the_contract_is_refused(change, message, tmp_
     [
         pytest.param("absent.keras", [], "absent.keras: no such model", id="missing file"),
         pytest.param("absent", [], "absent: no such model", id="missing folder"),
-        pytest.param("empty", [], "empty: neither best.keras nor manifest.json", id="empty folder"),
+        pytest.param(
+            "empty", [], "empty: neither best-crowd.keras nor best-folder.keras nor manifest.json", id="empty folder"
+        ),
         pytest.param("model.h5", [], "model.h5: neither a .keras nor a .tflite file", id="other kind"),
         pytest.param("broken.keras", [], "broken.keras: not a readable Keras model", id="broken Keras"),
         pytest.param("broken.tflite", [], "broken.tflite: ", id="broken TFLite"),

@@ -3,46 +3,8 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from edge.errors import UserError  # noqa: E402
 from train.config import from_dict  # noqa: E402
-from train.model import LUMA, build_network, deployable, load_pretrained  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A stand-in for the published weights: the same layout, at random, with lively statistics."""
-    keras.utils.set_random_seed(5)
-    reference = keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
-    rng = np.random.default_rng(5)
-    reference.set_weights([w + rng.uniform(0, 0.1, w.shape) for w in reference.get_weights()])
-    path = tmp_path_factory.mktemp("weights") / "published.weights.h5"
-    reference.save_weights(path)
-    return reference, path
-
-
-@pytest.mark.parametrize("grey", [False, True])
-def test_pretrained_weights_see_the_range_they_were_trained_on(knobs, published, grey):
-    reference, path = published
-    config = from_dict(knobs | {"image_size": 96, "grey": grey})
-    network = build_network(config, 96)
-    load_pretrained(network, config, str(path))
-    rng = np.random.default_rng(0)
-    faces = rng.uniform(0, 1, (2, 96, 96, config.channels)).astype(np.float32)
-    colour = np.repeat(faces, 3, axis=3) if grey else faces
-    ours = network.get_layer("backbone")
-    first = keras.Model(ours.inputs, ours.get_layer("bn_Conv1").output)(faces)
-    theirs = keras.Model(reference.inputs, reference.get_layer("bn_Conv1").output)(2 * colour - 1)
-    # All but the last row and column, where the convolution pads: with 0, which is black here and grey there.
-    np.testing.assert_allclose(np.asarray(first)[:, :-1, :-1], np.asarray(theirs)[:, :-1, :-1], atol=2e-3)
-
-
-def test_weights_that_do_not_fit_are_refused(knobs, published, tmp_path):
-    _, path = published
-    wider = from_dict(knobs | {"alpha": 0.5})
-    with pytest.raises(UserError, match=r"does not fit MobileNetV2 with alpha 0\.5"):
-        load_pretrained(build_network(wider, 32), wider, str(path))
-    with pytest.raises(UserError, match="no such weights file"):
-        load_pretrained(build_network(wider, 32), wider, str(tmp_path / "missing.h5"))
+from train.model import LUMA, build_network, copy_weights, deployable, head_layers, multiply_adds  # noqa: E402
 
 
 def test_the_deployable_model_takes_raw_pixels(config):
@@ -56,7 +18,34 @@ def test_the_deployable_model_takes_raw_pixels(config):
     np.testing.assert_allclose(probabilities, network.predict(grey, verbose=0), atol=1e-4)
 
 
-def test_weights_move_between_resolutions(config):
-    small, large = build_network(config, 32), build_network(config, 64)
-    large.set_weights(small.get_weights())
-    assert all((a == b).all() for a, b in zip(small.get_weights(), large.get_weights(), strict=True))
+def test_each_kind_of_label_has_a_head_on_one_backbone(knobs, tmp_path):
+    network = build_network(from_dict(knobs | {"labels": ["crowd", "folder"]}), 32)
+    assert [head.name for head in head_layers(network)] == ["crowd", "folder"]
+    grey = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
+    expected = network.predict(grey / np.float32(255), verbose=0)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
+    for kind, answers in zip(("crowd", "folder"), expected, strict=True):
+        deployable(network, kind).save(tmp_path / "alone.keras")
+        alone = keras.models.load_model(tmp_path / "alone.keras")
+        np.testing.assert_allclose(alone.predict(np.repeat(grey, 3, axis=3), verbose=0), answers, atol=1e-4)
+        assert [head.name for head in head_layers(alone.get_layer("network"))] == [kind]
+
+
+def test_weights_move_between_resolutions_and_forms(config):
+    source = build_network(config, 48, normalized=True, learning=True)
+    target = build_network(config, 32)
+    copy_weights(source, target)
+    for name in ("folder",):
+        for ours, theirs in zip(*(n.get_layer(name).get_weights() for n in (target, source)), strict=True):
+            assert (ours == theirs).all()
+    ours, theirs = (n.get_layer("backbone").get_layer("top").get_weights()[0] for n in (target, source))
+    np.testing.assert_allclose(ours, theirs / np.sqrt(1 + 1e-3), rtol=1e-5)  # its normalization has seen nothing yet
+
+
+def test_multiply_adds_are_those_of_the_paper(knobs):
+    """MobileNetV2 1.0 at 224: 300 million with its classifier, on three planes."""
+    config = from_dict(knobs | {"alpha": 1.0, "image_size": 224, "grey": False, "head": [1000]})
+    assert multiply_adds(build_network(config, 224)) == pytest.approx(300e6, rel=0.01)
+    # Seen enlarged, a face of half the size costs as much as the enlarged one.
+    halved = from_dict(knobs | {"alpha": 1.0, "image_size": 112, "grey": False, "head": [1000]})
+    assert multiply_adds(build_network(halved, 224)) == multiply_adds(build_network(config, 224))

@@ -1,0 +1,51 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from edge.errors import UserError
+from train.candidates import Candidate
+from train.config import from_dict
+from train.dataset import load_labelled
+from train.distill import open_teachers, taught
+
+
+@pytest.fixture
+def one_sided():
+    """A teacher that only looks at the left half: dark is angry, bright is surprise."""
+
+    def predict(images):
+        bright = images[:, :, :8].mean(axis=(1, 2, 3)) / 255
+        return np.stack([1 - bright, *np.zeros((5, len(images))), bright], axis=1).astype(np.float32)
+
+    return Candidate("teacher.keras", hashlib.sha256(b"").hexdigest(), 16, predict)
+
+
+def test_labels_are_in_part_what_the_teacher_sees_in_a_face_and_its_mirror_image(bars, knobs, one_sided):
+    config = from_dict(knobs | {"teachers": ["somewhere"], "teacher_share": 0.25})
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    labels = taught(training, [one_sided], bars, config).labels
+    assert labels.shape == training.labels.shape
+    assert labels.dtype == np.float32
+    np.testing.assert_allclose(labels.sum(axis=2), 1, atol=1e-5)
+    whole = load_labelled(bars, "train", 16, 3, config.labels).images.mean(axis=(1, 2, 3)) / 255
+    expected = 0.75 * training.labels[:, 0, 6] + 0.25 * whole  # both halves, and so all of the face
+    np.testing.assert_allclose(labels[:, 0, 6], expected, atol=1e-5)
+
+
+def test_more_teachers_are_averaged(bars, knobs, one_sided):
+    certain = Candidate("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
+    config = from_dict(knobs | {"teachers": ["a", "b"], "teacher_share": 0.5})
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    labels = taught(training, [one_sided, certain], bars, config).labels[:, 0]
+    np.testing.assert_allclose(labels[:, 3], 0.5 * training.labels[:, 0, 3] + 0.25, atol=1e-5)
+
+
+def test_teachers_need_one_kind_of_label(knobs):
+    with pytest.raises(ValueError, match="one kind of label"):
+        from_dict(knobs | {"teachers": ["a"], "labels": ["crowd", "folder"]})
+
+
+def test_a_missing_teacher_is_named():
+    with pytest.raises(UserError, match="models/nobody: no such model"):
+        open_teachers(["models/nobody"])
