@@ -130,11 +130,30 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
     Returns:
         0 (confidence is accuracy) to 1 (always sure and wrong).
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == truth
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    confidence, right = confidence_and_right(truth, probabilities)
+    bins = confidence_bins(confidence, CALIBRATION_BINS)
     gaps = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(truth))
+
+
+def confidence_and_right(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of each answer, float64 `[n]`, and whether it is right, bool `[n]`.
+
+    Args:
+        truth: int `[n]`.
+        probabilities: float `[n, 7]`.
+    """
+    return probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == truth
+
+
+def confidence_bins(confidence: np.ndarray, count: int) -> np.ndarray:
+    """The bin of each confidence, int `[n]`, 0 to count - 1: (low, high] of equal width from 0 to 1.
+
+    Args:
+        confidence: float `[n]`, 0 to 1.
+        count: of bins.
+    """
+    return np.clip(np.ceil(confidence * count).astype(int) - 1, 0, count - 1)
 
 
 def negative_log_likelihood(truth: np.ndarray, probabilities: np.ndarray) -> float:
