@@ -7,8 +7,10 @@ import argparse
 import json
 import logging
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -17,19 +19,26 @@ from edge.bundle import load_bundle, read_manifest
 from edge.detect import open_detector
 from edge.errors import UserError, exit_on_user_error
 from edge.quiet import quiet_libraries
+from export import debug
+from export.balance import choose_strength, fold_balance
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import representative_faces
 from export.card import model_card
-from export.convert import convert
+from export.convert import Quantization, convert
+from export.edge_tpu import edge_tpu_obstacles
+from export.figures import draw_figures
+from export.measure import Measured, measure
 from export.metadata import with_metadata
 from export.parity import compare, require_parity
+from export.ranges import Ranges
 from export.temperature import fit_temperature, fold_temperature
 from export.template import measure_template
 from train import run
-from train.candidates import predict_keras, predict_tflite
+from train.candidates import predict_keras, predict_tflite, run_model
+from train.config import Config, Labels
 from train.dataset import Split, load_split, read_crowd_majority, read_labels
 from train.evaluate import Evaluation, evaluate
-from train.model import deployable
+from train.model import deployable, multiply_adds
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -40,41 +49,55 @@ def export(arguments: argparse.Namespace) -> None:
     """
     check_target(arguments.output)
     description, progress = run.load_description(arguments.run), run.load_progress(arguments.run)
-    if 0 < progress.epochs < run.load_run_config(arguments.run).epochs and not arguments.unfinished:
+    config = run.load_run_config(arguments.run)
+    if not progress.epochs:
+        raise UserError(f"{arguments.run}: no finished epoch to export", "train it by 'make train'")
+    if progress.epochs < config.epochs and not arguments.unfinished:
         raise UserError(
             f"{arguments.run} is unfinished, {progress.epochs} epochs are done",
             "go on by 'make train', or add ARGS=--unfinished",
         )
-    network = _load_network(arguments.run, progress)
-    size = network.input_shape[1]
+    labels = _labels(arguments, config)
+    network = _load_network(arguments.run, labels)
+    size, best = network.input_shape[1], progress.best(labels)
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
     _check_data(arguments, description, {"train": training, "val": validation})
 
-    temperature = _fold_fitted_temperature(network, arguments.data, validation)
+    temperature, strength = _fold_fitted(network, labels, arguments, training, validation)
     calibration = representative_faces(training, arguments.samples, arguments.seed)
-    models = {variant: with_metadata(m) for variant, m in convert(network, calibration).items()}
-    variants, evaluations = _measure(models, arguments.data, test)
+    quantization = Quantization(
+        equalize=arguments.equalize,
+        ranges=arguments.ranges,
+        correct_biases=arguments.correct_biases,
+        error_feedback=arguments.error_feedback,
+    )
+    models = {variant: with_metadata(m) for variant, m in convert(network, calibration, quantization).items()}
+    variants = _measure(models, labels, arguments.data, test)
     manifest = {
-        **manifest_head(arguments.name, size, network.get_layer("backbone").input_shape[1]),
+        **manifest_head(arguments.name, size, config.stages[config.stage_at(best)].resolution),
+        "labels": labels,
+        "multiply_adds": multiply_adds(network),
         "face_template": _template(arguments, training),
         "temperature": round(temperature, 4),
+        "balance": strength,
         "split": arguments.split,
         "variants": variants,
         "calibration": {"split": "train", "images": len(calibration), "seed": arguments.seed},
-        "training": _training(description, progress),
+        "quantization": asdict(quantization),
+        "edge_tpu_obstacles": edge_tpu_obstacles(models["int8"]),
+        "training": _training(description, progress, best),
         "data": _source(arguments.data) | description["data"] | {arguments.split: test.fingerprint},
         "tools": tool_versions(),
     }
-    int8 = evaluations["int8"]
-    kinds = {"folder": int8.folder, **({"crowd": int8.crowd} if int8.crowd else {})}
-    write_bundle(arguments.output, models, manifest, model_card(manifest, kinds))
+    measured = _measure_for_card(models, manifest, arguments.data, test)
+    write_bundle(arguments.output, models, manifest, model_card(manifest, measured), draw_figures(measured))
     print(_report(arguments.output, manifest))
 
 
-def _load_network(folder: Path, progress: run.Progress) -> keras.Model:
-    """The trained network inside the run's best model."""
-    path = folder / run.MODEL
-    if not path.is_file() or not progress.epochs:
+def _load_network(folder: Path, labels: str) -> keras.Model:
+    """The trained network inside the run's best model, with the head for these labels alone."""
+    path = folder / run_model(labels)
+    if not path.is_file():
         raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
     try:
         return keras.models.load_model(path, compile=False).get_layer("network")
@@ -94,15 +117,38 @@ def _check_data(arguments: argparse.Namespace, description: dict[str, Any], spli
             )
 
 
-def _fold_fitted_temperature(network: keras.Model, data: Path, validation: Split) -> float:
-    """Fit on what was not trained on: the crowd's clear majorities where there are votes, else the folders."""
-    crowd = _crowd(data, validation)
-    truth = validation.classes if crowd is None else crowd
+def _labels(arguments: argparse.Namespace, config: Config) -> Labels:
+    """The kind of label that the bundle answers with: the one asked for, or the run's first."""
+    labels = arguments.labels or config.labels[0]
+    if labels not in config.labels:
+        known = " and ".join(config.labels)
+        raise UserError(f"{arguments.run} did not learn the labels '{labels}', but {known}", "name one it learnt")
+    return labels
+
+
+def _truth(labels: Labels, data: Path, split: Split) -> np.ndarray:
+    """What is right, int `[n]`: the crowd's clear majority (-1 elsewhere), or the folder where nobody voted."""
+    crowd = _crowd(data, split) if labels == "crowd" else None
+    return split.classes if crowd is None else crowd
+
+
+def _fold_fitted(
+    network: keras.Model, labels: Labels, arguments: argparse.Namespace, training: Split, validation: Split
+) -> tuple[float, float]:
+    """Fit temperature and balance on what was not trained on, and put both into the last layer."""
+    truth = _truth(labels, arguments.data, validation)
     clear = truth >= 0
     probabilities = predict_keras(deployable(network), validation.images[clear])
     temperature = fit_temperature(probabilities, truth[clear])
     fold_temperature(network, temperature)
-    return temperature
+    learnt, _ = read_labels(arguments.data, training, [labels])
+    shares = learnt.sum(axis=(0, 1)) / learnt.sum()
+    tempered = np.clip(probabilities, 1e-7, 1) ** (1 / temperature)
+    strength = arguments.balance
+    if strength is None:
+        strength = choose_strength(tempered, truth[clear], shares)
+    fold_balance(network, strength, shares)
+    return temperature, strength
 
 
 def _crowd(data: Path, split: Split) -> np.ndarray | None:
@@ -110,18 +156,30 @@ def _crowd(data: Path, split: Split) -> np.ndarray | None:
     return read_crowd_majority(data, split.files) if (data / "votes.csv").is_file() else None
 
 
-def _measure(models: dict[str, bytes], data: Path, test: Split) -> tuple[dict[str, Any], dict[str, Evaluation]]:
-    """Each variant's entry in the manifest, and its evaluation; the first variant is what the others must equal."""
-    crowd = _crowd(data, test)
-    truth = test.classes if crowd is None else crowd
+def _measure(models: dict[str, bytes], labels: Labels, data: Path, test: Split) -> dict[str, Any]:
+    """Each variant's entry in the manifest; the first variant is what the others must equal."""
+    crowd, truth = _crowd(data, test), _truth(labels, data, test)
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
-    evaluations = {variant: evaluate(p, test, crowd) for variant, p in answers.items()}
     entries = {}
     for variant, content in models.items():
         parity = compare(answers["float32"], answers[variant], truth)
         require_parity(variant, parity)
-        entries[variant] = describe_file(content) | _brief(evaluations[variant]) | {"parity": parity.as_dict()}
-    return entries, evaluations
+        evaluation = evaluate(answers[variant], test, crowd)
+        entries[variant] = describe_file(content) | _brief(evaluation) | {"parity": parity.as_dict()}
+    return entries
+
+
+def _measure_for_card(
+    models: dict[str, bytes], manifest: dict[str, Any], data: Path, test: Split
+) -> dict[str, Measured]:
+    """What the card tells of the reference and of the variant that boards run."""
+    crowd = _crowd(data, test)
+    truths = {"folder": test.classes} | ({} if crowd is None else {"crowd": crowd})
+    landmarks = np.array(manifest["face_template"]["landmarks"])
+    return {
+        variant: measure(partial(predict_tflite, models[variant]), test.images, truths, manifest["labels"], landmarks)
+        for variant in ("float32", "int8")
+    }
 
 
 def _brief(evaluation: Evaluation) -> dict[str, Any]:
@@ -145,13 +203,13 @@ def _template(arguments: argparse.Namespace, training: Split) -> dict[str, Any]:
     return measure_template(training, open_detector("yunet"), arguments.seed)
 
 
-def _training(description: dict[str, Any], progress: run.Progress) -> dict[str, Any]:
+def _training(description: dict[str, Any], progress: run.Progress, best: int) -> dict[str, Any]:
     return {
         "config": description["config"],
         "weights": description["weights"],
         "epochs": progress.epochs,
-        "best_epoch": progress.best + 1,
-        "best": {name: round(value, 5) for name, value in progress.history[progress.best].items()},
+        "best_epoch": best + 1,
+        "best": {name: round(value, 5) for name, value in progress.history[best].items()},
     }
 
 
@@ -162,28 +220,54 @@ def _source(data: Path) -> dict[str, str]:
 
 
 def _report(folder: Path, manifest: dict[str, Any]) -> str:
-    lines = [f"{'variant':<10}{'MB':>7}{'folder':>9}{'FER+':>9}{'agrees':>9}{'largest difference':>20}"]
+    lines = [
+        f"{'variant':<10}{'MB':>7}{'folder':>9}{'FER+':>9}{'agrees':>9}"
+        f"{'accuracy':>10}{'macro-F1':>10}{'recall':>9}{'mean':>8}{'largest':>9}",
+        f"{'':<44}{'points lost against float32':>29}{'difference':>17}",
+    ]
     for name, v in manifest["variants"].items():
         crowd = f"{v['crowd']['accuracy']:.2%}" if v["crowd"] else "–"
         parity = v["parity"]
+        points = [100 * loss for loss in (parity["accuracy_loss"], parity["macro_f1_loss"], max(parity["recall_loss"]))]
         lines.append(
-            f"{name:<10}{v['bytes'] / 1e6:>7.2f}{v['folder']['accuracy']:>9.2%}{crowd:>9}"
-            f"{parity['agreement']:>9.2%}{parity['largest_difference']:>20.3f}"
+            f"{name:<10}{v['bytes'] / 1e6:>7.2f}{v['folder']['accuracy']:>9.2%}{crowd:>9}{parity['agreement']:>9.2%}"
+            f"{points[0]:>10.2f}{points[1]:>10.2f}{points[2]:>9.2f}"
+            f"{parity['mean_difference']:>8.3f}{parity['largest_difference']:>9.3f}"
         )
-    return "\n".join([*lines, f"temperature {manifest['temperature']}, written to {folder}"])
+    obstacles = manifest["edge_tpu_obstacles"]
+    return "\n".join(
+        [
+            *lines,
+            f"temperature {manifest['temperature']}, balance {manifest['balance']}",
+            f"Edge TPU: {'; '.join(obstacles) if obstacles else 'takes every operation of int8'}",
+            f"written to {folder}",
+        ]
+    )
 
 
 def main() -> int:
     """Entry point; returns the exit status."""
+    if sys.argv[1:2] == ["debug"]:
+        return debug.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m export", description="Turn a training run into a bundle.")
     parser.add_argument("--run", type=Path, default=Path("runs/edge"), help="default: %(default)s")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
+    parser.add_argument("--labels", choices=get_args(Labels), help="what it answers with; default: the run's first")
     parser.add_argument("--output", type=Path, default=Path("models/default"), help="default: %(default)s")
     parser.add_argument("--name", help="the bundle's name; default: its folder's")
     parser.add_argument("--split", choices=("val", "test"), default="test", help="measured on; default: %(default)s")
     parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of calibration and template; default: %(default)s")
+    parser.add_argument(
+        "--no-equalize", dest="equalize", action="store_false", help="leave channels' ranges as they are"
+    )
+    parser.add_argument("--no-bias-correction", dest="correct_biases", action="store_false", help="leave biases alone")
+    parser.add_argument("--no-error-feedback", dest="error_feedback", action="store_false", help="round to the nearest")
+    parser.add_argument(
+        "--ranges", choices=get_args(Ranges), default="extremes", help="how tensors get theirs; default: %(default)s"
+    )
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="take the face template from another bundle")
+    parser.add_argument("--balance", type=float, metavar="S", help="0 to 1, in favour of rare classes; default: fitted")
     parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     arguments = parser.parse_args()
     quiet_libraries()

@@ -60,7 +60,9 @@ def check_target(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written ({error.strerror})", "name another by MODEL=<folder>") from error
 
 
-def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str) -> None:
+def write_bundle(
+    folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str, figures: dict[str, bytes]
+) -> None:
     """Put a bundle in place, whole; an old one stays until then.
 
     Args:
@@ -68,9 +70,12 @@ def write_bundle(folder: Path, models: dict[str, bytes], manifest: dict[str, Any
         models: content of the `.tflite` files by variant.
         manifest: what goes into `manifest.json`.
         card: text of the model card.
+        figures: the pictures it shows, PNG by file name.
     """
     with whole_folder(folder) as new:
         for variant, content in models.items():
             (new / model_file(variant)).write_bytes(content)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
         (new / CARD).write_text(card)
+        for name, picture in figures.items():
+            (new / name).write_bytes(picture)

@@ -1,36 +1,77 @@
 """Keras model to TFLite, in four variants that all take the same bytes: uint8 RGB `[n, size, size, 3]`."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.util import modify_model_io_type
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edge.bundle import VARIANTS
 from edge.interpreter import open_interpreter
 from export.equalize import equalize
+from export.ranges import Ranges, set_ranges
+from export.refine import refine
 from train.model import deployable, luma_layer
 
+REFINING_FACES = 64
+"""Of the representative faces, for ranges and refinement: they look at every place of a tensor, so fewer do."""
 
-def convert(network: keras.Model, calibration: np.ndarray) -> dict[str, bytes]:
+
+@dataclass(frozen=True)
+class Quantization:
+    """How int8 is made. The defaults are what agrees best with float32; `python -m export debug` compares.
+
+    Attributes:
+        equalize: give channels equal ranges first (`export.equalize`).
+        ranges: how a tensor's range is chosen (`export.ranges`).
+        per_channel: one scale for each channel of a layer's weights, or one for all.
+        correct_biases: take out what quantization shifts on average (`export.refine`).
+        error_feedback: round weights so that their errors cancel (`export.refine`).
+        in_float: names of tensors whose layers stay in float; the graph is then not one of integers alone.
+    """
+
+    equalize: bool = True
+    ranges: Ranges = "extremes"
+    per_channel: bool = True
+    correct_biases: bool = True
+    error_feedback: bool = True
+    in_float: tuple[str, ...] = ()
+
+
+PLAIN = Quantization(equalize=False, correct_biases=False, error_feedback=False)
+"""Post-training quantization as TensorFlow has it, and no more."""
+
+
+def convert(
+    network: keras.Model, calibration: np.ndarray, quantization: Quantization | None = None
+) -> dict[str, bytes]:
     """Convert a trained network.
 
     Args:
         network: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, 7]`.
         calibration: uint8 RGB `[n, size, size, 3]`, the representative faces for int8.
+        quantization: how int8 is made; by default as `Quantization` has it.
 
     Returns:
         Content of a `.tflite` file for each of `VARIANTS`. The float variants give float32 `[n, 7]`; int8 gives
         uint8 with scale 1/256, and computes in integers from the first operation to the last.
     """
     converters: dict[str, Callable[[], bytes]] = {
-        "float32": lambda: _float_converter(network).convert(),
+        "float32": lambda: convert_float(network),
         "float16": lambda: _half_precision(network),
         "dynamic": lambda: _dynamic_range(network),
-        "int8": lambda: _full_integer(network, calibration),
+        "int8": lambda: _full_integer(network, calibration, quantization or Quantization()),
     }
     return {variant: converters[variant]() for variant in VARIANTS}
+
+
+def convert_float(network: keras.Model) -> bytes:
+    """The float32 variant by itself."""
+    return _float_converter(network).convert()
 
 
 def _half_precision(network: keras.Model) -> bytes:
@@ -46,17 +87,58 @@ def _dynamic_range(network: keras.Model) -> bytes:
     return converter.convert()
 
 
-def _full_integer(network: keras.Model, calibration: np.ndarray) -> bytes:
-    equalized = equalize(network, _planes(network, calibration))
-    converter = _converter(_unit_range_model(equalized), tf.float32)
+def _full_integer(network: keras.Model, calibration: np.ndarray, quantization: Quantization) -> bytes:
+    content = quantize(calibrate(network, calibration, quantization), calibration, quantization)
+    if not quantization.in_float:
+        _check_integer(content)
+    return content
+
+
+def calibrate(network: keras.Model, calibration: np.ndarray, quantization: Quantization) -> bytes:
+    """A float `.tflite` file that takes float32 in [0, 1] and carries the range of every tensor: int8's first half.
+
+    Args:
+        network: as in `convert`.
+        calibration: uint8 RGB `[n, size, size, 3]`.
+        quantization: of it, whether to equalize.
+    """
+    if quantization.equalize:
+        network = equalize(network, _planes(network, calibration))
+    converter = _integer_converter(network, calibration)
+    converter._experimental_calibrate_only = True
+    return converter.convert()
+
+
+def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantization) -> bytes:
+    """The int8 file of a calibrated one: int8's second half, in which nothing is trained or traced any more."""
+    ranged = set_ranges(calibrated, calibration[:REFINING_FACES], quantization.ranges)
+    inner = mlir_quantize(
+        ranged, disable_per_channel=not quantization.per_channel, denylisted_nodes=list(quantization.in_float) or None
+    )
+    content = modify_model_io_type(inner, tf.uint8, tf.uint8)
+    biases, feedback = quantization.correct_biases, quantization.error_feedback
+    if not (biases or feedback):
+        return content
+    return refine(content, ranged, calibration[:REFINING_FACES], biases=biases, feedback=feedback)
+
+
+def _integer_converter(network: keras.Model, calibration: np.ndarray) -> tf.lite.TFLiteConverter:
+    converter = _converter(_unit_range_model(network), tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([face[None]] for face in _spanning(calibration))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
-    content = converter.convert()
-    _check_integer(content)
-    return content
+    return converter
+
+
+def wide_activations(network: keras.Model, calibration: np.ndarray) -> bytes:
+    """16-bit activations and 8-bit weights, float32 in [0, 1] to float32: what is left is the weights' error.
+
+    Few boards run it faster than float, so it is here to compare with.
+    """
+    converter = _integer_converter(network, calibration)
+    wide = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+    converter.target_spec.supported_ops = [tf.lite.OpsSet[wide]]
+    return converter.convert()
 
 
 def _planes(network: keras.Model, faces: np.ndarray) -> np.ndarray:

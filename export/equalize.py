@@ -10,8 +10,13 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from train.mobilenet import STEM, TOP
+from train.model import head_layers
+
 CEILING = 5.4
 """Channels before a ReLU6 are raised to here: the rest to 6 is room for faces that were not measured."""
+
+_BATCH = 32
 
 MOST = 64.0
 """Largest factor, for channels that hardly ever answer."""
@@ -22,7 +27,7 @@ class Seam:
     """A tensor between layers, by their names.
 
     Attributes:
-        makers: batch normalizations whose channels are scaled.
+        makers: convolutions whose channels are scaled.
         measured: layers whose outputs show the range; more than one where blocks add to one stream.
         readers: convolutions or a dense layer that take it in, perhaps through a pooling.
         clipped: whether a ReLU6 lies between.
@@ -38,15 +43,16 @@ def equalize(network: keras.Model, faces: np.ndarray) -> keras.Model:
     """A copy of the network with the same answers, whose channels fill their tensors' ranges.
 
     Args:
-        network: as `train.model.build_network` builds it.
+        network: with one head and no normalization, as `train.model.deployable` wraps it.
         faces: float32 `[n, size, size, channels]` in [0, 1], by which ranges are measured.
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    backbone = copy.get_layer("backbone")
-    seams = _seams(backbone, first_dense=_first_dense(copy))
+    backbone, (head,) = copy.get_layer("backbone"), head_layers(copy)
+    first_dense = next(layer.name for layer in head.layers if isinstance(layer, keras.layers.Dense))
+    seams = _seams(backbone, first_dense)
     peaks = _peaks(copy, sorted({name for seam in seams for name in seam.measured}), faces)
-    layers = {layer.name: layer for layer in [*backbone.layers, *copy.layers]}
+    layers = {layer.name: layer for layer in [*backbone.layers, *head.layers]}
     for seam in seams:
         scale = _scale(np.max([peaks[name] for name in seam.measured], axis=0), seam.clipped)
         for name in seam.makers:
@@ -57,17 +63,17 @@ def equalize(network: keras.Model, faces: np.ndarray) -> keras.Model:
 
 
 def _seams(backbone: keras.Model, first_dense: str) -> list[Seam]:
-    """All seams of a Keras MobileNetV2."""
-    names = {layer.name for layer in backbone.layers}
-    blocks = ["expanded_conv", *(f"block_{i}" for i in range(1, 17))]
-    seams = [Seam(("Conv_1_bn",), ("out_relu",), (first_dense,), clipped=True)]
-    for block in blocks:
-        entry = f"{block}_expand" if f"{block}_expand" in names else None
-        before = (f"{entry}_BN", f"{entry}_relu") if entry else ("bn_Conv1", "Conv1_relu")
-        depthwise = f"{block}_depthwise"
-        seams.append(Seam(before[:1], before[1:], (depthwise,), clipped=True))
-        seams.append(Seam((f"{depthwise}_BN",), (f"{depthwise}_relu",), (f"{block}_project",), clipped=True))
-    return seams + [_stream_seam(stream, after) for stream, after in _streams(blocks, names)]
+    """All seams of a backbone that `train.mobilenet.build_backbone` built without normalization."""
+    names = [layer.name for layer in backbone.layers]
+    depthwise = [name for name in names if name.endswith("_depthwise")]
+    seams = [Seam((TOP,), (f"{TOP}_relu",), (first_dense,), clipped=True)]
+    for name in depthwise:
+        block = name.removesuffix("_depthwise")
+        before = f"{block}_expand" if f"{block}_expand" in names else STEM
+        seams.append(Seam((before,), (f"{before}_relu",), (name,), clipped=True))
+        seams.append(Seam((name,), (f"{name}_relu",), (f"{block}_project",), clipped=True))
+    blocks = [name.removesuffix("_depthwise") for name in depthwise]
+    return seams + [_stream_seam(stream, after) for stream, after in _streams(blocks, set(names))]
 
 
 def _streams(blocks: list[str], names: set[str]) -> list[tuple[list[str], str]]:
@@ -78,12 +84,12 @@ def _streams(blocks: list[str], names: set[str]) -> list[tuple[list[str], str]]:
             streams[-1].append(block)
         else:
             streams.append([block])
-    after = [f"{stream[0]}_expand" for stream in streams[1:]] + ["Conv_1"]
+    after = [f"{stream[0]}_expand" for stream in streams[1:]] + [TOP]
     return list(zip(streams, after, strict=True))
 
 
 def _stream_seam(stream: list[str], after: str) -> Seam:
-    makers = tuple(f"{block}_project_BN" for block in stream)
+    makers = tuple(f"{block}_project" for block in stream)
     sums = tuple(f"{block}_add" for block in stream[1:])
     return Seam(makers, makers + sums, (*(f"{block}_expand" for block in stream[1:]), after), clipped=False)
 
@@ -92,12 +98,12 @@ def _peaks(network: keras.Model, names: list[str], faces: np.ndarray) -> dict[st
     """Largest magnitude of each channel at the output of the named layers of the backbone."""
     backbone = network.get_layer("backbone")
     first = network.layers[1]
-    inputs = faces if first is backbone else first(faces).numpy()  # the upsampling, where there is one
+    inputs = faces if first is backbone else first(faces).numpy()  # the resizing, where there is one
     probe = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in names])
-    return {
-        name: np.abs(values).max(axis=(0, 1, 2))
-        for name, values in zip(names, probe.predict(inputs, batch_size=32, verbose=0), strict=True)
-    }
+    # Batch by batch: all feature maps of all faces would take gigabytes.
+    batches = (probe.predict_on_batch(inputs[at : at + _BATCH]) for at in range(0, len(inputs), _BATCH))
+    peaks = [[np.abs(values).max(axis=(0, 1, 2)) for values in outputs] for outputs in batches]
+    return {name: np.max(found, axis=0) for name, found in zip(names, zip(*peaks, strict=True), strict=True)}
 
 
 def _scale(peaks: np.ndarray, clipped: bool) -> np.ndarray:
@@ -106,16 +112,13 @@ def _scale(peaks: np.ndarray, clipped: bool) -> np.ndarray:
     return np.clip(goal / np.maximum(peaks, 1e-6), 1.0, MOST)
 
 
-def _multiply_output(normalization: keras.layers.Layer, scale: np.ndarray) -> None:
-    gamma, beta, mean, variance = normalization.get_weights()
-    normalization.set_weights([gamma * scale, beta * scale, mean, variance])
+def _multiply_output(layer: keras.layers.Layer, scale: np.ndarray) -> None:
+    kernel, bias = layer.get_weights()
+    by_output = scale[:, None] if isinstance(layer, keras.layers.DepthwiseConv2D) else scale
+    layer.set_weights([kernel * by_output, bias * scale])
 
 
 def _divide_input(layer: keras.layers.Layer, scale: np.ndarray) -> None:
     kernel, *bias = layer.get_weights()
     by_input = scale[:, None]  # [in, out] of a dense layer, and the last two axes of every convolution
     layer.set_weights([kernel / by_input, *bias])
-
-
-def _first_dense(network: keras.Model) -> str:
-    return next(layer.name for layer in network.layers if isinstance(layer, keras.layers.Dense))

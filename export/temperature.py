@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from train.model import head_layers
+
 LOWEST, HIGHEST = 0.25, 4.0
 """Range that is searched; beyond it the model's trouble is another."""
 
@@ -25,7 +27,8 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:
     """Divide the last layer's weights by the temperature, so that every client of the model gets the honest output."""
-    layer = network.get_layer("probabilities")
+    (head,) = head_layers(network)
+    layer = head.get_layer("probabilities")
     layer.set_weights([weights / temperature for weights in layer.get_weights()])
 
 

@@ -31,14 +31,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on that data."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    stage = {"epochs": 4, "learning_rate": 3e-3, "resolution": 64, "train_backbone": True}
-    fit(from_dict(knobs_of_a_small_run() | {"stages": [stage], "batch_size": 20}), data, folder, "none")
+    stage = {"epochs": 16, "learning_rate": 3e-3, "resolution": 64, "train_backbone": True, "normalize": True}
+    fit(from_dict(knobs_of_a_small_run() | {"stages": [stage], "batch_size": 20, "shards": 1}), data, folder, "none")
     return folder
 
 
 @pytest.fixture(scope="session")
 def network(run_folder: Path) -> "keras.Model":
-    return keras.models.load_model(run_folder / "best.keras", compile=False).get_layer("network")
+    return keras.models.load_model(run_folder / "best-folder.keras", compile=False).get_layer("network")
 
 
 @pytest.fixture

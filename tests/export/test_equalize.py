@@ -18,18 +18,18 @@ def uneven(network):
     copy.set_weights(network.get_weights())
     rng = np.random.default_rng(1)
     for layer in copy.get_layer("backbone").layers:
-        if layer.name.endswith("_BN") or layer.name == "bn_Conv1":
-            gamma, beta, mean, variance = layer.get_weights()
-            factor = 10.0 ** rng.uniform(-1.5, 0.0, gamma.shape)
-            layer.set_weights([gamma * factor, beta * factor, mean, variance])
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            factor = 10.0 ** rng.uniform(-1.5, 0.0, bias.shape)
+            by_output = factor[:, None] if layer.name.endswith("_depthwise") else factor
+            layer.set_weights([kernel * by_output, bias * factor])
     return copy
 
 
 def ranges(network, faces, suffix):
     backbone = network.get_layer("backbone")
     names = [layer.name for layer in backbone.layers if layer.name.endswith(suffix)]
-    inputs = network.layers[1](faces).numpy()
-    outputs = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in names])(inputs)
+    outputs = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in names])(faces)
     return [np.abs(np.asarray(values)).max(axis=(0, 1, 2)) for values in outputs]
 
 

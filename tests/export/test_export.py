@@ -38,6 +38,9 @@ def test_the_bundle_is_whole_and_verifies(exported):
         *(f"model_{v}.tflite" for v in VARIANTS),
         "manifest.json",
         "MODEL_CARD.md",
+        "reliability.png",
+        "risk_coverage.png",
+        "robustness.png",
     }
     for variant in VARIANTS:
         assert load_bundle(exported, variant).input_size == 32
@@ -48,7 +51,7 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
     assert manifest["name"] == "small"
     assert manifest["resolution"] == 64
     assert manifest["training"]["config"] == description["config"]
-    assert manifest["training"]["epochs"] == 4
+    assert manifest["training"]["epochs"] == 16
     assert manifest["data"]["train"] == description["data"]["train"]
     assert manifest["calibration"] == {"split": "train", "images": 280, "seed": 0}
     for figures in manifest["variants"].values():
@@ -62,8 +65,8 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
 @pytest.mark.parametrize(
     ("damage", "options", "message"),
     [
-        (lambda run: (run / "best.keras").unlink(), (), "no finished epoch to export"),
-        (lambda run: (run / "best.keras").write_bytes(b"no"), (), "not a model of this package"),
+        (lambda run: (run / "best-folder.keras").unlink(), (), "no finished epoch to export"),
+        (lambda run: (run / "best-folder.keras").write_bytes(b"no"), (), "not a model of this package"),
         (lambda run: (run / "checkpoint.npz").unlink(), (), "no finished epoch to export"),
         (lambda run: shutil.rmtree(run), (), "no training run here"),
         (lambda run: None, ("--samples", "100"), "too few"),
@@ -99,7 +102,7 @@ def test_an_interrupted_write_leaves_the_old_bundle(exported, tmp_path):
     output = shutil.copytree(exported, tmp_path / "bundle")
     before = {p.name: p.read_bytes() for p in output.iterdir()}
     with pytest.raises(TypeError):
-        write_bundle(output, {"int8": b"new"}, {"not": {"JSON"}}, "card")
+        write_bundle(output, {"int8": b"new"}, {"not": {"JSON"}}, "card", {})
     assert before == {p.name: p.read_bytes() for p in output.iterdir()}
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
 

@@ -1,28 +1,66 @@
 import numpy as np
 import pytest
 
+from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from export.parity import Parity, compare, require_parity
+from export.parity import compare, require_parity
+
+
+def sure(classes: np.ndarray) -> np.ndarray:
+    """Probabilities that answer with these classes."""
+    return np.eye(7, dtype=np.float32)[classes] * 0.8 + 0.2 / 7
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    return np.repeat(np.arange(7), 200)
 
 
 def test_differences_are_counted():
-    reference = np.eye(7, dtype=np.float32)[[0, 1, 2, 3]]
-    variant = np.eye(7, dtype=np.float32)[[0, 1, 2, 4]] * 0.9 + 0.1 / 7
-    parity = compare(reference, variant, np.array([0, 1, 5, 3]))
-    assert parity.agreement == 0.75
-    assert parity.accuracy_loss == 0.25
+    reference = np.eye(7, dtype=np.float32)[[0, 1, 2, 3, 6]]
+    variant = np.eye(7, dtype=np.float32)[[0, 1, 2, 4, 0]] * 0.9 + 0.1 / 7
+    parity = compare(reference, variant, np.array([0, 1, 5, 3, -1]))
+    assert parity.agreement == 0.6
+    assert parity.accuracy_loss == 0.25  # the last is unclear, and counts for agreement only
+    assert parity.recall_loss == (0, 0, 0, 1, 0, 0, 0)
+    assert parity.support == (1, 1, 0, 1, 0, 1, 0)
+    assert parity.macro_f1_loss == pytest.approx(3 / 4 - 2 / 4)  # four classes occur, and happy is lost
     assert parity.largest_difference == pytest.approx(1 - 0.1 / 7)
-    assert 0 < parity.mean_difference < 0.2
+    assert parity.as_dict()["recall_loss"] == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_a_variant_that_is_better_passes(truth):
+    worse = truth.copy()
+    worse[::50] = (worse[::50] + 1) % 7
+    require_parity("int8", compare(sure(worse), sure(truth), truth))
 
 
 @pytest.mark.parametrize(
-    ("agreement", "loss", "passes"),
-    [(0.96, 0.005, True), (0.94, 0.0, False), (0.99, 0.02, False)],
+    ("changed", "fault"),
+    [
+        pytest.param(slice(0, 0), None, id="nothing"),
+        pytest.param(slice(0, 2), None, id="one point of one class, 0.14 in all"),
+        pytest.param(slice(0, 3), "loses 1.5 points of recall of angry", id="more of one class"),
+        pytest.param(slice(0, None, 100), "loses 1.00 points of accuracy", id="a little of each class"),
+        pytest.param(slice(0, None, 25), "agrees on 96.0% of the labels", id="too many labels"),
+    ],
 )
-def test_the_gate(agreement, loss, passes):
-    parity = Parity(agreement, loss, 0.0, 0.0)
-    if passes:
+def test_the_gate(truth, changed, fault):
+    answers = truth.copy()
+    answers[changed] = (answers[changed] + 1) % 7
+    parity = compare(sure(truth), sure(answers), truth)
+    if fault is None:
         require_parity("int8", parity)
     else:
-        with pytest.raises(UserError, match="int8 agrees with float32 on"):
+        with pytest.raises(UserError, match=fault):
             require_parity("int8", parity)
+
+
+def test_a_small_class_may_lose_an_image_but_not_two():
+    truth = np.repeat(np.arange(7), [30, 400, 400, 400, 400, 400, 400])
+    for lost, allowed in ((1, True), (2, False)):
+        answers = truth.copy()
+        answers[:lost] = 1
+        faults = compare(sure(truth), sure(answers), truth).faults()
+        assert [fault for fault in faults if f"recall of {EMOTIONS[0]}" in fault] == [] or not allowed
+        assert bool(faults) == (not allowed)

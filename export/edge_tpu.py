@@ -1,0 +1,155 @@
+"""Whether Coral's Edge TPU could take a graph whole.
+
+By the requirements and the table of supported operations of https://coral.ai/docs/edgetpu/models-intro/: 8-bit tensors,
+sizes and parameters that are constant at compile time, at most three dimensions larger than one, and these operations.
+The compiler itself has the last word: it also counts memory, which no table says.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as tflite
+
+from export.graph import Graph, Operator
+
+INTEGERS = {tflite.TensorType.INT8, tflite.TensorType.UINT8, tflite.TensorType.INT32}
+"""32 bits are for biases and for parameters such as a new shape."""
+
+Check = Callable[[Graph, Operator], str]
+"""Gives what an operation breaks, empty where nothing."""
+
+
+def edge_tpu_obstacles(content: bytes) -> list[str]:
+    """What keeps a `.tflite` file from running on an Edge TPU from its first operation to its last.
+
+    Args:
+        content: of a file with one graph.
+
+    Returns:
+        One sentence an obstacle, in the graph's order; empty where there is none.
+    """
+    graph = Graph(content)
+    found = [
+        f"input '{graph.name(tensor)}' has the open shape {list(graph.shape(tensor))}, where sizes must be constant"
+        for tensor in graph.inputs()
+        if min(graph.shape(tensor), default=1) < 0
+    ]
+    for number, operator in enumerate(graph.operators()):
+        found += [f"operation {number}, {operator.kind}: {fault}" for fault in _faults(graph, operator)]
+    return found
+
+
+def _faults(graph: Graph, operator: Operator) -> list[str]:
+    if operator.kind not in SUPPORTED:
+        return ["is not among the supported operations"]
+    faults = [_not_integer(graph, operator), _too_many_dimensions(graph, operator)]
+    faults += [check(graph, operator) for check in SUPPORTED[operator.kind]]
+    return [fault for fault in faults if fault]
+
+
+def _not_integer(graph: Graph, operator: Operator) -> str:
+    floats = [t for t in (*operator.inputs, operator.output) if graph.tensor_type(t) not in INTEGERS]
+    return f"'{graph.name(floats[0])}' is not of 8 bits" if floats else ""
+
+
+def _too_many_dimensions(graph: Graph, operator: Operator) -> str:
+    shape = graph.shape(operator.output)
+    return f"gives {list(shape)}: only the last three sizes may be above one" if max(shape[:-3], default=1) > 1 else ""
+
+
+def _weights_computed(graph: Graph, operator: Operator) -> str:
+    return "" if all(map(graph.is_constant, operator.inputs[1:2])) else "its weights are computed"
+
+
+def _second_computed(graph: Graph, operator: Operator) -> str:
+    """Of operations whose second input is a parameter, such as axes, a size or a new shape."""
+    return "" if all(map(graph.is_constant, operator.inputs[1:2])) else "its parameter is computed"
+
+
+def _uneven_dilation(kind: type) -> Check:
+    def check(graph: Graph, operator: Operator) -> str:
+        options = operator.options(kind)
+        return "" if options.DilationHFactor() == options.DilationWFactor() else "dilates unevenly"
+
+    return check
+
+
+def _fused(kind: type) -> Check:
+    def check(graph: Graph, operator: Operator) -> str:
+        fused = operator.options(kind).FusedActivationFunction()
+        return "" if fused == tflite.ActivationFunctionType.NONE else "has a fused activation"
+
+    return check
+
+
+def _touches_batch(graph: Graph, operator: Operator) -> str:
+    """Of reductions: not over the batch."""
+    rank, axes = len(graph.shape(operator.inputs[0])), graph.constant(operator.inputs[1], np.int32)
+    return "" if axes is None or (np.atleast_1d(axes) % max(rank, 1)).all() else "reduces over the batch"
+
+
+def _pads_batch(graph: Graph, operator: Operator) -> str:
+    paddings = graph.constant(operator.inputs[1], np.int32)
+    return "" if paddings is None or not paddings[0].any() else "pads the batch"
+
+
+def _special_weights(graph: Graph, operator: Operator) -> str:
+    form = operator.options(tflite.FullyConnectedOptions).WeightsFormat()
+    return (
+        "" if form == tflite.FullyConnectedOptionsWeightsFormat.DEFAULT else "its weights are not in the default form"
+    )
+
+
+def _large_softmax(graph: Graph, operator: Operator) -> str:
+    shape = graph.shape(operator.inputs[0])
+    return "" if max(shape[:-1], default=1) <= 1 and shape[-1] <= 16000 else "is over more than one row of 16,000"
+
+
+def _jumps(graph: Graph, operator: Operator) -> str:
+    options, strides = operator.options(tflite.StridedSliceOptions), graph.constant(operator.inputs[3], np.int32)
+    plain = strides is not None and (strides == 1).all() and not options.EllipsisMask() and not options.NewAxisMask()
+    return "" if plain else "takes other than whole runs"
+
+
+SUPPORTED: dict[str, tuple[Check, ...]] = {
+    "ADD": (),
+    "AVERAGE_POOL_2D": (_fused(tflite.Pool2DOptions),),
+    "CONCATENATION": (_fused(tflite.ConcatenationOptions),),
+    "CONV_2D": (_weights_computed, _uneven_dilation(tflite.Conv2DOptions)),
+    "DEPTHWISE_CONV_2D": (_weights_computed, _uneven_dilation(tflite.DepthwiseConv2DOptions)),
+    "EXPAND_DIMS": (_second_computed,),
+    "FULLY_CONNECTED": (_weights_computed, _special_weights),
+    "L2_NORMALIZATION": (),
+    "LOGISTIC": (),
+    "MAXIMUM": (),
+    "MAX_POOL_2D": (_fused(tflite.Pool2DOptions),),
+    "MEAN": (_second_computed, _touches_batch),
+    "MINIMUM": (),
+    "MUL": (),
+    "PACK": (),
+    "PAD": (_second_computed, _pads_batch),
+    "PRELU": (),
+    "QUANTIZE": (),
+    "REDUCE_MAX": (_second_computed, _touches_batch),
+    "REDUCE_MIN": (_second_computed, _touches_batch),
+    "RELU": (),
+    "RELU6": (),
+    "RELU_N1_TO_1": (),
+    "RESHAPE": (_second_computed,),
+    "RESIZE_BILINEAR": (_second_computed,),
+    "RESIZE_NEAREST_NEIGHBOR": (_second_computed,),
+    "RSQRT": (),
+    "SLICE": (_second_computed,),
+    "SOFTMAX": (_large_softmax,),
+    "SPACE_TO_DEPTH": (),
+    "SPLIT": (),
+    "SQUARED_DIFFERENCE": (),
+    "SQUEEZE": (),
+    "STRIDED_SLICE": (_jumps,),
+    "SUB": (),
+    "SUM": (_second_computed, _touches_batch),
+    "TANH": (),
+    "TRANSPOSE": (_second_computed,),
+    "TRANSPOSE_CONV": (),
+}
+"""Operations that the table lists, each with the limits it names that a file shows."""

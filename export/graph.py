@@ -1,0 +1,143 @@
+"""Looks into a `.tflite` file: its layers, their constants, and what flows through them."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as tflite
+from ai_edge_litert.interpreter import Interpreter
+
+Content = bytes | bytearray
+
+OPERATORS = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
+"""Names of the operators by their numbers in the format."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operation of the graph.
+
+    Attributes:
+        kind: as the format names it, such as `CONV_2D`.
+        inputs: indices of the tensors that go in, constants too; an optional one that is left out is not listed.
+        output: index of the tensor that comes out, the first where there are more.
+        table: the format's own record, for options.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    table: Any
+
+    def options(self, kind: Any) -> Any:
+        """The operator's options, read as a table of this kind."""
+        options, union = kind(), self.table.BuiltinOptions()
+        options.Init(union.Bytes, union.Pos)
+        return options
+
+
+class Graph:
+    """A `.tflite` file with one graph. Arrays are views: where the content is a bytearray, they may be written to."""
+
+    def __init__(self, content: Content) -> None:
+        self._model = tflite.Model.GetRootAs(content, 0)
+        self._graph = self._model.Subgraphs(0)
+
+    def operators(self) -> list[Operator]:
+        """All operations, in the order they run."""
+        return list(self._operators())
+
+    def tensors(self) -> range:
+        """Indices of all tensors."""
+        return range(self._graph.TensorsLength())
+
+    def inputs(self) -> list[int]:
+        """Indices of the tensors that are given to the graph."""
+        return [self._graph.Inputs(i) for i in range(self._graph.InputsLength())]
+
+    def outputs(self) -> list[int]:
+        """Indices of the tensors that the graph answers with."""
+        return [self._graph.Outputs(i) for i in range(self._graph.OutputsLength())]
+
+    def name(self, tensor: int) -> str:
+        return self._graph.Tensors(tensor).Name().decode()
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Its shape; -1 where it is open."""
+        record = self._graph.Tensors(tensor)
+        sizes = record.ShapeAsNumpy() if record.ShapeSignatureIsNone() else record.ShapeSignatureAsNumpy()
+        return tuple(np.atleast_1d(sizes).tolist()) if record.ShapeLength() else ()
+
+    def tensor_type(self, tensor: int) -> int:
+        """One of `tflite.TensorType`."""
+        return self._graph.Tensors(tensor).Type()
+
+    def is_constant(self, tensor: int) -> bool:
+        return self._model.Buffers(self._graph.Tensors(tensor).Buffer()).DataLength() > 0
+
+    def constant(self, tensor: int, dtype: type) -> np.ndarray | None:
+        """Its value `[...]`, None where it is computed."""
+        if not self.is_constant(tensor):
+            return None
+        record = self._graph.Tensors(tensor)
+        values = self._model.Buffers(record.Buffer()).DataAsNumpy().view(dtype)
+        return values.reshape(record.ShapeAsNumpy() if record.ShapeLength() else ())
+
+    def scales(self, tensor: int) -> np.ndarray:
+        """Float32, one or one a channel; empty where the tensor is not quantized."""
+        quantization = self._graph.Tensors(tensor).Quantization()
+        return quantization.ScaleAsNumpy() if quantization and quantization.ScaleLength() else np.empty(0, np.float32)
+
+    def zero_point(self, tensor: int) -> int:
+        return int(self._graph.Tensors(tensor).Quantization().ZeroPoint(0))
+
+    def calibrated_range(self, tensor: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Smallest and largest value that calibration saw, `[1]` each, of a file between calibration and quantization.
+
+        None for constants, and in other files.
+        """
+        quantization = self._graph.Tensors(tensor).Quantization()
+        found = quantization and quantization.MinLength() == 1 and quantization.MaxLength() == 1
+        return (quantization.MinAsNumpy(), quantization.MaxAsNumpy()) if found else None
+
+    def real(self, tensor: int, stored: np.ndarray) -> np.ndarray:
+        """What stored values of a tensor stand for, as float32."""
+        if not len(scales := self.scales(tensor)):
+            return stored.astype(np.float32)
+        return (stored.astype(np.float32) - self.zero_point(tensor)) * scales[0]
+
+    def _operators(self) -> Iterator[Operator]:
+        for i in range(self._graph.OperatorsLength()):
+            record = self._graph.Operators(i)
+            code = self._model.OperatorCodes(record.OpcodeIndex())
+            kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+            inputs = tuple(record.Inputs(j) for j in range(record.InputsLength()) if record.Inputs(j) >= 0)
+            yield Operator(kind, inputs, record.Outputs(0), record)
+
+
+def watch(content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np.ndarray]], None]) -> None:
+    """Run a graph on faces one by one, and look at its tensors after each.
+
+    Args:
+        content: of a `.tflite` file that takes faces as uint8, or as float32 in [0, 1].
+        faces: uint8 RGB `[n, size, size, 3]`.
+        see: is given a function from a tensor's index to its stored value `[1, ...]`, valid during the call.
+    """
+    with warnings.catch_warnings(action="ignore"):  # it says that it is for debugging, which this is
+        interpreter = Interpreter(model_content=bytes(content), num_threads=2, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    pixels = interpreter.get_input_details()[0]
+    given = faces if pixels["dtype"] == np.uint8 else faces.astype(np.float32) / 255
+    for face in given:
+        interpreter.set_tensor(pixels["index"], face[None])
+        interpreter.invoke()
+        see(interpreter.get_tensor)
+
+
+def values(content: Content, faces: np.ndarray, tensor: int) -> np.ndarray:
+    """What a tensor stands for on each face, float32 `[n, ...]`."""
+    seen: list[np.ndarray] = []
+    watch(content, faces, lambda get: seen.append(get(tensor)))
+    return Graph(content).real(tensor, np.concatenate(seen))

@@ -1,0 +1,164 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from edge.errors import UserError  # noqa: E402
+from export import debug  # noqa: E402
+from export.convert import PLAIN, calibrate, convert_float, quantize, wide_activations  # noqa: E402
+from export.graph import Graph, values  # noqa: E402
+from export.parity import compare  # noqa: E402
+from export.ranges import least_error_range, percentile_range, set_ranges  # noqa: E402
+from export.refine import refine, round_with_feedback  # noqa: E402
+from train.dataset import load_split  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def faces(data):
+    return load_split(data, "train", 32, 3).images[::8]
+
+
+@pytest.fixture(scope="module")
+def calibrated(network, faces):
+    return calibrate(network, faces, PLAIN)
+
+
+@pytest.fixture(scope="module")
+def plain(calibrated, faces):
+    return quantize(calibrated, faces, PLAIN)
+
+
+def test_every_layer_is_compared_and_the_worst_come_first(calibrated, plain, faces):
+    errors = debug.layer_errors(calibrated, plain, faces[:4])
+    ratios = [error.sqnr for error in errors]
+    assert ratios == sorted(ratios)
+    assert len({e.layer for e in errors if e.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")}) >= 52
+    assert all(0 <= e.offset <= 1 and e.low <= 0 <= e.high for e in errors)
+
+
+def test_a_damaged_layer_is_found(calibrated, plain, faces):
+    damaged = bytearray(plain)
+    graph = Graph(damaged)
+    layer = [op for op in graph.operators() if op.kind == "CONV_2D"][20]
+    bias = graph.constant(layer.inputs[2], np.int32)
+    bias += 40 * int(
+        graph.scales(layer.output)[0] / (graph.scales(layer.inputs[0])[0] * graph.scales(layer.inputs[1])[0])
+    )
+    before = {e.layer: e for e in debug.layer_errors(calibrated, plain, faces[:4])}
+    after = {e.layer: e for e in debug.layer_errors(calibrated, bytes(damaged), faces[:4])}
+    name = graph.name(layer.output)
+    assert after[name].sqnr < before[name].sqnr - 6
+    assert after[name].fall > before[name].fall + 6
+    assert after[name].offset > 0.9
+
+
+def test_bias_correction_brings_the_means_back(calibrated, plain, faces):
+    corrected = refine(plain, calibrated, faces, biases=True, feedback=False)
+    assert len(corrected) == len(plain)
+    before = debug.layer_errors(calibrated, plain, faces)
+    after = debug.layer_errors(calibrated, corrected, faces)
+    assert np.mean([e.offset for e in after]) < 0.5 * np.mean([e.offset for e in before])
+
+
+def test_bias_correction_undoes_a_shift(calibrated, faces, plain, network):
+    broken = bytearray(plain)
+    graph = Graph(broken)
+    for op in graph.operators():
+        if op.kind == "CONV_2D":
+            graph.constant(op.inputs[2], np.int32)[:] //= 2
+    reference = debug.answers(convert_float(network), faces)
+    truth = reference.argmax(axis=1)
+    worse = compare(reference, debug.answers(bytes(broken), faces), truth)
+    corrected = refine(bytes(broken), calibrated, faces, biases=True, feedback=False)
+    mended = compare(reference, debug.answers(corrected, faces), truth)
+    assert mended.mean_difference < 0.5 * worse.mean_difference
+
+
+def test_error_feedback_rounds_better_than_to_the_nearest():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 24)) + 0.1 * rng.normal(size=(500, 24))
+    weights = rng.uniform(-20, 20, (8, 24))
+    rounded = round_with_feedback(weights, inputs.astype(np.float32))
+    assert rounded.dtype == np.int8 and np.abs(rounded - weights).max() < 6
+    error = lambda candidate: np.square((inputs - inputs.mean(axis=0)) @ (candidate - weights).T).mean()  # noqa: E731
+    assert error(rounded) < 0.5 * error(np.round(weights))
+
+
+def test_ranges_of_least_error_cut_a_lonely_extreme():
+    bulk = np.random.default_rng(0).uniform(-1, 1, 20000).astype(np.float32)
+    low, high = least_error_range(np.append(bulk, 1.9))
+    assert (low, high) == (min(bulk.min(), 0), pytest.approx(1.9)) or high < 1.9
+    assert percentile_range(np.append(bulk, 1000.0))[1] < 1.1
+    assert least_error_range(np.full(10, 3.0, np.float32)) == (0, pytest.approx(3.0))
+
+
+def test_ranges_are_what_the_int8_graph_takes(calibrated, faces):
+    narrowed = set_ranges(calibrated, faces[:8], "percentile")
+    wide, narrow = Graph(calibrated), Graph(narrowed)
+    spans = [
+        (a[1] - a[0], b[1] - b[0])
+        for t in wide.tensors()
+        if (a := wide.calibrated_range(t)) and (b := narrow.calibrated_range(t))
+    ]
+    assert all(b <= a * 1.001 for a, b in spans)
+    assert sum(float(b[0]) < 0.95 * float(a[0]) for a, b in spans) > 10
+    int8 = Graph(quantize(calibrated, faces, replace(PLAIN, ranges="percentile")))
+    before = Graph(quantize(calibrated, faces, PLAIN))
+    scales = {before.name(t): before.scales(t) for t in before.tensors()}
+    changed = [t for t in int8.tensors() if not np.array_equal(int8.scales(t), scales[int8.name(t)])]
+    assert len(changed) > 10
+
+
+def test_layers_left_in_float_are_exact(calibrated, faces):
+    layer = next(op for op in Graph(calibrated).operators() if op.kind == "DEPTHWISE_CONV_2D")
+    name = Graph(calibrated).name(layer.output)
+    mixed = quantize(calibrated, faces, replace(PLAIN, in_float=(name,)))
+    found = [t for t in Graph(mixed).tensors() if Graph(mixed).name(t) == name]
+    assert [t for t in found if not len(Graph(mixed).scales(t))], "the layer computes in integers"
+    assert np.isfinite(values(mixed, faces[:2], found[0])).all()
+
+
+def test_bars():
+    assert debug.bars(np.array([0.0]), 0, 1)[0] == debug.BARS[-1]
+    assert set(debug.bars(np.linspace(0, 1, 4000), 0, 1)) <= set(debug.BARS[-2:])
+
+
+def test_advice_names_the_option_that_passes():
+    sure = np.eye(7, dtype=np.float32)[np.repeat(np.arange(7), 100)]
+    worse = sure.copy()
+    worse[::10] = np.roll(worse[::10], 1, axis=1)
+    truth = sure.argmax(axis=1)
+    good, bad = compare(sure, sure, truth), compare(sure, worse, truth)
+    fine = debug.Remedy("fine", "--fine", bytes)
+    coarse = debug.Remedy("coarse", "--coarse", bytes)
+    assert "ARGS='--fine'" in debug.advice([(coarse, bad), (fine, good)])
+    assert debug.advice([(coarse, bad)]).startswith("Nothing is enough: the best, coarse")
+
+
+def test_the_command(run_folder, data, tmp_path, capsys, monkeypatch):
+    kept = debug.remedies
+    monkeypatch.setattr(debug, "remedies", lambda *a: kept(*a)[:4])
+    given = ["--run", run_folder, "--data", data, "--output", tmp_path, "--samples", 210, "--images", 20]
+    assert debug.main([str(word) for word in given]) == 0
+    record = json.loads((tmp_path / "debug.json").read_text())
+    assert {"plain", "bias correction"} <= {r["name"] for r in record["remedies"]}
+    assert record["split"] == "val" and record["images"] == 20
+    assert len(record["layers"]) > 50
+    assert (tmp_path / "layers.png").stat().st_size > 5000 and (tmp_path / "ranges.png").stat().st_size > 5000
+    printed = capsys.readouterr().out
+    assert "SQNR" in printed and ("Run 'make export'" in printed or "Nothing is enough" in printed)
+
+
+def test_a_run_without_a_model_is_a_user_error(run_folder, tmp_path, data):
+    (tmp_path / "run.json").write_bytes((run_folder / "run.json").read_bytes())
+    with pytest.raises(UserError, match="no finished epoch"):
+        debug.main(["--run", str(tmp_path), "--data", str(data)])
+
+
+def test_wide_activations_are_closer_than_int8(network, faces, plain):
+    reference = debug.answers(convert_float(network), faces)
+    wide = np.abs(debug.answers(wide_activations(network, faces), faces) - reference).mean()
+    assert wide < np.abs(debug.answers(plain, faces) - reference).mean()
