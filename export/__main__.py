@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-import keras
 import numpy as np
 
 from edge.bundle import load_bundle, read_manifest
@@ -20,7 +19,6 @@ from edge.detect import open_detector
 from edge.errors import UserError, exit_on_user_error
 from edge.quiet import quiet_libraries
 from export import debug
-from export.balance import choose_strength, fold_balance
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import representative_faces
 from export.card import model_card
@@ -31,14 +29,14 @@ from export.measure import Measured, measure
 from export.metadata import with_metadata
 from export.parity import compare, require_parity
 from export.ranges import Ranges
-from export.temperature import fit_temperature, fold_temperature
+from export.source import chosen_labels, crowd_majority, fold_confidence, load_network, truth
 from export.template import measure_template
 from train import run
-from train.candidates import predict_keras, predict_tflite, run_model
-from train.config import Config, Labels
-from train.dataset import Split, load_split, read_crowd_majority, read_labels
+from train.candidates import predict_tflite
+from train.config import Labels
+from train.dataset import Split, load_split, read_labels
 from train.evaluate import Evaluation, evaluate
-from train.model import deployable, multiply_adds
+from train.model import multiply_adds
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -57,13 +55,13 @@ def export(arguments: argparse.Namespace) -> None:
             f"{arguments.run} is unfinished, {progress.epochs} epochs are done",
             "go on by 'make train', or add ARGS=--unfinished",
         )
-    labels = _labels(arguments, config)
-    network = _load_network(arguments.run, labels)
+    labels = chosen_labels(arguments.run, config, arguments.labels)
+    network = load_network(arguments.run, labels)
     size, best = network.input_shape[1], progress.best(labels)
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
     _check_data(arguments, description, {"train": training, "val": validation})
 
-    temperature, strength = _fold_fitted(network, labels, arguments, training, validation)
+    temperature, strength = fold_confidence(network, labels, arguments.data, training, validation, arguments.balance)
     calibration = representative_faces(training, arguments.samples, arguments.seed)
     quantization = Quantization(
         equalize=arguments.equalize,
@@ -94,17 +92,6 @@ def export(arguments: argparse.Namespace) -> None:
     print(_report(arguments.output, manifest))
 
 
-def _load_network(folder: Path, labels: str) -> keras.Model:
-    """The trained network inside the run's best model, with the head for these labels alone."""
-    path = folder / run_model(labels)
-    if not path.is_file():
-        raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
-    try:
-        return keras.models.load_model(path, compile=False).get_layer("network")
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a model of this package ({error})", "train it by 'make train'") from error
-
-
 def _check_data(arguments: argparse.Namespace, description: dict[str, Any], splits: dict[str, Split]) -> None:
     """The figures of a bundle must belong to the data that its manifest names."""
     config = run.load_run_config(arguments.run)
@@ -117,52 +104,13 @@ def _check_data(arguments: argparse.Namespace, description: dict[str, Any], spli
             )
 
 
-def _labels(arguments: argparse.Namespace, config: Config) -> Labels:
-    """The kind of label that the bundle answers with: the one asked for, or the run's first."""
-    labels = arguments.labels or config.labels[0]
-    if labels not in config.labels:
-        known = " and ".join(config.labels)
-        raise UserError(f"{arguments.run} did not learn the labels '{labels}', but {known}", "name one it learnt")
-    return labels
-
-
-def _truth(labels: Labels, data: Path, split: Split) -> np.ndarray:
-    """What is right, int `[n]`: the crowd's clear majority (-1 elsewhere), or the folder where nobody voted."""
-    crowd = _crowd(data, split) if labels == "crowd" else None
-    return split.classes if crowd is None else crowd
-
-
-def _fold_fitted(
-    network: keras.Model, labels: Labels, arguments: argparse.Namespace, training: Split, validation: Split
-) -> tuple[float, float]:
-    """Fit temperature and balance on what was not trained on, and put both into the last layer."""
-    truth = _truth(labels, arguments.data, validation)
-    clear = truth >= 0
-    probabilities = predict_keras(deployable(network), validation.images[clear])
-    temperature = fit_temperature(probabilities, truth[clear])
-    fold_temperature(network, temperature)
-    learnt, _ = read_labels(arguments.data, training, [labels])
-    shares = learnt.sum(axis=(0, 1)) / learnt.sum()
-    tempered = np.clip(probabilities, 1e-7, 1) ** (1 / temperature)
-    strength = arguments.balance
-    if strength is None:
-        strength = choose_strength(tempered, truth[clear], shares)
-    fold_balance(network, strength, shares)
-    return temperature, strength
-
-
-def _crowd(data: Path, split: Split) -> np.ndarray | None:
-    """The crowd's majority for each image, None where the data set has no votes."""
-    return read_crowd_majority(data, split.files) if (data / "votes.csv").is_file() else None
-
-
 def _measure(models: dict[str, bytes], labels: Labels, data: Path, test: Split) -> dict[str, Any]:
     """Each variant's entry in the manifest; the first variant is what the others must equal."""
-    crowd, truth = _crowd(data, test), _truth(labels, data, test)
+    crowd, right = crowd_majority(data, test), truth(labels, data, test)
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
     entries = {}
     for variant, content in models.items():
-        parity = compare(answers["float32"], answers[variant], truth)
+        parity = compare(answers["float32"], answers[variant], right)
         require_parity(variant, parity)
         evaluation = evaluate(answers[variant], test, crowd)
         entries[variant] = describe_file(content) | _brief(evaluation) | {"parity": parity.as_dict()}
@@ -173,7 +121,7 @@ def _measure_for_card(
     models: dict[str, bytes], manifest: dict[str, Any], data: Path, test: Split
 ) -> dict[str, Measured]:
     """What the card tells of the reference and of the variant that boards run."""
-    crowd = _crowd(data, test)
+    crowd = crowd_majority(data, test)
     truths = {"folder": test.classes} | ({} if crowd is None else {"crowd": crowd})
     landmarks = np.array(manifest["face_template"]["landmarks"])
     return {

@@ -20,7 +20,6 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge.errors import UserError
 from edge.files import whole_file, write_whole
 from edge.interpreter import open_interpreter
 from edge.quiet import quiet_libraries
@@ -30,10 +29,10 @@ from export.edge_tpu import edge_tpu_obstacles
 from export.graph import Graph, Operator, watch
 from export.parity import Parity, compare
 from export.ranges import sample_values
+from export.source import chosen_labels, fold_confidence, load_network, truth
 from train import run
-from train.candidates import run_model
 from train.config import Labels
-from train.dataset import Split, load_split, read_crowd_majority
+from train.dataset import Split, load_split
 
 LOOKED_AT = 32
 """Faces by which layers are compared: each gives thousands of values a layer."""
@@ -148,7 +147,12 @@ def remedies(
         made("error feedback", _options("error-feedback"), error_feedback=True),
         made("ranges of least error", f"{_options()} --ranges least_error", ranges="least_error"),
         made("ranges by percentile", f"{_options()} --ranges percentile", ranges="percentile"),
-        made("bias correction and error feedback", "--no-equalize", correct_biases=True, error_feedback=True),
+        made(
+            "bias correction and error feedback",
+            "--no-equalize",
+            correct_biases=True,
+            error_feedback=True,
+        ),
         made("the default: these two and equal channels", DEFAULT, **every),
         made("the default with ranges of least error", "--ranges least_error", **every, ranges="least_error"),
         made("one scale for all weights of a layer", "", per_channel=False),
@@ -182,13 +186,13 @@ def debug(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: the run or the data is missing.
     """
-    labels = arguments.labels or run.load_run_config(arguments.run).labels[0]
-    network = _load_network(arguments.run, labels)
+    labels = chosen_labels(arguments.run, run.load_run_config(arguments.run), arguments.labels)
+    network = load_network(arguments.run, labels)
     size = network.input_shape[1]
     training, split = (load_split(arguments.data, name, size, 3) for name in ("train", arguments.split))
-    truth = _truth(labels, arguments.data, split)
+    fold_confidence(network, labels, arguments.data, training, split)
     chosen = np.random.default_rng(arguments.seed).permutation(len(split.images))[: arguments.images]
-    images, truth = split.images[chosen], truth[chosen]
+    images, right = split.images[chosen], truth(labels, arguments.data, split)[chosen]
 
     faces = representative_faces(training, arguments.samples, arguments.seed)
     calibrated = {on: calibrate(network, faces, Quantization(equalize=on)) for on in (False, True)}
@@ -202,7 +206,7 @@ def debug(arguments: argparse.Namespace) -> None:
     convolutions = [error.layer for error in errors if error.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
     outcomes = []
     for remedy in remedies(network, training, calibrated, arguments.samples, arguments.seed, convolutions[:WORST]):
-        parity = compare(reference, answers(remedy.make(), images), truth)
+        parity = compare(reference, answers(remedy.make(), images), right)
         outcomes.append((remedy, parity))
         print(_remedy_line(remedy, parity), flush=True)
     outcomes.sort(key=lambda outcome: -outcome[1].agreement)
@@ -381,16 +385,3 @@ def _remedy_line(remedy: Remedy, parity: Parity) -> str:
 def _short(layer: str) -> str:
     """A tensor's name without the path and the fused operations that TensorFlow puts before the last."""
     return "/".join(layer.split(";")[0].split("/")[-3:])
-
-
-def _load_network(folder: Path, labels: str) -> keras.Model:
-    path = folder / run_model(labels)
-    if not path.is_file():
-        raise UserError(f"{folder}: no finished epoch to look at", "train it by 'make train'")
-    return keras.models.load_model(path, compile=False).get_layer("network")
-
-
-def _truth(labels: Labels, data: Path, split: Split) -> np.ndarray:
-    """As the export's gate has it: the crowd's clear majority, or the folder where nobody voted."""
-    voted = labels == "crowd" and (data / "votes.csv").is_file()
-    return read_crowd_majority(data, split.files) if voted else split.classes
