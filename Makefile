@@ -56,7 +56,7 @@ train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge
 evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
 	@$(BIN)/python -m train.evaluate --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
-export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [DATA=…] [MODEL=models/default]
+export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/default] [ARGS='--labels folder']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
 
 bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
+from edge.bundle import FORMAT_VERSION, MANIFEST, model_file, read_manifest
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.files import whole_folder
@@ -46,18 +46,28 @@ class _Probed(Exception):  # noqa: N818 - no error
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to replace what is no bundle.
+    """Refuse to replace what is no bundle of this format.
 
     Raises:
-        UserError: the folder holds something else, or cannot be made.
+        UserError: the folder holds something else, or a bundle of another format, or cannot be made.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and holds no bundle", "name another folder by MODEL=<folder>")
+    if (folder / MANIFEST).is_file():
+        _check_own(folder)
     try:
         with suppress(_Probed), whole_folder(folder):
             raise _Probed  # nothing is replaced: this only finds out whether a folder can be made here
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror})", "name another by MODEL=<folder>") from error
+
+
+def _check_own(folder: Path) -> None:
+    """Only a bundle that this version could read is replaced: another may be all that somebody has."""
+    try:
+        read_manifest(folder)
+    except UserError as error:
+        raise UserError(error.problem, "name another folder by MODEL=<folder>, or remove this one") from error
 
 
 def write_bundle(

@@ -11,7 +11,7 @@ pytest.importorskip("keras")
 
 from edge.bundle import VARIANTS, load_bundle, read_manifest
 from edge.errors import UserError
-from export.bundle import write_bundle
+from export.bundle import check_target, write_bundle
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "models/default"
@@ -107,12 +107,20 @@ def test_an_interrupted_write_leaves_the_old_bundle(exported, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_another_format_is_refused_by_the_edge(exported, tmp_path):
+def test_another_format_is_refused_by_the_edge_and_not_replaced(exported, tmp_path):
     output = shutil.copytree(exported, tmp_path / "bundle")
     manifest = json.loads((output / "manifest.json").read_text())
     (output / "manifest.json").write_text(json.dumps(manifest | {"format_version": 99}))
-    with pytest.raises(UserError, match="format version 99"):
-        load_bundle(output)
+    for refuse in (load_bundle, check_target):
+        with pytest.raises(UserError, match="format version 99"):
+            refuse(output)
+
+
+def test_the_head_for_the_other_labels_is_asked_for_by_name(run_folder, data, tmp_path):
+    done = export(run_folder, data, tmp_path / "bundle", "--labels", "crowd")
+    assert done.returncode == 2
+    assert "did not learn the labels 'crowd', but folder" in done.stderr
+    assert not (tmp_path / "bundle").exists()
 
 
 def alter(path: Path) -> None:
