@@ -33,7 +33,7 @@ from export.source import chosen_labels, crowd_majority, fold_confidence, load_n
 from export.template import measure_template
 from train import run
 from train.candidates import predict_tflite
-from train.config import Labels
+from train.config import Config, Labels
 from train.dataset import Split, load_split, read_labels
 from train.evaluate import Evaluation, evaluate
 from train.model import multiply_adds
@@ -59,7 +59,7 @@ def export(arguments: argparse.Namespace) -> None:
     network = load_network(arguments.run, labels)
     size, best = network.input_shape[1], progress.best(labels)
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
-    _check_data(arguments, description, {"train": training, "val": validation})
+    _check_data(arguments, config, description, {"train": training, "val": validation})
 
     temperature, strength = fold_confidence(network, labels, arguments.data, training, validation, arguments.balance)
     calibration = representative_faces(training, arguments.samples, arguments.seed)
@@ -92,9 +92,10 @@ def export(arguments: argparse.Namespace) -> None:
     print(_report(arguments.output, manifest))
 
 
-def _check_data(arguments: argparse.Namespace, description: dict[str, Any], splits: dict[str, Split]) -> None:
+def _check_data(
+    arguments: argparse.Namespace, config: Config, description: dict[str, Any], splits: dict[str, Split]
+) -> None:
     """The figures of a bundle must belong to the data that its manifest names."""
-    config = run.load_run_config(arguments.run)
     for name, split in splits.items():
         _, fingerprint = read_labels(arguments.data, split, config.labels)
         if fingerprint != description["data"][name]:

@@ -57,13 +57,13 @@ def _too_many_dimensions(graph: Graph, operator: Operator) -> str:
     return f"gives {list(shape)}: only the last three sizes may be above one" if max(shape[:-3], default=1) > 1 else ""
 
 
-def _weights_computed(graph: Graph, operator: Operator) -> str:
-    return "" if all(map(graph.is_constant, operator.inputs[1:2])) else "its weights are computed"
+def _second_computed(what: str) -> Check:
+    """Of operations whose second input is weights, or a parameter such as axes, a size or a new shape."""
 
+    def check(graph: Graph, operator: Operator) -> str:
+        return "" if all(map(graph.is_constant, operator.inputs[1:2])) else f"its {what} computed"
 
-def _second_computed(graph: Graph, operator: Operator) -> str:
-    """Of operations whose second input is a parameter, such as axes, a size or a new shape."""
-    return "" if all(map(graph.is_constant, operator.inputs[1:2])) else "its parameter is computed"
+    return check
 
 
 def _uneven_dilation(kind: type) -> Check:
@@ -111,35 +111,38 @@ def _jumps(graph: Graph, operator: Operator) -> str:
     return "" if plain else "takes other than whole runs"
 
 
+_weights_computed = _second_computed("weights are")
+_parameter_computed = _second_computed("parameter is")
+
 SUPPORTED: dict[str, tuple[Check, ...]] = {
     "ADD": (),
     "AVERAGE_POOL_2D": (_fused(tflite.Pool2DOptions),),
     "CONCATENATION": (_fused(tflite.ConcatenationOptions),),
     "CONV_2D": (_weights_computed, _uneven_dilation(tflite.Conv2DOptions)),
     "DEPTHWISE_CONV_2D": (_weights_computed, _uneven_dilation(tflite.DepthwiseConv2DOptions)),
-    "EXPAND_DIMS": (_second_computed,),
+    "EXPAND_DIMS": (_parameter_computed,),
     "FULLY_CONNECTED": (_weights_computed, _special_weights),
     "L2_NORMALIZATION": (),
     "LOGISTIC": (),
     "MAXIMUM": (),
     "MAX_POOL_2D": (_fused(tflite.Pool2DOptions),),
-    "MEAN": (_second_computed, _touches_batch),
+    "MEAN": (_parameter_computed, _touches_batch),
     "MINIMUM": (),
     "MUL": (),
     "PACK": (),
-    "PAD": (_second_computed, _pads_batch),
+    "PAD": (_parameter_computed, _pads_batch),
     "PRELU": (),
     "QUANTIZE": (),
-    "REDUCE_MAX": (_second_computed, _touches_batch),
-    "REDUCE_MIN": (_second_computed, _touches_batch),
+    "REDUCE_MAX": (_parameter_computed, _touches_batch),
+    "REDUCE_MIN": (_parameter_computed, _touches_batch),
     "RELU": (),
     "RELU6": (),
     "RELU_N1_TO_1": (),
-    "RESHAPE": (_second_computed,),
-    "RESIZE_BILINEAR": (_second_computed,),
-    "RESIZE_NEAREST_NEIGHBOR": (_second_computed,),
+    "RESHAPE": (_parameter_computed,),
+    "RESIZE_BILINEAR": (_parameter_computed,),
+    "RESIZE_NEAREST_NEIGHBOR": (_parameter_computed,),
     "RSQRT": (),
-    "SLICE": (_second_computed,),
+    "SLICE": (_parameter_computed,),
     "SOFTMAX": (_large_softmax,),
     "SPACE_TO_DEPTH": (),
     "SPLIT": (),
@@ -147,9 +150,9 @@ SUPPORTED: dict[str, tuple[Check, ...]] = {
     "SQUEEZE": (),
     "STRIDED_SLICE": (_jumps,),
     "SUB": (),
-    "SUM": (_second_computed, _touches_batch),
+    "SUM": (_parameter_computed, _touches_batch),
     "TANH": (),
-    "TRANSPOSE": (_second_computed,),
+    "TRANSPOSE": (_parameter_computed,),
     "TRANSPOSE_CONV": (),
 }
 """Operations that the table lists, each with the limits it names that a file shows."""

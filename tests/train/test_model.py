@@ -38,9 +38,8 @@ def test_weights_move_between_resolutions_and_forms(config):
     source = build_network(config, 48, normalized=True, learning=True)
     target = build_network(config, 32)
     copy_weights(source, target)
-    for name in ("folder",):
-        for ours, theirs in zip(*(n.get_layer(name).get_weights() for n in (target, source)), strict=True):
-            assert (ours == theirs).all()
+    for ours, theirs in zip(*(n.get_layer("folder").get_weights() for n in (target, source)), strict=True):
+        assert (ours == theirs).all()
     ours, theirs = (n.get_layer("backbone").get_layer("top").get_weights()[0] for n in (target, source))
     np.testing.assert_allclose(ours, theirs / np.sqrt(1 + 1e-3), rtol=1e-5)  # its normalization has seen nothing yet
 
