@@ -57,7 +57,7 @@ class Config:
     dropout: float  # before each dense layer
     labels: tuple[Labels, ...]  # what is learnt, each by a head of its own on the same backbone
     label_smoothing: float  # share of a folder's label that is spread evenly over the classes; votes are soft already
-    teachers: tuple[str, ...]  # models whose answers are taught, too: bundles, runs' models; none: an empty list
+    teachers: tuple[str, ...]  # whose answers are taught, too: runs, bundles, model files; none: an empty list
     teacher_share: float  # their part of a label
     batch_size: int
     shards: int  # parts of a batch that are normalized each by itself, and computed side by side on the cores
@@ -168,7 +168,6 @@ def _check_ranges(config: Config) -> None:
         ),
         (len(config.labels) >= 1, "labels must name at least one kind"),
         (len(set(config.labels)) == len(config.labels), "labels must name each kind once"),
-        (not config.teachers or len(config.labels) == 1, "teachers need a network with one kind of label"),
         (config.augmentation.mix >= 0, "augmentation.mix must not be negative"),
         (len(config.stages) >= 1, "stages must have at least one entry"),
         (

@@ -1,4 +1,4 @@
-"""Teaches a small network what larger ones have learnt (knowledge distillation, arXiv 1503.02531)."""
+"""Teaches a network what others have learnt (knowledge distillation, arXiv 1503.02531; of equals, arXiv 1805.04770)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,37 +6,48 @@ from pathlib import Path
 
 import numpy as np
 
-from train.candidates import Candidate, open_candidates
-from train.config import Config
+from train.candidates import Candidate, open_candidates, run_model, run_models
+from train.config import Config, Labels
 from train.dataset import Labelled, load_labelled
 
 
-def open_teachers(paths: Sequence[str]) -> list[Candidate]:
-    """The models that teach: of a bundle its first variant, which is the most exact, of the others what they name.
+def open_teachers(config: Config) -> list[list[Candidate]]:
+    """The models that teach, for each kind of label.
+
+    A run teaches each kind by the model that has learnt it. A bundle teaches by its first variant, which is the most
+    exact; it and a model file teach whatever is learnt.
 
     Raises:
-        UserError: nothing is there, or it is no model.
+        UserError: nothing is there, it is no model, or the run has not learnt that kind.
     """
-    return [open_candidates(Path(path))[0] for path in paths]
+    return [[_open_teacher(Path(path), kind) for path in config.teachers] for kind in config.labels]
 
 
-def taught(training: Labelled, teachers: Sequence[Candidate], root: Path, config: Config) -> Labelled:
+def taught(training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Path, config: Config) -> Labelled:
     """The training split with labels that are in part the teachers' answers.
 
     A label says what a few people saw; a good teacher says what people see in such faces. The teachers look at each
     face and at its mirror image, unchanged; their mean is what is taught.
 
     Args:
-        training: the split, with one kind of label.
-        teachers: the models.
+        training: the split.
+        teachers: the models for each kind of label.
         root: the data set's folder; each teacher wants the faces at its own size.
         config: `teacher_share` is the teachers' part of a label.
     """
+    answers = np.stack([_mean_answers(kind, root, config) for kind in teachers], axis=1)  # [n, kinds, 7]
+    share = config.teacher_share
+    labels = ((1 - share) * training.labels + share * answers).astype(np.float32)
+    return dataclasses.replace(training, labels=labels)
+
+
+def _open_teacher(path: Path, kind: Labels) -> Candidate:
+    return open_candidates(path / run_model(kind) if run_models(path) else path)[0]
+
+
+def _mean_answers(teachers: Sequence[Candidate], root: Path, config: Config) -> np.ndarray:
     answers: list[np.ndarray] = []
     for teacher in teachers:
         faces = load_labelled(root, "train", teacher.input_size, 3, config.labels).images
         answers += [teacher.predict(faces), teacher.predict(np.ascontiguousarray(faces[:, :, ::-1]))]
-    share = config.teacher_share
-    mean = np.stack(answers).mean(axis=0)[:, None]
-    labels = ((1 - share) * training.labels + share * mean).astype(np.float32)
-    return dataclasses.replace(training, labels=labels)
+    return np.stack(answers).mean(axis=0)

@@ -23,7 +23,7 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from train import run
 from train.augment import augment
-from train.candidates import KERAS_BATCH
+from train.candidates import predict_keras
 from train.config import Config, Labels, Stage, load_config
 from train.dataset import Labelled, load_labelled
 from train.distill import open_teachers, taught
@@ -50,11 +50,11 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     training = load_labelled(data, "train", config.image_size, config.channels, config.labels)
     if len(training.images) < config.shards:
         raise UserError(f"{data}: {len(training.images)} images for {config.shards} shards", "train on more images")
-    teachers = open_teachers(config.teachers)
+    teachers = open_teachers(config)
     validation = load_labelled(data, "val", config.image_size, config.channels, config.labels)
     fingerprints = {"train": training.fingerprint, "val": validation.fingerprint}
-    run.open_run(folder, config, fingerprints, weights, [teacher.sha256 for teacher in teachers])
-    if teachers:
+    run.open_run(folder, config, fingerprints, weights, [t.sha256 for kind in teachers for t in kind])
+    if config.teachers:
         training = taught(training, teachers, data, config)
     progress = run.load_progress(folder)
     learner = _restored(config, folder, progress, len(training.images), weights)
@@ -135,6 +135,7 @@ class Learner:
         copy_weights(carry._average if carry else self.network, self._average)
         self._plain = build_network(config, knobs.resolution)
         self._deployable = {kind: deployable(self._plain, kind) for kind in config.labels}
+        self._answer = tf.function(lambda faces: tf.stack(tf.nest.flatten(self._plain(faces)), axis=1))
         self.network.get_layer("backbone").trainable = knobs.train_backbone
         self._optimizer = _optimizer(config, knobs, steps_an_epoch(config, images) * knobs.epochs)
         if self._mixed:  # small gradients would vanish in 16 bits
@@ -176,11 +177,11 @@ class Learner:
         """Loss and accuracy of the averaged weights on faces as they are, by each kind of label."""
         self._refresh()
         faces = validation.images.astype(np.float32) / 255
-        answers = tf.nest.flatten(self._plain.predict(faces, batch_size=KERAS_BATCH, verbose=0))
+        answers = predict_keras(self._answer, faces)  # [n, kinds, 7]
         figures: dict[str, float] = {}
         for i, kind in enumerate(self.config.labels):
             shown = validation.labels[:, i].sum(axis=1) > 0
-            probabilities, labels = answers[i][shown], validation.labels[shown, i]
+            probabilities, labels = answers[shown, i], validation.labels[shown, i]
             cross_entropy = -(labels * np.log(np.clip(probabilities, 1e-7, 1))).sum(axis=1)
             hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
             figures |= {f"val_{kind}_loss": float(cross_entropy.mean()), f"val_{kind}_accuracy": float(hits.mean())}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.errors import UserError
-from train.candidates import Candidate
+from train.candidates import Candidate, run_model
 from train.config import from_dict
 from train.dataset import load_labelled
 from train.distill import open_teachers, taught
@@ -24,7 +24,7 @@ def one_sided():
 def test_labels_are_in_part_what_the_teacher_sees_in_a_face_and_its_mirror_image(bars, knobs, one_sided):
     config = from_dict(knobs | {"teachers": ["somewhere"], "teacher_share": 0.25})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    labels = taught(training, [one_sided], bars, config).labels
+    labels = taught(training, [[one_sided]], bars, config).labels
     assert labels.shape == training.labels.shape
     assert labels.dtype == np.float32
     np.testing.assert_allclose(labels.sum(axis=2), 1, atol=1e-5)
@@ -37,15 +37,27 @@ def test_more_teachers_are_averaged(bars, knobs, one_sided):
     certain = Candidate("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
     config = from_dict(knobs | {"teachers": ["a", "b"], "teacher_share": 0.5})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    labels = taught(training, [one_sided, certain], bars, config).labels[:, 0]
+    labels = taught(training, [[one_sided, certain]], bars, config).labels[:, 0]
     np.testing.assert_allclose(labels[:, 3], 0.5 * training.labels[:, 0, 3] + 0.25, atol=1e-5)
 
 
-def test_teachers_need_one_kind_of_label(knobs):
-    with pytest.raises(ValueError, match="one kind of label"):
-        from_dict(knobs | {"teachers": ["a"], "labels": ["crowd", "folder"]})
+def test_each_kind_of_label_has_teachers_of_its_own(bars, knobs, one_sided):
+    certain = Candidate("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
+    config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5, "labels": ["crowd", "folder"]})
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    labels = taught(training, [[one_sided], [certain]], bars, config).labels
+    np.testing.assert_allclose(labels[:, 1, 3], 0.5 * training.labels[:, 1, 3] + 0.5, atol=1e-5)
+    assert labels[:, 0, 3].max() <= 0.5
 
 
-def test_a_missing_teacher_is_named():
+def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypatch, knobs):
+    for kind in ("crowd", "folder"):
+        (tmp_path / run_model(kind)).touch()
+    monkeypatch.setattr("train.distill.open_candidates", lambda path: [path.name])
+    config = from_dict(knobs | {"teachers": [str(tmp_path)], "labels": ["folder", "crowd"]})
+    assert open_teachers(config) == [["best-folder.keras"], ["best-crowd.keras"]]
+
+
+def test_a_missing_teacher_is_named(knobs):
     with pytest.raises(UserError, match="models/nobody: no such model"):
-        open_teachers(["models/nobody"])
+        open_teachers(from_dict(knobs | {"teachers": ["models/nobody"]}))
