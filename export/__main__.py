@@ -56,7 +56,7 @@ def export(arguments: argparse.Namespace) -> None:
             "go on by 'make train', or add ARGS=--unfinished",
         )
     labels = chosen_labels(arguments.run, config, arguments.labels)
-    network = load_network(arguments.run, labels)
+    network = load_network(arguments.run, labels, mirror=arguments.mirror)
     size, best = network.input_shape[1], progress.best(labels)
     training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
     _check_data(arguments, config, description, {"train": training, "val": validation})
@@ -74,7 +74,8 @@ def export(arguments: argparse.Namespace) -> None:
     manifest = {
         **manifest_head(arguments.name, size, config.stages[config.stage_at(best)].resolution),
         "labels": labels,
-        "multiply_adds": multiply_adds(network),
+        "mirror": arguments.mirror,
+        "multiply_adds": multiply_adds(network, views=2 if arguments.mirror else 1),
         "face_template": _template(arguments, training),
         "temperature": round(temperature, 4),
         "balance": strength,
@@ -217,6 +218,7 @@ def main() -> int:
     )
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="take the face template from another bundle")
     parser.add_argument("--balance", type=float, metavar="S", help="0 to 1, in favour of rare classes; default: fitted")
+    parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too: better, and half as fast")
     parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     arguments = parser.parse_args()
     quiet_libraries()

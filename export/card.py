@@ -33,7 +33,7 @@ _GRADES = {
 _TEXT = """# {name}
 
 A face in, seven probabilities out: {classes}. MobileNetV2 {alpha:g}, {input_size}×{input_size} RGB pixels in,
-{resolution}×{resolution} inside; made on {created} by `make train` and `make export`.
+{resolution}×{resolution} inside{views}; made on {created} by `make train` and `make export`.
 
 ## Use
 
@@ -130,6 +130,7 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         alpha=training["config"]["alpha"],
         input_size=manifest["input_size"],
         resolution=manifest["resolution"],
+        views=", where it looks at the face and at its mirror image" if manifest["mirror"] else "",
         created=manifest["created"],
         data=_data(manifest["data"], fer),
         learnt=_learnt(training["config"]["labels"], manifest["labels"], fer),

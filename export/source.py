@@ -11,7 +11,7 @@ from export.temperature import fit_temperature, fold_temperature
 from train.candidates import predict_keras, run_model
 from train.config import Config, Labels
 from train.dataset import Split, read_crowd_majority, read_labels
-from train.model import deployable
+from train.model import deployable, mirrored
 
 
 def chosen_labels(folder: Path, config: Config, wanted: Labels | None) -> Labels:
@@ -27,8 +27,13 @@ def chosen_labels(folder: Path, config: Config, wanted: Labels | None) -> Labels
     return labels
 
 
-def load_network(folder: Path, labels: Labels) -> keras.Model:
+def load_network(folder: Path, labels: Labels, *, mirror: bool = False) -> keras.Model:
     """The trained network inside the run's best model, with the head for these labels alone.
+
+    Args:
+        folder: of the run.
+        labels: the kind of label.
+        mirror: whether it looks at the mirror image as well (`train.model.mirrored`).
 
     Raises:
         UserError: there is none, or it cannot be read.
@@ -37,9 +42,10 @@ def load_network(folder: Path, labels: Labels) -> keras.Model:
     if not path.is_file():
         raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
     try:
-        return keras.models.load_model(path, compile=False).get_layer("network")
+        network = keras.models.load_model(path, compile=False).get_layer("network")
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: not a model of this package ({error})", "train it by 'make train'") from error
+    return mirrored(network) if mirror else network
 
 
 def crowd_majority(data: Path, split: Split) -> np.ndarray | None:

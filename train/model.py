@@ -9,6 +9,7 @@ Two views of the same weights:
 """
 
 import math
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -84,17 +85,43 @@ def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
     return keras.Model(pixels, alone(x), name="emotion")
 
 
+def mirrored(network: keras.Model) -> keras.Model:
+    """The network looking at each face and at its mirror image, which costs twice: the features of both are averaged.
+
+    Args:
+        network: with one head, as `deployable` has it.
+
+    Returns:
+        A model of the same input, output and sub-models; weights are shared, not copied.
+    """
+    face = keras.Input(network.input_shape[1:], name="face")
+    x = keras.ops.concatenate([face, keras.ops.flip(face, axis=2)], axis=0)  # one pass, so that weights are kept once
+    before_head = [layer for layer in network.layers[1:] if layer not in head_layers(network)]
+    for layer in before_head:
+        x = layer(x)
+    as_it_is, in_the_mirror = keras.ops.split(x, 2, axis=0)
+    (head,) = head_layers(network)
+    return keras.Model(face, head((as_it_is + in_the_mirror) * 0.5), name="network")
+
+
 def head_layers(network: keras.Model) -> list[keras.Model]:
     """The sub-models that end a network, one for each kind of label it answers with."""
     return [layer for layer in network.layers if isinstance(layer, keras.Model) and layer.name != "backbone"]
 
 
-def multiply_adds(network: keras.Model) -> int:
-    """Multiplications, each with its addition, that one face costs in convolutions and dense layers."""
-    layers = [*network.get_layer("backbone").layers, *(layer for head in head_layers(network) for layer in head.layers)]
-    kernels = {layer.name: layer for layer in layers if hasattr(layer, "kernel")}
+def multiply_adds(network: keras.Model, views: int = 1) -> int:
+    """Multiplications, each with its addition, that one face costs in convolutions and dense layers.
+
+    `views` is 2 where the backbone sees the mirror image as well.
+    """
+    heads = [layer for head in head_layers(network) for layer in head.layers]
+    return views * _multiply_adds(network.get_layer("backbone").layers) + _multiply_adds(heads)
+
+
+def _multiply_adds(layers: Iterable[keras.Layer]) -> int:
     # A convolution's kernel is applied at each place of its output, a dense layer's once.
-    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in kernels.values())
+    with_kernel = [layer for layer in layers if hasattr(layer, "kernel")]
+    return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in with_kernel)
 
 
 def luma_layer() -> keras.layers.Layer:

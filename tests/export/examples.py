@@ -51,6 +51,7 @@ def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: s
         "created": "2026-01-02",
         "input_size": 32,
         "resolution": 64,
+        "mirror": False,
         "labels": labels,
         "temperature": 0.8123,
         "split": "test",

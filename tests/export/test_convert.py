@@ -10,7 +10,7 @@ from edge.interpreter import open_interpreter  # noqa: E402
 from export.convert import convert  # noqa: E402
 from export.metadata import with_metadata  # noqa: E402
 from train.dataset import load_split  # noqa: E402
-from train.model import deployable  # noqa: E402
+from train.model import deployable, mirrored  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,19 @@ def test_every_variant_takes_the_same_bytes_and_answers_alike(variant, models, n
     tolerance = {"float32": 1e-4, "float16": 0.03, "dynamic": 0.1, "int8": 0.2}[variant]
     assert np.abs(answers - expected).max() < tolerance
     assert (answers.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.85
+
+
+def test_every_variant_of_a_mirrored_network_answers_alike(network, training, data, models):
+    test = load_split(data, "test", 32, 3)
+    both = mirrored(network)
+    expected = deployable(both).predict(test.images, verbose=0)
+    converted = convert(both, training.images[::2])
+    for variant, tolerance in {"float32": 1e-4, "float16": 0.03, "dynamic": 0.1, "int8": 0.25}.items():
+        answers = EmotionClassifier(converted[variant]).classify(test.images)
+        assert np.abs(answers - expected).max() < tolerance
+        in_the_mirror = EmotionClassifier(converted[variant]).classify(np.ascontiguousarray(test.images[:, :, ::-1]))
+        np.testing.assert_allclose(answers, in_the_mirror, atol=0.05)
+    assert len(converted["int8"]) < 1.1 * len(models["int8"]), "weights are there once"
 
 
 def test_int8_is_integer_from_pixels_to_probabilities(models):

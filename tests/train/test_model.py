@@ -4,7 +4,15 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from train.config import from_dict  # noqa: E402
-from train.model import LUMA, build_network, copy_weights, deployable, head_layers, multiply_adds  # noqa: E402
+from train.model import (  # noqa: E402
+    LUMA,
+    build_network,
+    copy_weights,
+    deployable,
+    head_layers,
+    mirrored,
+    multiply_adds,
+)
 
 
 def test_the_deployable_model_takes_raw_pixels(config):
@@ -51,3 +59,25 @@ def test_multiply_adds_are_those_of_the_paper(knobs):
     # Seen enlarged, a face of half the size costs as much as the enlarged one.
     halved = from_dict(knobs | {"alpha": 1.0, "image_size": 112, "grey": False, "head": [1000]})
     assert multiply_adds(build_network(halved, 224)) == multiply_adds(build_network(config, 224))
+
+
+def test_a_mirrored_network_does_not_tell_left_from_right(config):
+    network, rng = build_network(config, 64), np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 0.3, weights.shape) for weights in network.get_weights()])
+    both = mirrored(network)
+    faces = rng.random((5, 32, 32, 1), np.float32)
+    answers = both.predict(faces, verbose=0)
+    assert answers.shape == (5, 7)
+    np.testing.assert_allclose(answers, both.predict(faces[:, :, ::-1], verbose=0), atol=1e-5)
+    assert np.abs(network.predict(faces, verbose=0) - network.predict(faces[:, :, ::-1], verbose=0)).max() > 1e-4
+    symmetric = np.concatenate([faces[:, :, :16], faces[:, :, 15::-1]], axis=2)
+    np.testing.assert_allclose(both.predict(symmetric, verbose=0), network.predict(symmetric, verbose=0), atol=1e-5)
+
+
+def test_a_mirrored_network_has_the_same_parts_and_costs_twice_but_for_the_head(config):
+    network = build_network(config, 64)
+    both = mirrored(network)
+    assert both.get_layer("backbone") is network.get_layer("backbone")
+    assert [head.name for head in head_layers(both)] == [head.name for head in head_layers(network)]
+    head = multiply_adds(network) * 2 - multiply_adds(network, views=2)
+    assert head == sum(w.size for w in head_layers(network)[0].get_weights() if w.ndim == 2)
