@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.errors import UserError
 from train.candidates import Candidate, open_candidates, run_model, run_models
 from train.config import Config, Labels
 from train.dataset import Labelled, load_labelled
@@ -42,6 +43,8 @@ def taught(training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Pa
 
 
 def _open_teacher(path: Path, kind: Labels) -> Candidate:
+    if not path.exists():
+        raise UserError(f"{path}: no such teacher", "train or export it first, see docs/training.md")
     return open_candidates(path / run_model(kind) if run_models(path) else path)[0]
 
 

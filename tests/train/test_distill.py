@@ -59,5 +59,5 @@ def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypat
 
 
 def test_a_missing_teacher_is_named(knobs):
-    with pytest.raises(UserError, match="models/nobody: no such model"):
+    with pytest.raises(UserError, match="models/nobody: no such teacher"):
         open_teachers(from_dict(knobs | {"teachers": ["models/nobody"]}))
