@@ -41,7 +41,7 @@ def _draw_face(picture: np.ndarray, face: FaceResult, unit: float) -> None:
     x, y, w, h = (round(v) for v in face.box)
     colour = UNSURE if face.label is None else COLOURS[face.label]
     cv2.rectangle(picture, (x, y), (x + w, y + h), colour, max(1, round(2 * unit)))
-    label = f"#{face.id} {face.emotion or 'unsure'} {face.confidence:.0%}"
+    label = f"#{face.id} {face.emotion or face.reason} {face.confidence:.0%}"
     _tag(picture, label, (x, y), unit, colour)
     _draw_bars(picture, face, (x + w + round(6 * unit), y), unit)
 

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("source", nargs="?", default="0", help="camera number, /dev/video…, video, image or folder")
     sub.add_argument("--output", type=Path, metavar="FILE", help="write the annotated video (.mp4, .mkv or .avi)")
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
+    sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")
     sub.add_argument("--summary", type=Path, metavar="FILE", help="write the summary as JSON")
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=250)
@@ -91,6 +92,13 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
         default=defaults.detector_side,
         metavar="PIXELS",
         help="longer side of the picture that is searched: more finds smaller faces and takes longer",
+    )
+    parser.add_argument(
+        "--search-every-ms",
+        type=_milliseconds,
+        default=1000 * defaults.search_every,
+        metavar="MS",
+        help="time between two searches of the whole picture; known faces are followed in between; 0: every frame",
     )
     parser.add_argument(
         "--smoothing-ms", type=_milliseconds, default=smoothing_ms, metavar="MS", help="time constant of a label"

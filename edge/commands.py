@@ -18,7 +18,7 @@ from edge.errors import UserError
 from edge.files import whole_file
 from edge.machine import has_display, usable_cores
 from edge.options import Options, Smoothing
-from edge.outputs import AnnotatedVideo, JsonLines, Output, Window
+from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.sources import ImageSource, Source, open_source
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             _watch(pipeline, stop, show)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
-        terminal = sys.stderr if str(arguments.jsonl) == "-" else sys.stdout
+        terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
         print(summary_text(summary), file=terminal)
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
@@ -76,6 +76,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.source = str(clip)
     arguments.output = arguments.directory / "result.mp4"
     arguments.jsonl = arguments.directory / "records.jsonl"
+    arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
     return run(arguments)
@@ -123,6 +124,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         threads=arguments.threads,
         detector=arguments.detector,
         detector_side=arguments.detector_side,
+        search_every=arguments.search_every_ms / 1000,
         smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
     )
 
@@ -131,15 +133,14 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     """No two things may be written to one file, and none over what is read."""
     taken = {Path(arguments.source).resolve()}
     for path in _named_outputs(arguments):
-        if str(path) == "-":
-            continue
-        if path.resolve() in taken:
-            raise UserError(f"{path}: is read from or written to already", "give each output a file of its own")
-        taken.add(path.resolve())
+        place = path if str(path) == "-" else path.resolve()
+        if place in taken:
+            raise UserError(f"{path}: is read from or written to already", "give each output a place of its own")
+        taken.add(place)
 
 
 def _named_outputs(arguments: argparse.Namespace) -> list[Path]:
-    return [path for path in (arguments.output, arguments.jsonl, arguments.summary) if path]
+    return [path for path in (arguments.output, arguments.jsonl, arguments.events, arguments.summary) if path]
 
 
 def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
@@ -154,6 +155,8 @@ def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
     outputs: list[Output] = []
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
+    if arguments.events:
+        outputs.append(EventLines(arguments.events, live=source.live))
     if arguments.output:
         outputs.append(AnnotatedVideo(arguments.output, source.fps))
     return outputs

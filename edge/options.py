@@ -15,12 +15,31 @@ class Smoothing:
     Attributes:
         time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
         margin: how much more probable than the present label another must be to replace it.
-        unsure_below: a label needs at least this probability; below it the face has none.
+        unsure_below: a label needs at least this probability to begin with.
+        slack: how far below that it may fall before the face has none.
+        dwell: seconds for which a label stays at least.
     """
 
     time_constant: float = 0.25
     margin: float = 0.1
     unsure_below: float = 0.35
+    slack: float = 0.05
+    dwell: float = 0.3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a face needs for its emotion to be told; 0 asks for nothing.
+
+    Attributes:
+        smallest: pixels of the shorter side of its box.
+        least_sharpness: see `edge.quality.sharpness`.
+        widest_turn: degrees to either side.
+    """
+
+    smallest: float = 24.0
+    least_sharpness: float = 0.02
+    widest_turn: float = 50.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,10 @@ class Options:
         detector: `yunet` or `haar`.
         detector_side: pixels of the longer side of the picture that is searched for faces.
         detector_threshold: lowest score of a face, 0 to 1.
+        search_every: seconds between two searches of the whole picture; in between, faces are looked for where they
+            are expected. 0 searches every frame.
         smoothing: how steady the labels are.
+        quality: what a face needs for its emotion to be told.
     """
 
     model: Path = DEFAULT_BUNDLE
@@ -43,4 +65,6 @@ class Options:
     detector: str = "yunet"
     detector_side: int = 320
     detector_threshold: float = 0.6
+    search_every: float = 0.2
     smoothing: Smoothing = field(default_factory=Smoothing)
+    quality: Quality = field(default_factory=Quality)

@@ -5,12 +5,13 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 import cv2
 
 from edge.annotate import annotate
 from edge.errors import UserError
+from edge.events import Events
 from edge.files import whole_file
 from edge.results import FrameResult
 
@@ -34,7 +35,7 @@ class Output(Protocol):
 
 
 class JsonLines:
-    """One record a line, to a file or, for `-`, to standard output.
+    """The record of each frame, one a line, to a file or, for `-`, to standard output.
 
     A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it.
     """
@@ -46,7 +47,7 @@ class JsonLines:
         self._file = ExitStack()
         self._stream: TextIO = sys.stdout
 
-    def __enter__(self) -> "JsonLines":
+    def __enter__(self) -> Self:
         if str(self._path) == "-":
             self._file.callback(self._stream.flush)
             return self
@@ -60,14 +61,39 @@ class JsonLines:
         return self
 
     def write(self, result: FrameResult) -> None:
-        self._stream.write(json.dumps(result.record()) + "\n")
+        self._put(result.record())
+
+    def _put(self, line: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(line) + "\n")
         if self._live or self._stream is sys.stdout:
-            self._stream.flush()  # who follows the file, or reads the pipe, wants each record when it is made
+            self._stream.flush()  # who follows the file, or reads the pipe, wants each line when it is made
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.__exit__(kind, error, trace)
+
+
+class EventLines(JsonLines):
+    """What happened, see `edge.events`, one event a line, in the same way."""
+
+    name = "events"
+
+    def __init__(self, path: Path, *, live: bool) -> None:
+        super().__init__(path, live=live)
+        self._events = Events()
+
+    def write(self, result: FrameResult) -> None:
+        for event in self._events.update(result):
+            self._put(event)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            for event in self._events.end():
+                self._put(event)
+        super().__exit__(kind, error, trace)
 
 
 class AnnotatedVideo:

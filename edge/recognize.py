@@ -1,16 +1,19 @@
 """From a frame to its faces' emotions, in two steps that may run on two threads."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from edge.align import crop_face
 from edge.bundle import FaceTemplate, load_bundle
 from edge.classify import EmotionClassifier
-from edge.detect import Detector, open_detector
+from edge.detect import open_detector
 from edge.frames import Frame
-from edge.options import Options, Smoothing
+from edge.options import Options, Quality, Smoothing
+from edge.quality import shortcoming
 from edge.results import FaceResult, FrameResult
+from edge.search import Search
 from edge.smooth import Smoother
 from edge.statistics import Statistics
 from edge.track import MEMORY, Track, Tracker
@@ -28,10 +31,15 @@ class Recognizer:
     """Finds, follows and reads faces. `find` belongs to one thread and `read` to one thread, perhaps another."""
 
     def __init__(
-        self, detector: Detector, classifier: EmotionClassifier, template: FaceTemplate, smoothing: Smoothing
+        self,
+        search: Search,
+        classifier: EmotionClassifier,
+        template: FaceTemplate,
+        smoothing: Smoothing,
+        quality: Quality,
     ) -> None:
-        self._detector, self._classifier, self._template = detector, classifier, template
-        self._smoothing = smoothing
+        self._search, self._classifier, self._template = search, classifier, template
+        self._smoothing, self._quality = smoothing, quality
         self.statistics = Statistics()
         self.forget()
 
@@ -44,18 +52,21 @@ class Recognizer:
         """
         bundle = load_bundle(options.model, options.variant)
         classifier = EmotionClassifier.from_bundle(bundle, options.threads)
-        detector = open_detector(options.detector, options.detector_side, options.detector_threshold)
-        return cls(detector, classifier, bundle.template, options.smoothing)
+        make = partial(open_detector, options.detector, threshold=options.detector_threshold)
+        search = Search(make, options.detector_side, options.search_every)
+        return cls(search, classifier, bundle.template, options.smoothing, options.quality)
 
     def forget(self) -> None:
         """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
+        self._search.forget()
         self._tracker = Tracker(MEMORY)
         self._smoother = Smoother(self._smoothing, MEMORY)
 
     def find(self, frame: Frame) -> Found:
         """Detect faces and say which of them were there before."""
         with self.statistics.timed("detect"):
-            detections = self._detector.detect(frame.image)
+            expected = [track.expected(frame.captured) for track in self._tracker.found_last]
+            detections = self._search.find(frame.image, expected, frame.captured)
             return Found(frame, self._tracker.update(detections, frame.captured))
 
     def read(self, found: Found) -> FrameResult:
@@ -69,10 +80,14 @@ class Recognizer:
         size, image = self._classifier.input_size, found.frame.image
         crops = np.stack([crop_face(image, track.detection, self._template, size) for track in found.tracks])
         return tuple(
-            self._steady(track, probabilities, found.frame.captured)
-            for track, probabilities in zip(found.tracks, self._classifier.classify(crops), strict=True)
+            self._judged(track, crop, probabilities, found.frame.captured)
+            for track, crop, probabilities in zip(found.tracks, crops, self._classifier.classify(crops), strict=True)
         )
 
-    def _steady(self, track: Track, probabilities: np.ndarray, time: float) -> FaceResult:
-        smoothed, label = self._smoother.update(track.id, probabilities, time)
-        return FaceResult(track.id, track.detection.box, track.detection.score, smoothed, label)
+    def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
+        """What a face shows, steadied; what is seen of a face that is not fit to be judged changes nothing."""
+        label, reason = None, shortcoming(track.detection, crop, self._quality)
+        if reason is None:
+            probabilities, label = self._smoother.update(track.id, probabilities, time)
+            reason = "unsure" if label is None else None
+        return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)

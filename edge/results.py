@@ -18,8 +18,10 @@ class FaceResult:
         id: number of the person's track.
         box: (x, y, w, h) in pixels of the frame.
         score: the detector's, 0 to 1.
-        probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`.
-        label: class of the label, None where the model is not sure.
+        probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`; of this frame alone where the face
+            is not fit to be judged.
+        label: class of the label, None where there is a reason against it.
+        reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is).
     """
 
     id: int
@@ -27,6 +29,7 @@ class FaceResult:
     score: float
     probabilities: np.ndarray
     label: int | None
+    reason: str | None = None
 
     @property
     def emotion(self) -> str | None:
@@ -44,6 +47,7 @@ class FaceResult:
             "score": round(self.score, 3),
             "emotion": self.emotion,
             "confidence": round(self.confidence, 3),
+            "reason": self.reason,
             "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
         }
 
@@ -66,7 +70,8 @@ class FrameResult:
         """The JSON object of this frame, the same on every output.
 
         Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, and `faces`, each with `id`, `box` (pixels
-        of the frame), `score`, `emotion` (null where not sure), `confidence` and the seven `probabilities`.
+        of the frame), `score`, `emotion` (null where there is no label), `confidence`, `reason` (why not, else null)
+        and the seven `probabilities`.
         """
         return {
             "seq": self.frame.seq,

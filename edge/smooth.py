@@ -13,6 +13,8 @@ class Smoother:
     def __init__(self, settings: Smoothing, memory: float) -> None:
         """`memory` is the seconds for which a face that is not seen is remembered: the tracker's."""
         self._settings, self._memory = settings, memory
+        self._steady = settings.time_constant > 0
+        self._dwell = settings.dwell if self._steady else 0.0
         self._faces: dict[int, _Face] = {}
 
     def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
@@ -28,10 +30,12 @@ class Smoother:
         """
         face = self._faces.get(track)
         if face is None:
-            face = self._faces[track] = _Face(probabilities, time, None)
+            face = self._faces[track] = _Face(probabilities, time, None, -np.inf)
         face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
         face.time = time
-        face.label = self._label(face)
+        label = self._label(face)
+        if label != face.label and (face.label is None or time - face.since >= self._dwell):
+            face.label, face.since = label, time
         return face.probabilities, face.label
 
     def forget(self, time: float) -> None:
@@ -45,12 +49,12 @@ class Smoother:
         return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
 
     def _label(self, face: "_Face") -> int | None:
-        p = face.probabilities
+        """The label that the averages ask for, the present one where they do not ask for another loudly enough."""
+        p, settings = face.probabilities, self._settings
         first = int(p.argmax())
-        steady = self._settings.time_constant > 0
-        if steady and face.label is not None and p[first] < p[face.label] + self._settings.margin:
-            first = face.label
-        return first if p[first] >= self._settings.unsure_below else None
+        if self._steady and face.label is not None and p[first] < p[face.label] + settings.margin:
+            return face.label if p[face.label] >= settings.unsure_below - settings.slack else None
+        return first if p[first] >= settings.unsure_below else None
 
 
 @dataclass
@@ -58,3 +62,4 @@ class _Face:
     probabilities: np.ndarray
     time: float
     label: int | None
+    since: float  # when it took this label

@@ -33,6 +33,12 @@ def detection(x: float, y: float, w: float = 20, h: float = 20, score: float = 0
     return Detection((x, y, w, h), score, None)
 
 
+def with_landmarks(x: float, y: float, side: float = 20) -> Detection:
+    """A frontal face that fills its box."""
+    places = np.array([(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)])
+    return Detection((x, y, side, side), 0.9, (places * side + (x, y)).astype(np.float32))
+
+
 def likely(label: int, probability: float = 0.7) -> np.ndarray:
     """Probabilities float32 `[7]`; the other six share the rest."""
     values = np.full(len(EMOTIONS), (1 - probability) / (len(EMOTIONS) - 1), np.float32)

@@ -1,5 +1,6 @@
 """From frames to named emotions, with a model that tells colours."""
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ from edge.classify import EmotionClassifier
 from edge.detect import open_detector
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.options import Options, Quality, Smoothing
 from edge.pipeline import Pipeline
-from edge.recognize import Options, Recognizer
-from edge.smooth import Smoothing
+from edge.recognize import Recognizer
+from edge.search import Search
 from edge.sources import open_source
 
 from .stand_ins import detection, frame, picture
@@ -39,7 +41,8 @@ def recognizer(bundle):
 
     def make(*detections, smoothing=Smoothing(time_constant=0)):  # noqa: B008 - frozen
         classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
-        return Recognizer(ScriptedDetector(*detections), classifier, WHOLE_BOX, smoothing)
+        search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
+        return Recognizer(search, classifier, WHOLE_BOX, smoothing, Quality(least_sharpness=0))
 
     return make
 
@@ -170,5 +173,6 @@ def test_a_real_face_is_found_and_keeps_its_number(bundle, yunet):
 
 def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
-    made = Recognizer(open_detector("yunet"), classifier, WHOLE_BOX, Smoothing())
+    search = Search(partial(open_detector, "yunet"), 320, every=0.2)
+    made = Recognizer(search, classifier, WHOLE_BOX, Smoothing(), Quality())
     assert len(made.find(frame(0, portrait)).tracks) == 1

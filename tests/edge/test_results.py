@@ -30,6 +30,7 @@ def test_the_record_of_a_frame():
                 "score": 0.935,
                 "emotion": "happy",
                 "confidence": 0.81,
+                "reason": None,
                 "probabilities": dict(zip(EMOTIONS, (0.01, 0.02, 0.03, 0.81, 0.04, 0.05, 0.04), strict=True)),
             }
         ],
@@ -39,7 +40,7 @@ def test_the_record_of_a_frame():
 def test_keys_come_in_the_order_of_the_contract():
     record = result(0, face()).record()
     assert list(record) == ["seq", "t", "source", "latency_ms", "faces"]
-    assert list(record["faces"][0]) == ["id", "box", "score", "emotion", "confidence", "probabilities"]
+    assert list(record["faces"][0]) == ["id", "box", "score", "emotion", "confidence", "reason", "probabilities"]
     assert list(record["faces"][0]["probabilities"]) == list(EMOTIONS)
 
 

@@ -12,7 +12,7 @@ from .stand_ins import likely
 
 A, B = 3, 5
 AS_IS = Smoothing(time_constant=0)
-AT_ONCE = Smoothing(time_constant=1e-9)
+AT_ONCE = Smoothing(time_constant=1e-9, dwell=0)
 """As good as without averaging, but with hysteresis."""
 
 
@@ -78,14 +78,39 @@ def two(a, b):
         pytest.param([(0.45, 0.5)], [B], id="the first label needs no margin"),
         pytest.param([(0.34, 0.2)], [None], id="unsure"),
         pytest.param([(0.36, 0.2)], [A], id="just sure"),
-        pytest.param([(0.5, 0.3), (0.3, 0.2)], [A, None], id="not sure any more"),
-        pytest.param([(0.5, 0.3), (0.3, 0.2), (0.36, 0.42)], [A, None, B], id="an unsure face has no label to hold"),
+        pytest.param([(0.5, 0.3), (0.29, 0.2)], [A, None], id="not sure any more"),
+        pytest.param([(0.5, 0.3), (0.31, 0.2)], [A, A], id="a little less sure than it takes to begin"),
+        pytest.param([(0.5, 0.3), (0.31, 0.33)], [A, A], id="between two that are both too improbable to begin"),
+        pytest.param([(0.5, 0.3), (0.29, 0.2), (0.36, 0.42)], [A, None, B], id="an unsure face has no label to hold"),
         pytest.param([(0.3, 0.2), (0.5, 0.3)], [None, A], id="sure at last"),
     ],
 )
 def test_labels(frames, labels):
     smoother = Smoother(AT_ONCE, 1.0)
     assert [smoother.update(1, two(*p), i / 10)[1] for i, p in enumerate(frames)] == labels
+
+
+@pytest.mark.parametrize(
+    ("times", "labels"),
+    [
+        pytest.param([0.0, 0.1, 0.2, 0.3, 0.4], [A, A, A, B, B], id="not before the label has stood for its time"),
+        pytest.param([0.0, 1.0, 1.1], [A, B, B], id="at once when it has"),
+    ],
+)
+def test_a_label_stays_for_a_while(times, labels):
+    smoother = Smoother(Smoothing(time_constant=1e-9, dwell=0.3), 1.0)
+    seen = [likely(A), *[likely(B)] * len(times)]
+    assert [smoother.update(1, p, t)[1] for p, t in zip(seen, times, strict=False)] == labels
+
+
+def test_an_unsure_face_takes_its_first_label_at_once():
+    smoother = Smoother(Smoothing(time_constant=1e-9, dwell=10), 1.0)
+    assert [smoother.update(1, p, t)[1] for p, t in ((two(0.2, 0.2), 0.0), (likely(B), 0.1))] == [None, B]
+
+
+def test_frames_that_are_taken_as_they_are_have_labels_of_their_own():
+    smoother = Smoother(AS_IS, 1.0)
+    assert [smoother.update(1, likely(label), i / 100)[1] for i, label in enumerate((A, B, A))] == [A, B, A]
 
 
 def test_faces_do_not_mix():
