@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Without the X libraries of a desktop, opencv-python cannot be imported; the headless build has all but windows.
 OPENCV := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
 
-SOURCE ?= 0
+SOURCE ?= auto
 MODEL ?= models/default
 ARGS ?=
 CONFIG ?= edge
@@ -25,7 +25,7 @@ help: ## list the targets
 
 # ---- the board ----
 
-run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=0|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
+run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
 demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records and summary

@@ -4,16 +4,18 @@ Nothing heavy is imported here: `doctor` must run where OpenCV does not.
 """
 
 import argparse
+import json
 import logging
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.bundle import DEFAULT_BUNDLE, VARIANTS
 from edge.errors import UserError, exit_on_user_error
-from edge.options import DETECTORS, Options
+from edge.options import DETECTORS, Capture, Options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +66,15 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = add("run", "recognize the faces of a camera, video, image or folder")
-    sub.add_argument("source", nargs="?", default="0", help="camera number, /dev/video…, video, image or folder")
+    sub.add_argument(
+        "source",
+        nargs="?",
+        default="auto",
+        help="auto, picamera2, camera number, /dev/video…, rtsp:// or http:// address, video, image, folder, or - for "
+        "raw frames on standard input",
+    )
+    sub.add_argument("--list-sources", action="store_true", help="say what cameras there are, and end")
+    _add_capture(sub)
     sub.add_argument("--output", type=Path, metavar="FILE", help="write the annotated video (.mp4, .mkv or .avi)")
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")
@@ -79,6 +89,29 @@ def _parser() -> argparse.ArgumentParser:
     _add_recognition(sub, smoothing_ms=250)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
     return parser
+
+
+def _add_capture(parser: argparse.ArgumentParser) -> None:
+    defaults = Capture()
+    add = parser.add_argument_group("cameras and streams").add_argument
+    add("--size", type=_size, metavar="WxH", help="pixels that a camera is asked for, or that raw frames have")
+    add("--fps", type=_rate, metavar="N", help="frames a second that a camera is asked for, or that raw frames have")
+    add(
+        "--control",
+        type=_control,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a control of libcamera's for a Raspberry Pi's camera, as ExposureTime=10000; may be given again",
+    )
+    add("--rtsp", choices=("tcp", "udp"), default=defaults.rtsp, help="how RTSP cameras send")
+    add("--pixels", default=defaults.pixels, metavar="FORMAT", help="of raw frames: bgr24, rgb24, gray, yuv420p, nv12")
+    add(
+        "--live",
+        action="store_true",
+        help="raw frames are about now: drop late ones instead of holding their sender back",
+    )
+    add("--wait", action="store_true", help="wait for a camera that is not there yet")
 
 
 def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> None:
@@ -117,10 +150,40 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def _milliseconds(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text} is not a duration")
+    return _number(text, "a duration", least=0)
+
+
+def _rate(text: str) -> float:
+    return _number(text, "a rate", least=0.1)
+
+
+def _number(text: str, what: str, least: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= least):
+        raise argparse.ArgumentTypeError(f"{text} is not {what}")
     return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text} is not a size: write it as 640x480")
+    return int(width), int(height)
+
+
+def _control(text: str) -> tuple[str, Any]:
+    """A control and its value: true, false, a number, or several numbers with commas between them."""
+    name, equals, value = text.partition("=")
+    try:
+        parsed = json.loads(f"[{value}]") if "," in value else json.loads(value)
+    except json.JSONDecodeError:
+        parsed = None
+    if not (name.isidentifier() and equals) or parsed is None or isinstance(parsed, str):
+        raise argparse.ArgumentTypeError(f"{text} is not a control: write it as ExposureTime=10000")
+    return name, parsed
 
 
 if __name__ == "__main__":

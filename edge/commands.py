@@ -2,27 +2,34 @@
 
 import argparse
 import json
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from edge.capture import FIRST_PAUSE, LONGEST_PAUSE
 from edge.channel import Closed
 from edge.demo import write_demo_clip
 from edge.errors import UserError
 from edge.files import whole_file
 from edge.machine import has_display, usable_cores
-from edge.options import Options, Smoothing
+from edge.options import Capture, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
-from edge.sources import ImageSource, Source, open_source
+from edge.sources import Source, list_sources, open_source
+from edge.sources.files import ImageSource
 from edge.statistics import summary_text
+
+log = logging.getLogger(__name__)
 
 POLL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
@@ -30,31 +37,9 @@ POLL = 0.05
 
 def run(arguments: argparse.Namespace) -> int:
     """Recognize the faces of a source until it ends or somebody stops it."""
-    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
-    cv2.setNumThreads(max(1, usable_cores() - 1))
-    _check_outputs(arguments)
-    show = arguments.window and has_display()
-    with ExitStack() as stack:
-        # Before anything is started: hours of video must not end in a summary that cannot be written.
-        summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
-        source = open_source(arguments.source)  # first: without a camera nothing else matters
-        try:
-            recognizer = Recognizer.from_options(_options(arguments))
-        except UserError:
-            source.close()
-            raise
-        stop = stack.enter_context(_stop_signals())
-        outputs = _outputs(arguments, source)
-        with Pipeline(source, recognizer, outputs, reopen=lambda: open_source(arguments.source)) as pipeline:
-            _watch(pipeline, stop, show)
-        summary = pipeline.statistics.summary()
-        # Records on standard output stay alone there, for the next program in the pipe.
-        terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
-        print(summary_text(summary), file=terminal)
-        if summary_file:
-            summary_file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(_what_was_kept(arguments, show), file=terminal)
-    return 0
+    if arguments.list_sources:
+        return _print_sources()
+    return _run(arguments, _capture(arguments), wait=arguments.wait)
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -79,11 +64,66 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
-    return run(arguments)
+    return _run(arguments, Capture(), wait=False)
 
 
-def _watch(pipeline: Pipeline, stop: threading.Event, show: bool) -> None:
-    """The main thread's part: take results, show them where there is a window, and pass a stop on."""
+def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
+    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
+    cv2.setNumThreads(max(1, usable_cores() - 1))
+    _check_outputs(arguments)
+    show = arguments.window and has_display()
+    with ExitStack() as stack:
+        # Before anything is started: hours of video must not end in a summary that cannot be written.
+        summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
+        signals = stack.enter_context(_signals())
+        open_ = partial(open_source, arguments.source, capture)
+        source = _waited_for(open_, signals) if wait else open_()  # first: without a camera nothing else matters
+        if source is None:
+            return 0
+        options = _options(arguments)
+        try:
+            recognizer = Recognizer.from_options(options)
+        except UserError:
+            source.close()
+            raise
+        outputs = _outputs(arguments, source)
+        # What another program wrote into a pipe cannot be read again.
+        with Pipeline(source, recognizer, outputs, None if arguments.source == "-" else open_) as pipeline:
+            _watch(pipeline, signals, show, partial(recognizer.reload, options))
+        summary = pipeline.statistics.summary()
+        # Records on standard output stay alone there, for the next program in the pipe.
+        terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
+        print(summary_text(summary), file=terminal)
+        if summary_file:
+            summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+    print(_what_was_kept(arguments, show), file=terminal)
+    return 0
+
+
+def _print_sources() -> int:
+    found = list_sources()
+    for source, name in found:
+        print(f"{source:<16}{name}")
+    if not found:
+        print("no camera; videos, images, folders and addresses work without", file=sys.stderr)
+    return 0
+
+
+def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | None:
+    """The source once it is there; None when stopped before."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return open_()
+        except UserError as error:
+            log.warning("%s; waiting for it", error.problem)
+        if signals.stop.wait(pause):
+            return None
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _watch(pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[[], None]) -> None:
+    """The main thread's part: take results, show them where there is a window, and pass signals on."""
     with ExitStack() as stack:
         window = stack.enter_context(Window()) if show else None
         while True:
@@ -95,26 +135,61 @@ def _watch(pipeline: Pipeline, stop: threading.Event, show: bool) -> None:
                 window.write(result)
             if window:
                 window.poll()
-            if stop.is_set() or (window and window.closed):
+            if signals.stop.is_set() or (window and window.closed):
                 pipeline.stop()
+            if signals.reload.is_set():
+                signals.reload.clear()
+                # Aside, for frames are not to wait; a second request is answered by a second thread.
+                threading.Thread(target=_reload, args=(reload,), name="reload", daemon=True).start()
+
+
+def _reload(reload: Callable[[], None]) -> None:
+    try:
+        reload()
+        log.warning("the model was loaded anew")
+    except UserError as error:
+        log.warning("the model stays as it was: %s", error)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What the outside asked for: to stop, or to load the model anew."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second interrupts, and what was half-written is removed."""
-    stop = threading.Event()
+def _signals() -> Iterator[Signals]:
+    """SIGINT and SIGTERM stop; the second interrupts, and what was half-written is removed. SIGHUP reloads."""
+    signals = Signals()
 
     def handle(number: int, frame: Any) -> None:
-        if stop.is_set():
+        if signals.stop.is_set():
             raise KeyboardInterrupt
-        stop.set()
+        signals.stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers: dict[int, Any] = {signal.SIGINT: handle, signal.SIGTERM: handle}
+    if hasattr(signal, "SIGHUP"):  # Windows has none
+        handlers[signal.SIGHUP] = lambda number, frame: signals.reload.set()
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        yield stop
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _capture(arguments: argparse.Namespace) -> Capture:
+    return Capture(
+        size=arguments.size,
+        fps=arguments.fps,
+        preview_side=arguments.detector_side,
+        controls=dict(arguments.control),
+        rtsp=arguments.rtsp,
+        pixels=arguments.pixels,
+        live=arguments.live,
+    )
 
 
 def _options(arguments: argparse.Namespace) -> Options:

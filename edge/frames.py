@@ -17,6 +17,7 @@ class Frame:
         image: uint8 `[h, w, 3]`, in OpenCV's order of colours (BGR).
         source: name of the source, as records give it.
         arrived: `time.monotonic()` seconds when it was handed over; its age is counted from here.
+        preview: the same picture smaller, where the camera gives one; faces are searched in it.
     """
 
     seq: int
@@ -24,6 +25,7 @@ class Frame:
     image: np.ndarray
     source: str
     arrived: float
+    preview: np.ndarray | None = None
 
     def age(self) -> float:
         """Seconds since the frame arrived."""

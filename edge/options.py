@@ -1,7 +1,9 @@
 """What to recognize with: every choice that a user has, and its default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edge.bundle import DEFAULT_BUNDLE
 
@@ -40,6 +42,29 @@ class Quality:
     smallest: float = 24.0
     least_sharpness: float = 0.02
     widest_turn: float = 50.0
+
+
+@dataclass(frozen=True)
+class Capture:
+    """How cameras and streams are asked to deliver; what they grant is theirs.
+
+    Attributes:
+        size: width and height in pixels; None leaves it to the camera. Of raw frames, what they have.
+        fps: frames a second; None leaves it to the camera.
+        preview_side: pixels of the longer side of the small picture that a Raspberry Pi's camera makes beside.
+        controls: libcamera's controls by name, for a Raspberry Pi's camera: exposure, flicker, HDR.
+        rtsp: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
+        pixels: format of raw frames, by FFmpeg's name.
+        live: whether raw frames are about now; otherwise every one is answered.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    preview_side: int = 320
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    rtsp: str = "tcp"
+    pixels: str = "bgr24"
+    live: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from edge.capture import frames
+from edge.capture import Capture
 from edge.channel import Channel, Closed
 from edge.errors import UserError
 from edge.frames import Frame
@@ -156,10 +156,15 @@ class Pipeline:
                 taken_from.close(discard=True)
 
     def _capture(self) -> None:
-        with self._stage(self._frames), closing(frames(self._source, self._reopen, self._stopping)) as stream:
-            for frame in stream:
-                self.statistics.count("captured")
-                self._frames.put(frame)
+        with self._stage(self._frames):
+            Capture(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
+
+    def _deliver(self, frame: Frame) -> None:
+        self._frames.put(frame)
+        self.statistics.count("captured")
+
+    def _note_source(self, event: str) -> None:
+        self.statistics.count(f"source.{event}")
 
     def _find(self) -> None:
         with self._stage(self._found, taken_from=self._frames):

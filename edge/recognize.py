@@ -9,6 +9,7 @@ from edge.align import crop_face
 from edge.bundle import FaceTemplate, load_bundle
 from edge.classify import EmotionClassifier
 from edge.detect import open_detector
+from edge.errors import UserError
 from edge.frames import Frame
 from edge.options import Options, Quality, Smoothing
 from edge.quality import shortcoming
@@ -17,6 +18,9 @@ from edge.search import Search
 from edge.smooth import Smoother
 from edge.statistics import Statistics
 from edge.track import MEMORY, Track, Tracker
+
+ROUNDING = 0.05
+"""Seven outputs in steps of 1/256 need not sum to exactly one."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Recognizer:
         smoothing: Smoothing,
         quality: Quality,
     ) -> None:
-        self._search, self._classifier, self._template = search, classifier, template
+        self._search = search
+        self._model = classifier, template  # one value, so that a reload changes both between two frames
         self._smoothing, self._quality = smoothing, quality
         self.statistics = Statistics()
         self.forget()
@@ -50,11 +55,18 @@ class Recognizer:
         Raises:
             UserError: either is missing, damaged or not for this machine.
         """
-        bundle = load_bundle(options.model, options.variant)
-        classifier = EmotionClassifier.from_bundle(bundle, options.threads)
+        classifier, template = _load(options)
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
         search = Search(make, options.detector_side, options.search_every)
-        return cls(search, classifier, bundle.template, options.smoothing, options.quality)
+        return cls(search, classifier, template, options.smoothing, options.quality)
+
+    def reload(self, options: Options) -> None:
+        """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
+
+        Raises:
+            UserError: it is missing, damaged, or answers no probabilities; the old one stays.
+        """
+        self._model = _load(options)
 
     def forget(self) -> None:
         """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
@@ -66,7 +78,7 @@ class Recognizer:
         """Detect faces and say which of them were there before."""
         with self.statistics.timed("detect"):
             expected = [track.expected(frame.captured) for track in self._tracker.found_last]
-            detections = self._search.find(frame.image, expected, frame.captured)
+            detections = self._search.find(frame, expected)
             return Found(frame, self._tracker.update(detections, frame.captured))
 
     def read(self, found: Found) -> FrameResult:
@@ -77,11 +89,13 @@ class Recognizer:
         return FrameResult(found.frame, faces, found.frame.age())
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
-        size, image = self._classifier.input_size, found.frame.image
-        crops = np.stack([crop_face(image, track.detection, self._template, size) for track in found.tracks])
+        classifier, template = self._model
+        crops = np.stack(
+            [crop_face(found.frame.image, track.detection, template, classifier.input_size) for track in found.tracks]
+        )
         return tuple(
             self._judged(track, crop, probabilities, found.frame.captured)
-            for track, crop, probabilities in zip(found.tracks, crops, self._classifier.classify(crops), strict=True)
+            for track, crop, probabilities in zip(found.tracks, crops, classifier.classify(crops), strict=True)
         )
 
     def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
@@ -91,3 +105,13 @@ class Recognizer:
             probabilities, label = self._smoother.update(track.id, probabilities, time)
             reason = "unsure" if label is None else None
         return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)
+
+
+def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate]:
+    """The classifier, proved on a grey face, and the places of its landmarks."""
+    bundle = load_bundle(options.model, options.variant)
+    classifier = EmotionClassifier.from_bundle(bundle, options.threads)
+    grey = np.full((1, classifier.input_size, classifier.input_size, 3), 127, np.uint8)
+    if not abs(float(classifier.classify(grey).sum()) - 1) < ROUNDING:
+        raise UserError(f"{bundle.folder}, {bundle.variant}: gives no probabilities", "export it again")
+    return classifier, bundle.template

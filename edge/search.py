@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 
 from edge.detect import Detection, Detector
+from edge.frames import Frame
 from edge.geometry import Box, as_box, overlap
 
 SURROUNDINGS = 1.6
-"""Side of the square that is searched about a face, in sides of its box: it may be a third of one from where it should."""
+"""Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
 
 NEAR_SIDES = (64, 96, 128)
 """Pixels that such squares are searched at: as finely as the whole picture where that is enough."""
@@ -51,23 +52,25 @@ class Search:
         """Search the whole of the next picture."""
         self._last = None
 
-    def find(self, image: np.ndarray, expected: Sequence[Detection], time: float) -> list[Detection]:
+    def find(self, frame: Frame, expected: Sequence[Detection]) -> list[Detection]:
         """The faces in a frame.
 
         Args:
-            image: uint8 BGR `[h, w, 3]`.
+            frame: the next one.
             expected: where the faces of the last frame should be by now.
-            time: the frame's capture time, seconds.
 
         Returns:
-            The detections, the best first.
+            The detections in pixels of the frame's image, the best first.
         """
-        if not self._is_due(time) and (squares := self._squares(image, expected)) is not None:
-            near = [self._find_near(image, square) for square in squares]
+        if not self._is_due(frame.captured) and (squares := self._squares(frame.image, expected)) is not None:
+            near = [self._find_near(frame.image, square) for square in squares]
             if None not in near:
                 return _distinct(found for found in near if found)
-        self._last = time
-        return self._whole.detect(image)
+        self._last = frame.captured
+        if frame.preview is None:
+            return self._whole.detect(frame.image)
+        scale = frame.width / frame.preview.shape[1]
+        return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
 
     def _is_due(self, time: float) -> bool:
         # A clock that was set back must not keep anybody from being found.

@@ -1,13 +1,16 @@
-"""Frames keep coming from a camera that is lost and found again."""
+"""Frames keep coming from a camera that is lost, silent or frozen, and found again."""
 
 import threading
+import time
 
+import numpy as np
 import pytest
 
-from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, frames
+from edge import capture
+from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, Capture
 from edge.errors import UserError
 
-from .stand_ins import ScriptedSource
+from .stand_ins import ScriptedSource, frame
 
 
 class Patience:
@@ -40,67 +43,99 @@ def reopening(*outcomes):
 NO_CAMERA = UserError("camera 0: no camera found", "plug one in")
 
 
+def captured(source, reopen, stop=None, deliver=None):
+    """Numbers of the frames that came, and what was noted on the way."""
+    numbers, notes = [], []
+
+    def keep(given):
+        numbers.append(given.seq)
+        if deliver:
+            deliver(given)
+
+    Capture(source, reopen, stop or threading.Event(), keep, notes.append).run()
+    return numbers, notes
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    """A tenth of the time for everything that is waited for."""
+    for name in ("SILENCE", "STILLNESS", "TICK", "FIRST_PAUSE"):
+        monkeypatch.setattr(capture, name, getattr(capture, name) / 10)
+
+
+class Flicker(ScriptedSource):
+    """A live source, every 10 ms a picture of another brightness."""
+
+    def __init__(self, total=10**9, before_read=lambda i: time.sleep(0.01), levels=256):
+        super().__init__(total, live=True, before_read=before_read)
+        self._levels = levels
+
+    def read(self):
+        given = super().read()
+        return given and frame(given.seq, np.full((48, 64, 3), given.seq % self._levels, np.uint8))
+
+
 def test_a_recording_ends_with_its_last_frame():
     source = ScriptedSource(3)
-    stream = frames(source, reopening(), Patience())
-    assert [frame.seq for frame in stream] == [0, 1, 2]
+    assert captured(source, reopening()) == ([0, 1, 2], [])
     assert source.closed == 1
 
 
 def test_a_live_source_that_cannot_be_reopened_ends_with_its_last_frame():
     source = ScriptedSource(3, live=True)
-    assert len(list(frames(source, None, Patience()))) == 3
+    assert captured(source, None) == ([0, 1, 2], [])
     assert source.closed == 1
 
 
 def test_a_lost_camera_is_reopened_and_numbers_go_on():
     cameras = [ScriptedSource(n, live=True) for n in (3, 1, 2)]
     stop = Patience(limit=3)
-    stream = frames(cameras[0], reopening(*cameras[1:]), stop)
-    assert [frame.seq for frame in stream] == [0, 1, 2, 3, 4, 5]
+    assert captured(cameras[0], reopening(*cameras[1:]), stop) == (
+        [0, 1, 2, 3, 4, 5],
+        ["lost", "back", "lost", "back", "lost"],
+    )
     assert stop.pauses == [FIRST_PAUSE] * 3
     assert [camera.closed for camera in cameras] == [1, 1, 1]
 
 
 def test_pauses_grow_to_a_limit():
-    stop = Patience()
-    stream = frames(ScriptedSource(0, live=True), reopening(*[NO_CAMERA] * 9, ScriptedSource(1, live=True)), stop)
-    assert next(stream).seq == 0
-    assert stop.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
+    stop = Patience(limit=11)
+    cameras = reopening(*[NO_CAMERA] * 9, ScriptedSource(1, live=True))
+    assert captured(ScriptedSource(0, live=True), cameras, stop) == ([0], ["lost", *["unopened"] * 9, "back", "lost"])
+    assert stop.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 0.5]
     assert (FIRST_PAUSE, LONGEST_PAUSE) == (0.5, 30)
 
 
 def test_the_user_is_told_of_loss_and_return(caplog):
-    stream = frames(ScriptedSource(0, live=True), reopening(NO_CAMERA, ScriptedSource(1, live=True)), Patience())
-    next(stream)
+    captured(ScriptedSource(0, live=True), reopening(NO_CAMERA, ScriptedSource(1, live=True)), Patience(limit=3))
     assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
-        "scripted: lost, trying to open it again",
+        "scripted: lost, trying to open it again in 0.5 s",
         "scripted: back",
+        "scripted: lost, trying to open it again in 0.5 s",
     ]
 
 
 def test_stop_ends_the_wait_for_a_camera():
     source = ScriptedSource(1, live=True)
-    stream = frames(source, reopening(*[NO_CAMERA] * 5), Patience(limit=3))
-    assert [frame.seq for frame in stream] == [0]
+    assert captured(source, reopening(*[NO_CAMERA] * 5), Patience(limit=3))[0] == [0]
     assert source.closed == 1
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_stop_is_looked_at_between_two_frames(live):
     stop, source = threading.Event(), ScriptedSource(10, live=live)
-    stream = frames(source, reopening(), stop)
-    assert next(stream).seq == 0
-    stop.set()
-    assert list(stream) == []
+    assert captured(source, reopening(), stop, lambda given: stop.set()) == ([0], [])
     assert (source.given, source.closed) == (1, 1)
 
 
-def test_whoever_stops_listening_closes_the_source():
-    source = ScriptedSource(10)
-    stream = frames(source, None, threading.Event())
-    next(stream)
-    stream.close()
+@pytest.mark.parametrize("live", [False, True])
+def test_whoever_takes_no_more_ends_it_and_the_source_is_closed(live):
+    def deliver(given):
+        raise ValueError("full")
+
+    source = ScriptedSource(10, live=live)
+    with pytest.raises(ValueError, match="full"):
+        captured(source, None, deliver=deliver)
     assert source.closed == 1
 
 
@@ -110,16 +145,85 @@ def test_an_error_of_the_source_is_not_a_loss(error):
         if i == 2:
             raise error
 
-    source = ScriptedSource(5, live=True, before_read=fail)
-    stream = frames(source, reopening(), Patience())
-    assert [next(stream).seq, next(stream).seq] == [0, 1]
+    source, numbers = ScriptedSource(5, live=True, before_read=fail), []
     with pytest.raises(type(error)) as caught:
-        next(stream)
+        captured(source, reopening(), deliver=lambda given: numbers.append(given.seq))
     assert caught.value is error
+    assert numbers == [0, 1]
     assert source.closed == 1
 
 
 def test_a_bug_in_reopening_is_not_waited_out():
-    stream = frames(ScriptedSource(0, live=True), reopening(ZeroDivisionError()), Patience())
     with pytest.raises(ZeroDivisionError):
-        next(stream)
+        captured(ScriptedSource(0, live=True), reopening(ZeroDivisionError()), Patience())
+
+
+def test_a_read_that_never_returns_is_given_up(hurry, no_threads_left):
+    let_go = threading.Event()
+
+    def hang(i):
+        if i == 5:
+            let_go.wait(30)
+
+    stop, hanging, healthy = threading.Event(), Flicker(before_read=hang), Flicker()
+    numbers, notes = captured(hanging, reopening(healthy), stop, lambda given: stop.set() if given.seq == 20 else None)
+    assert numbers == list(range(21))
+    assert notes == ["silent", "back"]
+    assert hanging.closed == 0, "nobody but its own thread may touch it"
+    let_go.set()  # what comes late is thrown away, and the device released
+    wait_until(lambda: hanging.closed == 1)
+
+
+def test_an_opening_that_never_returns_is_given_up(hurry, no_threads_left):
+    let_go, stop = threading.Event(), threading.Event()
+    opened = []
+
+    def reopen():
+        opened.append(time.monotonic())
+        if len(opened) == 1:
+            let_go.wait(30)
+        return Flicker()
+
+    assert captured(Flicker(3), reopen, stop, lambda given: stop.set() if given.seq == 9 else None) == (
+        list(range(10)),
+        ["lost", "silent", "back"],
+    )
+    let_go.set()
+
+
+def test_a_frozen_picture_is_opened_again_less_and_less_often(hurry):
+    stop, times = threading.Event(), []
+
+    def reopen():
+        times.append(time.monotonic())
+        if len(times) == 3:
+            stop.set()
+        return Flicker(levels=1)
+
+    _, notes = captured(Flicker(levels=1), reopen, stop)
+    assert notes == ["frozen", "back"] * 2 + ["frozen"]
+    first, second = np.diff(times)
+    assert second > 1.4 * first
+
+
+def test_a_picture_that_moves_again_is_watched_as_before():
+    still = capture._Stillness()
+    still._limit = 100.0
+    still.look(np.zeros((16, 16, 3), np.uint8))
+    assert still._limit == capture.STILLNESS
+
+
+def test_while_nothing_comes_nothing_is_still(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(capture.time, "monotonic", lambda: clock[0])
+    still, image = capture._Stillness(), np.zeros((16, 16, 3), np.uint8)
+    for clock[0], frozen in ((0.0, ""), (3.0, ""), (60.0, ""), (63.0, ""), (64.5, "frozen")):
+        still.look(image)
+        assert still.frozen() == frozen
+
+
+def wait_until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()

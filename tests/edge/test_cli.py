@@ -27,6 +27,7 @@ GREETINGS = (
 """What the runtime says on stderr without being asked."""
 
 LONG = 60
+DEMO_FILES = ("clip.mp4", "result.mp4", "records.jsonl", "events.jsonl", "summary.json")
 STOPPED_WITHIN = 2 + 3
 """The contract's two seconds, and more for a machine that is busy with other things."""
 
@@ -86,7 +87,7 @@ def assert_record(record, seq, source):
     assert record["latency_ms"] > 0
     assert abs(record["t"] - time.time()) < 3600
     for face in record["faces"]:
-        assert list(face) == ["id", "box", "score", "emotion", "confidence", "probabilities"]
+        assert list(face) == ["id", "box", "score", "emotion", "confidence", "reason", "probabilities"]
         assert len(face["box"]) == 4
         assert 0 < face["score"] <= 1
         assert face["emotion"] is None or face["emotion"] in EMOTIONS
@@ -286,11 +287,11 @@ def test_doctor_names_the_missing_bundle(tmp_path):
     assert "make export" in line
 
 
-def test_demo_writes_its_four_files(tmp_path, portrait, bundle):
+def test_demo_writes_its_files(tmp_path, portrait, bundle):
     status, out, err = edge(tmp_path, "demo", "--model", bundle, "--directory", "new/demo")
     assert (status, err) == (0, "")
     folder = tmp_path / "new" / "demo"
-    assert files(tmp_path) == {f"new/demo/{n}" for n in ("clip.mp4", "result.mp4", "records.jsonl", "summary.json")}
+    assert files(tmp_path) == {f"new/demo/{n}" for n in DEMO_FILES}
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     assert [record["seq"] for record in records] == list(range(200))
     assert 0.8 < np.mean([len(record["faces"]) == 1 for record in records]) < 1, "the face is away for a while"
@@ -317,9 +318,9 @@ def test_a_wrong_command_line_is_explained(capsys, arguments, message):
 
 def test_the_second_signal_interrupts():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with commands._stop_signals() as stop:
+    with commands._signals() as signals:
         signal.raise_signal(signal.SIGTERM)
-        assert stop.is_set()
+        assert signals.stop.is_set()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -353,3 +354,117 @@ def test_the_installed_command_is_the_same(tmp_path):
     done = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0
     assert all(name in done.stdout for name in ("run", "predict", "demo", "doctor"))
+
+
+def test_events_are_written_one_a_line(tmp_path, clip, bundle):
+    status, _, err = edge(tmp_path, "run", clip, "--model", bundle, "--events", "e.jsonl", "--no-window")
+    assert (status, err) == (0, "")
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert events[0]["event"] == "face_appeared"
+    assert events[-1]["event"] == "face_left"
+    assert all(list(event)[:4] == ["event", "t", "source", "id"] for event in events)
+
+
+def test_records_and_events_do_not_share_standard_output(tmp_path, clip, bundle):
+    status, out, err = edge(tmp_path, "run", clip, "--model", bundle, "--events", "-", "--jsonl", "-")
+    assert (status, out) == (2, "")
+    assert "written to already" in err
+
+
+def test_the_sources_of_a_machine_are_listed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands, "list_sources", lambda: [("picamera2:0", "imx708"), ("/dev/video0", "Webcam")])
+    assert cli.main(["run", "--list-sources"]) == 0
+    assert capsys.readouterr().out == "picamera2:0     imx708\n/dev/video0     Webcam\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--size", "640"),
+        ("--size", "0x480"),
+        ("--fps", "0"),
+        ("--fps", "fast"),
+        ("--control", "ExposureTime"),
+        ("--control", "ExposureTime=long"),
+        ("--control", "1=2"),
+    ],
+)
+def test_what_cameras_cannot_be_asked_for(capsys, option, value):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", option, value])
+    assert value in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ExposureTime=10000", ("ExposureTime", 10000)),
+        ("AeEnable=false", ("AeEnable", False)),
+        ("ColourGains=1.5,2", ("ColourGains", [1.5, 2])),
+    ],
+)
+def test_controls_are_names_and_values(text, expected):
+    assert cli._control(text) == expected
+
+
+def test_a_camera_that_is_not_there_is_waited_for_until_a_signal(tmp_path, bundle):
+    process = subprocess.Popen(
+        command("run", "/dev/video77", "--wait", "--model", bundle, "--no-window"),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "waiting for it" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(STOPPED_WITHIN) == 0
+    process.stderr.close()
+
+
+class Fed:
+    """A run whose frames, the portrait again and again, are handed to it one by one."""
+
+    def __init__(self, folder, bundle, portrait, *arguments):
+        height, width = portrait.shape[:2]
+        self._frame = portrait.tobytes()
+        self.process = subprocess.Popen(
+            command("run", "-", "--live", "--size", f"{width}x{height}", "--model", bundle, "--jsonl", "-", *arguments),
+            cwd=folder,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def record(self):
+        self.process.stdin.write(self._frame)
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def told(self, words):
+        """The first line on stderr with these words."""
+        while words not in (line := self.process.stderr.readline().decode()):
+            assert line, f"it ended without saying '{words}'"
+        return line
+
+    def end(self):
+        out, err = self.process.communicate(timeout=LONG)
+        return self.process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+def test_sighup_loads_the_model_anew_and_keeps_the_old_one_where_the_new_is_broken(tmp_path, bundle, portrait):
+    own = Path(shutil.copytree(bundle, tmp_path / "own"))
+    fed = Fed(tmp_path, own, portrait)
+    before = fed.record()
+    fed.process.send_signal(signal.SIGHUP)
+    fed.told("the model was loaded anew")
+    model = own / model_file("int8")
+    model.write_bytes(model.read_bytes()[:100])
+    fed.process.send_signal(signal.SIGHUP)
+    assert "int8" in fed.told("the model stays as it was")
+    after = fed.record()
+    assert (before["seq"], after["seq"]) == (0, 1)
+    assert len(after["faces"]) == len(before["faces"]) == 1
+    assert fed.end()[0] == 0

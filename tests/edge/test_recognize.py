@@ -1,5 +1,6 @@
 """From frames to named emotions, with a model that tells colours."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -176,3 +177,71 @@ def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     search = Search(partial(open_detector, "yunet"), 320, every=0.2)
     made = Recognizer(search, classifier, WHOLE_BOX, Smoothing(), Quality())
     assert len(made.find(frame(0, portrait)).tracks) == 1
+
+
+class TestReload:
+    """The bundle is exchanged under way."""
+
+    @pytest.fixture
+    def own(self, bundle, tmp_path):
+        """A copy of the bundle, to be damaged, and a recognizer on it."""
+        folder = Path(shutil.copytree(bundle, tmp_path / "own"))
+        options = Options(model=folder, variant="float32", search_every=0.0)
+        return folder, options
+
+    def read(self, made, portrait):
+        made.forget()
+        return made.read(made.find(frame(0, portrait))).faces[0].probabilities
+
+    def test_a_better_model_takes_over(self, own, make_bundle, tiny, monkeypatch, yunet, portrait):
+        folder, options = own
+        made = Recognizer.from_options(options)
+        before = self.read(made, portrait)
+        monkeypatch.setattr(tiny, "CONTRAST", 4 * tiny.CONTRAST)
+        make_bundle(folder)
+        made.reload(options)
+        assert not np.allclose(self.read(made, portrait), before, atol=1e-3)
+
+    @pytest.mark.parametrize("damage", ["cut", "gone", "manifest"])
+    def test_a_broken_one_does_not(self, own, yunet, portrait, damage):
+        folder, options = own
+        made = Recognizer.from_options(options)
+        before = self.read(made, portrait)
+        model = folder / "model_float32.tflite"
+        if damage == "cut":
+            model.write_bytes(model.read_bytes()[:1000])
+        elif damage == "gone":
+            model.unlink()
+        else:
+            (folder / "manifest.json").write_text("{")
+        with pytest.raises(UserError):
+            made.reload(options)
+        assert (self.read(made, portrait) == before).all()
+
+
+def test_a_board_that_is_eased_searches_less_often(recognizer):
+    made, threads = recognizer(*[[square(20, 20)]] * 3), cv2.getNumThreads()
+    try:
+        made.ease(2)
+        result = made.read(made.find(frame(0, scene((20, 20, RED)))))
+        assert result.level == result.record()["level"] == 2
+        assert cv2.getNumThreads() == max(1, threads - 2)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@pytest.mark.parametrize(
+    ("needs", "reason"),
+    [
+        pytest.param(Quality(smallest=41, least_sharpness=0), "small", id="small"),
+        pytest.param(Quality(smallest=0, least_sharpness=1e9), "blurred", id="blurred"),
+    ],
+)
+def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(bundle, needs, reason):
+    classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
+    detector = ScriptedDetector(*[[square(20, 20)]] * 3)
+    made = Recognizer(Search(lambda side: detector, 320, every=0), classifier, WHOLE_BOX, Smoothing(), needs)
+    for i in range(3):
+        (face,) = made.read(made.find(frame(i, scene((20, 20, RED)), i / 10))).faces
+        assert (face.id, face.emotion, face.reason) == (1, None, reason)
+        assert face.record()["reason"] == reason

@@ -1,5 +1,6 @@
 """Faces are followed where they are expected, and everything is searched when it is time or somebody is lost."""
 
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -47,6 +48,10 @@ def scene(*corners, side=40):
     return image
 
 
+def find(search, image, expected, time):
+    return search.find(frame(0, image, time), expected)
+
+
 def near_sizes(search):
     return [size[0] for detector in search._near.values() for size in detector.sizes]
 
@@ -56,13 +61,13 @@ def boxes(detections):
 
 
 def test_the_first_picture_is_searched_whole(search):
-    assert boxes(search.find(scene((100, 100)), [], 0.0)) == [(100, 100, 40, 40)]
+    assert boxes(find(search, scene((100, 100)), [], 0.0)) == [(100, 100, 40, 40)]
     assert search._whole.sizes == [(360, 640)]
 
 
 def test_a_known_face_is_found_in_the_square_about_it(search):
-    (known,) = search.find(scene((100, 100)), [], 0.0)
-    (found,) = search.find(scene((104, 97)), [known], 0.05)
+    (known,) = find(search, scene((100, 100)), [], 0.0)
+    (found,) = find(search, scene((104, 97)), [known], 0.05)
     assert near_sizes(search) == [64]
     assert len(search._whole.sizes) == 1
     assert found.box == pytest.approx((104, 97, 40, 40), abs=1)
@@ -71,8 +76,8 @@ def test_a_known_face_is_found_in_the_square_about_it(search):
 
 @pytest.mark.parametrize("corner", [(0, 0), (600, 0), (0, 320), (600, 320)])
 def test_squares_stay_inside_the_picture(search, corner):
-    (known,) = search.find(scene(corner), [], 0.0)
-    (found,) = search.find(scene(corner), [known], 0.05)
+    (known,) = find(search, scene(corner), [], 0.0)
+    (found,) = find(search, scene(corner), [known], 0.05)
     assert len(search._whole.sizes) == 1
     assert found.box == pytest.approx((*corner, 40, 40), abs=1)
 
@@ -80,30 +85,30 @@ def test_squares_stay_inside_the_picture(search, corner):
 def test_where_nobody_is_known_nothing_is_searched_until_it_is_time(search):
     times = np.arange(13) / 30
     for time in times:
-        search.find(scene(), [], time)
+        find(search, scene(), [], time)
     assert len(search._whole.sizes) == 3  # at 0, 0.2 and 0.4
     assert near_sizes(search) == []
 
 
 @pytest.mark.parametrize("rate", [5, 10, 30, 100])
 def test_a_new_face_appears_in_time(search, rate):
-    (known,) = search.find(scene((100, 100)), [], 0.0)
+    (known,) = find(search, scene((100, 100)), [], 0.0)
     for i in range(1, rate):
-        both = search.find(scene((100, 100), (400, 200)), [known], i / rate)
+        both = find(search, scene((100, 100), (400, 200)), [known], i / rate)
         if len(both) == 2:
             break
     assert i / rate <= max(0.3, 1 / rate)
 
 
 def test_a_lost_face_is_searched_for_at_once(search):
-    (known,) = search.find(scene((100, 100)), [], 0.0)
-    assert boxes(search.find(scene((400, 200)), [known], 0.05)) == [(400, 200, 40, 40)]
+    (known,) = find(search, scene((100, 100)), [], 0.0)
+    assert boxes(find(search, scene((400, 200)), [known], 0.05)) == [(400, 200, 40, 40)]
     assert len(search._whole.sizes) == 2
 
 
 def test_neighbours_are_not_found_twice(search):
-    known = search.find(scene((100, 100), (150, 100)), [], 0.0)
-    found = search.find(scene((100, 100), (150, 100)), known, 0.05)
+    known = find(search, scene((100, 100), (150, 100)), [], 0.0)
+    found = find(search, scene((100, 100), (150, 100)), known, 0.05)
     assert near_sizes(search) == [64, 64]
     assert sorted(round(d.box[0]) for d in found) == [100, 150]
 
@@ -111,40 +116,49 @@ def test_neighbours_are_not_found_twice(search):
 def test_faces_are_searched_for_as_finely_as_in_the_whole_picture(search):
     for side in (10, 60, 100, 110):  # half of that where the whole picture is searched
         search.forget()
-        known = search.find(scene((100, 100), side=side), [], 0.0)
-        search.find(scene((100, 100), side=side), known, 0.05)
+        known = find(search, scene((100, 100), side=side), [], 0.0)
+        find(search, scene((100, 100), side=side), known, 0.05)
     assert near_sizes(search) == [64, 64, 96, 96]
 
 
 def test_faces_too_many_for_squares_are_searched_for_in_the_whole_picture(search):
     corners = [(10 + 60 * i, 100) for i in range(10)]
-    known = search.find(scene(*corners), [], 0.0)
-    assert len(search.find(scene(*corners), known, 0.05)) == 10
+    known = find(search, scene(*corners), [], 0.0)
+    assert len(find(search, scene(*corners), known, 0.05)) == 10
     assert len(search._whole.sizes) == 2
 
 
 def test_a_face_that_fills_the_picture_is_searched_for_in_all_of_it(search):
-    search.find(scene((100, 100)), [], 0.0)
-    search.find(scene((100, 100)), [detection(100, 50, 240, 240)], 0.05)
+    find(search, scene((100, 100)), [], 0.0)
+    find(search, scene((100, 100)), [detection(100, 50, 240, 240)], 0.05)
     assert len(search._whole.sizes) == 2
 
 
 def test_every_picture_is_searched_whole_when_asked_for():
     search = Search(WhiteSquares, 320, 0.0)
-    (known,) = search.find(scene((100, 100)), [], 0.0)
-    search.find(scene((100, 100)), [known], 0.0)
+    (known,) = find(search, scene((100, 100)), [], 0.0)
+    find(search, scene((100, 100)), [known], 0.0)
     assert len(search._whole.sizes) == 2
 
 
 def test_a_clock_that_was_set_back_hides_nobody(search):
-    search.find(scene(), [], 1000.0)
-    assert len(search.find(scene((100, 100)), [], 500.0)) == 1
+    find(search, scene(), [], 1000.0)
+    assert len(find(search, scene((100, 100)), [], 500.0)) == 1
 
 
 def test_forgetting_searches_all_of_the_next_picture(search):
-    search.find(scene(), [], 0.0)
+    find(search, scene(), [], 0.0)
     search.forget()
-    assert len(search.find(scene((100, 100)), [], 0.01)) == 1
+    assert len(find(search, scene((100, 100)), [], 0.01)) == 1
+
+
+def test_a_cameras_small_picture_is_searched_instead_of_the_whole(search):
+    large, small = scene((200, 100), side=80), cv2.resize(scene((200, 100), side=80), (320, 180))
+    (found,) = search.find(replace(frame(0, large, 0.0), preview=small), [])
+    assert search._whole.sizes == [(180, 320)]
+    assert found.box == pytest.approx((200, 100, 80, 80), abs=1)
+    search.find(replace(frame(0, large, 0.05), preview=small), [found])
+    assert near_sizes(search) == [64], "near faces the large picture is looked at"
 
 
 @pytest.mark.skipif(not WOMAN.is_file(), reason="the video is not on this machine")
@@ -155,7 +169,7 @@ def test_following_a_real_face_keeps_its_landmarks(yunet):
     source = open_source(str(WOMAN))
     while (given := source.read()) is not None:
         expected = [track.expected(given.captured) for track in tracker.found_last]
-        found = search.find(given.image, expected, given.captured)
+        found = search.find(given, expected)
         tracker.update(found, given.captured)
         if reference := whole.detect(given.image):
             missed += not found

@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import sources
 from edge.errors import UserError
-from edge.sources import PICTURE_SPACING, CameraSource, open_source, read_image
+from edge.options import Capture
+from edge.sources import camera as camera_module
+from edge.sources import open_source
+from edge.sources.camera import CameraSource
+from edge.sources.files import PICTURE_SPACING, read_image
 
 from .stand_ins import picture
 
@@ -55,8 +58,8 @@ def camera(monkeypatch):
         opened.append(FakeCapture(device))
         return opened[-1]
 
-    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(sources.cv2, "VideoCapture", capture)
+    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", capture)
     return opened
 
 
@@ -305,8 +308,8 @@ def test_a_camera_by_its_device_file(camera):
     ],
 )
 def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
-    monkeypatch.setattr(sources, "camera_devices", lambda: devices)
-    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    monkeypatch.setattr(camera_module, "camera_devices", lambda: devices)
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
     with pytest.raises(UserError, match=f"{spec}: no camera that gives pictures") as caught:
         open_source(spec)
     assert "plug one in" in caught.value.remedy
@@ -315,10 +318,10 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
-    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
+    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
     with pytest.raises(UserError, match="camera 1: no camera that gives pictures"):
-        CameraSource(1)
+        CameraSource(1, Capture())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
@@ -326,8 +329,8 @@ def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     """Codecs and image processors of a board are video devices as well."""
     silent = FakeCapture(0)
     silent.left = 0
-    monkeypatch.setattr(sources, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(sources.cv2, "VideoCapture", lambda device: silent)
+    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: silent)
     with pytest.raises(UserError, match="camera 0: no camera that gives pictures"):
         open_source("0")
     assert not silent.opened

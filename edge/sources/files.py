@@ -1,19 +1,15 @@
-"""Where frames come from: cameras, video files, pictures and folders of pictures, behind one protocol."""
+"""Recordings: video files, pictures and folders of pictures."""
 
-import sys
 import time
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from edge.errors import UserError
 from edge.frames import Frame, to_bgr
-from edge.machine import camera_devices
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
 
 WHOLE = 0.9
 """A video with less than this share of its frames was cut off."""
@@ -22,95 +18,21 @@ PICTURE_SPACING = 2.0
 """Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
 
 
-class Source(Protocol):
-    """A stream of frames, owned by one thread; `close` may be called by another after `read` has returned.
-
-    Attributes:
-        name: as records give it.
-        live: whether frames are about now (drop the late ones) or a recording (answer every one).
-        fps: frames a second that the source promises, where it knows.
-        total: how many frames there will be, where it knows.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def live(self) -> bool: ...
-
-    @property
-    def fps(self) -> float | None: ...
-
-    @property
-    def total(self) -> int | None: ...
-
-    def read(self) -> Frame | None:
-        """The next frame, or None at the end."""
-        ...
-
-    def close(self) -> None:
-        """Release the device or file; safe to call twice."""
-        ...
-
-
-def open_source(spec: str) -> Source:
-    """Open what `spec` names.
-
-    Args:
-        spec: a number (USB or built-in camera), `/dev/video…`, or the path of a video, an image or a folder.
+def open_file(path: Path) -> "VideoFileSource | ImageSource":
+    """Open a video, a picture or a folder of pictures.
 
     Raises:
         UserError: it is not there, cannot be opened, or holds no frame.
     """
-    if spec.isdigit():
-        return CameraSource(int(spec))
-    if spec.startswith("/dev/video"):
-        return CameraSource(spec)
-    path = Path(spec)
     if path.is_dir():
         return ImageSource(_images_in(path), path.name)
     if not path.exists():
         raise UserError(
-            f"{spec}: no such file, folder or camera", "give a camera number, a video, an image or a folder"
+            f"{path}: no such file, folder or camera", "give a camera, an address, a video, an image or a folder"
         )
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([path])
     return VideoFileSource(path)
-
-
-class CameraSource:
-    """A USB or built-in camera through OpenCV."""
-
-    live = True
-    total = None
-
-    def __init__(self, device: int | str) -> None:
-        self.name = f"camera {device}" if isinstance(device, int) else device
-        if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
-            # OpenCV's own search prints a page of warnings when there is no such camera.
-            raise _no_camera(self.name)
-        self._capture = cv2.VideoCapture(device)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old frame in the driver's queue is only latency
-        # Codecs and image processors are video devices as well: only a first picture proves a camera.
-        ok, image = self._capture.read()
-        self._first: np.ndarray | None = image
-        if not ok:
-            self.close()
-            raise _no_camera(self.name)
-        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
-        self._seq = 0
-
-    def read(self) -> Frame | None:
-        ok, image = (True, self._first) if self._first is not None else self._capture.read()
-        self._first = None
-        if not ok:
-            return None
-        frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
-        self._seq += 1
-        return frame
-
-    def close(self) -> None:
-        self._capture.release()
 
 
 class VideoFileSource:
@@ -207,10 +129,3 @@ def _images_in(folder: Path) -> list[Path]:
     if not paths:
         raise UserError(f"{folder}: no images in this folder", "give a folder of JPEG or PNG files")
     return paths
-
-
-def _no_camera(name: str) -> UserError:
-    return UserError(
-        f"{name}: no camera that gives pictures",
-        "plug one in, close what else uses it, name another by SOURCE=<number or file>, or try 'make demo'",
-    )

@@ -1,0 +1,91 @@
+"""Camera buffers as pictures: what lies in memory, by libcamera's names for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+Buffer = bytes | bytearray | memoryview | np.ndarray
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a format lies in memory.
+
+    Attributes:
+        bytes: of a pixel in the first plane.
+        planes: rows of the whole buffer for each row of the picture: with colour at a quarter, half as many more.
+        to_bgr: from uint8 `[rows, width, bytes]`, or `[rows, width]` for one byte, to BGR.
+    """
+
+    bytes: int
+    planes: float
+    to_bgr: Callable[[np.ndarray], np.ndarray]
+
+
+def _by(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda rows: cv2.cvtColor(rows, code)
+
+
+# The names count bits from the low end of a word: the first letter is what lies last in memory.
+_LAYOUTS = {
+    "RGB888": _Layout(3, 1, np.ascontiguousarray),
+    "BGR888": _Layout(3, 1, _by(cv2.COLOR_RGB2BGR)),
+    "XRGB8888": _Layout(4, 1, _by(cv2.COLOR_BGRA2BGR)),
+    "XBGR8888": _Layout(4, 1, _by(cv2.COLOR_RGBA2BGR)),
+    "YUYV": _Layout(2, 1, _by(cv2.COLOR_YUV2BGR_YUY2)),
+    "YUV420": _Layout(1, 1.5, _by(cv2.COLOR_YUV2BGR_I420)),
+    "YVU420": _Layout(1, 1.5, _by(cv2.COLOR_YUV2BGR_YV12)),
+    "NV12": _Layout(1, 1.5, _by(cv2.COLOR_YUV2BGR_NV12)),
+    "NV21": _Layout(1, 1.5, _by(cv2.COLOR_YUV2BGR_NV21)),
+    "R8": _Layout(1, 1, _by(cv2.COLOR_GRAY2BGR)),
+}
+
+FORMATS = (*_LAYOUTS, "MJPEG")
+
+
+def bytes_a_frame(form: str, size: tuple[int, int], stride: int | None = None) -> int:
+    """Bytes of a picture of `size` (width, height), `stride` bytes a row of the first plane; not for MJPEG."""
+    layout, (width, height) = _LAYOUTS[form], size
+    return int((stride or width * layout.bytes) * height * layout.planes)
+
+
+def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None = None) -> np.ndarray:
+    """A buffer as a picture of its own, independent of the buffer's memory.
+
+    Args:
+        buffer: as the camera wrote it; there may be more at its end.
+        form: one of `FORMATS`.
+        size: width and height in pixels; both even where colour has a plane of its own.
+        stride: bytes from one row of the first plane to the next; the pixels' where there is no gap.
+
+    Returns:
+        uint8 BGR `[height, width, 3]`.
+
+    Raises:
+        ValueError: unknown format, or the buffer is too short or no JPEG.
+    """
+    content = np.frombuffer(buffer, np.uint8)
+    if form == "MJPEG":
+        return _from_jpeg(content)
+    if form not in _LAYOUTS:
+        raise ValueError(f"pictures in the format {form} cannot be read; those in {', '.join(FORMATS)} can")
+    layout, (width, height) = _LAYOUTS[form], size
+    length, stride = bytes_a_frame(form, size, stride), stride or width * layout.bytes
+    if len(content) < length:
+        raise ValueError(f"a picture of {width}x{height} in {form} has {length} bytes, not {len(content)}")
+    rows = content[:length].reshape(-1, stride)
+    if layout.planes == 1:
+        rows = rows[:, : width * layout.bytes]  # the gap at the end of each row
+    picture = layout.to_bgr(rows.reshape(len(rows), -1, layout.bytes) if layout.bytes > 1 else rows)
+    # Planes of colour have gaps half as wide: those leave with the picture's right edge.
+    picture = np.ascontiguousarray(picture[:, :width])
+    return picture.copy() if np.shares_memory(picture, content) else picture
+
+
+def _from_jpeg(content: np.ndarray) -> np.ndarray:
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("not a JPEG that can be read")
+    return picture

@@ -1,0 +1,95 @@
+"""Where frames come from: cameras, network streams, other programs, videos and pictures, behind one protocol."""
+
+from pathlib import Path
+from typing import Protocol
+
+from edge.errors import UserError
+from edge.frames import Frame
+from edge.options import Capture
+
+NETWORK = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
+
+
+class Source(Protocol):
+    """A stream of frames, owned by one thread; `close` may be called by another after `read` has returned.
+
+    Attributes:
+        name: as records give it.
+        live: whether frames are about now (drop the late ones) or a recording (answer every one).
+        fps: frames a second that the source promises, where it knows.
+        total: how many frames there will be, where it knows.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def live(self) -> bool: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @property
+    def total(self) -> int | None: ...
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end. A live source gives up by itself where it can."""
+        ...
+
+    def close(self) -> None:
+        """Release the device or file; safe to call twice."""
+        ...
+
+
+def open_source(spec: str, capture: Capture | None = None) -> Source:
+    """Open what `spec` names.
+
+    Args:
+        spec: `auto` (a Raspberry Pi's camera where there is one, else the first USB camera), `picamera2` or
+            `picamera2:<number>`, a number or `/dev/video…` (USB or built-in camera), an address (`rtsp://`, `http://`,
+            `udp://`, …), `-` (raw frames on standard input), or the path of a video, an image or a folder.
+        capture: how cameras and streams are asked to deliver.
+
+    Raises:
+        UserError: it is not there, cannot be opened, or holds no frame.
+    """
+    # Imported where they are needed: a board wants its first frame soon.
+    capture = capture or Capture()
+    if spec == "auto":
+        from edge.sources.picamera import pi_cameras
+
+        spec = "picamera2" if pi_cameras() else "0"
+    if spec == "picamera2" or spec.startswith("picamera2:"):
+        from edge.sources.picamera import Picamera2Source
+
+        return Picamera2Source(_camera_number(spec), capture)
+    if spec.isdigit() or spec.startswith("/dev/video"):
+        from edge.sources.camera import CameraSource
+
+        return CameraSource(int(spec) if spec.isdigit() else spec, capture)
+    if spec.startswith(NETWORK):
+        from edge.sources.network import NetworkSource
+
+        return NetworkSource(spec, capture)
+    if spec == "-":
+        from edge.sources.raw import RawSource
+
+        return RawSource.from_stdin(capture)
+    from edge.sources.files import open_file
+
+    return open_file(Path(spec))
+
+
+def list_sources() -> list[tuple[str, str]]:
+    """What cameras this machine has: how each is named as a source, and what it calls itself."""
+    from edge.sources.camera import usb_cameras
+    from edge.sources.picamera import pi_cameras
+
+    return [*pi_cameras(), *usb_cameras()]
+
+
+def _camera_number(spec: str) -> int:
+    _, _, number = spec.partition(":")
+    if number and not number.isdigit():
+        raise UserError(f"{spec}: no number of a camera", "write picamera2 or picamera2:1")
+    return int(number or 0)

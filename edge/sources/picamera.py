@@ -1,0 +1,138 @@
+"""The Raspberry Pi's own cameras, through Picamera2."""
+
+import logging
+import time
+from typing import Any
+
+from edge.errors import UserError
+from edge.frames import Frame
+from edge.options import Capture
+from edge.pixels import decode
+
+log = logging.getLogger(__name__)
+
+SIZE = (1280, 720)
+"""What people get to see where no size is asked for."""
+
+BUFFERS = 4
+"""Pictures that the camera may have in work: fewer lose some, and all come out of a small pool of memory."""
+
+READ_TIMEOUT = 4.0
+"""Seconds until a camera that gives nothing more is taken for lost."""
+
+
+class Picamera2Source:
+    """A camera at the ribbon connector: one stream for people, and the same picture small for finding faces."""
+
+    live = True
+    total = None
+
+    def __init__(self, number: int, capture: Capture) -> None:
+        """Configure and start it.
+
+        Args:
+            number: of the camera, from 0.
+            capture: size of the main stream, rate, and libcamera's controls by their names.
+
+        Raises:
+            UserError: Picamera2 is not here, there is no such camera, another program has it, or it knows no such
+                control.
+        """
+        self.name, self.fps = f"picamera2:{number}" if number else "picamera2", capture.fps
+        self._camera = _open(number, self.name)
+        try:
+            self._streams = self._start(capture)
+        except Exception as error:  # libcamera and Picamera2 raise whatever the broken part leads to
+            self.close()
+            raise UserError(f"{self.name}: cannot be started ({error})", "check --size, --fps and --control") from error
+        self._seq = 0
+
+    def read(self) -> Frame | None:
+        try:
+            request = self._camera.capture_request(wait=READ_TIMEOUT)
+        except TimeoutError:
+            return None
+        try:
+            # Copied out, so that the camera has its buffer back at once: kept ones starve it.
+            buffers = {name: request.make_buffer(name) for name in self._streams}
+            sensor_time = request.get_metadata().get("SensorTimestamp")
+        finally:
+            request.release()
+        arrived = time.monotonic()
+        pictures = {name: decode(buffers[name], *layout) for name, layout in self._streams.items()}
+        frame = Frame(
+            self._seq,
+            _unix_seconds(sensor_time),
+            pictures["main"],
+            self.name,
+            arrived,
+            pictures.get("lores"),
+        )
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        # Closing stops it, too, and does nothing the second time.
+        self._camera.close()
+
+    def _start(self, capture: Capture) -> dict[str, tuple[str, tuple[int, int], int]]:
+        """Configure and start; format, size and stride of each stream as they were granted."""
+        size = capture.size or SIZE
+        controls = dict(capture.controls) | ({"FrameRate": capture.fps} if capture.fps else {})
+        configuration = self._camera.create_video_configuration(
+            main={"size": size, "format": "RGB888"},  # which is BGR in memory
+            lores={"size": _small(size, capture.preview_side), "format": "YUV420"},
+            buffer_count=BUFFERS,
+            controls=controls,
+        )
+        self._camera.configure(configuration)
+        granted = self._camera.camera_configuration()
+        self._camera.start()
+        streams = {name: _layout(granted[name]) for name in ("main", "lores") if granted.get(name)}
+        log.info("%s gives %s", self.name, ", ".join(f"{n} {s[1][0]}x{s[1][1]} {s[0]}" for n, s in streams.items()))
+        return streams
+
+
+def pi_cameras() -> list[tuple[str, str]]:
+    """Cameras that Picamera2 knows, as sources; none where it is not installed."""
+    try:
+        from picamera2 import Picamera2
+    except ImportError:
+        return []
+    return [
+        (f"picamera2:{camera['Num']}", str(camera.get("Model", camera["Id"])))
+        for camera in Picamera2.global_camera_info()
+    ]
+
+
+def _open(number: int, name: str) -> Any:
+    try:
+        from picamera2 import Picamera2
+    except ImportError as error:
+        raise UserError(
+            f"{name}: Picamera2 cannot be imported ({error})",
+            "'sudo apt install python3-picamera2', and make the environment with --system-site-packages",
+        ) from error
+    if number >= len(Picamera2.global_camera_info()):
+        raise UserError(f"{name}: no such camera", "check its cable, and what 'emotion-edge sources' lists")
+    try:
+        return Picamera2(number)
+    except RuntimeError as error:
+        raise UserError(f"{name}: cannot be opened ({error})", "close what else uses it") from error
+
+
+def _small(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """A size of the same shape whose longer side is `side` at most; even, for colour has a quarter of the pixels."""
+    scale = min(1.0, side / max(size))
+    return round(size[0] * scale / 2) * 2, round(size[1] * scale / 2) * 2
+
+
+def _layout(stream: dict[str, Any]) -> tuple[str, tuple[int, int], int]:
+    return str(stream["format"]), tuple(stream["size"]), int(stream["stride"])
+
+
+def _unix_seconds(sensor_time: int | None) -> float:
+    """The sensor's time, nanoseconds since the machine was switched on, by the calendar's clock."""
+    if sensor_time is None:
+        return time.time()
+    return time.time() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - sensor_time) / 1e9

@@ -1,0 +1,92 @@
+"""Raw frames through a pipe."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edge.errors import UserError
+from edge.options import Capture
+from edge.sources import open_source
+from edge.sources.raw import RawSource
+
+SIZE = (6, 4)
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
+
+
+CONTENT = FRAMES.tobytes()
+
+
+def source(content=CONTENT, **capture):
+    return RawSource(io.BytesIO(content), Capture(**{"size": SIZE} | capture))
+
+
+@pytest.mark.parametrize(("pixels", "expected"), [("bgr24", FRAMES), ("rgb24", FRAMES[..., ::-1])])
+def test_frames_come_as_they_were_sent(pixels, expected):
+    frames = list(iter(source(pixels=pixels).read, None))
+    assert [frame.seq for frame in frames] == list(range(5))
+    assert (np.stack([frame.image for frame in frames]) == expected).all()
+
+
+@pytest.mark.parametrize(("pixels", "bytes_"), [("gray", 24), ("yuv420p", 36), ("nv12", 36)])
+def test_other_formats_have_their_own_length(pixels, bytes_):
+    assert len(list(iter(source(b"\x80" * bytes_ * 3, pixels=pixels).read, None))) == 3
+
+
+def test_a_recordings_frames_are_as_far_apart_as_its_rate_says():
+    times = [frame.captured for frame in iter(source(fps=10.0).read, None)]
+    assert np.diff(times) == pytest.approx([0.1] * 4, abs=1e-5)
+
+
+def test_live_or_not_is_the_users_to_say():
+    assert (source().live, source(live=True).live) == (False, True)
+
+
+def test_the_end_stays_the_end():
+    ended = source()
+    assert len(list(iter(ended.read, None))) == 5
+    assert ended.read() is None
+    ended.close()
+    ended.close()
+    assert ended.read() is None
+
+
+def test_an_end_within_a_frame_is_told():
+    torn = source(FRAMES.tobytes()[:-10])
+    with pytest.raises(UserError, match="ends within frame 4, 62 of 72 bytes") as caught:
+        list(iter(torn.read, None))
+    assert "--size" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("capture", "message"),
+    [({"size": None}, "no size of their own"), ({"pixels": "h264"}, "h264: no such pixel format")],
+)
+def test_what_must_be_said_beforehand(capture, message):
+    with pytest.raises(UserError, match=message):
+        source(**capture)
+
+
+def test_a_terminal_is_no_program(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    with pytest.raises(UserError, match="is a terminal"):
+        open_source("-", Capture(size=SIZE))
+
+
+def test_another_program_is_recognized_through_a_pipe(tmp_path, bundle, yunet, portrait):
+    """The whole command line: three frames of the portrait, sent raw, give three records with its face."""
+    height, width = portrait.shape[:2]
+    command = [sys.executable, "-m", "edge", "run", "-", "--size", f"{width}x{height}", "--jsonl", "r.jsonl"]
+    done = subprocess.run(
+        [*command, "--no-window", "--model", str(bundle)],
+        input=portrait.tobytes() * 3,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert len(lines) == 3
+    assert all('"id": 1' in line for line in lines)
