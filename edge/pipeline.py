@@ -13,16 +13,21 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from edge.board import Condition, read_condition
 from edge.capture import Capture
 from edge.channel import Channel, Closed
 from edge.errors import UserError
 from edge.frames import Frame
+from edge.governor import Governor
 from edge.outputs import Output
 from edge.recognize import Found, Recognizer
 from edge.results import FrameResult
 from edge.sources import Source
 
 log = logging.getLogger(__name__)
+
+RECENT = 60
+"""Frames whose age tells the governor whether there is too much to do."""
 
 STOP_TIMEOUT = 1.5
 """Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
@@ -71,6 +76,8 @@ class Pipeline:
             ("read", self._read, ()),
             *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
         ]
+        if drop:
+            stages.append(("governor", self._govern, ()))
         # Daemons: a thread that hangs in a driver must not keep the process alive.
         self._threads = [
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
@@ -165,6 +172,23 @@ class Pipeline:
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")
+
+    def _govern(self) -> None:
+        """Only what is live can be too late, or goes on until a board is hot."""
+
+        def condition() -> Condition:
+            now = read_condition()
+            self.statistics.set("temperature", now.temperature)
+            self.statistics.set("slowed", now.slowed)
+            self.statistics.set("undervoltage", now.undervoltage)
+            return now
+
+        def apply(level: int) -> None:
+            self._recognizer.ease(level)
+            self.statistics.set("level", level)
+
+        with self._stage():
+            Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply).run(self._stopping)
 
     def _find(self) -> None:
         with self._stage(self._found, taken_from=self._frames):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 
 from edge.align import crop_face
@@ -46,6 +47,7 @@ class Recognizer:
         self._model = classifier, template  # one value, so that a reload changes both between two frames
         self._smoothing, self._quality = smoothing, quality
         self.statistics = Statistics()
+        self._level, self._threads = 0, cv2.getNumThreads()
         self.forget()
 
     @classmethod
@@ -68,6 +70,12 @@ class Recognizer:
         """
         self._model = _load(options)
 
+    def ease(self, level: int) -> None:
+        """Do less, from any thread: half as many searches of whole pictures a level, and a thread less for each."""
+        self._level = level
+        self._search.slow_down(2**level)
+        cv2.setNumThreads(max(1, self._threads - level))
+
     def forget(self) -> None:
         """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
         self._search.forget()
@@ -86,7 +94,7 @@ class Recognizer:
         with self.statistics.timed("classify"):
             faces = self._read_faces(found) if found.tracks else ()
             self._smoother.forget(found.frame.captured)
-        return FrameResult(found.frame, faces, found.frame.age())
+        return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
         classifier, template = self._model

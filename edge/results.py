@@ -60,16 +60,19 @@ class FrameResult:
         frame: the picture that was looked at.
         faces: what was found in it, the surest detection first.
         latency: seconds from the frame's arrival to this result.
+        level: of the governor, 0 (all work) and up; see `edge.governor`.
     """
 
     frame: Frame
     faces: tuple[FaceResult, ...]
     latency: float
+    level: int = 0
 
     def record(self) -> dict[str, Any]:
         """The JSON object of this frame, the same on every output.
 
-        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, and `faces`, each with `id`, `box` (pixels
+        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor: 0, all work, to
+        3), and `faces`, each with `id`, `box` (pixels
         of the frame), `score`, `emotion` (null where there is no label), `confidence`, `reason` (why not, else null)
         and the seven `probabilities`.
         """
@@ -78,5 +81,6 @@ class FrameResult:
             "t": round(self.frame.captured, 3),
             "source": self.frame.source,
             "latency_ms": round(self.latency * 1000, 2),
+            "level": self.level,
             "faces": [face.record() for face in self.faces],
         }

@@ -46,7 +46,12 @@ class Search:
         """
         self._whole, self._near = make(side), {n: make(n) for n in NEAR_SIDES if every}
         self._side, self._every = side, every
+        self._slower = 1
         self._last: float | None = None
+
+    def slow_down(self, factor: int) -> None:
+        """From now on, let so many times as much time pass between two searches of the whole picture."""
+        self._slower = factor
 
     def forget(self) -> None:
         """Search the whole of the next picture."""
@@ -74,7 +79,7 @@ class Search:
 
     def _is_due(self, time: float) -> bool:
         # A clock that was set back must not keep anybody from being found.
-        return self._last is None or not 0 <= time - self._last < self._every
+        return self._last is None or not 0 <= time - self._last < self._every * self._slower
 
     def _squares(self, image: np.ndarray, expected: Sequence[Detection]) -> list[_Square] | None:
         """The square about each face; None where one does not fit, or all of them are no work saved."""

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class Statistics:
         self._lock = threading.Lock()
         self._times: dict[str, deque[float]] = {}
         self._counts: Counter[str] = Counter()
+        self._states: dict[str, float | int | bool | None] = {}
         self._started = self._ended = time.monotonic()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -33,6 +35,17 @@ class Statistics:
         """Note a duration or an age under `name`."""
         with self._lock:
             self._times.setdefault(name, deque(maxlen=WINDOW)).append(seconds)
+
+    def set(self, name: str, value: float | int | bool | None) -> None:
+        """Note what is the case now, in place of what was."""
+        with self._lock:
+            self._states[name] = value
+
+    def recent(self, name: str, q: float, last: int) -> float | None:
+        """Percentile `q` of the last so many durations under `name`, seconds; None where there are none."""
+        with self._lock:
+            values = list(islice(reversed(self._times.get(name, ())), last))
+        return float(np.percentile(values, q)) if values else None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
@@ -56,13 +69,14 @@ class Statistics:
             return (self._counts["frames"] - 1) / seconds if seconds > 0 else 0.0
 
     def summary(self) -> dict[str, Any]:
-        """Plain values for JSON: fps, counts by name, and for each time by name its percentiles in milliseconds."""
+        """Plain values for JSON: fps, counts and states by name, and of each time by name its percentiles in ms."""
         with self._lock:
-            counts = dict(self._counts)
+            counts, states = dict(self._counts), dict(self._states)
             times = {name: np.fromiter(values, float) * 1000 for name, values in self._times.items()}
         return {
             "fps": round(self.fps(), 2),
             "counts": counts,
+            "states": states,
             "ms": {name: _percentiles(values) for name, values in times.items()},
         }
 

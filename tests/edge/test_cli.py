@@ -82,7 +82,7 @@ def long_folder(tmp_path):
 
 def assert_record(record, seq, source):
     """Contract 4, key by key."""
-    assert list(record) == ["seq", "t", "source", "latency_ms", "faces"]
+    assert list(record) == ["seq", "t", "source", "latency_ms", "level", "faces"]
     assert (record["seq"], record["source"]) == (seq, source)
     assert record["latency_ms"] > 0
     assert abs(record["t"] - time.time()) < 3600

@@ -23,6 +23,7 @@ def test_the_record_of_a_frame():
         "t": 1763800000.123,
         "source": "picamera2",
         "latency_ms": 21.4,
+        "level": 0,
         "faces": [
             {
                 "id": 3,
@@ -39,7 +40,7 @@ def test_the_record_of_a_frame():
 
 def test_keys_come_in_the_order_of_the_contract():
     record = result(0, face()).record()
-    assert list(record) == ["seq", "t", "source", "latency_ms", "faces"]
+    assert list(record) == ["seq", "t", "source", "latency_ms", "level", "faces"]
     assert list(record["faces"][0]) == ["id", "box", "score", "emotion", "confidence", "reason", "probabilities"]
     assert list(record["faces"][0]["probabilities"]) == list(EMOTIONS)
 

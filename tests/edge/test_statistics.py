@@ -78,7 +78,7 @@ def test_the_summary_is_plain_json():
     gathered.add("detect", 0.001)
     summary = gathered.summary()
     assert json.loads(json.dumps(summary)) == summary
-    assert set(summary) == {"fps", "counts", "ms"}
+    assert set(summary) == {"fps", "counts", "states", "ms"}
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,19 @@ def test_summary_text(counts, lines):
 
 def test_the_text_of_an_empty_run_can_be_made():
     assert summary_text(Statistics().summary()).startswith("0 frames, 0.0 FPS")
+
+
+def test_states_are_what_is_the_case_now():
+    statistics = Statistics()
+    for level in (1, 2, 0):
+        statistics.set("level", level)
+    assert statistics.summary()["states"] == {"level": 0}
+
+
+def test_recent_durations_forget_the_older_ones():
+    statistics = Statistics()
+    for seconds in (9.0, 9.0, 1.0, 2.0, 3.0):
+        statistics.add("age", seconds)
+    assert statistics.recent("age", 50, last=3) == 2.0
+    assert statistics.recent("age", 100, last=10) == 9.0
+    assert statistics.recent("nothing", 50, last=3) is None
