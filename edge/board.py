@@ -20,6 +20,9 @@ ASKING = 1.0
 """Seconds that `vcgencmd` gets to answer."""
 
 
+MODEL = Path("/proc/device-tree/model")
+
+
 @dataclass(frozen=True)
 class Condition:
     """How a board is.
@@ -33,6 +36,14 @@ class Condition:
     temperature: float | None = None
     slowed: bool = False
     undervoltage: bool = False
+
+
+def raspberry_pi() -> bool:
+    """Whether this is one."""
+    try:
+        return MODEL.read_text().startswith("Raspberry Pi")
+    except OSError:
+        return False
 
 
 def read_condition() -> Condition:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import assets
+from edge.board import raspberry_pi, read_condition
 from edge.errors import UserError
 from edge.interpreter import runtime
 from edge.machine import camera_devices, has_display
@@ -37,7 +38,16 @@ class Finding:
 
 def examine(model: Path) -> list[Finding]:
     """Look at everything that the edge needs. `model` is the bundle's folder."""
-    checks: list[Callable[[], list[Finding]]] = [_python, _runtime, _opencv, _cameras, _display, _assets]
+    checks: list[Callable[[], list[Finding]]] = [
+        _python,
+        _runtime,
+        _opencv,
+        _cameras,
+        _pi_camera,
+        _board,
+        _display,
+        _assets,
+    ]
     return [finding for check in checks for finding in check()] + _bundle(model)
 
 
@@ -96,6 +106,37 @@ def _cameras() -> list[Finding]:
     devices = camera_devices()
     remedy = "plug in a USB camera, or pass /dev/video0 into the container; files work without"
     return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
+
+
+def _pi_camera() -> list[Finding]:
+    """Only where Picamera2 is meant to be: on a Raspberry Pi, or where somebody installed it."""
+    try:
+        from edge.sources import picamera
+    except ImportError:
+        return []  # what OpenCV lacks is another finding
+    try:
+        if not picamera.installed():
+            remedy = "'sudo apt install python3-picamera2', and make the environment with --system-site-packages"
+            return [Finding("Picamera2", False, "not installed", remedy, needed=False)] if raspberry_pi() else []
+        names = [f"{source} ({name})" for source, name in picamera.pi_cameras()]
+    except (ImportError, ValueError, RuntimeError, OSError) as error:
+        # An extension that was built for another numpy.
+        remedy = "take the numpy that the system's packages were built for into the environment"
+        return [Finding("Picamera2", False, str(error).splitlines()[0], remedy, needed=False)]
+    remedy = "check the cable, and that the camera is enabled in /boot/firmware/config.txt"
+    return [Finding("Picamera2", bool(names), ", ".join(names) or "no camera", remedy, needed=False)]
+
+
+def _board() -> list[Finding]:
+    condition = read_condition()
+    if condition.temperature is None and not (condition.slowed or condition.undervoltage):
+        return []
+    trouble = [
+        name for name, there in (("undervoltage", condition.undervoltage), ("slowed down", condition.slowed)) if there
+    ]
+    degrees = [] if condition.temperature is None else [f"{condition.temperature:.0f} °C"]
+    remedy = "take a power supply and a cable that are made for this board" if condition.undervoltage else "cool it"
+    return [Finding("board", not trouble, ", ".join([*degrees, *trouble]), remedy, needed=False)]
 
 
 def _display() -> list[Finding]:

@@ -42,10 +42,11 @@ class Recognizer:
         template: FaceTemplate,
         smoothing: Smoothing,
         quality: Quality,
+        most_faces: int = Options.most_faces,
     ) -> None:
         self._search = search
         self._model = classifier, template  # one value, so that a reload changes both between two frames
-        self._smoothing, self._quality = smoothing, quality
+        self._smoothing, self._quality, self._most_faces = smoothing, quality, most_faces
         self.statistics = Statistics()
         self._level, self._threads = 0, cv2.getNumThreads()
         self.forget()
@@ -60,7 +61,7 @@ class Recognizer:
         classifier, template = _load(options)
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
         search = Search(make, options.detector_side, options.search_every)
-        return cls(search, classifier, template, options.smoothing, options.quality)
+        return cls(search, classifier, template, options.smoothing, options.quality, options.most_faces)
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
@@ -87,6 +88,8 @@ class Recognizer:
         with self.statistics.timed("detect"):
             expected = [track.expected(frame.captured) for track in self._tracker.found_last]
             detections = self._search.find(frame, expected)
+            self.statistics.count("faces_left_out", max(0, len(detections) - self._most_faces))
+            detections = detections[: self._most_faces]
             return Found(frame, self._tracker.update(detections, frame.captured))
 
     def read(self, found: Found) -> FrameResult:

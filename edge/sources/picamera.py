@@ -93,12 +93,25 @@ class Picamera2Source:
         return streams
 
 
+def installed() -> bool:
+    """Whether Picamera2 can be imported here.
+
+    Raises:
+        Exception: it is here and broken, as an extension is that was built for another numpy.
+    """
+    try:
+        import picamera2  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def pi_cameras() -> list[tuple[str, str]]:
     """Cameras that Picamera2 knows, as sources; none where it is not installed."""
-    try:
-        from picamera2 import Picamera2
-    except ImportError:
+    if not installed():
         return []
+    from picamera2 import Picamera2
+
     return [
         (f"picamera2:{camera['Num']}", str(camera.get("Model", camera["Id"])))
         for camera in Picamera2.global_camera_info()

@@ -115,7 +115,7 @@ def test_run_writes_records_video_and_summary(tmp_path, clip, bundle):
     assert sum(1 for _ in iter(lambda: video.read()[0], False)) == 12
     assert video.get(cv2.CAP_PROP_FPS) == 20
     summary = json.loads((tmp_path / "out/s.json").read_text())
-    assert set(summary) == {"fps", "counts", "ms"}
+    assert set(summary) == {"fps", "counts", "states", "ms"}
     assert summary["counts"]["frames"] == summary["counts"]["faces"] == summary["counts"]["frames_with_faces"] == 12
     assert set(summary["ms"]) == {"detect", "classify", "frame age", "jsonl", "video"}
     assert all(set(values) == {"p50", "p95", "p99"} for values in summary["ms"].values())

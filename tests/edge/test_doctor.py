@@ -7,8 +7,10 @@ import pytest
 
 from edge import doctor
 from edge.assets import ASTRONAUT, YUNET
+from edge.board import Condition
 from edge.bundle import model_file
 from edge.doctor import Finding, examine, report
+from edge.sources import picamera
 
 
 def by_name(findings):
@@ -115,3 +117,52 @@ def test_the_report_marks_what_is_missing_and_says_what_to_do():
         ["MISS", "bad", "not", "here", "->", "fetch", "it"],
         ["-", "welcome", "none", "->", "plug", "it", "in"],
     ]
+
+
+class TestBoards:
+    """What only boards have."""
+
+    @pytest.mark.parametrize(
+        ("condition", "ready", "detail", "remedy"),
+        [
+            (Condition(48.2), True, "48 °C", ""),
+            (Condition(82.0, slowed=True), False, "82 °C, slowed down", "cool it"),
+            (Condition(None, undervoltage=True), False, "undervoltage", "power supply"),
+        ],
+    )
+    def test_its_condition(self, monkeypatch, condition, ready, detail, remedy):
+        monkeypatch.setattr(doctor, "read_condition", lambda: condition)
+        (finding,) = doctor._board()
+        assert (finding.ready, finding.detail, finding.needed) == (ready, detail, False)
+        assert remedy in finding.remedy
+
+    def test_a_workstation_has_none(self, monkeypatch):
+        monkeypatch.setattr(doctor, "read_condition", Condition)
+        monkeypatch.setattr(doctor, "raspberry_pi", lambda: False)
+        assert doctor._board() == doctor._pi_camera() == []
+
+    def test_a_raspberry_pi_without_picamera2(self, monkeypatch):
+        monkeypatch.setattr(doctor, "raspberry_pi", lambda: True)
+        (finding,) = doctor._pi_camera()
+        assert not finding.ready
+        assert "--system-site-packages" in finding.remedy
+
+    @pytest.mark.parametrize(
+        ("cameras", "ready", "detail"),
+        [([("picamera2:0", "imx708")], True, "picamera2:0 (imx708)"), ([], False, "no camera")],
+    )
+    def test_its_cameras(self, monkeypatch, cameras, ready, detail):
+        monkeypatch.setattr(picamera, "installed", lambda: True)
+        monkeypatch.setattr(picamera, "pi_cameras", lambda: cameras)
+        (finding,) = doctor._pi_camera()
+        assert (finding.ready, finding.detail) == (ready, detail)
+
+    def test_an_extension_for_another_numpy_is_told_apart(self, monkeypatch):
+        def broken():
+            raise ValueError("numpy.dtype size changed, may indicate binary incompatibility")
+
+        monkeypatch.setattr(picamera, "installed", broken)
+        (finding,) = doctor._pi_camera()
+        assert not finding.ready
+        assert "numpy" in finding.detail
+        assert "numpy" in finding.remedy

@@ -245,3 +245,11 @@ def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(bundle,
         (face,) = made.read(made.find(frame(i, scene((20, 20, RED)), i / 10))).faces
         assert (face.id, face.emotion, face.reason) == (1, None, reason)
         assert face.record()["reason"] == reason
+
+
+def test_more_faces_than_are_asked_for_are_counted_and_left_out(recognizer):
+    found = [square(50 * i, 20, score=0.9 - i / 100) for i in range(5)]
+    made = recognizer(found)
+    made._most_faces = 3
+    assert [track.detection for track in made.find(frame(0, scene())).tracks] == found[:3]
+    assert made.statistics.summary()["counts"]["faces_left_out"] == 2
