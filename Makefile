@@ -17,7 +17,7 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge test-opencv4 data train evaluate export bench lock clean
+.PHONY: help run demo doctor test test-edge test-opencv4 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -61,6 +61,9 @@ export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle:
 
 bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
+
+soak: $(VENV)/edge.stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
+	@$(BIN)/python -m benchmarks.soak --model "$(MODEL)" $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .

@@ -7,7 +7,7 @@ from benchmarks.latency import Latency
 from benchmarks.pipeline import Pipeline
 
 VARIANT, RESOLUTION, THREADS, CORES = "int8", 96, 1, 2
-MOST_MS, LEAST_FPS, MOST_SECONDS, MOST_BYTES = 1.0, 150.0, 1.5, 250e6
+MOST_MS, LEAST_FPS, MOST_SECONDS, MOST_BYTES = 1.0, 150.0, 1.0, 200e6
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How fast the whole edge is on a clip: `emotion-edge run` itself, in fresh processes, detecting on every frame."""
+"""How fast the whole edge is on a clip: `emotion-edge run` itself, in fresh processes, with its defaults."""
 
 import json
 import sys

@@ -48,6 +48,7 @@ class Search:
         self._side, self._every = side, every
         self._slower = 1
         self._last: float | None = None
+        self._shape: tuple[int, ...] = ()
 
     def slow_down(self, factor: int) -> None:
         """From now on, let so many times as much time pass between two searches of the whole picture."""
@@ -67,19 +68,21 @@ class Search:
         Returns:
             The detections in pixels of the frame's image, the best first.
         """
-        if not self._is_due(frame.captured) and (squares := self._squares(frame.image, expected)) is not None:
+        if not self._is_due(frame) and (squares := self._squares(frame.image, expected)) is not None:
             near = [self._find_near(frame.image, square) for square in squares]
             if None not in near:
                 return _distinct(found for found in near if found)
-        self._last = frame.captured
+        self._last, self._shape = frame.captured, frame.image.shape
         if frame.preview is None:
             return self._whole.detect(frame.image)
         scale = frame.width / frame.preview.shape[1]
         return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
 
-    def _is_due(self, time: float) -> bool:
+    def _is_due(self, frame: Frame) -> bool:
+        if self._last is None or frame.image.shape != self._shape:  # where a face was in a picture of another size
+            return True
         # A clock that was set back must not keep anybody from being found.
-        return self._last is None or not 0 <= time - self._last < self._every * self._slower
+        return not 0 <= frame.captured - self._last < self._every * self._slower
 
     def _squares(self, image: np.ndarray, expected: Sequence[Detection]) -> list[_Square] | None:
         """The square about each face; None where one does not fit, or all of them are no work saved."""

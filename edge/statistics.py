@@ -31,6 +31,11 @@ class Statistics:
         with self._lock:
             self._counts[name] += by
 
+    def count_of(self, name: str) -> int:
+        """A counter's value now."""
+        with self._lock:
+            return self._counts[name]
+
     def add(self, name: str, seconds: float) -> None:
         """Note a duration or an age under `name`."""
         with self._lock:

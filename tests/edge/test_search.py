@@ -187,3 +187,9 @@ def test_the_recognizer_follows(bundle, yunet, portrait):
     made._search._whole = None
     second = made.find(frame(1, portrait, 10.05)).tracks
     assert [track.id for track in first] == [track.id for track in second]
+
+
+def test_frames_may_change_their_size(search):
+    known = find(search, scene((500, 250)), [], 0.0)
+    (found,) = search.find(frame(1, cv2.resize(scene((500, 250)), (320, 180)), 0.05), known)
+    assert found.box == pytest.approx((250, 125, 20, 20), abs=1)
