@@ -17,7 +17,7 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge test-opencv4 data train evaluate export bench soak lock clean
+.PHONY: help run demo doctor test test-edge test-opencv4 test-picamera2 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,6 +39,9 @@ test-edge: $(VENV)/test.stamp ## pass the board's own tests, without TensorFlow
 
 test-opencv4: $(VENV)/opencv4.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
+
+test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
+	@tests/boards/picamera2.sh $(ARGS)
 
 # ---- the workstation ----
 

@@ -79,7 +79,7 @@ class Search:
         return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
 
     def _is_due(self, frame: Frame) -> bool:
-        if self._last is None or frame.image.shape != self._shape:  # where a face was in a picture of another size
+        if self._last is None or frame.image.shape != self._shape:  # or places mean nothing
             return True
         # A clock that was set back must not keep anybody from being found.
         return not 0 <= frame.captured - self._last < self._every * self._slower
