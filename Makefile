@@ -17,7 +17,7 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge test-opencv4 test-picamera2 data train evaluate export bench soak lock clean
+.PHONY: help run demo doctor test test-edge test-opencv4 test-picamera2 test-arm64 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,7 +28,7 @@ help: ## list the targets
 run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
-demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records and summary
+demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records, events and summary
 	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
 
 doctor: $(VENV)/edge.stamp ## say what of this machine is ready, and what to install for what is not
@@ -42,6 +42,9 @@ test-opencv4: $(VENV)/opencv4.stamp ## pass them with OpenCV 4 and numpy 1; want
 
 test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
 	@tests/boards/picamera2.sh $(ARGS)
+
+test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and compare its answers with this machine's; as root
+	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)
 
 # ---- the workstation ----
 

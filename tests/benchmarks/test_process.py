@@ -42,7 +42,7 @@ def test_the_user_errors_of_a_command_are_passed_on():
     with pytest.raises(UserError) as caught:
         run_fresh([sys.executable, "-m", "edge", "run", "/nowhere.mp4", "--model", "/nowhere"], 1)
     assert caught.value.problem.startswith("/nowhere.mp4: no such file")
-    assert caught.value.remedy.startswith("give a camera number")
+    assert caught.value.remedy.startswith("give a camera, ")
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "1 / 0", "import os; os.kill(os.getpid(), 9)"])
