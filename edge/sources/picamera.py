@@ -39,7 +39,7 @@ class Picamera2Source:
                 control.
         """
         self.name, self.fps = f"picamera2:{number}" if number else "picamera2", capture.fps
-        self._camera = _open(number, self.name)
+        self._camera, self._closed = _open(number, self.name), False
         try:
             self._streams = self._start(capture)
         except Exception as error:  # libcamera and Picamera2 raise whatever the broken part leads to
@@ -48,6 +48,8 @@ class Picamera2Source:
         self._seq = 0
 
     def read(self) -> Frame | None:
+        if self._closed:
+            return None
         try:
             request = self._camera.capture_request(wait=READ_TIMEOUT)
         except TimeoutError:
@@ -73,6 +75,7 @@ class Picamera2Source:
 
     def close(self) -> None:
         # Closing stops it, too, and does nothing the second time.
+        self._closed = True
         self._camera.close()
 
     def _start(self, capture: Capture) -> dict[str, tuple[str, tuple[int, int], int]]:

@@ -23,6 +23,7 @@ from edge.options import Capture, Options  # noqa: E402
 from edge.pipeline import Pipeline  # noqa: E402
 from edge.recognize import Recognizer  # noqa: E402
 from edge.sources import list_sources, open_source  # noqa: E402
+from tests.edge.source_suite import Promise, SourceSuite  # noqa: E402
 
 SMALL = Capture(size=(640, 480), preview_side=320)
 
@@ -45,14 +46,12 @@ def test_it_is_listed_and_chosen_by_itself():
     chosen.close()
 
 
-def test_frames_keep_the_protocol(source):
-    frames = [source.read() for _ in range(10)]
-    assert (source.name, source.live, source.total) == ("picamera2", True, None)
-    assert [frame.seq for frame in frames] == list(range(10))
-    assert all((f.image.shape, f.image.dtype) == ((480, 640, 3), np.uint8) for f in frames)
-    assert all(f.source == "picamera2" for f in frames)
-    times = [f.captured for f in frames]
-    assert times == sorted(times)
+class TestProtocol(SourceSuite):
+    """What holds for all sources."""
+
+    @pytest.fixture
+    def opened(self, source):
+        return source, Promise("picamera2", True, None, 10, None, (480, 640, 3), endless=True)
 
 
 def test_the_small_picture_is_the_large_one(source):
@@ -77,11 +76,10 @@ def test_the_sensors_time_is_the_frames(source):
         assert abs(source.read().captured - before) < 5
 
 
-def test_closing_twice_and_opening_again():
+def test_it_can_be_opened_again():
     for _ in range(3):
         opened = open_source("picamera2", SMALL)
         assert opened.read() is not None
-        opened.close()
         opened.close()
 
 

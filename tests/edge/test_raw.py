@@ -12,6 +12,8 @@ from edge.options import Capture
 from edge.sources import open_source
 from edge.sources.raw import RawSource
 
+from .source_suite import Promise, SourceSuite
+
 SIZE = (6, 4)
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
 
@@ -21,6 +23,14 @@ CONTENT = FRAMES.tobytes()
 
 def source(content=CONTENT, **capture):
     return RawSource(io.BytesIO(content), Capture(**{"size": SIZE} | capture))
+
+
+class TestProtocol(SourceSuite):
+    """A pipe of five frames."""
+
+    @pytest.fixture
+    def opened(self):
+        return source(), Promise("standard input", False, None, 5, None, (4, 6, 3))
 
 
 @pytest.mark.parametrize(("pixels", "expected"), [("bgr24", FRAMES), ("rgb24", FRAMES[..., ::-1])])
@@ -42,15 +52,6 @@ def test_a_recordings_frames_are_as_far_apart_as_its_rate_says():
 
 def test_live_or_not_is_the_users_to_say():
     assert (source().live, source(live=True).live) == (False, True)
-
-
-def test_the_end_stays_the_end():
-    ended = source()
-    assert len(list(iter(ended.read, None))) == 5
-    assert ended.read() is None
-    ended.close()
-    ended.close()
-    assert ended.read() is None
 
 
 def test_an_end_within_a_frame_is_told():

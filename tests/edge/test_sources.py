@@ -3,7 +3,6 @@
 import struct
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from edge.sources import open_source
 from edge.sources.camera import CameraSource
 from edge.sources.files import PICTURE_SPACING, read_image
 
+from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
 
 FRAMES, FPS = 12, 20.0
@@ -65,67 +65,27 @@ def camera(monkeypatch):
 
 @pytest.fixture(params=["clip.mp4", "clip.avi", "clip.mkv", "picture.png", "folder", "camera"])
 def opened(request, tmp_path, write_clip):
-    """A source of each kind with what it promises: name, live, fps, number of frames, total."""
+    """A source of each kind with what it promises."""
     if request.param == "camera":
         request.getfixturevalue("camera")
-        return open_source("0"), SimpleNamespace(name="camera 0", live=True, fps=30.0, frames=FRAMES, total=None)
+        return open_source("0"), Promise("camera 0", live=True, fps=30.0, frames=FRAMES, total=None)
     path = tmp_path / request.param
     if request.param.startswith("clip"):
         write_clip(path, FRAMES, FPS)
-        expected = SimpleNamespace(name=path.name, live=False, fps=FPS, frames=FRAMES, total=FRAMES)
+        expected = Promise(path.name, live=False, fps=FPS, frames=FRAMES, total=FRAMES)
     elif request.param == "picture.png":
         write_image(path, picture())
-        expected = SimpleNamespace(name=path.name, live=False, fps=1.0, frames=1, total=1)
+        expected = Promise(path.name, live=False, fps=1.0, frames=1, total=1)
     else:
         path.mkdir()
         for i in range(5):
             write_image(path / f"{i}.png", picture())
-        expected = SimpleNamespace(name=path.name, live=False, fps=1.0, frames=5, total=5)
+        expected = Promise(path.name, live=False, fps=1.0, frames=5, total=5)
     return open_source(str(path)), expected
 
 
-class TestProtocol:
-    """What holds for all sources."""
-
-    def test_promises(self, opened):
-        source, expected = opened
-        assert (source.name, source.live, source.fps, source.total) == (
-            *(expected.name, expected.live),
-            *(expected.fps, expected.total),
-        )
-
-    def test_frames(self, opened):
-        source, expected = opened
-        frames = list(iter(source.read, None))
-        assert [frame.seq for frame in frames] == list(range(expected.frames))
-        assert all((f.image.shape, f.image.dtype) == ((48, 64, 3), np.uint8) for f in frames)
-        assert all(f.source.startswith(expected.name) for f in frames)
-        times = [f.captured for f in frames]
-        assert sorted(set(times)) == times, "timestamps are strictly increasing"
-        assert [f.arrived for f in frames] == sorted(f.arrived for f in frames)
-
-    def test_the_end_stays_the_end(self, opened):
-        source, _ = opened
-        while source.read() is not None:
-            pass
-        assert source.read() is None
-        assert source.read() is None
-
-    def test_closing_twice_is_safe_and_ends_the_stream(self, opened):
-        source, _ = opened
-        assert source.read() is not None
-        source.close()
-        source.close()
-        assert source.read() is None
-
-    def test_frames_are_their_owners_to_keep(self, opened):
-        source, _ = opened
-        first = source.read()
-        kept = first.image.copy()
-        while source.read() is not None:
-            pass
-        source.close()
-        assert (first.image == kept).all()
+class TestProtocol(SourceSuite):
+    """Files, folders and a camera that OpenCV reads."""
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
@@ -291,6 +251,20 @@ def test_a_camera_keeps_no_old_frames_in_its_driver(camera):
     assert camera[0].settings == {cv2.CAP_PROP_BUFFERSIZE: 1}
     source.close()
     assert not camera[0].opened
+
+
+def test_a_camera_is_asked_for_size_and_rate_and_what_it_gives_is_told(camera, caplog):
+    caplog.set_level("INFO")
+    open_source("0", Capture(size=(640, 480), fps=15.0)).close()
+    asked = [
+        (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG")),
+        (cv2.CAP_PROP_FRAME_WIDTH, 640),
+        (cv2.CAP_PROP_FRAME_HEIGHT, 480),
+        (cv2.CAP_PROP_FPS, 15.0),
+        (cv2.CAP_PROP_BUFFERSIZE, 1),
+    ]
+    assert list(camera[0].settings.items()) == asked, "the format before what depends on it"
+    assert "camera 0 gives 64x48, an unknown format, 30 a second" in caplog.text
 
 
 @pytest.mark.skipif(not Path("/dev").is_dir(), reason="cameras are no files here")

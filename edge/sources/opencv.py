@@ -1,0 +1,47 @@
+"""What cameras and streams have in common that OpenCV reads."""
+
+import time
+
+import cv2
+import numpy as np
+
+from edge.errors import UserError
+from edge.frames import Frame, to_bgr
+
+PLAUSIBLE_RATE = 240.0
+"""Streams without a rate of their own give their clock's, 90000."""
+
+
+class OpenCvSource:
+    """A live source of OpenCV's."""
+
+    live = True
+    total = None
+
+    def __init__(self, name: str, capture: cv2.VideoCapture, refusal: UserError) -> None:
+        """Take over an opened capture, and take a first picture: nothing else proves that there will be any.
+
+        Raises:
+            UserError: the refusal, where there is no picture.
+        """
+        self.name, self._capture = name, capture
+        ok, image = capture.read()
+        self._first: np.ndarray | None = image
+        if not ok:
+            self.close()
+            raise refusal
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 0 < rate <= PLAUSIBLE_RATE else None
+        self._seq = 0
+
+    def read(self) -> Frame | None:
+        ok, image = (True, self._first) if self._first is not None else self._capture.read()
+        self._first = None
+        if not ok or image is None:
+            return None
+        frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._capture.release()
