@@ -272,7 +272,7 @@ def _bar(config: Config, images: int, done: int) -> tqdm:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m train.fit", description=__doc__.split("\n")[0])
-    parser.add_argument("--config", default="edge", help="a preset (edge, nano, seed) or a TOML file")
+    parser.add_argument("--config", default="edge", help="a preset (edge, taught, nano, seed) or a TOML file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="the imported data set")
     parser.add_argument("--run", type=Path, help="the run's folder; an unfinished run goes on (default: runs/CONFIG)")
     parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a Keras no-top weights file")
