@@ -36,7 +36,7 @@ SAMPLED = 8
 """One pixel of so many, each way, tells whether a picture has changed."""
 
 
-class Capture:
+class Feed:
     """Hands over all frames of a source until its end, or until it is stopped."""
 
     def __init__(

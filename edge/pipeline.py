@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from edge.board import Condition, read_condition
-from edge.capture import Capture
+from edge.capture import Feed
 from edge.channel import Channel, Closed
 from edge.errors import UserError
 from edge.frames import Frame
@@ -164,7 +164,7 @@ class Pipeline:
 
     def _capture(self) -> None:
         with self._stage(self._frames):
-            Capture(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
+            Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
 
     def _deliver(self, frame: Frame) -> None:
         self._frames.put(frame)

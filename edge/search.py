@@ -44,7 +44,8 @@ class Search:
             side: pixels of the longer side at which whole pictures are searched.
             every: seconds between two searches of the whole picture; 0 searches each one.
         """
-        self._whole, self._near = make(side), {n: make(n) for n in NEAR_SIDES if every}
+        self._make, self._whole = make, make(side)
+        self._near: dict[int, Detector] = {}  # by their side, made when a face of that size is there
         self._side, self._every = side, every
         self._slower = 1
         self._last: float | None = None
@@ -103,6 +104,8 @@ class Search:
         """The face nearest to the square's middle: others at its edge are cut off, and have squares of their own."""
         part = image[square.y : square.y + square.side, square.x : square.x + square.side]
         small = cv2.resize(part, (square.resolution, square.resolution), interpolation=cv2.INTER_LINEAR)
+        if square.resolution not in self._near:
+            self._near[square.resolution] = self._make(square.resolution)
         found = self._near[square.resolution].detect(small)
         if not found:
             return None

@@ -36,7 +36,9 @@ def taught(training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Pa
         root: the data set's folder; each teacher wants the faces at its own size.
         config: `teacher_share` is the teachers' part of a label.
     """
-    answers = np.stack([_mean_answers(kind, root, config) for kind in teachers], axis=1)  # [n, kinds, 7]
+    sizes = {teacher.input_size for kind in teachers for teacher in kind}
+    faces = {size: load_labelled(root, "train", size, 3, config.labels).images for size in sizes}
+    answers = np.stack([_mean_answers(kind, faces) for kind in teachers], axis=1)  # [n, kinds, 7]
     share = config.teacher_share
     labels = ((1 - share) * training.labels + share * answers).astype(np.float32)
     return dataclasses.replace(training, labels=labels)
@@ -48,9 +50,10 @@ def _open_teacher(path: Path, kind: Labels) -> Candidate:
     return open_candidates(path / run_model(kind) if run_models(path) else path)[0]
 
 
-def _mean_answers(teachers: Sequence[Candidate], root: Path, config: Config) -> np.ndarray:
+def _mean_answers(teachers: Sequence[Candidate], faces: dict[int, np.ndarray]) -> np.ndarray:
+    """Over the teachers and both views, float `[n, 7]`; `faces` are uint8 RGB by their size."""
     answers: list[np.ndarray] = []
     for teacher in teachers:
-        faces = load_labelled(root, "train", teacher.input_size, 3, config.labels).images
-        answers += [teacher.predict(faces), teacher.predict(np.ascontiguousarray(faces[:, :, ::-1]))]
+        seen = faces[teacher.input_size]
+        answers += [teacher.predict(seen), teacher.predict(np.ascontiguousarray(seen[:, :, ::-1]))]
     return np.stack(answers).mean(axis=0)

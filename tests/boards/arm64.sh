@@ -5,22 +5,16 @@
 #
 #   tests/boards/arm64.sh [arguments of pytest]
 set -euo pipefail
-project=$(cd "$(dirname "$0")/../.." && pwd)
-boards=${BOARDS:-$project/.boards}
+. "$(dirname "$0")/common.sh"
 root=$boards/arm64 emulator=$boards/qemu
 python=${PYTHON:-$project/.venv/bin/python}
 processors=${PROCESSORS:-cortex-a72 cortex-a76} # of a Raspberry Pi 4 and a 5
 
-stop() { echo "emotion-edge: $1: $2" >&2; exit 2; }
-[ "$(id -u)" = 0 ] || stop "a root of its own can be made by root alone" "run it as root, or in a container"
-command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing" "run 'apt install mmdebstrap'"
-
 if [ ! -e "$root/ready" ]; then
   rm -rf "$root" "$emulator"
-  mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | sort | uniq -c | sort -rn | awk 'NR == 1 {print $2}')
   # QEMU 10: the 7.2 of bookworm crashes in the TFLite runtime.
-  mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$mirror" </dev/null
-  mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$mirror" </dev/null \
+  mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$(mirror)" </dev/null
+  mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$(mirror)" </dev/null \
     --include=python3.11-minimal,libpython3.11-stdlib,libstdc++6,libgcc-s1,zlib1g,libffi8,libssl3,libbz2-1.0,liblzma5,libsqlite3-0,libexpat1,libc-bin,coreutils,bash
   platforms=(--platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64)
   sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/d' "$project/requirements/test.txt" > "$boards/arm64.txt"
@@ -29,16 +23,14 @@ if [ ! -e "$root/ready" ]; then
   touch "$root/ready"
 fi
 
-mounted=()
-leave() { for place in "${mounted[@]}"; do umount -l "$place"; done; [ -e "$registry/emotion-edge" ] && echo -1 > "$registry/emotion-edge" || true; }
+leave() { unmount; [ ! -e "$registry/emotion-edge" ] || echo -1 > "$registry/emotion-edge"; }
 registry=/proc/sys/fs/binfmt_misc
 trap leave EXIT
 mountpoint -q $registry || mount -t binfmt_misc binfmt_misc $registry
 # ELF, 64 bits, little-endian, for aarch64; F: the emulator is opened now, so that it is found in any root.
 [ -e $registry/emotion-edge ] || printf '%s' ':emotion-edge:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$emulator/usr/bin/qemu-aarch64"':OCF' > $registry/register
 # Without /sys the runtime leaves XNNPACK out without a word, and int8 answers differ.
-for place in /proc /sys /dev; do mount --rbind "$place" "$root$place"; mount --make-rslave "$root$place"; mounted=("$root$place" "${mounted[@]}"); done
-mount --bind "$project" "$root/opt/emotion-edge"; mounted=("$root/opt/emotion-edge" "${mounted[@]}")
+enter "$root"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/emotion-edge
 mkdir -p "$cache"; mount --bind "$cache" "$root/opt/cache"; mounted=("$root/opt/cache" "${mounted[@]}")
 

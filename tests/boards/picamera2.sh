@@ -3,20 +3,15 @@
 # trixie whose libcamera plays a folder of pictures as a camera. Wants to be root, on Debian, with mmdebstrap.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-project=$(cd "$here/../.." && pwd)
-root=${BOARDS:-$project/.boards}/trixie
-
-stop() { echo "emotion-edge: $1: $2" >&2; exit 2; }
-[ "$(id -u)" = 0 ] || stop "a root of its own can be made by root alone" "run it as root, or in a container"
-command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing" "run 'apt install mmdebstrap'"
+. "$here/common.sh"
+root=$boards/trixie
 
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
 passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
 
 if [ ! -e "$root/ready" ]; then
   rm -rf "$root"; mkdir -p "$root"
-  mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | sort | uniq -c | sort -rn | awk 'NR == 1 {print $2}')
-  mmdebstrap --quiet --variant=minbase trixie "$root" "$mirror" --include=ca-certificates,python3-venv,python3-numpy,python3-libcamera,python3-prctl,gcc,libc6-dev,python3-dev,libcap-dev </dev/null
+  mmdebstrap --quiet --variant=minbase trixie "$root" "$(mirror)" --include=ca-certificates,python3-venv,python3-numpy,python3-libcamera,python3-prctl,gcc,libc6-dev,python3-dev,libcap-dev </dev/null
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   for variable in PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
     file=${!variable:-}
@@ -31,11 +26,8 @@ if [ ! -e "$root/ready" ]; then
   touch "$root/ready"
 fi
 
-mounted=()
-leave() { for place in "${mounted[@]}"; do umount -l "$root$place"; done; }
-trap leave EXIT
-for place in /proc /sys /dev; do mount --rbind "$place" "$root$place"; mount --make-rslave "$root$place"; mounted=("$place" "${mounted[@]}"); done
-mount --bind "$project" "$root/opt/emotion-edge"; mounted=(/opt/emotion-edge "${mounted[@]}")
+trap unmount EXIT
+enter "$root"
 
 cd / && inside env -C /opt/emotion-edge PYTHONPATH=. /opt/venv/bin/python -m tests.boards.frames /opt/frames
 inside env -C /opt/emotion-edge PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 LIBCAMERA_LOG_LEVELS='*:ERROR' LD_PRELOAD=/opt/dma_heap.so \

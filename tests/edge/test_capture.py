@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge import capture
-from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, Capture
+from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, Feed
 from edge.errors import UserError
 
 from .stand_ins import ScriptedSource, frame
@@ -52,7 +52,7 @@ def captured(source, reopen, stop=None, deliver=None):
         if deliver:
             deliver(given)
 
-    Capture(source, reopen, stop or threading.Event(), keep, notes.append).run()
+    Feed(source, reopen, stop or threading.Event(), keep, notes.append).run()
     return numbers, notes
 
 

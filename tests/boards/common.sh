@@ -1,0 +1,25 @@
+# What the scripts that build a root of Debian share. Sourced, not run.
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+boards=${BOARDS:-$project/.boards}
+
+stop() { echo "emotion-edge: $1: $2" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || stop "a root of its own can be made by root alone" "run it as root, or in a container"
+command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing" "run 'apt install mmdebstrap'"
+
+# The mirror that most of this machine's own sources name.
+mirror() { apt-get indextargets --format '$(SITE)' | grep -v security | sort | uniq -c | sort -rn | awk 'NR == 1 {print $2}'; }
+
+mounted=()
+unmount() { for place in "${mounted[@]}"; do umount -l "$place"; done; }
+
+# enter ROOT: the kernel's file systems and the project, until `unmount`.
+enter() {
+  for place in /proc /sys /dev; do
+    mount --rbind "$place" "$1$place"
+    mount --make-rslave "$1$place"
+    mounted=("$1$place" "${mounted[@]}")
+  done
+  mount --bind "$project" "$1/opt/emotion-edge"
+  mounted=("$1/opt/emotion-edge" "${mounted[@]}")
+}
