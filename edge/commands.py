@@ -73,8 +73,6 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     _check_outputs(arguments)
     show = arguments.window and has_display()
     with ExitStack() as stack:
-        # Before anything is started: hours of video must not end in a summary that cannot be written.
-        summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
         signals = stack.enter_context(_signals())
         open_ = partial(open_source, arguments.source, capture)
         source = _waited_for(open_, signals) if wait else open_()  # first: without a camera nothing else matters
@@ -82,6 +80,8 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             return 0
         options = _options(arguments)
         try:
+            # Before anything is started: hours of video must not end in a summary that cannot be written.
+            summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
         except UserError:
             source.close()

@@ -409,7 +409,7 @@ def test_controls_are_names_and_values(text, expected):
 
 def test_a_camera_that_is_not_there_is_waited_for_until_a_signal(tmp_path, bundle):
     process = subprocess.Popen(
-        command("run", "/dev/video77", "--wait", "--model", bundle, "--no-window"),
+        command("run", "/dev/video77", "--wait", "--model", bundle, "--no-window", "--summary", "s.json"),
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -418,8 +418,10 @@ def test_a_camera_that_is_not_there_is_waited_for_until_a_signal(tmp_path, bundl
     while "waiting for it" not in (line := process.stderr.readline()):
         assert line, "it ended"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(STOPPED_WITHIN) == 0
-    process.stderr.close()
+    _, err = process.communicate(timeout=STOPPED_WITHIN)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert files(tmp_path) == set(), "what was never begun has no summary"
 
 
 class Fed:
