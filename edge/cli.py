@@ -134,11 +134,18 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
         help="time between two searches of the whole picture; known faces are followed in between; 0: every frame",
     )
     parser.add_argument(
+        "--most-readings",
+        type=whole_number(1),
+        default=defaults.most_readings,
+        metavar="N",
+        help="faces that are read in one frame; where there are more, they take turns",
+    )
+    parser.add_argument(
         "--most-faces",
         type=whole_number(1),
         default=defaults.most_faces,
         metavar="N",
-        help="faces a frame that are read, the surest first; the others are counted",
+        help="faces a frame that are followed, the surest first; the others are counted",
     )
     parser.add_argument(
         "--smoothing-ms", type=_milliseconds, default=smoothing_ms, metavar="MS", help="time constant of a label"

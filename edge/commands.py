@@ -200,6 +200,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         detector=arguments.detector,
         detector_side=arguments.detector_side,
         search_every=arguments.search_every_ms / 1000,
+        most_readings=arguments.most_readings,
         most_faces=arguments.most_faces,
         smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
     )

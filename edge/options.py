@@ -80,7 +80,9 @@ class Options:
         detector_threshold: lowest score of a face, 0 to 1.
         search_every: seconds between two searches of the whole picture; in between, faces are looked for where they
             are expected. 0 searches every frame.
-        most_faces: faces a frame that are followed and read, the surest; the others are counted and left out.
+        most_readings: faces that are read in one frame; where there are more, they take turns, and their averages stand
+            in between. Without smoothing all are read.
+        most_faces: faces a frame that are followed, the surest; the others are counted and left out.
         smoothing: how steady the labels are.
         quality: what a face needs for its emotion to be told.
     """
@@ -92,6 +94,7 @@ class Options:
     detector_side: int = 320
     detector_threshold: float = 0.6
     search_every: float = 0.2
+    most_readings: int = 2
     most_faces: int = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
     quality: Quality = field(default_factory=Quality)

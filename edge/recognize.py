@@ -1,6 +1,6 @@
 """From a frame to its faces' emotions, in two steps that may run on two threads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -12,13 +12,14 @@ from edge.classify import EmotionClassifier
 from edge.detect import open_detector
 from edge.errors import UserError
 from edge.frames import Frame
-from edge.options import Options, Quality, Smoothing
+from edge.options import Options
 from edge.quality import shortcoming
 from edge.results import FaceResult, FrameResult
 from edge.search import Search
 from edge.smooth import Smoother
 from edge.statistics import Statistics
 from edge.track import MEMORY, Track, Tracker
+from edge.turns import Turns
 
 ROUNDING = 0.05
 """Seven outputs in steps of 1/256 need not sum to exactly one."""
@@ -40,13 +41,12 @@ class Recognizer:
         search: Search,
         classifier: EmotionClassifier,
         template: FaceTemplate,
-        smoothing: Smoothing,
-        quality: Quality,
-        most_faces: int = Options.most_faces,
+        options: Options,
     ) -> None:
+        """Of the options, those that say where a model and detectors come from were seen to by the caller."""
         self._search = search
         self._model = classifier, template  # one value, so that a reload changes both between two frames
-        self._smoothing, self._quality, self._most_faces = smoothing, quality, most_faces
+        self._options = options
         self.statistics = Statistics()
         self._level, self._threads = 0, cv2.getNumThreads()
         self.forget()
@@ -60,8 +60,7 @@ class Recognizer:
         """
         classifier, template = _load(options)
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
-        search = Search(make, options.detector_side, options.search_every)
-        return cls(search, classifier, template, options.smoothing, options.quality, options.most_faces)
+        return cls(Search(make, options.detector_side, options.search_every), classifier, template, options)
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
@@ -81,41 +80,60 @@ class Recognizer:
         """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
         self._search.forget()
         self._tracker = Tracker(MEMORY)
-        self._smoother = Smoother(self._smoothing, MEMORY)
+        self._smoother = Smoother(self._options.smoothing, MEMORY)
+        self._turns = Turns()
+        self._last: dict[int, FaceResult] = {}
 
     def find(self, frame: Frame) -> Found:
         """Detect faces and say which of them were there before."""
         with self.statistics.timed("detect"):
             expected = [track.expected(frame.captured) for track in self._tracker.found_last]
             detections = self._search.find(frame, expected)
-            self.statistics.count("faces_left_out", max(0, len(detections) - self._most_faces))
-            detections = detections[: self._most_faces]
+            most = self._options.most_faces
+            self.statistics.count("faces_left_out", max(0, len(detections) - most))
+            detections = detections[:most]
             return Found(frame, self._tracker.update(detections, frame.captured))
 
     def read(self, found: Found) -> FrameResult:
-        """Tell the emotion of each face that was found; latency is counted from the frame's arrival."""
+        """Tell the emotion of each face that was found, of those whose turn it is not by their last reading.
+
+        Latency is counted from the frame's arrival.
+        """
         with self.statistics.timed("classify"):
             faces = self._read_faces(found) if found.tracks else ()
             self._smoother.forget(found.frame.captured)
         return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
+        averaged = self._options.smoothing.time_constant > 0  # or answers would be those of other frames
+        most = self._options.most_readings if averaged else len(found.tracks)
+        turn = self._turns.take([track.id for track in found.tracks], most)
+        read = self._judge(found.frame, [track for track in found.tracks if track.id in turn])
+        self._last = {track.id: read.get(track.id) or _moved(self._last[track.id], track) for track in found.tracks}
+        return tuple(self._last.values())
+
+    def _judge(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
+        if not tracks:
+            return {}
         classifier, template = self._model
-        crops = np.stack(
-            [crop_face(found.frame.image, track.detection, template, classifier.input_size) for track in found.tracks]
-        )
-        return tuple(
-            self._judged(track, crop, probabilities, found.frame.captured)
-            for track, crop, probabilities in zip(found.tracks, crops, classifier.classify(crops), strict=True)
-        )
+        crops = np.stack([crop_face(frame.image, track.detection, template, classifier.input_size) for track in tracks])
+        return {
+            track.id: self._judged(track, crop, probabilities, frame.captured)
+            for track, crop, probabilities in zip(tracks, crops, classifier.classify(crops), strict=True)
+        }
 
     def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
         """What a face shows, steadied; what is seen of a face that is not fit to be judged changes nothing."""
-        label, reason = None, shortcoming(track.detection, crop, self._quality)
+        label, reason = None, shortcoming(track.detection, crop, self._options.quality)
         if reason is None:
             probabilities, label = self._smoother.update(track.id, probabilities, time)
             reason = "unsure" if label is None else None
         return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)
+
+
+def _moved(face: FaceResult, track: Track) -> FaceResult:
+    """What was last read of a face, where it is now."""
+    return replace(face, box=track.detection.box, score=track.detection.score)
 
 
 def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate]:

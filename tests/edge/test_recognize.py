@@ -2,6 +2,7 @@
 
 import shutil
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -38,12 +39,12 @@ class ScriptedDetector:
 
 @pytest.fixture
 def recognizer(bundle):
-    """`recognizer(detections of the first frame, of the second, …, smoothing=…)`."""
+    """`recognizer(detections of the first frame, of the second, …, smoothing=…, other options)`."""
 
-    def make(*detections, smoothing=Smoothing(time_constant=0)):  # noqa: B008 - frozen
+    def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(least_sharpness=0), **other):  # noqa: B008 - frozen
         classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
         search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
-        return Recognizer(search, classifier, WHOLE_BOX, smoothing, Quality(least_sharpness=0))
+        return Recognizer(search, classifier, WHOLE_BOX, Options(smoothing=smoothing, quality=quality, **other))
 
     return make
 
@@ -175,7 +176,7 @@ def test_a_real_face_is_found_and_keeps_its_number(bundle, yunet):
 def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
     search = Search(partial(open_detector, "yunet"), 320, every=0.2)
-    made = Recognizer(search, classifier, WHOLE_BOX, Smoothing(), Quality())
+    made = Recognizer(search, classifier, WHOLE_BOX, Options())
     assert len(made.find(frame(0, portrait)).tracks) == 1
 
 
@@ -237,19 +238,39 @@ def test_a_board_that_is_eased_searches_less_often(recognizer):
         pytest.param(Quality(smallest=0, least_sharpness=1e9), "blurred", id="blurred"),
     ],
 )
-def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(bundle, needs, reason):
-    classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
-    detector = ScriptedDetector(*[[square(20, 20)]] * 3)
-    made = Recognizer(Search(lambda side: detector, 320, every=0), classifier, WHOLE_BOX, Smoothing(), needs)
+def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(recognizer, needs, reason):
+    made = recognizer(*[[square(20, 20)]] * 3, quality=needs)
     for i in range(3):
         (face,) = made.read(made.find(frame(i, scene((20, 20, RED)), i / 10))).faces
         assert (face.id, face.emotion, face.reason) == (1, None, reason)
         assert face.record()["reason"] == reason
 
 
+def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
+    crowds = [[square(20 + 60 * j + i, 20) for j in range(4)] for i in range(3)]
+    made = recognizer(*crowds, smoothing=Smoothing(time_constant=0.001), most_readings=2)
+    shown = []
+    for i, colour in enumerate((RED, GREEN, GREEN)):
+        faces = made.read(made.find(frame(i, scene(*((20 + 60 * j + i, 20, colour) for j in range(4))), i))).faces
+        assert [face.box[0] for face in faces] == [20 + 60 * j + i for j in range(4)]
+        shown.append(np.array([face.probabilities for face in faces]))
+    changed = [(now != before).any(axis=1).tolist() for before, now in pairwise(shown)]
+    assert sorted(changed) == [[False, False, True, True], [True, True, False, False]]
+
+
+def test_without_smoothing_each_face_is_read_in_each_frame(recognizer):
+    crowd = [square(50 * i, 20) for i in range(5)]
+    made = recognizer(crowd, crowd)
+    colours = [[RED] * 5, [GREEN] * 5]
+    first, second = (
+        made.read(made.find(frame(i, scene(*((50 * j, 20, c) for j, c in enumerate(colours[i]))), i / 100))).faces
+        for i in range(2)
+    )
+    assert all((a.probabilities != b.probabilities).any() for a, b in zip(first, second, strict=True))
+
+
 def test_more_faces_than_are_asked_for_are_counted_and_left_out(recognizer):
     found = [square(50 * i, 20, score=0.9 - i / 100) for i in range(5)]
-    made = recognizer(found)
-    made._most_faces = 3
+    made = recognizer(found, most_faces=3)
     assert [track.detection for track in made.find(frame(0, scene())).tracks] == found[:3]
     assert made.statistics.summary()["counts"]["faces_left_out"] == 2
