@@ -56,7 +56,7 @@ data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
 	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") --output "$(DATA)" $(ARGS)
 
-train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|nano|seed|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file]
+train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|nano|seed|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
 evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
@@ -65,7 +65,7 @@ evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=run
 export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/default] [ARGS='--labels folder']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
 
-bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='--clip video']
+bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 soak: $(VENV)/edge.stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']

@@ -42,7 +42,8 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
         config: all knobs.
         data: the data set's root.
         folder: the run's folder; made when it is not there.
-        weights: `imagenet`, `none` or a file; see `train.model.load_pretrained`.
+        weights: `imagenet`, `none` or a file, see `train.pretrained.load_pretrained`; or the folder of a run whose
+            backbone has the same shape.
 
     Raises:
         UserError: bad data, weights that do not fit, a run with another configuration, or a loss that exploded.
@@ -130,9 +131,9 @@ class Learner:
         form = {"normalized": knobs.normalize, "learning": True}
         with _precision("mixed_float16" if self._mixed else "float32"):
             self.network = build_network(config, knobs.resolution, **form)
-        self._average = build_network(config, knobs.resolution, **form)
+        self.average = build_network(config, knobs.resolution, **form)
         copy_weights(carry.network if carry else self.network, self.network)
-        copy_weights(carry._average if carry else self.network, self._average)
+        copy_weights(carry.average if carry else self.network, self.average)
         self._plain = build_network(config, knobs.resolution)
         self._deployable = {kind: deployable(self._plain, kind) for kind in config.labels}
         self._answer = tf.function(lambda faces: tf.stack(tf.nest.flatten(self._plain(faces)), axis=1))
@@ -144,15 +145,21 @@ class Learner:
         self._step_function = tf.function(self._step, reduce_retracing=True)
 
     def start_from(self, weights: str) -> None:
-        """Put pretrained weights into the backbone, and the average at the start."""
-        published = build_network(self.config, self.config.image_size, normalized=True)
-        if load_pretrained(published, self.config, weights):
-            carry_weights(published.get_layer("backbone"), self.network.get_layer("backbone"))
-            copy_weights(self.network, self._average)
+        """Put pretrained weights, or what a run has learnt, into the backbone, and the average at the start."""
+        if weights == "none":
+            return
+        source = _learnt(Path(weights), self.config) if Path(weights).is_dir() else self._published(weights)
+        carry_weights(source.get_layer("backbone"), self.network.get_layer("backbone"))
+        copy_weights(self.network, self.average)
+
+    def _published(self, weights: str) -> keras.Model:
+        network = build_network(self.config, self.config.image_size, normalized=True)
+        load_pretrained(network, self.config, weights)
+        return network
 
     def variables(self) -> list[tf.Variable]:
         """All state, in a fixed order: network (with its dropout's generators), optimizer, average."""
-        return [*self.network.variables, *self._optimizer.variables, *self._average.weights]
+        return [*self.network.variables, *self._optimizer.variables, *self.average.weights]
 
     def train_epoch(self, training: Labelled, epoch: int, bar: tqdm) -> dict[str, float]:
         """One pass in an order and with changes that depend on seed and epoch alone; mean loss and accuracies."""
@@ -193,7 +200,7 @@ class Learner:
         return self._deployable[kind]
 
     def _refresh(self) -> None:
-        copy_weights(self._average if self.config.average else self.network, self._plain)
+        copy_weights(self.average if self.config.average else self.network, self._plain)
 
     def _step(self, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """One step of the optimizer; the loss, and the share of hits of each head."""
@@ -223,8 +230,25 @@ class Learner:
         """Exponential moving average, shorter at first so that the random head is soon forgotten."""
         step = tf.cast(self._optimizer.iterations.value, tf.float32)
         decay = tf.minimum(self.config.average, (1 + step) / (10 + step))
-        for average, weight in zip(self._average.weights, self.network.weights, strict=True):
+        for average, weight in zip(self.average.weights, self.network.weights, strict=True):
             average.value.assign_sub((1 - decay) * (average.value - weight.value))
+
+
+def _learnt(folder: Path, config: Config) -> keras.Model:
+    """The averaged network of a run's last epoch, for another configuration to go on with its backbone.
+
+    Raises:
+        UserError: there is no run with an epoch, or its backbone has another shape.
+    """
+    theirs, progress = run.load_run_config(folder), run.load_progress(folder)
+    if not progress.epochs:
+        raise UserError(f"{folder}: the run has not finished an epoch", "train it first")
+    for knob in ("alpha", "grey"):
+        if getattr(theirs, knob) != getattr(config, knob):
+            raise UserError(f"{folder}: the run's {knob} is {getattr(theirs, knob)}", "start from another one")
+    learner = Learner(theirs, theirs.stage_at(progress.epochs - 1), images=1)
+    run.load_variables(folder, learner.variables())
+    return learner.average
 
 
 def _restored(config: Config, folder: Path, progress: run.Progress, images: int, weights: str) -> Learner:
@@ -275,7 +299,9 @@ def main() -> int:
     parser.add_argument("--config", default="edge", help="a preset (edge, taught, nano, seed) or a TOML file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="the imported data set")
     parser.add_argument("--run", type=Path, help="the run's folder; an unfinished run goes on (default: runs/CONFIG)")
-    parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a Keras no-top weights file")
+    parser.add_argument(
+        "--weights", default="imagenet", help="imagenet, none, a Keras no-top weights file, or a run to go on from"
+    )
     arguments = parser.parse_args()
     folder = arguments.run or Path("runs") / Path(arguments.config).stem
     for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us ignores the former

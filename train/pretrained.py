@@ -12,7 +12,7 @@ KERAS_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which Keras publishes ImageNet weights."""
 
 
-def load_pretrained(network: keras.Model, config: Config, weights: str) -> bool:
+def load_pretrained(network: keras.Model, config: Config, weights: str) -> None:
     """Put ImageNet weights into the network's backbone.
 
     The published weights expect pixels in [-1, 1]; the network's own input is x/255. That difference, and the sum
@@ -22,16 +22,11 @@ def load_pretrained(network: keras.Model, config: Config, weights: str) -> bool:
     Args:
         network: as `build_network` made it for the same configuration, normalized, and not on the face's own grid.
         config: the configuration.
-        weights: `imagenet` (downloaded by Keras), `none`, or a file in Keras's no-top layout.
-
-    Returns:
-        Whether there were any to put.
+        weights: `imagenet` (downloaded by Keras), or a file in Keras's no-top layout.
 
     Raises:
         UserError: the file is missing, does not fit, or no weights are published for this width.
     """
-    if weights == "none":
-        return False
     backbone = network.get_layer("backbone")
     published = iter(_published_backbone(config.alpha, weights).get_weights())
     for name in convolutions(config.alpha):
@@ -43,7 +38,6 @@ def load_pretrained(network: keras.Model, config: Config, weights: str) -> bool:
             kernel = 2 * (kernel.sum(axis=2, keepdims=True) if config.channels == 1 else kernel)
         backbone.get_layer(name).set_weights([kernel])
         backbone.get_layer(f"{name}_norm").set_weights([gamma, beta, mean, variance])
-    return True
 
 
 def _published_backbone(alpha: float, weights: str) -> keras.Model:

@@ -126,6 +126,37 @@ def test_a_wrong_first_try_does_not_block_the_run(bars, knobs, tmp_path):
     assert load_progress(tmp_path / "run").epochs == 1
 
 
+class TestStartFromRun:
+    """A run goes on with what another has learnt, whatever labels that one had."""
+
+    @pytest.fixture
+    def finished(self, bars, knobs, tmp_path):
+        fit(from_dict(knobs | stages((WHOLE, 1))), bars, tmp_path / "first", "none")
+        return tmp_path / "first"
+
+    def test_the_backbone_sees_what_the_runs_average_saw(self, finished, bars, knobs):
+        config = from_dict(knobs | {"labels": ["crowd", "folder"]} | stages((WHOLE, 1)))
+        images = load_labelled(bars, "train", 32, 1, config.labels).images[:8]
+        learner = Learner(config, 0, 8)
+        learner.start_from(str(finished))
+        theirs = keras.models.load_model(finished / "best-folder.keras").get_layer("network").get_layer("backbone")
+        ours = learner.averaged_model("crowd").get_layer("network").get_layer("backbone")
+        faces = images / np.float32(255)
+        np.testing.assert_allclose(ours.predict(faces, verbose=0), theirs.predict(faces, verbose=0), atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("change", "problem"),
+        [({"alpha": 0.5}, "the run's alpha is 0.35"), ({"grey": False}, "the run's grey is True")],
+    )
+    def test_a_backbone_of_another_shape_is_refused(self, finished, bars, knobs, tmp_path, change, problem):
+        with pytest.raises(UserError, match=problem):
+            fit(from_dict(knobs | change), bars, tmp_path / "second", str(finished))
+
+    def test_a_folder_without_a_run_is_refused(self, bars, knobs, tmp_path):
+        with pytest.raises(UserError, match="no training run here"):
+            fit(from_dict(knobs), bars, tmp_path / "second", str(tmp_path))
+
+
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_epoch(bars, knobs, tmp_path):
     config = from_dict(knobs | stages((HEAD, 1), ({**HEAD, "learning_rate": 1e38}, 2)))
     with pytest.raises(UserError, match=r"the loss became nan in epoch 2, batch \d"):

@@ -26,7 +26,7 @@ def test_pretrained_weights_see_the_range_they_were_trained_on(knobs, published,
     reference, path = published
     config = from_dict(knobs | {"image_size": 96, "grey": grey})
     network = build_network(config, 96, normalized=True)
-    assert load_pretrained(network, config, str(path))
+    load_pretrained(network, config, str(path))
     rng = np.random.default_rng(0)
     faces = rng.uniform(0, 1, (2, 96, 96, config.channels)).astype(np.float32)
     colour = np.repeat(faces, 3, axis=3) if grey else faces
@@ -49,11 +49,3 @@ def test_weights_that_do_not_fit_are_refused(knobs, published, tmp_path):
         load_pretrained(network, wider, str(path))
     with pytest.raises(UserError, match="no such weights file"):
         load_pretrained(network, wider, str(tmp_path / "missing.h5"))
-
-
-def test_no_weights_leave_the_network_as_it_is(knobs):
-    config = from_dict(knobs)
-    network = build_network(config, 32, normalized=True)
-    before = [w.copy() for w in network.get_weights()]
-    assert not load_pretrained(network, config, "none")
-    assert all((a == b).all() for a, b in zip(before, network.get_weights(), strict=True))
