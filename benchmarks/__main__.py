@@ -1,14 +1,15 @@
-"""Compares the variants of a bundle on this machine.
+"""Compares the variants of a bundle, and other packages with it, on this machine.
 
-    python -m benchmarks
-    python -m benchmarks --model models/default --data data/fer2013 --clip street.mp4
+    python -m benchmarks                                  what takes minutes and wants nothing but this package
+    python -m benchmarks pipeline peers --clip street.mp4
+    python -m benchmarks all --data data/fer2013 --page docs/benchmarks.md
+    python -m benchmarks report benchmarks/results/20260102T030405Z.json
+    python -m benchmarks compare before.json after.json
 
-Latency, throughput, memory and the whole pipeline, and with a data set the accuracy; all variants in turns. Tables go
-to the screen, figures as JSON and plots into a folder.
+Everything in turns. Tables go to the screen, figures as JSON and plots into a folder.
 """
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
@@ -16,25 +17,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy import load_examination
+from benchmarks.compare import TOLERANCE, changes_text, compare
 from benchmarks.contenders import open_contenders
+from benchmarks.page import check_page, write_page
 from benchmarks.pipeline import check_clip
 from benchmarks.report import report
-from benchmarks.results import Results
-from benchmarks.suite import measure
+from benchmarks.results import Record, file_name, read_record
+from benchmarks.suite import MEASUREMENTS, USUAL, Plan, measure
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli import whole_number
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
-from edge.files import write_whole
 
 ROUNDS = 5
 """Enough to see whether the rounds agree; a board takes some minutes for them."""
+
+ALL = "all"
 
 
 def benchmark(arguments: argparse.Namespace) -> int:
     """Measure, show and keep the results. What is missing is said before anything is measured."""
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f"{arguments.output}: not a folder", "name a folder by --output")
+    if arguments.page:
+        check_page(arguments.page)
     contenders = open_contenders(arguments.model)
     examination = None
     if arguments.data:
@@ -44,38 +50,72 @@ def benchmark(arguments: argparse.Namespace) -> int:
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        results = measure(contenders, examination, clip, arguments.rounds)
-    print(report(results))
-    keep(results, arguments.output)
+        plan = Plan(contenders, examination, clip, arguments.rounds)
+        record = measure(plan, _names(arguments), arguments.output)
+    _show(record, arguments)
     return 0
 
 
-def keep(results: Results, folder: Path) -> None:
-    """Write the JSON and, where matplotlib is installed, the plots."""
-    path = folder / results.file_name()
-    write_whole(path, json.dumps(results.record(), indent=2) + "\n")
-    print(f"\nwritten to {path}")
+def report_again(arguments: argparse.Namespace) -> int:
+    """Show what was measured before."""
+    for path in arguments.records:
+        _show(read_record(path), arguments)
+    return 0
+
+
+def compare_two(arguments: argparse.Namespace) -> int:
+    """Show what changed; 1 where something got worse by more than the tolerance."""
+    changes = compare(read_record(arguments.before), read_record(arguments.after))
+    if not changes:
+        raise UserError("the two records have no figure in common", "measure the same in both")
+    print(changes_text(changes, arguments.tolerance))
+    return int(any(change.is_worse(arguments.tolerance) for change in changes))
+
+
+def _names(arguments: argparse.Namespace) -> Sequence[str]:
+    if ALL in arguments.what:
+        return list(MEASUREMENTS)
+    usual = [name for name in USUAL if name != "accuracy" or arguments.data]
+    return arguments.what or usual
+
+
+def _show(record: Record, arguments: argparse.Namespace) -> None:
+    """Tables to the screen and into the page; plots, where matplotlib is installed, into the folder."""
+    print(report(record))
+    if arguments.page:
+        write_page(arguments.page, record)
+    print(f"\nrecord: {arguments.output / file_name(record)}")
     try:
-        from benchmarks.plots import draw_latency, draw_pipeline
+        from benchmarks.plots import draw
     except ImportError:
         print("no plots: run \"pip install 'emotion-edge[bench]'\" for them")
         return
-    draw_latency(folder / "latency.png", results)
-    draw_pipeline(folder / "pipeline.png", results)
-    print(f"plots: {folder / 'latency.png'}, {folder / 'pipeline.png'}")
+    print(f"plots: {', '.join(str(path) for path in draw(record, arguments.output)) or 'none'}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    first = words.pop(0) if words[:1] and words[0] in LOOKING_BACK else None
+    parser, command = LOOKING_BACK[first] if first else (_parser, benchmark)
+    arguments = parser().parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("benchmarks").setLevel(logging.INFO)
-    return exit_on_user_error(lambda: benchmark(arguments))
+    return exit_on_user_error(lambda: command(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Compare the variants of a bundle on this machine."
+        prog="python -m benchmarks",
+        description="Compare the variants of a bundle, and other packages, on this machine.",
+        epilog="'report RECORD…' shows again what was measured before, 'compare BEFORE AFTER' what changed",
+    )
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="WHAT",
+        type=_measurement,
+        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: all but peers",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
@@ -84,9 +124,59 @@ def _parser() -> argparse.ArgumentParser:
         "--split", choices=("val", "test"), default="test", help="of the data set; default: %(default)s"
     )
     parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results"), help="default: %(default)s")
     parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
+    _add_places(parser)
     return parser
+
+
+def _measurement(text: str) -> str:
+    """A type for argparse, whose choices do not go together with an argument that may be left out."""
+    if text not in MEASUREMENTS and text != ALL:
+        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(MEASUREMENTS)}, {ALL}")
+    return text
+
+
+def _share(text: str) -> float:
+    value = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
+    return value
+
+
+def _report_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks report", description="Show again what was measured before."
+    )
+    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a JSON file of an earlier run")
+    _add_places(parser)
+    return parser
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks compare",
+        description="Say what changed from one run to another; ends with 1 where something got worse.",
+    )
+    parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
+    parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
+    parser.add_argument(
+        "--tolerance",
+        type=_share,
+        default=TOLERANCE,
+        help="share by which a figure may get worse; default: %(default)s",
+    )
+    return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", type=Path, default=Path("benchmarks/results"), help="folder of the record and the plots"
+    )
+    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
+
+
+LOOKING_BACK = {"report": (_report_parser, report_again), "compare": (_compare_parser, compare_two)}
+"""Commands that measure nothing, by their first word."""
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ WARM_UP = 0.1
 BURST = 0.4
 """Seconds of one turn: short against the minutes in which a board warms up and slows down."""
 
+FEW = 50
+"""Values that are kept one by one."""
+
 LEAST = 5
 """Calls of a turn, also where one takes longer than the turn."""
 
@@ -35,6 +38,7 @@ class Distribution:
         p95: 95th percentile, linearly interpolated.
         p99: 99th percentile, linearly interpolated.
         maximum: the highest.
+        values: each of them, in their order, where they are few, as one of each round is.
     """
 
     n: int
@@ -44,6 +48,7 @@ class Distribution:
     p95: float
     p99: float
     maximum: float
+    values: tuple[float, ...] = ()
 
 
 def distribution(values: Iterable[float]) -> Distribution:
@@ -56,7 +61,8 @@ def distribution(values: Iterable[float]) -> Distribution:
     if not array.size:
         raise ValueError("a distribution needs values")
     minimum, p50, p95, p99, maximum = (float(v) for v in np.percentile(array, (0, 50, 95, 99, 100)))
-    return Distribution(array.size, float(array.mean()), minimum, p50, p95, p99, maximum)
+    values = tuple(array.tolist()) if array.size <= FEW else ()
+    return Distribution(array.size, float(array.mean()), minimum, p50, p95, p99, maximum, values)
 
 
 def interleave(what: str, cases: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:

@@ -21,14 +21,14 @@ class Latency:
         threads: threads of an inference.
         ms: milliseconds of one face, from the crop in memory to float probabilities.
         faces_per_second: back to back.
-        round_p50_ms: median of each round; where they differ much, the machine was not at rest.
+        round_ms: of the medians of each round; where they differ much, the machine was not at rest.
     """
 
     variant: str
     threads: int
     ms: Distribution
     faces_per_second: float
-    round_p50_ms: tuple[float, ...]
+    round_ms: Distribution
 
 
 def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], rounds: int) -> list[Latency]:
@@ -50,7 +50,7 @@ def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], round
 def _latency(variant: str, threads: int, bursts: list[list[float]]) -> Latency:
     """Sum up the seconds of each call in each round."""
     times = np.concatenate(bursts)
-    medians = tuple(float(np.median(burst)) * 1000 for burst in bursts)
+    medians = distribution(float(np.median(burst)) * 1000 for burst in bursts)
     return Latency(variant, threads, distribution(times * 1000), len(times) / float(times.sum()), medians)
 
 

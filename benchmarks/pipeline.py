@@ -105,7 +105,8 @@ def run_once(folder: Path, variant: str, clip: Path, cores: int) -> Run:
     """
     with tempfile.TemporaryDirectory() as temporary:
         summary = Path(temporary) / "summary.json"
-        usage = run_fresh(_command(folder, variant, clip, summary), cores)
+        command = edge_command(str(clip.resolve()), folder, variant, summary)
+        usage = run_fresh([*command, "--jsonl", "-"], cores)
         found = json.loads(summary.read_text())
     counts = found["counts"]
     assert usage.first_line is not None, "a clip that can be decoded has a first frame"
@@ -120,9 +121,10 @@ def run_once(folder: Path, variant: str, clip: Path, cores: int) -> Run:
     )
 
 
-def _command(folder: Path, variant: str, clip: Path, summary: Path) -> list[str]:
-    command = [sys.executable, "-m", "edge", "run", str(clip.resolve()), "--no-window", "--jsonl", "-"]
-    return [*command, "--model", str(folder.resolve()), "--variant", variant, "--summary", str(summary)]
+def edge_command(source: str, folder: Path, variant: str, summary: Path) -> list[str]:
+    """The edge's command on a source, with a bundle's variant, without a window; it leaves its summary in a file."""
+    command = [sys.executable, "-m", "edge", "run", source, "--no-window", "--summary", str(summary)]
+    return [*command, "--model", str(folder.resolve()), "--variant", variant]
 
 
 def _pipeline(variant: str, cores: int, runs: list[Run]) -> Pipeline:

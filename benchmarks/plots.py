@@ -1,15 +1,13 @@
-"""Draws the results. Matplotlib comes with the extra `bench`; a board measures as well without it."""
+"""Draws a record. Matplotlib comes with the extra `bench`; a board measures as well without it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.harness import Distribution, distribution
-from benchmarks.machine import Machine
-from benchmarks.pipeline import Pipeline
-from benchmarks.results import Results
+from benchmarks.results import Record
 from edge.files import whole_file
 
 DPI = 120
@@ -19,45 +17,55 @@ Whisker = tuple[float, float, float]
 """A bar's height and the values at the lower and the upper end of its whisker."""
 
 
-def draw_latency(path: Path, results: Results) -> None:
-    """Median milliseconds of a face, whiskers up to the 95th percentile, by variant and number of threads.
+def draw(record: Record, folder: Path) -> list[Path]:
+    """Draw what the record has figures of.
 
     Args:
-        path: of the PNG.
-        results: what to draw.
+        record: what to draw.
+        folder: where the PNGs go.
+
+    Returns:
+        Their paths.
     """
+    pictures = {"latency": _draw_latency, "pipeline": _draw_pipeline}
+    drawn = {
+        folder / f"{name}.png": picture(record) for name, picture in pictures.items() if record["figures"].get(name)
+    }
+    for path, figure in drawn.items():
+        _save(figure, path, record)
+    return list(drawn)
+
+
+def _draw_latency(record: Record) -> Figure:
+    """Median milliseconds of a face, whiskers up to the 95th percentile, by variant and number of threads."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
+    rows = record["figures"]["latency"]
     bars = {
-        _plural(threads, "thread"): [_up_to_p95(f.ms) for f in results.latency if f.threads == threads]
-        for threads in results.settings.threads
+        _plural(threads, "thread"): [_up_to_p95(row["ms"]) for row in rows if row["threads"] == threads]
+        for threads in record["settings"]["threads"]
     }
-    _grouped_bars(axes, list(results.contenders.bundles), bars)
+    _grouped_bars(axes, list(record["bundle"]["variants"]), bars)
     axes.set(title="one inference on one face", ylabel="ms (median, whisker to p95)")
-    _save(figure, path, results)
+    return figure
 
 
-def draw_pipeline(path: Path, results: Results) -> None:
-    """Frames a second with whiskers from the slowest to the fastest run, and the milliseconds of the stages.
-
-    Args:
-        path: of the PNG.
-        results: what to draw.
-    """
+def _draw_pipeline(record: Record) -> Figure:
+    """Frames a second with whiskers from the slowest to the fastest run, and the milliseconds of the stages."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    variants = list(results.contenders.bundles)
+    rows, settings, variants = record["figures"]["pipeline"], record["settings"], list(record["bundle"]["variants"])
     rates = {
-        _plural(cores, "core"): [_lowest_to_highest(f.fps) for f in results.pipeline if f.cores == cores]
-        for cores in results.settings.cores
+        _plural(cores, "core"): [_lowest_to_highest(row["fps"]) for row in rows if row["cores"] == cores]
+        for cores in settings["cores"]
     }
     _grouped_bars(left, variants, rates)
-    left.set(title=f"the whole edge on {results.settings.clip}", ylabel="FPS (median, lowest, highest run)")
-    most = max(results.settings.cores)
-    stages = {s: [_stage(f, s) for f in results.pipeline if f.cores == most] for s in STAGES}
+    left.set(title=f"the whole edge on {settings['clip']}", ylabel="FPS (median, lowest, highest run)")
+    most = max(settings["cores"])
+    stages = {stage: [_stage(row, stage) for row in rows if row["cores"] == most] for stage in STAGES}
     _grouped_bars(right, variants, stages)
     right.set(title=f"its stages on {_plural(most, 'core')}", ylabel="ms a frame (median, lowest, highest run's)")
-    _save(figure, path, results)
+    return figure
 
 
 def _grouped_bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[Whisker]]) -> None:
@@ -74,27 +82,26 @@ def _grouped_bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequen
     axes.legend()
 
 
-def _up_to_p95(values: Distribution) -> Whisker:
-    return values.p50, values.p50, values.p95
+def _up_to_p95(values: Mapping[str, float]) -> Whisker:
+    return values["p50"], values["p50"], values["p95"]
 
 
-def _lowest_to_highest(values: Distribution) -> Whisker:
-    return values.p50, values.minimum, values.maximum
+def _lowest_to_highest(values: Mapping[str, float]) -> Whisker:
+    return values["p50"], values["minimum"], values["maximum"]
 
 
-def _stage(figure: Pipeline, stage: str) -> Whisker:
-    return _lowest_to_highest(distribution(run.stages[stage]["p50"] for run in figure.runs))
+def _stage(row: Record, stage: str) -> Whisker:
+    medians = [run["stages"][stage]["p50"] for run in row["runs"]]
+    return float(np.median(medians)), min(medians), max(medians)
 
 
 def _plural(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _save(figure: Figure, path: Path, results: Results) -> None:
-    figure.suptitle(f"{results.contenders.name} on {_machine(results.machine)}", fontsize=10)
+def _save(figure: Figure, path: Path, record: Record) -> None:
+    machine = record["machine"]
+    on = f"{machine['board'] or machine['cpu']}, {machine['runtime']}, OpenCV {machine['opencv']}"
+    figure.suptitle(f"{record['bundle']['name']} on {on}", fontsize=10)
     with whole_file(path) as part:
         figure.savefig(part, dpi=DPI)
-
-
-def _machine(machine: Machine) -> str:
-    return f"{machine.board or machine.cpu}, {machine.runtime}, OpenCV {machine.opencv}"

@@ -10,10 +10,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.errors import UserError
 
@@ -36,6 +39,7 @@ class Usage:
         seconds: from its start to its end.
         first_line: seconds from its start to its first line on standard output, None if there was none.
         lines: how many there were.
+        cpu: seconds of all its threads on processors.
         peak: the most bytes of RAM that it had at any time (VmHWM).
     """
 
@@ -43,22 +47,25 @@ class Usage:
     seconds: float
     first_line: float | None
     lines: int
+    cpu: float
     peak: int
 
 
-def run_fresh(command: Sequence[str], cores: int) -> Usage:
-    """Run a command of this package and wait for its end.
+def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None = None) -> Usage:
+    """Run a command and wait for its end.
 
     Args:
         command: a program and its arguments; paths in it are absolute.
         cores: how many of the cores that this process may use it may use.
+        feeder: another command, on any core, whose standard output the first one reads.
 
     Raises:
         UserError: the command ended with one.
         RuntimeError: it failed otherwise.
     """
     watcher = [sys.executable, "-m", "benchmarks.process", str(cores), *command]
-    done = subprocess.run(watcher, capture_output=True, text=True, cwd=ROOT)
+    with _fed_by(feeder) as stdin:
+        done = subprocess.run(watcher, stdin=stdin, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"{' '.join(watcher)} failed:\n{done.stderr}")
     usage = Usage(**json.loads(done.stdout))
@@ -67,22 +74,54 @@ def run_fresh(command: Sequence[str], cores: int) -> Usage:
     return usage
 
 
+def run_module(module: str, arguments: Sequence[object], cores: int) -> dict[str, Any]:
+    """Run one of this package's modules in a fresh process; its last argument is the file to leave JSON in.
+
+    Args:
+        module: its name.
+        arguments: before that last one.
+        cores: as above.
+
+    Returns:
+        What it left there.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        run_fresh([sys.executable, "-m", module, *map(str, arguments), str(answer)], cores)
+        found: dict[str, Any] = json.loads(answer.read_text())
+    return found
+
+
 def watch(command: Sequence[str]) -> Usage:
     """Run a command as a child of this process, reading what it prints as it comes."""
     started = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         first = time.monotonic() - started if process.stdout.readline() else None
         lines = (first is not None) + sum(1 for _ in process.stdout)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    return Usage(process.returncode, time.monotonic() - started, first, lines, usage.ru_maxrss * MAXRSS_UNIT)
+    seconds, cpu = time.monotonic() - started, usage.ru_utime + usage.ru_stime
+    return Usage(process.returncode, seconds, first, lines, cpu, usage.ru_maxrss * MAXRSS_UNIT)
 
 
 def restrict_to(cores: int) -> None:
     """Let this process, and those that it starts, use only so many of the cores that it may use."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+@contextmanager
+def _fed_by(feeder: Sequence[str] | None) -> Iterator[int]:
+    if feeder is None:
+        yield subprocess.DEVNULL
+        return
+    with subprocess.Popen(feeder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.fileno()
+        finally:
+            process.kill()
 
 
 def _failure(command: Sequence[str], status: int, errors: str) -> Exception:

@@ -1,131 +1,221 @@
-"""Results as tables for the terminal. MB are millions of bytes."""
+"""Records as Markdown, which a terminal shows as well. MB are millions of bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from benchmarks.bars import Bar
-from benchmarks.machine import Machine
-from benchmarks.results import Results
+from benchmarks.results import Record
 
 IDLE = 0.05
 """Share of the processor time that others may take on a machine that counts as idle."""
 
-ABSENT = "not in this bundle"
-UNKNOWN = "-"
+UNKNOWN = "–"
+
+Rows = list[list[str]]
 
 
-def report(results: Results) -> str:
-    """Everything, for people."""
-    parts = [
-        machine_text(results.machine),
-        _models(results),
-        _latency(results),
-        _pipeline(results),
-        bars_text(results.bars),
-    ]
-    return "\n\n".join(parts)
+def report(record: Record) -> str:
+    """Everything that a record holds, and what it lacks."""
+    parts = [machine_text(record["machine"]), _models(record)]
+    parts += [f"{TITLES[name]}\n\n{TABLES[name](record)}" for name in TABLES if name in record["figures"]]
+    parts += [f"Not measured: {name} ({reason})." for name, reason in record["missing"].items()]
+    return "\n\n".join([*parts, bars_text(record["bars"])])
 
 
-def machine_text(machine: Machine) -> str:
+def machine_text(machine: Record) -> str:
     """The machine in two lines, and a third where it was not idle."""
-    name = f"{machine.board}, {machine.cpu}" if machine.board else machine.cpu
-    cores = f"{machine.usable_cores} of {machine.cores} cores"
-    governor = f", governor {machine.governor}" if machine.governor else ""
+    name = f"{machine['board']}, {machine['cpu']}" if machine["board"] else machine["cpu"]
+    cores = f"{machine['usable_cores']} of {machine['cores']} cores"
+    governor = f", governor {machine['governor']}" if machine["governor"] else ""
     lines = [
-        f"{name} ({machine.architecture}), {cores}, {machine.memory / 1e9:.1f} GB{governor}",
-        f"{machine.os}, Python {machine.python}, {machine.runtime}, OpenCV {machine.opencv}",
+        f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB{governor}",
+        f"{machine['os']}, Python {machine['python']}, {machine['runtime']}, OpenCV {machine['opencv']}",
     ]
-    if machine.busy is not None and machine.busy > IDLE:
-        lines.append(f"the machine was not idle (others took {machine.busy:.0%} of it): expect better on one that is")
+    if machine["busy"] is not None and machine["busy"] > IDLE:
+        lines.append(
+            f"the machine was not idle (others took {machine['busy']:.0%} of it): expect better on one that is"
+        )
     return "\n".join(lines)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns: the first to the left, the others to the right.
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown with aligned columns, the first to the left and the others to the right."""
+    first, *widths = (max(map(len, column)) for column in zip(columns, *rows, strict=True))
 
-    A row shorter than the columns is a remark: its last cell may reach over the columns that it has no values for.
-    """
-    full = [columns, *(row for row in rows if len(row) == len(columns))]
-    names = max(len(row[0]) for row in [columns, *rows])
-    widths = [max(len(row[i]) for row in full) for i in range(1, len(columns))]
-    lines = [title, _line(columns, names, widths)]
-    lines += [
-        _line(row, names, widths) if len(row) == len(columns) else f"  {row[0]:<{names}}  {' '.join(row[1:])}"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    def line(cells: Sequence[str]) -> str:
+        values = (f"{cell:>{width}}" for cell, width in zip(cells[1:], widths, strict=True))
+        return f"| {' | '.join([f'{cells[0]:<{first}}', *values])} |"
+
+    rule = ["-" * first, *(f"{'-' * (width - 1)}:" for width in widths)]
+    return "\n".join([line(columns), line(rule), *(line(row) for row in rows)])
 
 
-def bars_text(bars: Sequence[Bar]) -> str:
+def bars_text(bars: Sequence[Record]) -> str:
     """Each promise with what was measured."""
-    words = {True: "reached", False: "NOT reached", None: ""}
-    lines = [f"  {bar.promise}: {bar.measured} {words[bar.reached]}".rstrip() for bar in bars]
-    return "\n".join(["bar: measured", *lines])
+    words = {True: "reached", False: "**not reached**", None: UNKNOWN}
+    return table(
+        ["promised on two x86-64 cores", "measured", ""],
+        [[bar["promise"], bar["measured"], words[bar["reached"]]] for bar in bars],
+    )
 
 
-def _line(cells: Sequence[str], names: int, widths: Sequence[int]) -> str:
-    values = "".join(f"  {cell:>{width}}" for cell, width in zip(cells[1:], widths, strict=True))
-    return f"  {cells[0]:<{names}}{values}"
+def _models(record: Record) -> str:
+    bundle, split = record["bundle"], record["settings"]["split"]
+    size, inside = (f"{n}×{n}" for n in (bundle["input_size"], bundle["resolution"]))
+    absent = f"; not in this bundle: {', '.join(bundle['absent'])}" if bundle["absent"] else ""
+    on = f", accuracy on the split {split}" if split else ""
+    return (
+        f"`{bundle['name']}`: faces of {size}, {inside} inside{absent}. Clip: {record['settings']['clip']}; "
+        f"{record['settings']['rounds']} rounds, in turns{on}."
+    )
 
 
-def _absent(results: Results) -> list[list[str]]:
-    return [[variant, ABSENT] for variant in results.contenders.absent]
+def _sizes(record: Record) -> str:
+    """Memory beside the files' sizes."""
+    rows = []
+    for row in record["figures"]["memory"]:
+        size = record["bundle"]["variants"].get(row["variant"])
+        rows.append([row["variant"] or "(no model)", f"{size['bytes'] / 1e6:.2f}" if size else UNKNOWN])
+        rows[-1].append(_megabytes(row["peak"]))
+    return table(["variant", "file MB", "process MB"], rows)
 
 
-def _models(results: Results) -> str:
-    contenders, split = results.contenders, results.settings.split
-    size = f"{contenders.input_size}×{contenders.input_size}"
-    enlarged = contenders.resolution != contenders.input_size
-    inside = f", {contenders.resolution}×{contenders.resolution} inside" if enlarged else ""
-    columns = ["variant", "file MB", "process MB"]
-    if split:
-        columns += ["accuracy", "macro-F1", "crowd accuracy", "crowd macro-F1"]
-    peaks = {figure.variant: figure.peak for figure in results.memory}
-    rows = [["(no model)", UNKNOWN, f"{peaks[None] / 1e6:.1f}", *[UNKNOWN] * (len(columns) - 3)]]
-    for variant, bundle in contenders.bundles.items():
-        row = [variant, f"{len(bundle.model) / 1e6:.2f}", f"{peaks[variant] / 1e6:.1f}"]
-        rows.append(row + _scores(results, variant))
-    on = f", split {split}" if split else ""
-    title = f"{contenders.name}: faces of {size}{inside}{on}; process: peak of one that loads the model and runs it"
-    return table(title, columns, rows + _absent(results))
+def _accuracy(record: Record) -> str:
+    keys = ("accuracy", "macro_f1", "crowd_accuracy", "crowd_macro_f1")
+    rows = [
+        [row["variant"], *(UNKNOWN if row[key] is None else f"{row[key]:.2%}" for key in keys)]
+        for row in record["figures"]["accuracy"]
+    ]
+    return table(["variant", "folder labels", "macro-F1", "FER+ majority", "macro-F1"], rows)
 
 
-def _scores(results: Results, variant: str) -> list[str]:
-    if results.accuracy is None:
-        return []
-    found = next(figure for figure in results.accuracy if figure.variant == variant)
-    shares = (found.accuracy, found.macro_f1, found.crowd_accuracy, found.crowd_macro_f1)
-    return [UNKNOWN if share is None else f"{share:.2%}" for share in shares]
-
-
-def _latency(results: Results) -> str:
-    columns = ["variant", "threads", "p50 ms", "p95 ms", "p99 ms", "faces/s", "n"]
+def _counts(record: Record) -> str:
     rows = [
         [
-            f.variant,
-            str(f.threads),
-            *(f"{ms:.3f}" for ms in (f.ms.p50, f.ms.p95, f.ms.p99)),
-            f"{f.faces_per_second:.0f}",
-            str(f.ms.n),
+            row["variant"],
+            f"{row['size']:,}",
+            f"{row['frame']:,}",
+            UNKNOWN if row["instructions"] is None else f"{row['instructions'] / 1e6:.1f}",
+            ", ".join(f"{n} {name}" for name, n in row["operators"].items()),
         ]
-        for f in results.latency
+        for row in record["figures"]["counts"]
     ]
-    return table("one inference on one face", columns, rows + _absent(results))
+    return table(["variant", "file, bytes", "bytes a frame", "million instructions", "operators"], rows)
 
 
-def _pipeline(results: Results) -> str:
-    columns = ["variant", "cores", "FPS", "lowest", "highest", "detect ms", "classify ms", "first record s", "peak MB"]
+def _latency(record: Record) -> str:
     rows = [
         [
-            f.variant,
-            str(f.cores),
-            *(f"{fps:.1f}" for fps in (f.fps.p50, f.fps.minimum, f.fps.maximum)),
-            *(f"{f.stage_p50_ms[stage]:.2f}" for stage in ("detect", "classify")),
-            f"{f.first_record.p50:.2f}",
-            f"{f.peak / 1e6:.1f}",
+            row["variant"],
+            str(row["threads"]),
+            *(f"{row['ms'][q]:.3f}" for q in ("p50", "p95", "p99")),
+            f"{row['faces_per_second']:.0f}",
         ]
-        for f in results.pipeline
+        for row in record["figures"]["latency"]
     ]
-    run = results.pipeline[0].runs[0]
-    clip = f"{results.settings.clip}: {run.frames} frames, {run.frames_with_faces} with faces"
-    title = f"the whole edge on {clip}; median (peak: worst) of {results.settings.rounds}"
-    return table(title, columns, rows + _absent(results))
+    return table(["variant", "threads", "median ms", "p95", "p99", "faces/s"], rows)
+
+
+def _pipeline(record: Record) -> str:
+    rows = [
+        [
+            row["variant"],
+            str(row["cores"]),
+            *_spread(row["fps"], ".0f"),
+            *(f"{row['stage_p50_ms'][stage]:.2f}" for stage in ("detect", "classify")),
+            f"{row['first_record']['p50']:.2f}",
+            _megabytes(row["peak"]),
+        ]
+        for row in record["figures"]["pipeline"]
+    ]
+    return table(
+        ["variant", "cores", "FPS", "lowest–highest", "detect ms", "classify ms", "first record s", "peak MB"], rows
+    )
+
+
+def _stages(record: Record) -> str:
+    rows = [
+        [
+            row["variant"],
+            str(row["cores"]),
+            *(f"{row['alone'][stage]:.0f}" for stage in ("decode", "detect", "classify")),
+            f"{row['together']:.0f}",
+            f"{row['of_slowest']:.0%}",
+            UNKNOWN if row["overhead"] is None else f"{row['overhead']:.1%}",
+        ]
+        for row in record["figures"]["stages"]
+    ]
+    return table(
+        ["variant", "cores", "decode alone", "detect alone", "classify alone", "together", "of slowest", "overhead"],
+        rows,
+    )
+
+
+def _live(record: Record) -> str:
+    rows = [
+        [
+            row["variant"],
+            str(row["cores"]),
+            f"{row['answered']:.1%}",
+            f"{row['age_p99_ms']['p50']:.1f}",
+            f"{row['cpu']['p50']:.1%}",
+        ]
+        for row in record["figures"]["live"]
+    ]
+    return table(["variant", "cores", "frames answered", "p99 of frame age, ms", "of one core"], rows)
+
+
+def _crowd(record: Record) -> str:
+    rows = [
+        [
+            row["variant"],
+            str(row["faces"]),
+            f"{row['found']:.0%}",
+            f"{row['ms']['p50']:.2f}",
+            _spread(row["ms"], ".2f")[1],
+        ]
+        for row in record["figures"]["crowd"]
+    ]
+    return table(["variant", "faces", "found", "ms a frame", "lowest–highest"], rows)
+
+
+def _peers(record: Record) -> str:
+    rows = []
+    for row in sorted(record["figures"]["peers"], key=lambda row: row["cores"]):
+        rows.append([f"{row['name']} {row['version']}", str(row["cores"]), *_spread(row["fps"], ".1f")])
+        rows[-1] += [f"{row['with_faces']:.0%}", f"{row['first']['p50']:.1f}", _megabytes(row["peak"])]
+    return table(["package", "cores", "FPS", "lowest–highest", "frames with a face", "first answer s", "peak MB"], rows)
+
+
+def _spread(values: Record, shown: str) -> list[str]:
+    """Median, and lowest to highest."""
+    return [format(values["p50"], shown), f"{values['minimum']:{shown}}–{values['maximum']:{shown}}"]
+
+
+def _megabytes(n: Any) -> str:
+    return f"{n / 1e6:.0f}"
+
+
+TABLES: dict[str, Callable[[Record], str]] = {
+    "counts": _counts,
+    "latency": _latency,
+    "memory": _sizes,
+    "pipeline": _pipeline,
+    "stages": _stages,
+    "live": _live,
+    "crowd": _crowd,
+    "peers": _peers,
+    "accuracy": _accuracy,
+}
+
+TITLES = {
+    "counts": "**Counts** that do not depend on the machine's speed; instructions of one inference, by valgrind",
+    "latency": "**One inference on one face**",
+    "memory": "**Size**: the file, and the peak of a process that loads the model and runs it",
+    "pipeline": "**The whole edge on the clip**, every frame answered, in fresh processes",
+    "stages": "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time "
+    "outside decoding and networks",
+    "live": "**On a camera of 30 frames a second**, the clip's frames through a pipe; the worst run's share of frames",
+    "crowd": "**More faces**, 1280×720, from memory",
+    "peers": "**Other packages**, by their default paths, in turns with this one",
+    "accuracy": "**Accuracy**",
+}

@@ -1,95 +1,99 @@
-"""All figures of one run, and the JSON that keeps them.
+"""The record of a run: everything that it found, as JSON keeps it and reports read it.
 
-The file holds one object (times in the unit that the key names, else seconds; memory and sizes in bytes; shares from
-0 to 1; a distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99` and `maximum`):
+One object (times in the unit that the key names, else seconds; memory and sizes in bytes; shares from 0 to 1; a
+distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99` and `maximum`):
 
-    schema_version   1; raised when a key changes its meaning or goes
+    schema_version   2; raised when a key changes its meaning or goes
     created          UTC, ISO 8601
     machine          see `benchmarks.machine.Machine`
     settings         rounds, threads, cores, clip, split, and how long the warm-up and a turn are
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
-    latency          list, see `benchmarks.latency.Latency`
-    memory           list, see `benchmarks.memory.Memory`
-    accuracy         list, see `benchmarks.accuracy.Accuracy`; null where no data set was named
-    pipeline         list, see `benchmarks.pipeline.Pipeline`, with every run
+    figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of what its module's dataclass holds
+    missing          by measurement, why it has no figures
     bars             list of promise, measured, reached (null where not measured)
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
-from datetime import datetime
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import Accuracy
-from benchmarks.bars import Bar
 from benchmarks.contenders import Contenders
-from benchmarks.latency import Latency
-from benchmarks.machine import Machine
-from benchmarks.memory import Memory
-from benchmarks.pipeline import Pipeline
+from benchmarks.machine import describe_machine
+from edge.errors import UserError
+from edge.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+Record = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What was asked for.
+def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
+    """A record without figures: when, where, of what and how.
 
-    Attributes:
-        rounds: turns of every contender in every measurement.
-        threads: numbers of threads of an inference.
-        cores: numbers of cores that the pipeline was given.
-        clip: the video's name.
-        split: of the data set, None without one.
-        warm_up: seconds before each turn of the latency that do not count.
-        burst: seconds of a turn.
+    Raises:
+        UserError: this machine has no TFLite runtime.
     """
-
-    rounds: int
-    threads: tuple[int, ...]
-    cores: tuple[int, ...]
-    clip: str
-    split: str | None
-    warm_up: float
-    burst: float
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything that one run of the benchmarks found. `accuracy` is None where no data set was named."""
-
-    created: datetime
-    machine: Machine
-    settings: Settings
-    contenders: Contenders
-    latency: list[Latency]
-    memory: list[Memory]
-    accuracy: list[Accuracy] | None
-    pipeline: list[Pipeline]
-    bars: list[Bar]
-
-    def file_name(self) -> str:
-        """By the time, so that runs stand side by side in the order they were made."""
-        return f"{self.created:%Y%m%dT%H%M%SZ}.json"
-
-    def record(self) -> dict[str, Any]:
-        """Plain values for JSON, as the module's text describes them, with six decimals."""
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "created": self.created.isoformat(timespec="seconds"),
-            "machine": asdict(self.machine),
-            "settings": asdict(self.settings),
-            "bundle": _bundle(self.contenders),
-            "latency": [asdict(figure) for figure in self.latency],
-            "memory": [asdict(figure) for figure in self.memory],
-            "accuracy": None if self.accuracy is None else [asdict(figure) for figure in self.accuracy],
-            "pipeline": [asdict(figure) for figure in self.pipeline],
-            "bars": [asdict(bar) for bar in self.bars],
-        }
-        return _rounded(record)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": asdict(describe_machine()),
+        "settings": settings,
+        "bundle": _bundle(contenders),
+        "figures": {},
+        "missing": {},
+        "bars": [],
+    }
+    plain: Record = as_plain(record)
+    return plain
 
 
-def _bundle(contenders: Contenders) -> dict[str, Any]:
+def as_plain(value: Any) -> Any:
+    """Dictionaries and lists as JSON knows them, with six decimals: a nanosecond of a figure in ms, no float noise."""
+    if hasattr(value, "__dataclass_fields__"):
+        return as_plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: as_plain(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_plain(v) for v in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def file_name(record: Record) -> str:
+    """By the time, so that runs stand side by side in the order they were made."""
+    return f"{datetime.fromisoformat(record['created']):%Y%m%dT%H%M%SZ}.json"
+
+
+def keep(record: Record, folder: Path) -> Path:
+    """Write the record into a folder, in place of what was written of it before; returns its path."""
+    path = folder / file_name(record)
+    write_whole(path, json.dumps(record, indent=2) + "\n")
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """A record that was kept.
+
+    Raises:
+        UserError: it is missing, no record, or of another version.
+    """
+    remedy = "give a file that 'make bench' wrote"
+    try:
+        record = json.loads(path.read_text())
+        version = record["schema_version"]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", remedy) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no record of a benchmark", remedy) from error
+    if version != SCHEMA_VERSION:
+        raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
+    found: Record = record
+    return found
+
+
+def _bundle(contenders: Contenders) -> Record:
     return {
         "name": contenders.name,
         "input_size": contenders.input_size,
@@ -100,12 +104,3 @@ def _bundle(contenders: Contenders) -> dict[str, Any]:
         },
         "absent": list(contenders.absent),
     }
-
-
-def _rounded(value: Any) -> Any:
-    """The same with six decimals: a nanosecond of a figure in ms, and no float noise."""
-    if isinstance(value, dict):
-        return {key: _rounded(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rounded(v) for v in value]
-    return round(value, 6) if isinstance(value, float) else value

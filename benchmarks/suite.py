@@ -1,52 +1,124 @@
-"""The measurements of one run, in their order."""
+"""The measurements by name, and a run of some of them."""
 
-from datetime import UTC, datetime
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy import Examination, measure_accuracy
-from benchmarks.bars import check_bars
+from benchmarks.bars import VARIANT, check_bars
 from benchmarks.contenders import Contenders
+from benchmarks.counts import measure_counts
+from benchmarks.crowd import measure_crowd
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
-from benchmarks.machine import can_restrict, describe_machine, usable_cores
+from benchmarks.live import measure_live
+from benchmarks.machine import can_restrict, usable_cores
 from benchmarks.memory import measure_memory
+from benchmarks.peers import measure_peers
 from benchmarks.pipeline import measure_pipeline
-from benchmarks.results import Results, Settings
+from benchmarks.results import Record, as_plain, keep, new_record
+from benchmarks.stages import measure_stages
+from edge.bundle import Bundle
+from edge.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
-def measure(contenders: Contenders, examination: Examination | None, clip: Path, rounds: int) -> Results:
-    """Measure everything.
+@dataclass(frozen=True)
+class Plan:
+    """What is measured on.
 
-    Args:
+    Attributes:
         contenders: who takes part.
         examination: what the accuracy is measured on, None without a data set.
         clip: a video for the pipeline.
         rounds: turns of every contender in every measurement.
+    """
+
+    contenders: Contenders
+    examination: Examination | None
+    clip: Path
+    rounds: int
+
+    @property
+    def bundles(self) -> dict[str, Bundle]:
+        return self.contenders.bundles
+
+    @property
+    def default(self) -> dict[str, Bundle]:
+        """The variant that ships, alone, for what would take too long with all; the first where it is not there."""
+        variant = VARIANT if VARIANT in self.bundles else next(iter(self.bundles))
+        return {variant: self.bundles[variant]}
+
+    @property
+    def threads(self) -> tuple[int, ...]:
+        return tuple(sorted({1, usable_cores()}))
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """One, two, because that is what the package's promises are about, and all; all where none can be chosen."""
+        cores = usable_cores()
+        return tuple(sorted({1, min(2, cores), cores})) if can_restrict() else (cores,)
+
+    def settings(self) -> dict[str, Any]:
+        """What a record tells of it."""
+        return {
+            "rounds": self.rounds,
+            "threads": self.threads,
+            "cores": self.cores,
+            "clip": self.clip.name,
+            "split": self.examination.name if self.examination else None,
+            "warm_up": WARM_UP,
+            "burst": BURST,
+        }
+
+
+def _accuracy(plan: Plan) -> list[Any]:
+    if plan.examination is None:
+        raise UserError("no data set was named", "name it by --data")
+    return measure_accuracy(plan.bundles, plan.examination, max(plan.cores))
+
+
+MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
+    "counts": lambda plan: measure_counts(plan.bundles),
+    "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
+    "memory": lambda plan: measure_memory(plan.bundles, max(plan.cores), plan.rounds),
+    "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
+    "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
+    "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
+    "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
+    "peers": lambda plan: measure_peers(next(iter(plan.default.values())), plan.clip, plan.cores, plan.rounds),
+    # Last, because it is long work that warms a board up.
+    "accuracy": _accuracy,
+}
+"""What each of them measures stands at the top of its module."""
+
+USUAL = ("latency", "memory", "pipeline", "stages", "live", "crowd", "accuracy")
+"""What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
+
+
+def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
+    """Measure, and keep the record after each measurement: what interrupts a run leaves what was found before.
+
+    Args:
+        plan: what to measure on.
+        names: keys of `MEASUREMENTS`.
+        folder: where the record goes.
 
     Raises:
-        UserError: a model cannot be run here, the pipeline refuses the clip, or a dependency is missing.
+        UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
-    created, machine, bundles = datetime.now(UTC), describe_machine(), contenders.bundles
-    settings = _settings(examination, clip, rounds)
-    cores = max(settings.cores)
-    latency = measure_latency(bundles, settings.threads, rounds)
-    memory = measure_memory(bundles, cores, rounds)
-    pipeline = measure_pipeline(bundles, clip, settings.cores, rounds)
-    # Last, because it is long work that warms a board up.
-    accuracy = measure_accuracy(bundles, examination, cores) if examination else None
-    bars = check_bars(contenders.resolution, latency, pipeline)
-    return Results(created, machine, settings, contenders, latency, memory, accuracy, pipeline, bars)
-
-
-def _settings(examination: Examination | None, clip: Path, rounds: int) -> Settings:
-    cores = usable_cores()
-    return Settings(
-        rounds=rounds,
-        threads=tuple(sorted({1, cores})),
-        # Two, because that is what the package's promises are about.
-        cores=tuple(sorted({1, min(2, cores), cores})) if can_restrict() else (cores,),
-        clip=clip.name,
-        split=examination.name if examination else None,
-        warm_up=WARM_UP,
-        burst=BURST,
-    )
+    record = new_record(plan.contenders, plan.settings())
+    for name in MEASUREMENTS:
+        if name not in names:
+            continue
+        try:
+            record["figures"][name] = as_plain(MEASUREMENTS[name](plan))
+        except UserError as error:
+            log.warning("%s: not measured: %s", name, error)
+            record["missing"][name] = str(error)
+        record["bars"] = as_plain(check_bars(record))
+        keep(record, folder)
+    return record

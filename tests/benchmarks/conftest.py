@@ -2,21 +2,26 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from benchmarks.accuracy import Accuracy
 from benchmarks.bars import check_bars
 from benchmarks.contenders import open_contenders
+from benchmarks.counts import Counts
+from benchmarks.crowd import Crowd
 from benchmarks.harness import distribution
 from benchmarks.latency import Latency
+from benchmarks.live import Live
 from benchmarks.machine import Machine
 from benchmarks.memory import Memory
+from benchmarks.peers import Peer
 from benchmarks.pipeline import Pipeline, Run
-from benchmarks.results import Results, Settings
+from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
+from benchmarks.stages import Stages
 from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
 from edge.emotions import EMOTIONS
 from tests.edge.tiny_model import tiny_model
@@ -71,34 +76,54 @@ def data(tmp_path) -> Path:
 
 
 @pytest.fixture
-def results(bundle) -> Results:
-    variants = ("float32", "int8")
-    latency = [
-        Latency(variant, threads, distribution([0.5, 0.7, 0.9]), 1428.6, (0.7,))
-        for variant in variants
-        for threads in (1, 4)
-    ]
+def record(bundle) -> Record:
+    """A run of everything, whose every promise is kept."""
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "created": "2025-01-02T03:04:05+00:00",
+        "machine": machine(),
+        "settings": {"rounds": 1, "threads": (1, 4), "cores": (1, 2, 4), "clip": "clip.mp4", "split": None},
+        "bundle": new_record(open_contenders(bundle), {})["bundle"],
+        "figures": figures(),
+        "missing": {},
+    }
+    plain: Record = as_plain(record)
+    return plain | {"bars": as_plain(check_bars(plain))}
+
+
+def figures() -> Record:
+    once = distribution([0.5])
     stages = {stage: {"p50": 4.0, "p95": 5.0, "p99": 6.0} for stage in ("detect", "classify", "frame age")}
     run = Run(160.0, 200, 180, 0.4, 1.7, 120_000_000, stages)
-    pipeline = [
-        Pipeline(v, n, distribution([160.0]), distribution([0.4]), run.peak, dict.fromkeys(stages, 4.0), (run,))
-        for v in variants
-        for n in (1, 2, 4)
-    ]
-    memory = [
-        Memory(v, peak, (peak,)) for v, peak in ((None, 40_000_000), ("float32", 60_000_000), ("int8", 50_000_000))
-    ]
-    return Results(
-        created=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC),
-        machine=machine(),
-        settings=Settings(1, (1, 4), (1, 2, 4), "clip.mp4", None, 0.1, 0.4),
-        contenders=open_contenders(bundle),
-        latency=latency,
-        memory=memory,
-        accuracy=None,
-        pipeline=pipeline,
-        bars=check_bars(96, latency, pipeline),
-    )
+    medians, variants = dict.fromkeys(stages, 4.0), ("float32", "int8")
+    return {
+        "counts": [Counts(v, 1000, {"ADD": 1, "CONV_2D": 2}, 3, 5000, None) for v in variants],
+        "latency": [
+            Latency(v, n, distribution([0.5, 0.7, 0.9]), 1428.6, distribution([0.7])) for v in variants for n in (1, 4)
+        ],
+        "memory": [
+            Memory(v, peak, (peak,)) for v, peak in ((None, 40_000_000), ("float32", 60_000_000), ("int8", 50_000_000))
+        ],
+        "pipeline": [
+            Pipeline(v, n, distribution([160.0]), distribution([0.4]), run.peak, medians, (run,))
+            for v in variants
+            for n in (1, 2, 4)
+        ],
+        "stages": [
+            Stages(
+                "int8", n, {"decode": 900.0, "detect": 400.0, "classify": 200.0}, 190.0, 0.95, 0.1 if n == 1 else None
+            )
+            for n in (1, 2)
+        ],
+        "live": [Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]))],
+        "crowd": [Crowd("int8", 2, n, 1.0, distribution([4.0 + n])) for n in (1, 8)],
+        "peers": [
+            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0)
+            for n in (1, 2)
+            for name, fps in (("emotion-edge", 300.0), ("fer", 20.0))
+        ],
+        "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
+    }
 
 
 def machine() -> Machine:

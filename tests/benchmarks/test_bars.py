@@ -1,46 +1,47 @@
-from dataclasses import replace
-
 import pytest
 
-from benchmarks.bars import check_bars
-from benchmarks.harness import distribution
+from benchmarks.bars import PROMISES, check_bars
 
 
-def reached(results, resolution: int = 96) -> list[bool | None]:
-    return [bar.reached for bar in check_bars(resolution, results.latency, results.pipeline)]
+def reached(record) -> list[bool | None]:
+    return [bar.reached for bar in check_bars(record)]
 
 
-def test_all_reached(results):
-    assert reached(results) == [True] * 4
+def test_all_reached(record):
+    assert reached(record) == [True] * len(PROMISES)
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("measurement", "changes", "promise"),
     [
-        ({"fps": distribution([150.0])}, [True, False, True, True]),
-        ({"first_record": distribution([1.0])}, [True, True, False, True]),
-        ({"peak": 200_000_000}, [True, True, True, False]),
+        ("latency", {"ms": {"p50": 1.1}}, "one thread"),
+        ("pipeline", {"fps": {"p50": 149.0}}, "150 FPS"),
+        ("pipeline", {"first_record": {"p50": 1.1}}, "first record"),
+        ("pipeline", {"peak": 210_000_000}, "memory"),
+        ("stages", {"overhead": 0.2}, "outside"),
+        ("stages", {"of_slowest": 0.8}, "slowest"),
+        ("live", {"age_p99_ms": {"p50": 70.0}}, "frame age"),
+        ("live", {"cpu": {"p50": 0.5}}, "35%"),
     ],
 )
-def test_a_bar_is_not_reached_at_its_limit(results, changes, expected):
-    pipeline = [replace(figure, **changes) for figure in results.pipeline]
-    assert [bar.reached for bar in check_bars(96, results.latency, pipeline)] == expected
+def test_each_is_missed_by_its_own_figure(record, measurement, changes, promise):
+    for row in record["figures"][measurement]:
+        row |= changes
+    assert [promise in bar.promise for bar in check_bars(record) if not bar.reached] == [True]
 
 
-def test_latency_at_another_resolution_says_nothing_of_the_bar(results):
-    bar = check_bars(224, results.latency, results.pipeline)[0]
-    assert bar.reached is None
-    assert "224×224" in bar.measured
+def test_peers_and_crowds_are_ratios(record):
+    record["figures"]["peers"][0]["fps"]["p50"] = 150.0  # ours on one core, 7.5 times fer's
+    record["figures"]["crowd"][1]["ms"]["p50"] = 16.5  # 3.3 times one face
+    assert [bar.measured for bar in check_bars(record) if not bar.reached] == ["7.5 times", "3.3 times"]
 
 
-def test_what_was_not_run_was_not_measured(results):
-    other = [figure for figure in results.pipeline if figure.cores != 2]
-    bars = check_bars(96, [f for f in results.latency if f.variant != "int8"], other)
-    assert [bar.reached for bar in bars] == [None] * 4
-    assert "not in this bundle" in bars[0].measured
-    assert "no run on two cores" in bars[1].measured
+def test_latency_at_another_resolution_says_nothing_of_the_bar(record):
+    record["bundle"]["resolution"] = 224
+    assert reached(record)[0] is None
 
 
-def test_without_int8_nothing_is_filled_in(results):
-    bars = check_bars(96, [], [figure for figure in results.pipeline if figure.variant != "int8"])
-    assert {bar.measured for bar in bars} == {"not measured: int8 is not in this bundle"}
+def test_what_was_not_measured_is_neither_reached_nor_missed(record):
+    record["figures"] = {}
+    assert reached(record) == [None] * len(PROMISES)
+    assert {bar.measured for bar in check_bars(record)} == {"not measured"}

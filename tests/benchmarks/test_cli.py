@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.page import BEGIN, END
+from benchmarks.results import keep
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
 
@@ -26,13 +28,15 @@ def _detector():
 
 
 @pytest.mark.usefixtures("_detector")
-def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, tmp_path, capfd):
+def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("benchmarks.live.SECONDS", 2.0)
     output = tmp_path / "results"
     arguments = ["--model", str(bundle), "--clip", str(clip), "--data", str(data), "--output", str(output)]
     assert main([*arguments, "--rounds", "1"]) == 0
     assert {path.suffix for path in output.iterdir()} == {".json", ".png"}
+    assert record_of(output)["missing"] == {}
     assert {path.name for path in output.glob("*.png")} == {"latency.png", "pipeline.png"}
-    record = json.loads(next(output.glob("*.json")).read_text())
+    record = record_of(output)["figures"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
         (v, n) for v in ("float32", "int8") for n in {1, cores}
@@ -41,8 +45,46 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert {f["variant"] for f in record["pipeline"]} == {"float32", "int8"}
     assert all(f["runs"][0]["frames"] == FRAMES for f in record["pipeline"])
     assert all(f["accuracy"] == pytest.approx(1 / 7, abs=1e-5) for f in record["accuracy"])
-    assert record["bundle"]["absent"] == ["float16", "dynamic"]
-    assert "not in this bundle" in capfd.readouterr().out
+    assert {f["variant"] for f in record["stages"] + record["live"] + record["crowd"]} == {"int8"}
+    assert all(0 < f["overhead"] < 1 for f in record["stages"] if f["cores"] == 1)
+    assert all(f["answered"] > 0.5 and f["cpu"]["p50"] > 0 for f in record["live"])
+    assert [f["faces"] for f in record["crowd"]] == [1, 2, 4, 8]
+    shown = capfd.readouterr().out
+    assert "not in this bundle: float16, dynamic" in shown
+    assert main(["report", *map(str, output.glob("*.json")), "--output", str(tmp_path / "again")]) == 0
+    assert capfd.readouterr().out.split("record:")[0] == shown.split("record:")[0]
+
+
+@pytest.mark.usefixtures("_detector")
+def test_a_gap_is_named_and_the_rest_is_there(bundle, clip, tmp_path, monkeypatch, capfd):
+    def prepare(name):
+        raise UserError("no network", "wait")
+
+    monkeypatch.setattr("benchmarks.peers.prepare", prepare)
+    output = tmp_path / "results"
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}{END}")
+    words = ["latency", "peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
+    assert main([*words, "--rounds", "1", "--page", str(page)]) == 0
+    record = record_of(output)
+    assert list(record["figures"]) == ["latency"]
+    assert record["missing"] == {"peers": "no network: wait"}
+    assert "Not measured: peers (no network: wait)." in page.read_text()
+
+
+@pytest.mark.usefixtures("_detector")
+def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.suite.measure_memory", interrupt)
+    output = tmp_path / "results"
+    assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
+    assert list(record_of(output)["figures"]) == ["latency"]
+
+
+def record_of(folder):
+    return json.loads(next(folder.glob("*.json")).read_text())
 
 
 @pytest.mark.parametrize(
@@ -52,6 +94,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
         ({"--clip": "nowhere.mp4"}, "no such clip"),
         ({"--data": "nowhere"}, "no such split"),
         ({"--output": "file"}, "not a folder"),
+        ({"--page": "page.md"}, "cannot be read"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_measured(
@@ -74,10 +117,26 @@ def test_a_clip_that_is_no_video_is_refused(bundle, tmp_path, capsys):
     assert "not a video that can be decoded" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--rounds", "x"], ["--split", "train"]])
-def test_wrong_options_end_with_2(arguments):
+def test_two_runs_are_compared_and_what_got_worse_ends_with_1(record, tmp_path, capsys):
+    before = keep(record, tmp_path / "before")
+    for row in record["figures"]["live"]:
+        row["cpu"]["values"] = [0.4]
+    after = keep(record, tmp_path / "after")
+    assert main(["compare", str(before), str(before)]) == 0
+    assert main(["compare", str(before), str(after)]) == 1
+    assert "**worse by more than 5%**" in capsys.readouterr().out
+    assert main(["compare", str(before), str(after), "--tolerance", "0.99"]) == 1, "it is twice as much"
+    record["figures"] = {}
+    assert main(["compare", str(before), str(keep(record, tmp_path / "empty"))]) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["speed", "compare a b --tolerance 5", "compare a", "report", "--rounds 0", "--rounds x", "--split train"],
+)
+def test_wrong_options_end_with_2(words):
     with pytest.raises(SystemExit) as caught:
-        main(arguments)
+        main(words.split())
     assert caught.value.code == 2
 
 

@@ -1,24 +1,23 @@
-from dataclasses import replace
-
 import cv2
 import pytest
 
 pytest.importorskip("matplotlib")
 
-from benchmarks.plots import draw_latency, draw_pipeline
+from benchmarks.plots import draw
 
 
-@pytest.mark.parametrize("draw", [draw_latency, draw_pipeline])
-def test_a_plot_is_a_whole_picture_and_leaves_nothing_else(draw, results, tmp_path):
+def test_plots_are_whole_pictures_and_nothing_else_is_left(record, tmp_path):
     folder = tmp_path / "plots"
-    draw(folder / "plot.png", results)
-    assert [path.name for path in folder.iterdir()] == ["plot.png"]
-    picture = cv2.imread(str(folder / "plot.png"))
-    assert picture is not None
-    assert picture.std() > 0
+    assert draw(record, folder) == [folder / "latency.png", folder / "pipeline.png"]
+    assert {path.name for path in folder.iterdir()} == {"latency.png", "pipeline.png"}
+    assert all(cv2.imread(str(path)).std() > 0 for path in folder.iterdir())
 
 
-def test_one_thread_and_one_core_are_drawn_too(results, tmp_path):
-    settings = replace(results.settings, threads=(1,), cores=(1,))
-    draw_latency(tmp_path / "l.png", replace(results, settings=settings))
-    draw_pipeline(tmp_path / "p.png", replace(results, settings=settings))
+def test_one_thread_and_one_core_are_drawn_too(record, tmp_path):
+    record["settings"] |= {"threads": [1], "cores": [1]}
+    assert len(draw(record, tmp_path)) == 2
+
+
+def test_what_was_not_measured_is_not_drawn(record, tmp_path):
+    del record["figures"]["pipeline"]
+    assert draw(record, tmp_path) == [tmp_path / "latency.png"]

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from benchmarks.process import run_fresh
+from benchmarks.process import run_fresh, run_module
 from edge.errors import UserError
 
 
@@ -12,10 +12,11 @@ def python(code: str) -> list[str]:
 
 
 def test_lines_times_and_memory_of_a_command():
-    usage = run_fresh(python("x = b'x' * 50_000_000; print(1); print(2)"), 1)
+    usage = run_fresh(python("x = b'x' * 50_000_000; sum(range(10**6)); print(1); print(2)"), 1)
     assert (usage.status, usage.lines) == (0, 2)
     assert usage.first_line is not None
     assert 0 < usage.first_line <= usage.seconds
+    assert 0 < usage.cpu <= usage.seconds
     assert 50_000_000 < usage.peak < 100_000_000
 
 
@@ -49,3 +50,15 @@ def test_the_user_errors_of_a_command_are_passed_on():
 def test_any_other_failure_is_a_bug(code):
     with pytest.raises(RuntimeError, match="ended with status"):
         run_fresh(python(code), 1)
+
+
+def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
+    endless = python("import sys\nwhile True: print('line')")
+    usage = run_fresh(python("import sys\nfor i in range(3): print(sys.stdin.readline(), end='')"), 1, endless)
+    assert usage.lines == 3
+
+
+def test_a_module_leaves_its_answer_in_a_file(bundle):
+    answer = run_module("benchmarks.crowd", [bundle, "int8", 1], 1)
+    assert set(answer) == {"found", "ms"}
+    assert answer["ms"] > 0

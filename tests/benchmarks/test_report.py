@@ -1,53 +1,64 @@
-from dataclasses import replace
-
 import pytest
 
-from benchmarks.accuracy import Accuracy
-from benchmarks.bars import Bar
-from benchmarks.report import bars_text, machine_text, report, table
+from benchmarks.report import TABLES, TITLES, bars_text, machine_text, report, table
+from benchmarks.suite import MEASUREMENTS
 
 
-def test_columns_are_aligned_and_a_remark_widens_none():
-    text = table("title", ["name", "ms", "FPS"], [["a", "1.25", "9"], ["longer", "not in this bundle"]])
-    assert text.splitlines() == [
-        "title",
-        "  name      ms  FPS",
-        "  a       1.25    9",
-        "  longer  not in this bundle",
+def cells(text: str) -> list[list[str]]:
+    """The rows of all tables."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+
+
+def test_columns_are_aligned():
+    assert table(["name", "ms"], [["a", "1.25"], ["longer", "9"]]).splitlines() == [
+        "| name   |   ms |",
+        "| ------ | ---: |",
+        "| a      | 1.25 |",
+        "| longer |    9 |",
     ]
 
 
-def test_absent_variants_are_named_in_every_table_and_have_no_figures(results):
-    lines = report(results).splitlines()
-    for variant in ("float16", "dynamic"):
-        rows = [line.split() for line in lines if line.strip().startswith(variant)]
-        assert rows == [[variant, "not", "in", "this", "bundle"]] * 3
-
-
-def test_the_figures_are_in_the_tables(results):
-    lines = [line.split() for line in report(results).splitlines()]
-    assert ["(no", "model)", "-", "40.0"] in lines
-    assert ["int8", "1", "0.700", "0.880", "0.896", "1429", "3"] in lines
-    assert ["int8", "2", "160.0", "160.0", "160.0", "4.00", "4.00", "0.40", "120.0"] in lines
-
-
-def test_accuracy_has_columns_only_where_it_was_measured(results):
-    assert "accuracy" not in report(results)
-    accuracy = [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in ("float32", "int8")]
-    settings = replace(results.settings, split="test")
-    text = report(replace(results, accuracy=accuracy, settings=settings))
-    row = next(line for line in text.splitlines() if line.strip().startswith("int8"))
-    assert row.split()[-4:] == ["71.00%", "65.43%", "-", "-"]
-    assert "split test" in text
+def test_every_measurement_has_a_table_and_a_title():
+    assert set(TABLES) == set(TITLES) == set(MEASUREMENTS)
 
 
 @pytest.mark.parametrize(
-    ("reached", "line"), [(True, "p: 1 ms reached"), (False, "p: 1 ms NOT reached"), (None, "p: 1 ms")]
+    "row",
+    [
+        ["int8", "1,000", "5,000", "–", "1 ADD, 2 CONV_2D"],
+        ["(no model)", "–", "40"],
+        ["int8", "1", "0.700", "0.880", "0.896", "1429"],
+        ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120"],
+        ["int8", "1", "900", "400", "200", "190", "95%", "10.0%"],
+        ["int8", "2", "900", "400", "200", "190", "95%", "–"],
+        ["int8", "2", "100.0%", "20.0", "20.0%"],
+        ["int8", "8", "100%", "12.00", "12.00–12.00"],
+        ["fer 1", "2", "20.0", "20.0–20.0", "100%", "0.5", "100"],
+        ["int8", "71.00%", "65.43%", "–", "–"],
+    ],
+    ids=lambda row: " ".join(row[:2]),
 )
-def test_bars(reached, line):
-    assert bars_text([Bar("p", "1 ms", reached)]).splitlines() == ["bar: measured", f"  {line}"]
+def test_the_figures_are_in_the_tables(record, row):
+    assert row in cells(report(record))
+
+
+def test_a_gap_is_named_and_not_filled_in(record):
+    del record["figures"]["peers"]
+    record["missing"]["peers"] = "no network"
+    text = report(record)
+    assert "Not measured: peers (no network)." in text
+    assert TITLES["peers"] not in text
+
+
+def test_variants_that_are_not_there_are_named(record):
+    assert "not in this bundle: float16, dynamic" in report(record)
+
+
+@pytest.mark.parametrize(("reached", "word"), [(True, "reached"), (False, "**not reached**"), (None, "–")])
+def test_bars(reached, word):
+    assert cells(bars_text([{"promise": "p", "measured": "1 ms", "reached": reached}]))[2] == ["p", "1 ms", word]
 
 
 @pytest.mark.parametrize(("busy", "expected"), [(0.4, True), (0.01, False), (None, False)])
-def test_a_busy_machine_is_said_to_be_one(results, busy, expected):
-    assert ("not idle" in machine_text(replace(results.machine, busy=busy))) == expected
+def test_a_busy_machine_is_said_to_be_one(record, busy, expected):
+    assert ("not idle" in machine_text(record["machine"] | {"busy": busy})) == expected

@@ -1,63 +1,51 @@
 import json
-from dataclasses import asdict
 
-from benchmarks.results import SCHEMA_VERSION
+import pytest
+
+from benchmarks.contenders import open_contenders
+from benchmarks.harness import distribution
+from benchmarks.results import SCHEMA_VERSION, as_plain, file_name, keep, new_record, read_record
 from edge.bundle import model_file
+from edge.errors import UserError
 
-DISTRIBUTION = {"n", "mean", "minimum", "p50", "p95", "p99", "maximum"}
 
-
-def test_the_record_has_the_keys_that_its_schema_names(results):
-    record = json.loads(json.dumps(results.record()))
-    assert record["schema_version"] == SCHEMA_VERSION == 1
+def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
+    record = new_record(open_contenders(bundle), {"rounds": 1})
+    assert record["schema_version"] == SCHEMA_VERSION == 2
     assert set(record) == {
-        "schema_version",
-        "created",
-        "machine",
-        "settings",
-        "bundle",
-        "latency",
-        "memory",
-        "accuracy",
-        "pipeline",
-        "bars",
+        *("schema_version", "created", "machine", "settings", "bundle", "figures", "missing", "bars"),
     }
-    assert record["created"] == "2025-01-02T03:04:05+00:00"
-    assert set(record["machine"]) >= {
-        "board",
-        "cpu",
-        "cores",
-        "memory",
-        "os",
-        "governor",
-        "python",
-        "runtime",
-        "opencv",
-    }
-    assert set(record["settings"]) == {"rounds", "threads", "cores", "clip", "split", "warm_up", "burst"}
-    assert set(record["latency"][0]) == {"variant", "threads", "ms", "faces_per_second", "round_p50_ms"}
-    assert set(record["latency"][0]["ms"]) == DISTRIBUTION
-    assert set(record["memory"][0]) == {"variant", "peak", "runs"}
-    assert set(record["bars"][0]) == {"promise", "measured", "reached"}
+    assert set(record["machine"]) >= {"board", "cpu", "cores", "memory", "os", "governor", "python", "runtime"}
+    assert record["bundle"]["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size
+    assert record["bundle"]["absent"] == ["float16", "dynamic"]
 
 
-def test_the_record_of_the_pipeline_has_every_run(results):
-    figure = results.record()["pipeline"][0]
-    assert set(figure) == {"variant", "cores", "fps", "first_record", "peak", "stage_p50_ms", "runs"}
-    assert set(figure["fps"]) == set(figure["first_record"]) == DISTRIBUTION
-    assert set(figure["runs"][0]["stages"]["detect"]) == {"p50", "p95", "p99"}
+def test_plain_values_survive_json_and_have_no_noise():
+    values = distribution([1 / 3, 2 / 3])
+    plain = as_plain({"figures": [values], "cores": (1, 2)})
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["figures"][0]["mean"] == 0.5
+    assert plain["figures"][0]["values"] == [0.333333, 0.666667]
 
 
-def test_the_record_says_which_files_were_measured(results, bundle):
-    record = results.record()["bundle"]
-    assert record["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size
-    assert record["absent"] == ["float16", "dynamic"]
-    assert results.record()["accuracy"] is None
+def test_what_was_kept_is_read_again(record, tmp_path):
+    path = keep(record, tmp_path / "results")
+    assert path.name == file_name(record) == "20250102T030405Z.json"
+    assert read_record(path) == record
 
 
-def test_floats_have_no_noise(results):
-    assert results.record()["latency"][0]["ms"]["mean"] == round(asdict(results.latency[0])["ms"]["mean"], 6)
-
-
-def test_files_are_called_after_the_time(results):
-    assert results.file_name() == "20250102T030405Z.json"
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(None, "cannot be read", id="absent"),
+        pytest.param("no json", "no record", id="no JSON"),
+        pytest.param("[1]", "no record", id="another JSON"),
+        pytest.param('{"schema_version": 1}', "version 1", id="an older one"),
+    ],
+)
+def test_what_is_no_record_is_refused(content, problem, tmp_path):
+    path = tmp_path / "r.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=problem):
+        read_record(path)

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,12 @@ def test_only_training_and_export_learn(path):
 )
 def test_packages_build_on_one_another_in_one_direction(folder, others):
     assert not {shown(path) for path in modules(folder) if packages(path) & others}
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for path in modules(*PACKAGES, "models")}
+    assert {".".join(folder.parts) for folder in folders} - {"models"} == set(listed) - {"models", "train.presets"}
 
 
 def lists_of_classes(source: str) -> list[int]:

@@ -1,0 +1,114 @@
+"""Says what changed from one record to another, and calls nothing a change that may be chance."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.report import table
+from benchmarks.results import Record
+
+TOLERANCE = 0.05
+"""Share by which a figure may get worse."""
+
+DRAWS = 4000
+"""Of the bootstrap (Efron, 1979)."""
+
+IDENTITY = ("variant", "name", "threads", "cores", "faces")
+"""Keys of a row that say what was measured; rows that agree in them are compared."""
+
+FIGURES = {
+    "counts": [("size", -1), ("operations", -1), ("frame", -1), ("instructions", -1)],
+    "latency": [("round_ms", -1)],
+    "pipeline": [("fps", +1), ("first_record", -1)],
+    "live": [("age_p99_ms", -1), ("cpu", -1)],
+    "crowd": [("ms", -1)],
+    "peers": [("fps", +1)],
+}
+"""By measurement, counts and distributions over rounds, and whether more (+1) or less (-1) is better."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure in both records.
+
+    Attributes:
+        what: measurement, row and key.
+        before: median over the rounds of the first record, in the key's unit.
+        after: of the second.
+        ratio: after / before.
+        low: lower end of the ratio's 95% confidence interval.
+        high: its upper end.
+        better: +1 where more is better, -1 where less is.
+    """
+
+    what: str
+    before: float
+    after: float
+    ratio: float
+    low: float
+    high: float
+    better: int
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the interval leaves no change out."""
+        return not self.low <= 1 <= self.high
+
+    def is_worse(self, tolerance: float) -> bool:
+        """Whether it got worse by more than the tolerance, all of the interval."""
+        return self.high < 1 - tolerance if self.better > 0 else self.low > 1 + tolerance
+
+
+def compare(before: Record, after: Record) -> list[Change]:
+    """The figures that both records have."""
+    others = dict(_figures(after))
+    return [_change(key, values, others[key]) for key, values in _figures(before) if key in others]
+
+
+def changes_text(changes: list[Change], tolerance: float) -> str:
+    """All changes as a table in Markdown."""
+    rows = [
+        [
+            change.what,
+            f"{change.before:.3g}",
+            f"{change.after:.3g}",
+            f"{change.ratio:.3f}",
+            f"{change.low:.3f}–{change.high:.3f}",
+            _verdict(change, tolerance),
+        ]
+        for change in changes
+    ]
+    return table(["figure", "before", "after", "ratio", "95% interval", ""], rows)
+
+
+def _verdict(change: Change, tolerance: float) -> str:
+    if change.is_worse(tolerance):
+        return f"**worse by more than {tolerance:.0%}**"
+    if not change.is_real:
+        return "no difference beyond chance"
+    return "better" if (change.ratio > 1) == (change.better > 0) else "worse"
+
+
+Key = tuple[str, int]
+
+
+def _figures(record: Record) -> Iterator[tuple[Key, np.ndarray]]:
+    """Every count, and every distribution over rounds, by what it is of and what is better."""
+    for measurement, keys in FIGURES.items():
+        for row in record["figures"].get(measurement, ()):
+            which = " ".join(f"{key} {row[key]}" for key in IDENTITY if key in row)
+            for key, sign in keys:
+                if row[key] is not None:
+                    values = row[key]["values"] if isinstance(row[key], dict) else [row[key]]
+                    yield (f"{measurement}, {which}: {key}", sign), np.array(values, float)
+
+
+def _change(key: Key, before: np.ndarray, after: np.ndarray) -> Change:
+    """Medians, and the interval of their ratio by drawing rounds anew."""
+    what, sign = key
+    draw = np.random.default_rng(0).choice
+    medians = [np.median(draw(values, (DRAWS, len(values))), axis=1) for values in (before, after)]
+    low, high = np.percentile(medians[1] / medians[0], (2.5, 97.5))
+    middle = float(np.median(before)), float(np.median(after))
+    return Change(what, *middle, middle[1] / middle[0], float(low), float(high), sign)

@@ -1,0 +1,27 @@
+"""What is the same on every machine."""
+
+import shutil
+
+import pytest
+
+from benchmarks.counts import frame_bytes, instructions, operators
+from edge.bundle import load_bundle
+
+
+def test_the_operators_of_a_graph_are_counted_and_what_runs_them_is_not(bundle):
+    counted = operators(load_bundle(bundle, "int8").model)
+    assert counted["SOFTMAX"] == 1
+    assert "DELEGATE" not in counted
+
+
+def test_a_frame_takes_as_much_every_time(bundle):
+    first, second = (frame_bytes(load_bundle(bundle, "int8")) for _ in range(2))
+    assert first == pytest.approx(second, rel=0.02)
+    assert first > 180 * 320 * 3, "the small picture that is searched, at least"
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_instructions_of_an_inference_are_counted_without_those_of_the_start(bundle):
+    counted = instructions(load_bundle(bundle, "int8"))
+    assert counted is not None
+    assert 1e3 < counted < 1e7, "the start of Python alone takes a hundred times as many"
