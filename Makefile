@@ -8,6 +8,12 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Without the X libraries of a desktop, opencv-python cannot be imported; the headless build has all but windows.
 OPENCV := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -m1 libGL.so.1),opencv-python,opencv-python-headless)
 
+# Picamera2 and libcamera are the system's packages and nobody else's. Where they are, the environment shows them and
+# takes a numpy that they can live with: what was built for numpy 1, as all of bookworm was, breaks with numpy 2.
+SYSTEM_NUMPY := $(shell $(PYTHON) -c 'from importlib import metadata, util; util.find_spec("picamera2") and print(metadata.version("numpy"))' 2>/dev/null)
+BOOKWORM := $(filter 1.%,$(SYSTEM_NUMPY))
+EDGE := $(if $(BOOKWORM),bookworm,edge)
+
 SOURCE ?= auto
 MODEL ?= models/default
 ARGS ?=
@@ -17,7 +23,7 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge test-opencv4 test-picamera2 test-arm64 data train evaluate export bench soak lock clean
+.PHONY: help run demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,20 +31,23 @@ help: ## list the targets
 
 # ---- the board ----
 
-run: $(VENV)/edge.stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
+run: $(VENV)/$(EDGE).stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
-demo: $(VENV)/edge.stamp ## see it work without a camera: writes demo/result.mp4, records, events and summary
+demo: $(VENV)/$(EDGE).stamp ## see it work without a camera: writes demo/result.mp4, records, events and summary
 	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
 
-doctor: $(VENV)/edge.stamp ## say what of this machine is ready, and what to install for what is not
+doctor: $(VENV)/$(EDGE).stamp ## say what of this machine is ready, and what to install for what is not
 	@$(BIN)/emotion-edge doctor --model "$(MODEL)"
 
-test-edge: $(VENV)/test.stamp ## pass the board's own tests, without TensorFlow
+test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ## pass the board's own tests, without TensorFlow
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
 
-test-opencv4: $(VENV)/opencv4.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
+test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
+
+test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass those of models with tflite-runtime, which Python 3.11 has: VENV=.venv-opencv4
+	@$(BIN)/python -m pytest $(addprefix tests/edge/test_,$(addsuffix .py,interpreter bundle classify recognize)) --runtime tflite_runtime $(ARGS)
 
 test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
 	@tests/boards/picamera2.sh $(ARGS)
@@ -68,7 +77,7 @@ export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle:
 bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
-soak: $(VENV)/edge.stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
+soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
 	@$(BIN)/python -m benchmarks.soak --model "$(MODEL)" $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
@@ -82,9 +91,11 @@ test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	  || { echo "emotion-edge: $(PYTHON) is not Python 3.11, 3.12 or 3.13: install one, or name it by PYTHON=<program>" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.maxsize < 2**32)' \
+	  || { echo "emotion-edge: this system is a 32-bit one, without the packages: write the 64-bit system to the card" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "emotion-edge: Python cannot make environments here: run 'sudo apt install python3-venv'" >&2; exit 2; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(if $(SYSTEM_NUMPY),--system-site-packages) $(VENV)
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV) for: $*"
@@ -102,6 +113,7 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(LOCK) -o requirements/edge.txt
 	@$(LOCK) --extra test --constraint requirements/edge.txt -o requirements/test.txt
 	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
+	@$(LOCK) --constraint requirements/opencv4.txt -o requirements/bookworm.txt
 	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 

@@ -32,6 +32,9 @@ STILLNESS = 4.0
 TICK = 0.1
 """Seconds between two looks at a source that is being read."""
 
+TROUBLES = ("lost", "silent", "frozen", "unopened")
+"""What a source that is opened again was given up for; `unopened`: it could not be opened."""
+
 SAMPLED = 8
 """One pixel of so many, each way, tells whether a picture has changed."""
 
@@ -54,7 +57,7 @@ class Feed:
             reopen: opens a live source anew, or raises UserError; without it the end of the stream is the end.
             stop: set by the owner; looked at between two frames.
             deliver: called with each frame; the frames of a source that was opened again are numbered on.
-            note: called with `lost`, `silent`, `frozen`, `unopened` or `back` when it happens.
+            note: called with one of `TROUBLES`, or `back`, when it happens.
         """
         self._source, self._reopen, self._stop = source, reopen, stop
         self._deliver, self._note = deliver, note

@@ -1,4 +1,4 @@
-"""The command line of the edge: `emotion-edge run | predict | demo | doctor`.
+"""The command line of the edge: `emotion-edge run | predict | demo | doctor | install-service | uninstall-service`.
 
 Nothing heavy is imported here: `doctor` must run where OpenCV does not.
 """
@@ -20,7 +20,7 @@ from edge.options import DETECTORS, Capture, Options
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parsed(argv)
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(format="%(levelname)s %(message)s", level=level)
     try:
@@ -42,8 +42,19 @@ def _command(arguments: argparse.Namespace) -> int:
             raise  # ours: a bug
         raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
     quiet_libraries()
-    command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command)
+    command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command.replace("-", "_"))
     return command(arguments)
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; what `install-service` is given beyond its own options are a run's, and checked as such."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.command == "install-service":
+        arguments.words, arguments.run = rest, parser.parse_args(["run", *rest])
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _doctor(model: Path) -> int:
@@ -88,7 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the clip and the results go")
     _add_recognition(sub, smoothing_ms=250)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
+    _add_service(commands)
     return parser
+
+
+def _add_service(commands: Any) -> None:
+    help_ = "keep a run going as a systemd service: 'install-service rtsp://… --events events.jsonl'"
+    install = commands.add_parser("install-service", help=help_, description=help_, allow_abbrev=False)
+    install.add_argument("--user", metavar="NAME", help="who it runs as; by default a user of its own")
+    install.epilog = "All other options are those of run. What it would do is shown first."
+    help_ = "stop the service and remove it"
+    uninstall = commands.add_parser("uninstall-service", help=help_, description=help_)
+    for sub in (install, uninstall):
+        sub.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_capture(parser: argparse.ArgumentParser) -> None:

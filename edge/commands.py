@@ -3,10 +3,12 @@
 import argparse
 import json
 import logging
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,12 +23,14 @@ from edge.demo import write_demo_clip
 from edge.errors import UserError
 from edge.files import whole_file
 from edge.machine import has_display, usable_cores
+from edge.notify import Heartbeat, announced, notify_waiting
 from edge.options import Capture, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.sources import Source, list_sources, open_source
 from edge.sources.files import ImageSource
+from edge.sources.network import refuse_credentials
 from edge.statistics import summary_text
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,50 @@ def demo(arguments: argparse.Namespace) -> int:
     return _run(arguments, Capture(), wait=False)
 
 
+def install_service(arguments: argparse.Namespace) -> int:
+    """Show the unit that would keep a run going, and set it up for whoever agrees."""
+    from edge import service  # which other systems than Linux cannot import
+
+    service.check_systemd()
+    refuse_credentials(arguments.run.source)
+    _check_outputs(arguments.run)
+    text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
+    print(f"{service.UNIT} would be:\n\n{text}\nand then:\n{_lines(service.START)}")
+    service.check_root()
+    _agreed(arguments.yes)
+    service.install(text)
+    print(f"installed: 'systemctl status {service.NAME}' says how it is, records will be in {service.STATE}")
+    return 0
+
+
+def uninstall_service(arguments: argparse.Namespace) -> int:
+    """Show what would be taken away, and take it away for whoever agrees."""
+    from edge import service
+
+    service.check_systemd()
+    service.check_installed()
+    print(_lines((*service.STOP, ("rm", str(service.UNIT)), *service.RELOAD)))
+    service.check_root()
+    _agreed(arguments.yes)
+    service.uninstall()
+    print(f"removed; kept: {service.STATE} and {service.SECRETS}, where they are")
+    return 0
+
+
+def _lines(commands: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"  {shlex.join(command)}" for command in commands)
+
+
+def _agreed(yes: bool) -> None:
+    """Go on where somebody wants it."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("nobody is there to agree, nothing was done", "give --yes")
+    if input("Do that? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UserError("not agreed to, nothing was done", "answer y, or give --yes")
+
+
 def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
     cv2.setNumThreads(max(1, usable_cores() - 1))
@@ -88,8 +136,9 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             raise
         outputs = _outputs(arguments, source)
         # What another program wrote into a pipe cannot be read again.
-        with Pipeline(source, recognizer, outputs, None if arguments.source == "-" else open_) as pipeline:
-            _watch(pipeline, signals, show, partial(recognizer.reload, options))
+        reopen = None if arguments.source == "-" else open_
+        with Pipeline(source, recognizer, outputs, reopen) as pipeline, announced(pipeline.statistics) as heartbeat:
+            _watch(pipeline, signals, show, partial(recognizer.reload, options), heartbeat)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -117,12 +166,15 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
             return open_()
         except UserError as error:
             log.warning("%s; waiting for it", error.problem)
+        notify_waiting(2 * LONGEST_PAUSE)
         if signals.stop.wait(pause):
             return None
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _watch(pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[[], None]) -> None:
+def _watch(
+    pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[[], None], heartbeat: Heartbeat
+) -> None:
     """The main thread's part: take results, show them where there is a window, and pass signals on."""
     with ExitStack() as stack:
         window = stack.enter_context(Window()) if show else None
@@ -131,6 +183,7 @@ def _watch(pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[
                 result = pipeline.poll(POLL)
             except Closed:
                 return
+            heartbeat.look(time.monotonic())
             if window and result:
                 window.write(result)
             if window:

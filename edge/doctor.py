@@ -1,6 +1,9 @@
 """Says what of this machine is ready for the edge, and what to do about what is not."""
 
+import json
 import platform
+import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +13,27 @@ from edge import assets
 from edge.board import raspberry_pi, read_condition
 from edge.errors import UserError
 from edge.interpreter import runtime
-from edge.machine import camera_devices, has_display
+from edge.machine import camera_devices, closed_devices, has_display
 from edge.options import Options
 
 PYTHONS = ((3, 11), (3, 14))
 """From the first up to, not including, the second."""
+
+SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
+"""Where apt puts packages of Python."""
+
+FIRMWARE_CONFIG = Path("/boot/firmware/config.txt")
+
+IMPORTING = 60.0
+"""Seconds that a package gets to be imported: a small board with a slow card takes its time."""
+
+OTHER_NUMPY = ("numpy.dtype size changed", "numpy.ndarray size changed", "_ARRAY_API", "numpy.core.multiarray failed")
+"""What an extension says that was built for another numpy than the one that is here."""
+
+ANEW = "'make clean', then make it anew with 'make run'"
+"""The environment, which then has what fits the system's packages."""
+
+PI_CAMERAS = "import json, picamera2; from edge.sources.picamera import pi_cameras; print(json.dumps(pi_cameras()))"
 
 
 @dataclass(frozen=True)
@@ -43,9 +62,9 @@ def examine(model: Path) -> list[Finding]:
         _runtime,
         _opencv,
         _cameras,
+        _permissions,
         _pi_camera,
         _board,
-        _display,
         _assets,
     ]
     return [finding for check in checks for finding in check()] + _bundle(model)
@@ -61,11 +80,13 @@ def report(findings: list[Finding]) -> str:
 
 
 def _python() -> list[Finding]:
-    version = platform.python_version()
-    bits = "64-bit" if sys.maxsize > 2**32 else "32-bit"
+    version, bits = platform.python_version(), 8 * struct.calcsize("P")
     ready = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
+    # The kernel may well be a 64-bit one: it is not what packages are chosen by.
+    remedy = "write the 64-bit system to the card: there are no OpenCV and TFLite for 32-bit boards that will do"
     return [
-        Finding("Python", ready, f"{version}, {bits}, {platform.machine()}", "install Python 3.11, 3.12 or 3.13"),
+        Finding("Python", ready, version, "install Python 3.11, 3.12 or 3.13"),
+        Finding("system", bits == 64, f"{bits}-bit, on a {platform.machine()} kernel", remedy),
     ]
 
 
@@ -79,11 +100,11 @@ def _runtime() -> list[Finding]:
 
 
 def _opencv() -> list[Finding]:
-    try:
-        import cv2
-    except ImportError as error:
-        remedy = "install the libraries of a desktop (libgl1 libglib2.0-0) or 'pip install opencv-python-headless'"
-        return [Finding("OpenCV", False, str(error), remedy)]
+    if trouble := _ran("import cv2").trouble:
+        desktop = "install the libraries of a desktop (libgl1 libglib2.0-0) or 'pip install opencv-python-headless'"
+        return [Finding("OpenCV", False, trouble.detail, ANEW if trouble.other_numpy else desktop)]
+    import cv2
+
     build = cv2.getBuildInformation()
     parts = [
         name
@@ -99,6 +120,7 @@ def _opencv() -> list[Finding]:
             "OpenCV's FaceDetectorYN",
             "update to OpenCV 4.8 or newer",
         ),
+        _display(),
     ]
 
 
@@ -108,23 +130,48 @@ def _cameras() -> list[Finding]:
     return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
 
 
+def _permissions() -> list[Finding]:
+    """Only where something is not permitted."""
+    if not (closed := closed_devices()):
+        return []
+    remedy = "'sudo usermod -aG video $USER', then log out and in again"
+    return [Finding("permissions", False, f"not allowed to use {', '.join(closed)}", remedy, needed=False)]
+
+
 def _pi_camera() -> list[Finding]:
     """Only where Picamera2 is meant to be: on a Raspberry Pi, or where somebody installed it."""
+    asked = _ran(PI_CAMERAS)
+    if asked.trouble:
+        remedy = _picamera2_remedy(asked.trouble)
+        return [Finding("Picamera2", False, asked.trouble.detail, remedy, needed=False)] if remedy else []
+    names = [f"{source} ({name})" for source, name in json.loads(asked.output.splitlines()[-1])]
+    return [Finding("Picamera2", bool(names), ", ".join(names) or "no camera", _camera_remedy(), needed=False)]
+
+
+def _picamera2_remedy(trouble: "Trouble") -> str:
+    """What to do about a Picamera2 that cannot be imported; empty where nobody wants it."""
+    if "No module named 'cv2'" in trouble.detail:
+        return ""  # what OpenCV lacks is another finding
+    if "No module named" in trouble.detail:
+        apt = "'sudo apt install python3-picamera2'"
+        if not (SYSTEM_PACKAGES / "picamera2").exists():
+            return f"{apt}, {ANEW}" if raspberry_pi() or "picamera2" not in trouble.detail else ""
+        return f"the system has it, this environment does not see the system's packages: {ANEW}"
+    if trouble.other_numpy or trouble.crashed:
+        return f"it was built for another numpy than this environment has: {ANEW}"
+    return "'sudo apt install --reinstall python3-picamera2 python3-libcamera'"
+
+
+def _camera_remedy() -> str:
     try:
-        from edge.sources import picamera
-    except ImportError:
-        return []  # what OpenCV lacks is another finding
-    try:
-        if not picamera.installed():
-            remedy = "'sudo apt install python3-picamera2', and make the environment with --system-site-packages"
-            return [Finding("Picamera2", False, "not installed", remedy, needed=False)] if raspberry_pi() else []
-        names = [f"{source} ({name})" for source, name in picamera.pi_cameras()]
-    except (ImportError, ValueError, RuntimeError, OSError) as error:
-        # An extension that was built for another numpy.
-        remedy = "take the numpy that the system's packages were built for into the environment"
-        return [Finding("Picamera2", False, str(error).splitlines()[0], remedy, needed=False)]
-    remedy = "check the cable, and that the camera is enabled in /boot/firmware/config.txt"
-    return [Finding("Picamera2", bool(names), ", ".join(names) or "no camera", remedy, needed=False)]
+        lines = {line.strip() for line in FIRMWARE_CONFIG.read_text().splitlines()}
+    except OSError:
+        lines = {"camera_auto_detect=1"}
+    if "camera_auto_detect=1" in lines:
+        return "switch off, check both ends of the cable, and see what 'rpicam-hello --list-cameras' says"
+    return (
+        f"write 'camera_auto_detect=1' into {FIRMWARE_CONFIG} (or your camera's dtoverlay), and start the board again"
+    )
 
 
 def _board() -> list[Finding]:
@@ -139,12 +186,9 @@ def _board() -> list[Finding]:
     return [Finding("board", not trouble, ", ".join([*degrees, *trouble]), remedy, needed=False)]
 
 
-def _display() -> list[Finding]:
-    try:
-        ready = has_display()
-    except ImportError:
-        ready = False
-    return [Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)]
+def _display() -> Finding:
+    ready = has_display()
+    return Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)
 
 
 def _assets() -> list[Finding]:
@@ -179,6 +223,42 @@ def _bundle(model: Path) -> list[Finding]:
         except UserError as error:
             findings.append(Finding(f"  {variant}", False, error.problem, error.remedy))
     return findings
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a line of Python did not work.
+
+    Attributes:
+        detail: the last thing that it said.
+        other_numpy: whether an extension was built for another numpy.
+        crashed: whether it took the interpreter with it.
+    """
+
+    detail: str
+    other_numpy: bool = False
+    crashed: bool = False
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a line of Python printed, or why it did not."""
+
+    output: str = ""
+    trouble: Trouble | None = None
+
+
+def _ran(code: str) -> Ran:
+    """Run it in a process of its own: an import may crash, or never end."""
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=IMPORTING)
+    except subprocess.TimeoutExpired:
+        return Ran(trouble=Trouble(f"does not answer within {IMPORTING:.0f} s"))
+    if done.returncode == 0:
+        return Ran(done.stdout)
+    crashed = done.returncode < 0
+    last = f"crashes (signal {-done.returncode})" if crashed else (done.stderr.strip() or "no reason").splitlines()[-1]
+    return Ran(trouble=Trouble(last, any(words in done.stderr for words in OTHER_NUMPY), crashed))
 
 
 def _built_with(build: str, key: str) -> bool:

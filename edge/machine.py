@@ -26,6 +26,12 @@ def camera_devices() -> list[str]:
     return [str(p) for p in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))]
 
 
+def closed_devices() -> list[str]:
+    """Devices of cameras, and of libcamera's memory, that this user may not open."""
+    devices = [*map(Path, camera_devices()), *Path("/dev").glob("media*"), *Path("/dev/dma_heap").glob("*")]
+    return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+
+
 def _x_server_answers() -> bool:
     """Ask before OpenCV does: its toolkit ends the whole process when the server that DISPLAY names is gone."""
     if not os.environ.get("DISPLAY"):

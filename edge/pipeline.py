@@ -167,8 +167,8 @@ class Pipeline:
             Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
 
     def _deliver(self, frame: Frame) -> None:
+        self.statistics.count("captured")  # first: no frame may be answered that is not counted yet
         self._frames.put(frame)
-        self.statistics.count("captured")
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")

@@ -27,12 +27,8 @@ class NetworkSource(OpenCvSource):
         Raises:
             UserError: credentials in the address, nobody answers, or what comes is no video.
         """
-        parts, name = urlsplit(address), _public(address)
-        if parts.username or parts.password:
-            raise UserError(
-                f"{name}: credentials do not belong on a command line",
-                f"leave them out and set {USER} and {PASSWORD}",
-            )
+        refuse_credentials(address)
+        name = _public(address)
         timeouts = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT)),
@@ -44,6 +40,16 @@ class NetworkSource(OpenCvSource):
             f"check address, network and credentials ({USER}, {PASSWORD}), or try another transport by --rtsp",
         )
         super().__init__(name, opened, refusal)
+
+
+def refuse_credentials(address: str) -> None:
+    """Raise UserError where an address carries user or password."""
+    parts = urlsplit(address)
+    if parts.username or parts.password:
+        raise UserError(
+            f"{_public(address)}: credentials do not belong on a command line",
+            f"leave them out and set {USER} and {PASSWORD}",
+        )
 
 
 @contextmanager

@@ -100,12 +100,14 @@ def installed() -> bool:
     """Whether Picamera2 can be imported here.
 
     Raises:
-        Exception: it is here and broken, as an extension is that was built for another numpy.
+        UserError: it is here and broken.
     """
     try:
         import picamera2  # noqa: F401
     except ImportError:
         return False
+    except ValueError as error:  # so speaks an extension that was built for another numpy
+        raise UserError(f"Picamera2 cannot be imported ({error})", "see what 'emotion-edge doctor' says") from error
     return True
 
 

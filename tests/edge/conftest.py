@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
 from edge.emotions import EMOTIONS
+from edge.interpreter import RUNTIMES
 
 FACE_TEMPLATE = {
     "landmarks": [[0.33, 0.40], [0.67, 0.40], [0.50, 0.58], [0.36, 0.76], [0.64, 0.76]],
@@ -21,6 +23,18 @@ FACE_TEMPLATE = {
 }
 
 MakeBundle = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runtime", metavar="PACKAGE", help="the only TFLite runtime that this process is to find")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide better runtimes than the one that is asked for; what they bring beside, such as the schema, stays."""
+    wanted = config.getoption("--runtime", None)
+    for name in RUNTIMES if wanted else ():
+        if not name.startswith(wanted):
+            sys.modules[name] = None  # which makes importing it an ImportError
 
 
 @pytest.fixture(scope="session")

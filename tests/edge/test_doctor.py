@@ -1,6 +1,8 @@
 """What the doctor finds, and what it says to do."""
 
 import importlib
+import os
+from pathlib import Path
 
 import cv2
 import pytest
@@ -10,7 +12,8 @@ from edge.assets import ASTRONAUT, YUNET
 from edge.board import Condition
 from edge.bundle import model_file
 from edge.doctor import Finding, examine, report
-from edge.sources import picamera
+
+ROOT = Path(__file__).parents[2]
 
 
 def by_name(findings):
@@ -25,10 +28,14 @@ def missing(findings):
 def test_everything_is_looked_at(bundle):
     found = by_name(examine(bundle))
     assert set(found) == {
-        *("Python", "TFLite", "OpenCV", "YuNet", "camera", "display", YUNET.name, ASTRONAUT.name),
+        *("Python", "system", "TFLite", "OpenCV", "YuNet", "camera", "display", YUNET.name, ASTRONAUT.name),
         *("model", "float32", "int8"),
     }
-    assert all(f.ready for name, f in found.items() if name in {"Python", "TFLite", "OpenCV", "YuNet", "model", "int8"})
+    assert all(
+        f.ready
+        for name, f in found.items()
+        if name in {"Python", "system", "TFLite", "OpenCV", "YuNet", "model", "int8"}
+    )
     assert all(f.remedy for f in found.values() if not f.ready)
     assert cv2.__version__ in found["OpenCV"].detail
 
@@ -95,6 +102,22 @@ def test_the_oldest_python(monkeypatch, version, ready):
 
 
 @pytest.mark.parametrize(
+    ("pointer", "machine", "ready", "detail"),
+    [
+        pytest.param(8, "aarch64", True, "64-bit, on a aarch64 kernel", id="as it should be"),
+        pytest.param(4, "armv7l", False, "32-bit, on a armv7l kernel", id="32-bit"),
+        pytest.param(4, "aarch64", False, "32-bit, on a aarch64 kernel", id="32-bit programs on a 64-bit kernel"),
+    ],
+)
+def test_a_32_bit_system(monkeypatch, pointer, machine, ready, detail):
+    monkeypatch.setattr(doctor.struct, "calcsize", lambda _: pointer)
+    monkeypatch.setattr(doctor.platform, "machine", lambda: machine)
+    finding = doctor._python()[1]
+    assert (finding.ready, finding.detail, finding.needed) == (ready, detail, True)
+    assert "64-bit system to the card" in finding.remedy
+
+
+@pytest.mark.parametrize(
     ("devices", "ready", "detail"),
     [([], False, "no /dev/video*"), (["/dev/video0", "/dev/video1"], True, "/dev/video0, /dev/video1")],
 )
@@ -136,33 +159,130 @@ class TestBoards:
         assert (finding.ready, finding.detail, finding.needed) == (ready, detail, False)
         assert remedy in finding.remedy
 
-    def test_a_workstation_has_none(self, monkeypatch):
+    def test_a_workstation_has_none(self, monkeypatch, package):
         monkeypatch.setattr(doctor, "read_condition", Condition)
         monkeypatch.setattr(doctor, "raspberry_pi", lambda: False)
+        package("picamera2", "raise ModuleNotFoundError(\"No module named 'picamera2'\")")
         assert doctor._board() == doctor._pi_camera() == []
 
-    def test_a_raspberry_pi_without_picamera2(self, monkeypatch):
-        monkeypatch.setattr(doctor, "raspberry_pi", lambda: True)
-        (finding,) = doctor._pi_camera()
-        assert not finding.ready
-        assert "--system-site-packages" in finding.remedy
+    @pytest.mark.parametrize(("closed", "expected"), [([], []), (["/dev/video0", "/dev/media1"], [False])])
+    def test_a_user_who_may_not(self, monkeypatch, closed, expected):
+        monkeypatch.setattr(doctor, "closed_devices", lambda: closed)
+        findings = doctor._permissions()
+        assert [finding.ready for finding in findings] == expected
+        for finding in findings:
+            assert "/dev/video0, /dev/media1" in finding.detail
+            assert "usermod -aG video" in finding.remedy
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """`package(name, source)` puts a package before all others of that name, for processes that are started now."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "packages"), str(ROOT)]))
+
+    def put(name, source):
+        (tmp_path / "packages").mkdir(exist_ok=True)
+        (tmp_path / "packages" / f"{name}.py").write_text(source)
+
+    return put
+
+
+CAMERAS = "class Picamera2:\n    global_camera_info = staticmethod(lambda: {})\n"
+
+
+class TestPicamera2:
+    """What is found of it, by packages that behave as broken ones do."""
 
     @pytest.mark.parametrize(
-        ("cameras", "ready", "detail"),
-        [([("picamera2:0", "imx708")], True, "picamera2:0 (imx708)"), ([], False, "no camera")],
+        ("source", "detail", "remedy"),
+        [
+            pytest.param(
+                "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility. Expected 96')",
+                "numpy.dtype size changed",
+                "built for another numpy",
+                id="an extension for another numpy",
+            ),
+            pytest.param(
+                "import sys\nprint('AttributeError: _ARRAY_API not found', file=sys.stderr)\nraise ImportError('gone')",
+                "gone",
+                "built for another numpy",
+                id="one that numpy 2 tells of first",
+            ),
+            pytest.param("import os\nos.abort()", "crashes (signal 6)", "built for another numpy", id="a crash"),
+            pytest.param(
+                "raise ModuleNotFoundError(\"No module named 'libcamera'\")",
+                "No module named 'libcamera'",
+                "apt install python3-picamera2",
+                id="pip's alone",
+            ),
+            pytest.param("raise OSError('libfoo.so.1: gone')", "libfoo.so.1: gone", "--reinstall", id="anything else"),
+            pytest.param(CAMERAS.format("[]"), "no camera", "check both ends of the cable", id="no camera"),
+        ],
     )
-    def test_its_cameras(self, monkeypatch, cameras, ready, detail):
-        monkeypatch.setattr(picamera, "installed", lambda: True)
-        monkeypatch.setattr(picamera, "pi_cameras", lambda: cameras)
+    def test_what_is_wrong_with_it(self, package, monkeypatch, tmp_path, source, detail, remedy):
+        monkeypatch.setattr(doctor, "SYSTEM_PACKAGES", tmp_path)
+        package("picamera2", source)
         (finding,) = doctor._pi_camera()
-        assert (finding.ready, finding.detail) == (ready, detail)
+        assert (finding.ready, finding.needed) == (False, False)
+        assert detail in finding.detail
+        assert remedy in finding.remedy
 
-    def test_an_extension_for_another_numpy_is_told_apart(self, monkeypatch):
-        def broken():
-            raise ValueError("numpy.dtype size changed, may indicate binary incompatibility")
-
-        monkeypatch.setattr(picamera, "installed", broken)
+    def test_its_cameras(self, package):
+        package("picamera2", CAMERAS.format([{"Num": 0, "Model": "imx708", "Id": "/base/i2c"}]))
         (finding,) = doctor._pi_camera()
-        assert not finding.ready
-        assert "numpy" in finding.detail
-        assert "numpy" in finding.remedy
+        assert (finding.ready, finding.detail) == (True, "picamera2:0 (imx708)")
+
+    @pytest.mark.parametrize(
+        ("board", "in_system", "remedy"),
+        [
+            pytest.param(True, False, "apt install python3-picamera2", id="not installed"),
+            pytest.param(True, True, "does not see the system's packages", id="the environment does not see it"),
+            pytest.param(False, True, "does not see the system's packages", id="neither on another board"),
+        ],
+    )
+    def test_where_it_is_missing(self, package, monkeypatch, tmp_path, board, in_system, remedy):
+        package("picamera2", "raise ModuleNotFoundError(\"No module named 'picamera2'\")")
+        if in_system:
+            (tmp_path / "picamera2").mkdir()
+        monkeypatch.setattr(doctor, "SYSTEM_PACKAGES", tmp_path)
+        monkeypatch.setattr(doctor, "raspberry_pi", lambda: board)
+        (finding,) = doctor._pi_camera()
+        assert remedy in finding.remedy
+        assert "make clean" in finding.remedy
+
+    def test_an_import_that_never_ends(self, package, monkeypatch):
+        monkeypatch.setattr(doctor, "IMPORTING", 0.2)
+        package("picamera2", "import time\ntime.sleep(60)")
+        (finding,) = doctor._pi_camera()
+        assert "does not answer" in finding.detail
+
+    @pytest.mark.parametrize(
+        ("config", "remedy"),
+        [
+            pytest.param(None, "check both ends of the cable", id="no such file"),
+            pytest.param("[all]\ncamera_auto_detect=1\n", "check both ends of the cable", id="enabled"),
+            pytest.param("camera_auto_detect=0\n", "write 'camera_auto_detect=1'", id="switched off"),
+            pytest.param("#camera_auto_detect=1\n", "write 'camera_auto_detect=1'", id="a comment"),
+        ],
+    )
+    def test_a_camera_that_is_not_enabled(self, package, monkeypatch, tmp_path, config, remedy):
+        monkeypatch.setattr(doctor, "FIRMWARE_CONFIG", tmp_path / "config.txt")
+        if config is not None:
+            (tmp_path / "config.txt").write_text(config)
+        package("picamera2", CAMERAS.format("[]"))
+        (finding,) = doctor._pi_camera()
+        assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        pytest.param("raise ImportError('libGL.so.1: cannot open')", "opencv-python-headless", id="no desktop"),
+        pytest.param("raise ImportError('numpy.core.multiarray failed to import')", "make clean", id="another numpy"),
+    ],
+)
+def test_an_opencv_that_does_not_load(package, source, remedy):
+    package("cv2", source)
+    (finding,) = doctor._opencv()
+    assert (finding.ready, finding.needed) == (False, True)
+    assert remedy in finding.remedy

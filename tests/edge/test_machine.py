@@ -37,5 +37,11 @@ def test_devices_are_sorted_by_number(monkeypatch, tmp_path):
     assert camera_devices() == [str(tmp_path / f"video{number}") for number in (0, 2, 10)]
 
 
+def test_devices_that_are_closed_to_this_user(monkeypatch):
+    monkeypatch.setattr(machine, "camera_devices", lambda: ["/dev/video0", "/dev/video1"])
+    monkeypatch.setattr(machine.os, "access", lambda path, mode: str(path) != "/dev/video1")
+    assert machine.closed_devices() == ["/dev/video1"]
+
+
 def test_there_is_a_core():
     assert usable_cores() >= 1

@@ -1,0 +1,60 @@
+"""What the front door does on which system: only what it would run is looked at."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+
+
+def would_run(folder, target, numpy):
+    """What `make target` would run where the system has a Picamera2 and this numpy; None: it has no Picamera2."""
+    python = folder / "python"
+    answer = f"echo {numpy}" if numpy else "exit 1"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *picamera2*) {answer};; *) exec {sys.executable} "$@";; esac\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-n", target, f"PYTHON={python}", f"VENV={folder / 'venv'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("numpy", "system", "lock"),
+    [
+        pytest.param(None, False, "edge", id="no Picamera2"),
+        pytest.param("1.24.2", True, "bookworm", id="bookworm"),
+        pytest.param("2.2.4", True, "edge", id="trixie"),
+    ],
+)
+@pytest.mark.parametrize("target", ["run", "demo", "doctor"])
+def test_the_environment_fits_the_systems_picamera2(tmp_path, target, numpy, system, lock):
+    said = would_run(tmp_path, target, numpy)
+    assert ("-m venv --system-site-packages" in said) == system
+    assert f"requirements/{lock}.txt" in said
+    assert (ROOT / "requirements" / f"{lock}.txt").exists()
+
+
+@pytest.mark.parametrize(("numpy", "lock"), [(None, "test"), ("1.24.2", "opencv4"), ("2.2.4", "test")])
+def test_so_do_its_tests(tmp_path, numpy, lock):
+    assert f"requirements/{lock}.txt" in would_run(tmp_path, "test-edge", numpy)
+
+
+def packages(lock):
+    lines = (ROOT / "requirements" / f"{lock}.txt").read_text().splitlines()
+    return {line.partition(";")[0].strip() for line in lines if "==" in line}
+
+
+def test_bookworm_runs_what_was_tested():
+    assert packages("bookworm") < packages("opencv4")
+    assert {"numpy", "opencv-python", "ai-edge-litert"} <= {line.partition("==")[0] for line in packages("bookworm")}
