@@ -96,7 +96,7 @@ class Digest:
     """Takes results in and keeps what a report needs. An output of the pipeline.
 
     Attributes:
-        frames, frames_with_faces, faces: how many there were.
+        frames, frames_with_faces, faces, episodes_seen: how many there were.
         size: width and height of the first frame, pixels.
         duration: seconds from the start of the first frame to the end of the last.
         width: seconds of each part of the timelines.
@@ -106,7 +106,7 @@ class Digest:
     name = "report"
 
     def __init__(self, pictures: bool) -> None:
-        self.frames = self.frames_with_faces = self.faces = self.left_out = 0
+        self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0
         self.duration = self.left_out_seconds = 0.0
         self.size = (0, 0)
         self.width = FIRST_WIDTH
@@ -206,6 +206,7 @@ class Digest:
             return
         episode.end = time
         episode.picture = None if picture is None else _jpeg(picture)
+        self.episodes_seen += 1
         self._persons[number].episodes[episode.emotion] += 1
         heap, entry = self._longest[episode.emotion], (episode.duration, -next(self._order), episode)
         if len(heap) < LONGEST:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UserError
+from edge.sources.files import IMAGE_SUFFIXES
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""
@@ -84,6 +85,8 @@ def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
 def _videos_at(path: Path) -> list[Path]:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
     if not path.is_dir():
         return [path]
     videos = [p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]

@@ -172,10 +172,8 @@ def _episodes(digest: Digest) -> str:
         )
         for e in episodes
     ]
-    every = sum(person.episodes.total() for person in digest.persons)
-    caption = (
-        f"The {len(episodes):,} longest of {every:,} episodes" if len(episodes) < every else f"All {every:,} episodes"
-    )
+    some = f"{len(episodes):,} of {digest.episodes_seen:,} episodes, the longest of each expression"
+    caption = some if len(episodes) < digest.episodes_seen else f"All {digest.episodes_seen:,} episodes"
     return (
         "<h2>Episodes</h2><p>An episode is a stretch of time with one label; its peak is the moment at which the "
         f"label was most probable.</p>{_table(head, rows, caption)}"

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import io
 import json
 import os
 import re
@@ -23,6 +24,7 @@ pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 
 from pyarrow import parquet
 
+from edge.analyze.batch import _Worker
 from edge.analyze.charts import STATE_COLOURS, clock, hex_colour
 from edge.analyze.digest import STATES
 from edge.analyze.inputs import Place
@@ -438,6 +440,15 @@ class TestRuns:
             analyze_video(job, lambda share: video.unlink(missing_ok=True))
         assert files(tmp_path / "out") == set()
 
+    def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
+        worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        worker.process.kill()
+        found = []
+        with Progress({clip: 1}) as progress:
+            assert eventually(lambda: found.append(worker.outcome(progress)) or found[-1])
+        assert found[-1].failed
+        assert "its process ended with status -9" in capsys.readouterr().err
+
     @pytest.mark.usefixtures("no_threads_left")
     def test_no_thread_is_left(self, write_clip, bundle, tmp_path):
         analyzed(write_clip(tmp_path / "a.mp4"), tmp_path / "out", bundle, annotated=True, blur=True)
@@ -487,6 +498,18 @@ class TestProgress:
         assert "100% 2 of 2 videos" in lines[-1]
         assert "\r" not in "".join(lines)
         assert threading.active_count() == before
+
+    def test_a_bar_with_the_time_that_is_left_on_a_terminal(self, monkeypatch):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with Progress({Path("a.mp4"): 1000}) as progress:
+            progress.update(Path("a.mp4"), 0.25)
+            progress._bar.refresh()
+        drawn = sys.stderr.getvalue().split("\r")
+        assert any(re.search(r"25% 0 of 1 videos: 250 of 1.00k, 00:00, 00:00 left \|.*\|", line) for line in drawn)
 
     def test_nothing_is_said_of_what_is_quick(self, capsys):
         with Progress({Path("a.mp4"): 3}) as progress:

@@ -38,12 +38,13 @@ def test_each_video_is_taken_once(tmp_path, monkeypatch):
 
 
 def test_what_is_wrong_is_told_and_the_rest_is_found(tmp_path):
-    touch(tmp_path, "good/a.mp4", "none/notes.txt")
-    videos, problems = find_videos([tmp_path / "gone.mp4", tmp_path / "none", tmp_path / "good"])
+    touch(tmp_path, "good/a.mp4", "none/notes.txt", "face.jpg")
+    videos, problems = find_videos([tmp_path / name for name in ("gone.mp4", "none", "face.jpg", "good")])
     assert videos == [tmp_path / "good" / "a.mp4"]
     assert [problem.problem.rpartition(": ")[2] for problem in problems] == [
         "no such file or folder",
         "no videos in this folder",
+        "a picture, not a video",
     ]
 
 
