@@ -16,6 +16,7 @@ EDGE := $(if $(BOOKWORM),bookworm,edge)
 
 SOURCE ?= auto
 MODEL ?= models/default
+REPORTS ?= reports
 ARGS ?=
 CONFIG ?= edge
 DATA ?= data/fer2013
@@ -23,7 +24,7 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-.PHONY: help run demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +34,10 @@ help: ## list the targets
 
 run: $(VENV)/$(EDGE).stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
+
+analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ## report on videos, with tables and figures: VIDEO=<video|folder> [REPORTS=reports] [ARGS='--annotate --blur']
+	@test -n "$(VIDEO)" || { echo "emotion-edge: no video named: make analyze VIDEO=<video or folder>" >&2; exit 2; }
+	@$(BIN)/emotion-edge analyze "$(VIDEO)" --output "$(REPORTS)" --model "$(MODEL)" $(ARGS)
 
 demo: $(VENV)/$(EDGE).stamp ## see it work without a camera: writes demo/result.mp4, records, events and summary
 	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
@@ -108,12 +113,16 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
 LOCK = $(VENV)/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet --no-header \
   --no-annotate --no-emit-index-url --override requirements/overrides.txt
 
+# What goes on top of either of the board's locks, without what these hold themselves.
+ON_TOP = --constraint requirements/edge.txt $(addprefix --no-emit-package ,$(sort $(shell sed 's/==.*//' requirements/edge.txt)))
+
 lock: $(BIN)/python ## move the locked versions to today's; run the tests before committing them
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
 	@$(LOCK) -o requirements/edge.txt
 	@$(LOCK) --extra test --constraint requirements/edge.txt -o requirements/test.txt
 	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
 	@$(LOCK) --constraint requirements/opencv4.txt -o requirements/bookworm.txt
+	@$(LOCK) --extra analyze $(ON_TOP) -o requirements/analyze.txt
 	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 

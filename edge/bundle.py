@@ -12,6 +12,7 @@ from edge.geometry import Box, as_box
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+MODEL_CARD = "MODEL_CARD.md"
 LANDMARKS = 5
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "models" / "default"

@@ -1,4 +1,4 @@
-"""The command line of the edge: `emotion-edge run | predict | demo | doctor | install-service | uninstall-service`.
+"""The command line of the edge: `emotion-edge run | predict | analyze | demo | doctor | install-service | …`.
 
 Nothing heavy is imported here: `doctor` must run where OpenCV does not.
 """
@@ -95,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("predict", "print the record of each image")
     sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     _add_recognition(sub, smoothing_ms=0)
+    sub = add("analyze", "write a report of each video: tables of all faces, and a page with figures")
+    sub.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="a video, or a folder of videos")
+    sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the reports go")
+    sub.add_argument("--annotate", action="store_true", help="write the annotated video, too")
+    sub.add_argument("--no-frames", dest="frames", action="store_false", help="no pictures of faces in the report")
+    sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
+    sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
+    _add_recognition(sub, smoothing_ms=250)
     sub = add("demo", "run on a clip made from a public-domain portrait")
     sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the clip and the results go")
     _add_recognition(sub, smoothing_ms=250)

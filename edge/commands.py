@@ -58,6 +58,27 @@ def predict(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def analyze(arguments: argparse.Namespace) -> int:
+    """Write a report of each video; 2 where something was wrong with one of them."""
+    try:
+        from edge.analyze.batch import analyze_videos
+        from edge.analyze.job import Wanted
+    except ImportError as error:
+        if (error.name or "").startswith("edge"):
+            raise  # ours: a bug
+        raise UserError(f"reports need {error.name}", "pip install 'emotion-edge[analyze]'") from error
+    wanted = Wanted(arguments.annotate, arguments.frames, arguments.blur)
+    failed = False
+    with _signals() as signals:
+        for outcome in analyze_videos(
+            arguments.videos, arguments.output, _options(arguments), wanted, arguments.jobs, signals.stop
+        ):
+            failed |= outcome.failed
+            if not outcome.failed:
+                print(outcome.text)
+    return 2 if failed else 0
+
+
 def demo(arguments: argparse.Namespace) -> int:
     """Run everything on a clip made from a public-domain portrait."""
     clip = arguments.directory / "clip.mp4"

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -30,6 +31,14 @@ def closed_devices() -> list[str]:
     """Devices of cameras, and of libcamera's memory, that this user may not open."""
     devices = [*map(Path, camera_devices()), *Path("/dev").glob("media*"), *Path("/dev/dma_heap").glob("*")]
     return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+
+
+def version_of(package: str) -> str:
+    """Version of an installed package, in words where there is none."""
+    try:
+        return version(package.replace("_", "-"))
+    except PackageNotFoundError:
+        return "of unknown version"
 
 
 def _x_server_answers() -> bool:

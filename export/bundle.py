@@ -9,13 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import FORMAT_VERSION, MANIFEST, model_file, read_manifest
+from edge.bundle import FORMAT_VERSION, MANIFEST, MODEL_CARD, model_file, read_manifest
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.files import whole_folder
 from edge.interpreter import runtime
 
-CARD = "MODEL_CARD.md"
 TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
 
 
@@ -86,6 +85,6 @@ def write_bundle(
         for variant, content in models.items():
             (new / model_file(variant)).write_bytes(content)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        (new / CARD).write_text(card)
+        (new / MODEL_CARD).write_text(card)
         for name, picture in figures.items():
             (new / name).write_bytes(picture)

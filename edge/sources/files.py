@@ -40,14 +40,19 @@ class VideoFileSource:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: float | None = None) -> None:
+        """Open it; its times count from `opened`, Unix seconds, which is now where nothing else is wanted.
+
+        Raises:
+            UserError: it cannot be decoded.
+        """
         self.name = path.name
         if path.stat().st_size == 0:
             raise UserError(f"{path}: the file is empty", "give a video, an image or a folder of images")
         self._capture = cv2.VideoCapture(str(path))
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.total = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
-        self._opened, self._seq = time.time(), 0
+        self._opened, self._seq = time.time() if opened is None else opened, 0
         # Containers open also when nothing in them can be decoded: only a first frame proves it.
         self._first = self._decode()
         if self._first is None:

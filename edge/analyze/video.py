@@ -1,0 +1,127 @@
+"""Analyzes one video: what is in it is answered frame by frame, and its files appear together at the end."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.analyze.digest import STATES, Digest, Person
+from edge.analyze.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY
+from edge.analyze.job import Job
+from edge.analyze.page import page
+from edge.analyze.table import Table
+from edge.blur import Blurred
+from edge.bundle import MODEL_CARD, load_bundle
+from edge.errors import UserError
+from edge.files import whole_file
+from edge.interpreter import runtime
+from edge.machine import version_of
+from edge.outputs import AnnotatedVideo, Output
+from edge.pipeline import Pipeline
+from edge.recognize import Recognizer
+from edge.sources.files import VideoFileSource
+from edge.statistics import Statistics
+
+SLACK = 0.1
+"""Seconds by which a face may be found later than the search of the whole picture is due."""
+
+
+def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
+    """Answer every frame of a video and write its files.
+
+    Args:
+        job: what to do.
+        progress: told the share of the video that was answered, 0 to 1, after each frame.
+
+    Returns:
+        What the summary file holds.
+
+    Raises:
+        UserError: the video cannot be read to its end, or the files cannot be written; none of them is.
+    """
+    bundle = load_bundle(job.options.model, job.options.variant)
+    made_from = job.made_from(bundle)
+    recognizer = Recognizer.from_options(job.options)
+    with ExitStack() as files:
+        source = VideoFileSource(job.video, opened=0.0)  # times count from the start of the video
+        files.callback(source.close)
+        # Left in the order of the end: the summary, which says that the others are there, appears last.
+        parts = {ending: files.enter_context(whole_file(job.place.path(ending))) for ending in job.endings()}
+        digest = Digest(job.wanted.pictures)
+        with Pipeline(source, recognizer, _outputs(job, digest, parts, source.fps)) as pipeline:
+            for result in pipeline:
+                progress((result.frame.seq + 1) / max(source.total or 0, result.frame.seq + 1))
+        _check(job, made_from, recognizer.statistics)
+        summary = {
+            "video": job.video.name,
+            "made_from": made_from,
+            **_findings(digest, source.total),
+            "versions": _versions(),
+        }
+        card = job.options.model / MODEL_CARD
+        parts[PAGE].write_text(page(digest, summary, bundle, card.read_text() if card.is_file() else None))
+        parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
+        job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on the old files are going
+    return summary
+
+
+def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None) -> list[Output]:
+    seen: list[Output] = [digest]
+    if job.wanted.annotated:
+        seen.append(AnnotatedVideo(parts[ANNOTATED], fps))
+    if job.wanted.blur:
+        seen = [Blurred(output, job.options.search_every + SLACK) for output in seen]
+    return [Table(parts[CSV], parts[PARQUET]), *seen]
+
+
+def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
+    if job.made_from(load_bundle(job.options.model, job.options.variant)) != made_from:
+        raise UserError(f"{job.video}: it or the model was changed meanwhile", "analyze it when it is complete")
+    if job.wanted.blur and (left_out := statistics.count_of("faces_left_out")):
+        raise UserError(
+            f"{job.video}: {left_out} faces beyond --most-faces were not followed, and would not be blurred",
+            "allow more by --most-faces",
+        )
+
+
+def _findings(digest: Digest, announced: int | None) -> dict[str, Any]:
+    return {
+        "duration_s": round(digest.duration, 6),
+        "width": digest.size[0],
+        "height": digest.size[1],
+        "frames": {
+            "answered": digest.frames,
+            "with_faces": digest.frames_with_faces,
+            "without_faces": digest.frames - digest.frames_with_faces,
+            "announced_by_the_file": announced,
+        },
+        "faces": digest.faces,
+        "persons": [_person(person) for person in digest.persons],
+        "persons_left_out": digest.left_out,
+    }
+
+
+def _person(person: Person) -> dict[str, Any]:
+    shares = person.seconds / max(person.present, 1e-9)
+    return {
+        "id": person.id,
+        "first_s": round(person.first, 3),
+        "last_s": round(person.last, 3),
+        "seen_s": round(person.present, 3),
+        "shares": {state: round(float(share), 4) for state, share in zip(STATES, shares, strict=True)},
+        "episodes": dict(person.episodes),
+    }
+
+
+def _versions() -> dict[str, str]:
+    package = runtime().split(".")[0]
+    return {
+        "emotion-edge": version_of("emotion-edge"),
+        package: version_of(package),
+        "OpenCV": cv2.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,90 @@
+"""Makes faces unrecognizable in what is written."""
+
+from collections import deque
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from edge.geometry import Box
+from edge.outputs import Output
+from edge.results import FaceResult, FrameResult
+from edge.track import MEMORY
+
+MARGIN = 0.4
+"""What is hidden around a face, in shares of its box on each side: hair and chin, and where it may have moved."""
+
+CELLS = 4
+"""A hidden face is so many by so many squares of one colour: less than any face can be known by."""
+
+
+class Blurred:
+    """Another output, which gets to see frames without recognizable faces.
+
+    A face is hidden from `ahead` seconds before it was first found until a second after it was last found, each time
+    where it was seen nearest in time: detectors lose faces for a moment and find them late.
+    """
+
+    def __init__(self, output: Output, ahead: float) -> None:
+        """`ahead` is the seconds for which frames are held back; faces are found at most that late."""
+        self.name = output.name
+        self._output, self._ahead = output, ahead
+        self._entered = ExitStack()
+        self._waiting: deque[FrameResult] = deque()
+        self._seen: deque[tuple[float, tuple[FaceResult, ...]]] = deque()
+
+    def __enter__(self) -> "Blurred":
+        self._entered.enter_context(self._output)
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._waiting.append(result)
+        self._seen.append((result.frame.captured, result.faces))
+        while result.frame.captured - self._waiting[0].frame.captured > self._ahead:
+            self._pass_on()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._entered:
+            if error is not None:
+                raise error
+            while self._waiting:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        result = self._waiting.popleft()
+        time = result.frame.captured
+        while self._seen[0][0] < time - MEMORY:
+            self._seen.popleft()
+        nearest: dict[int, Box] = {}
+        for _, faces in sorted(self._seen, key=lambda seen: -abs(seen[0] - time)):
+            nearest |= {face.id: face.box for face in faces}
+        image = hide(result.frame.image, list(nearest.values()))
+        self._output.write(replace(result, frame=replace(result.frame, image=image, preview=None)))
+
+
+def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
+    """A copy of the picture, uint8 BGR, with what is in and around the boxes replaced by a few coloured squares."""
+    picture = image.copy()
+    for box in boxes:
+        x0, y0, x1, y1 = surroundings(box, MARGIN, image)
+        cells = cv2.resize(image[y0:y1, x0:x1], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        picture[y0:y1, x0:x1] = cv2.resize(cells, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+    return picture
+
+
+def surroundings(box: Box, margin: float, image: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, upper, right and lower edge of a box with a margin (in shares of it), within the picture.
+
+    There is always a pixel at least, also of a box beside the picture.
+    """
+    height, width = image.shape[:2]
+    x, y, w, h = box
+    x0 = min(max(0, int(x - margin * w)), width - 1)
+    y0 = min(max(0, int(y - margin * h)), height - 1)
+    x1 = max(min(width, int(np.ceil(x + w + margin * w))), x0 + 1)
+    y1 = max(min(height, int(np.ceil(y + h + margin * h))), y0 + 1)
+    return x0, y0, x1, y1

@@ -1,0 +1,542 @@
+"""Reports of videos as their users meet them: files that agree, runs that go on, and what happens when things break."""
+
+import base64
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
+
+from pyarrow import parquet
+
+from edge.analyze.batch import _Worker
+from edge.analyze.charts import STATE_COLOURS, clock, hex_colour
+from edge.analyze.digest import STATES
+from edge.analyze.inputs import Place
+from edge.analyze.job import Job, Wanted
+from edge.analyze.progress import Progress
+from edge.analyze.video import analyze_video
+from edge.annotate import COLOURS
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.demo import write_demo_clip
+from edge.detect import YuNet
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from edge.options import Options
+
+ROOT = Path(__file__).parents[2]
+WOMAN = ROOT / ".." / "shared" / "video" / "woman2.mp4"
+LONG = 60
+STOPPED_WITHIN = 2 + 3
+FOUND_BY = 24
+"""Frame of the clip in which the face, there since frame 20, is found at the latest: searches are 0.2 s apart."""
+
+pytestmark = pytest.mark.usefixtures("yunet")
+
+
+def write_video(path, images, fps=20):
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def tinted(portrait, channel):
+    """The portrait, small, in one colour: the tiny model takes red for angry and green for happy."""
+    image = np.zeros_like(portrait[:300, :400])
+    image[..., channel] = 130
+    return cv2.addWeighted(portrait[:300, :400], 0.5, image, 0.5, 0)
+
+
+@pytest.fixture(scope="module")
+def clip(portrait, tmp_path_factory):
+    """20 frames without a face, 20 of an angry one, 20 of a happy one; a twentieth of a second each."""
+    blank = np.full((300, 400, 3), 90, np.uint8)
+    images = [*[blank] * 20, *[tinted(portrait, 2)] * 20, *[tinted(portrait, 1)] * 20]
+    return write_video(tmp_path_factory.mktemp("clip") / "moods & <more>.mp4", images)
+
+
+def analyzed(video, folder, bundle, **wanted):
+    """Analyze in this process; gives the summary."""
+    return analyze_video(Job(video, Place(folder, video.stem), Options(model=bundle), Wanted(**wanted)))
+
+
+@pytest.fixture(scope="module")
+def report(clip, bundle, tmp_path_factory):
+    """Folder of the clip's report."""
+    folder = tmp_path_factory.mktemp("report")
+    analyzed(clip, folder, bundle)
+    return folder
+
+
+def rows(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "edge", "analyze", *map(str, arguments)]
+
+
+def environment():
+    return os.environ | {"PYTHONPATH": str(ROOT), "DISPLAY": ""}
+
+
+def analyze(folder, *arguments):
+    """Run the command to the end in `folder`; gives status, standard output and stderr."""
+    done = subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, env=environment(), timeout=LONG
+    )
+    return (
+        done.returncode,
+        done.stdout,
+        "".join(
+            line for line in done.stderr.splitlines(keepends=True) if line.startswith(("emotion-edge:", "Traceback"))
+        ),
+    )
+
+
+def group_lives(number):
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def eventually(condition):
+    deadline = time.monotonic() + LONG
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def files(folder):
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+class Page(HTMLParser):
+    """What a page is made of; fails where elements are not closed in their order."""
+
+    EMPTY = frozenset({"meta", "img", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.references, self.ids, self.tags, self.words, self.rows = [], [], [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        for key, value in attributes:
+            if key in ("src", "href", "xlink:href", "srcset", "data", "action"):
+                self.references.append(value)
+            if key == "id":
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.words.append(text)
+        if self.open and self.open[-1] == "td":
+            self.rows[-1].append(text)
+
+
+@pytest.fixture(scope="module")
+def page(report, clip):
+    return Page((report / f"{clip.stem}.html").read_text())
+
+
+def pictures(path):
+    """The pictures in a page, decoded."""
+    found = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", path.read_text())
+    return [cv2.imdecode(np.frombuffer(base64.b64decode(one), np.uint8), cv2.IMREAD_COLOR) for one in found]
+
+
+class TestFiles:
+    def test_all_appear_and_nothing_else(self, report, clip):
+        assert files(report) == {f"{clip.stem}{ending}" for ending in (".csv", ".parquet", ".html", ".json")}
+
+    def test_rows_are_faces_times_frames(self, report, clip):
+        found = rows(report / f"{clip.stem}.csv")
+        first = int(found[0]["frame"])
+        assert 20 <= first <= FOUND_BY
+        assert [int(row["frame"]) for row in found] == list(range(first, 60))
+        assert {row["person"] for row in found} == {"1"}
+
+    def test_csv_and_parquet_agree(self, report, clip):
+        stored = parquet.read_table(report / f"{clip.stem}.parquet").to_pylist()
+        for row, other in zip(rows(report / f"{clip.stem}.csv"), stored, strict=True):
+            assert [row["emotion"], row["reason"]] == [other["emotion"] or "", other["reason"] or ""]
+            numbers = [name for name in other if name not in ("emotion", "reason")]
+            assert [float(row[n]) for n in numbers] == pytest.approx([other[n] for n in numbers])
+
+    def test_frames_without_faces_are_counted_as_answered(self, report, clip):
+        summary = json.loads((report / f"{clip.stem}.json").read_text())
+        seen = len(rows(report / f"{clip.stem}.csv"))
+        assert summary["frames"] == {
+            "answered": 60,
+            "with_faces": seen,
+            "without_faces": 60 - seen,
+            "announced_by_the_file": 60,
+        }
+        assert summary["faces"] == seen
+        assert summary["duration_s"] == pytest.approx(3)
+
+    def test_times_begin_at_nought_and_are_the_same_every_time(self, clip, bundle, report, tmp_path):
+        found = rows(report / f"{clip.stem}.csv")
+        assert [float(row["time_s"]) for row in found] == pytest.approx([int(row["frame"]) / 20 for row in found])
+        analyzed(clip, tmp_path, bundle)
+        for ending in (".csv", ".parquet", ".html", ".json"):
+            assert (tmp_path / f"{clip.stem}{ending}").read_bytes() == (report / f"{clip.stem}{ending}").read_bytes()
+
+    def test_the_summary_says_what_the_figures_depend_on(self, report, clip):
+        summary = json.loads((report / f"{clip.stem}.json").read_text())
+        made_from = summary["made_from"]
+        assert made_from["video"]["path"] == str(clip.resolve())
+        assert re.fullmatch("[0-9a-f]{64}", made_from["model"]["sha256"])
+        assert made_from["settings"]["smoothing"]["time_constant"] == Options().smoothing.time_constant
+        assert summary["versions"]["OpenCV"] == cv2.__version__
+
+    @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="FFmpeg's program is not here")
+    def test_times_of_a_variable_frame_rate_are_the_files_own(self, clip, bundle, tmp_path):
+        video = tmp_path / "variable.mp4"
+        irregular = "select='not(mod(n,3)*lt(n,30))',settb=1/1000,setpts='PTS-STARTPTS'"
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-i", clip, "-vf", irregular, "-fps_mode", "vfr", video], check=True, timeout=LONG
+        )
+        summary = analyzed(video, tmp_path, bundle)
+        kept = [n for n in range(60) if n >= 30 or n % 3 == 0]
+        found = rows(tmp_path / "variable.csv")
+        expected = [kept[int(row["frame"])] / 20 for row in found]
+        assert len(set(np.diff(expected).round(3))) == 2, "frames follow one another at two rates"
+        assert [float(row["time_s"]) for row in found] == pytest.approx(expected, abs=0.002)
+        assert summary["frames"]["answered"] == len(kept)
+        assert summary["persons"][0]["seen_s"] == pytest.approx(3 - expected[0], abs=0.01)
+
+    def test_the_annotated_video_has_every_frame(self, clip, bundle, tmp_path):
+        analyzed(clip, tmp_path, bundle, annotated=True)
+        video = cv2.VideoCapture(str(tmp_path / f"{clip.stem}.annotated.mp4"))
+        assert sum(1 for _ in iter(lambda: video.read()[0], False)) == 60
+
+
+class TestPage:
+    def test_it_needs_nothing_from_outside(self, page, report, clip):
+        assert page.references, "there are pictures and a link"
+        assert all(reference.startswith(("data:image/jpeg;base64,", "#")) for reference in page.references)
+        text = (report / f"{clip.stem}.html").read_text()
+        assert not {"script", "link", "iframe", "object"} & set(page.tags)
+        assert not re.search(r"@import|url\(", text)
+
+    def test_names_are_text(self, page):
+        assert "more" not in page.tags
+        assert "Facial expressions in moods & <more>.mp4" in page.words
+
+    def test_figures_have_titles_descriptions_and_tables(self, page):
+        assert page.tags.count("svg") == 2, "the shares, and the one person's time"
+        assert page.tags.count("desc") == 2
+        assert {"shares-title", "shares-desc", "timeline-1-title", "timeline-1-desc"} <= set(page.ids)
+        assert page.tags.count("table") >= 3
+        assert page.tags.count("table") == page.tags.count("caption")
+        assert len(page.ids) == len(set(page.ids))
+
+    def test_it_has_the_episodes_that_the_rows_tell(self, page, report, clip):
+        found = rows(report / f"{clip.stem}.csv")
+        labels = [row["emotion"] for row in found]
+        assert {"angry", "happy"} <= set(labels)
+        for emotion in ("angry", "happy"):
+            stretch = [row for row in found if row["emotion"] == emotion]
+            peak = max(stretch, key=lambda row: float(row[f"p_{emotion}"]))
+            times = clock(float(stretch[0]["time_s"])), clock(float(peak["time_s"]))
+            assert [times[0], emotion, times[1], f"{float(peak[f'p_{emotion}']):.2f}"] in [
+                [row[0], row[4], row[6], row[7]] for row in page.rows if len(row) == 8
+            ]
+
+    def test_the_moments_have_pictures_in_which_the_face_is(self, report, clip, yunet):
+        found = pictures(report / f"{clip.stem}.html")
+        assert len(found) == 2
+        assert all(YuNet(yunet, 320, 0.6).detect(image) for image in found)
+
+    def test_without_frames_there_is_no_picture_at_all(self, clip, bundle, tmp_path):
+        analyzed(clip, tmp_path, bundle, pictures=False)
+        text = (tmp_path / f"{clip.stem}.html").read_text()
+        assert "img" not in Page(text).tags
+        assert "data:image" not in text.replace("img-src data:", "")
+
+    def test_without_a_face_there_is_a_page_that_says_so(self, write_clip, bundle, tmp_path):
+        analyzed(write_clip(tmp_path / "empty.mp4"), tmp_path / "out", bundle)
+        assert "No face was found in this video." in Page((tmp_path / "out" / "empty.html").read_text()).words
+
+    def test_colours_are_those_of_the_annotated_video(self):
+        assert STATE_COLOURS[: len(EMOTIONS)] == tuple(hex_colour(colour) for colour in COLOURS)
+        assert len(set(STATE_COLOURS)) == len(STATES)
+        assert hex_colour((1, 2, 255)) == "#ff0201"
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(0, "0:00.00"), (59.999, "1:00.00"), (61.25, "1:01.25"), (3599.996, "1:00:00.00"), (7325.5, "2:02:05.50")],
+    )
+    def test_times_are_read_as_on_a_clock(self, seconds, text):
+        assert clock(seconds) == text
+
+
+@pytest.fixture(scope="module")
+def hidden(clip, bundle, tmp_path_factory):
+    """Folder of the clip's report with blurred faces."""
+    folder = tmp_path_factory.mktemp("blurred")
+    analyzed(clip, folder, bundle, annotated=True, blur=True)
+    return folder
+
+
+class TestBlur:
+    def test_no_face_is_found_in_the_pictures(self, hidden, clip, yunet):
+        found = pictures(hidden / f"{clip.stem}.html")
+        assert len(found) == 2
+        assert not any(YuNet(yunet, 320, 0.6).detect(image) for image in found)
+
+    def test_no_face_is_found_in_the_video(self, hidden, clip, yunet):
+        video, detector = cv2.VideoCapture(str(hidden / f"{clip.stem}.annotated.mp4")), YuNet(yunet, 320, 0.6)
+        count = 0
+        while (got := video.read())[0]:
+            assert detector.detect(got[1]) == [], f"frame {count}"
+            count += 1
+        assert count == 60
+
+    def test_the_figures_stay_as_they_are(self, hidden, report, clip):
+        name = f"{clip.stem}.csv"
+        assert (hidden / name).read_bytes() == (report / name).read_bytes()
+
+    def test_faces_that_are_not_followed_are_not_shown(self, portrait, bundle, tmp_path):
+        two = np.hstack([portrait[:300, :400]] * 2)
+        job = Job(
+            write_video(tmp_path / "two.mp4", [two] * 3),
+            Place(tmp_path / "out", "two"),
+            Options(model=bundle, most_faces=1),
+            Wanted(blur=True),
+        )
+        with pytest.raises(UserError, match=r"faces beyond --most-faces were not followed"):
+            analyze_video(job)
+        assert files(tmp_path / "out") == set()
+
+
+class TestRuns:
+    def test_a_folder_with_a_broken_video_among_good_ones(self, tmp_path, clip, bundle):
+        videos = tmp_path / "videos"
+        videos.mkdir()
+        shutil.copy(clip, videos / "a.mp4")
+        shutil.copy(clip, videos / "c.mp4")
+        (videos / "b.mp4").write_bytes(b"no video")
+        (videos / "empty.mp4").write_bytes(b"")
+        whole = shutil.copy(clip, videos / "d.avi").read_bytes()
+        (videos / "d.avi").write_bytes(whole[: len(whole) // 2])
+        status, out, err = analyze(tmp_path, "videos", "gone.mp4", "--output", "out", "--model", bundle, "--jobs", 2)
+        assert status == 2
+        assert sorted(line.partition(":")[0] for line in out.splitlines()) == ["videos/a.mp4", "videos/c.mp4"]
+        assert sorted(err.splitlines()) == [
+            "emotion-edge: gone.mp4: no such file or folder: give a video or a folder of videos",
+            "emotion-edge: videos/b.mp4: not a video that can be decoded: check that the file is whole",
+            "emotion-edge: videos/d.avi: not a video that can be decoded: check that the file is whole",
+            "emotion-edge: videos/empty.mp4: the file is empty: give a video, an image or a folder of images",
+        ]
+        endings = (".csv", ".parquet", ".html", ".json")
+        assert files(tmp_path / "out") == {f"{name}{ending}" for name in "ac" for ending in endings}
+
+    def test_what_is_done_is_skipped_and_what_changed_is_done_again(self, tmp_path, clip, bundle, write_clip):
+        video = Path(shutil.copy(clip, tmp_path / "a.mp4"))
+        out = tmp_path / "out"
+        arguments = ("a.mp4", "--output", "out", "--model", bundle)
+
+        def again(*more):
+            before = {path: path.stat().st_mtime_ns for path in out.glob("*")}
+            assert analyze(tmp_path, *arguments, *more)[0] == 0
+            return any(path.stat().st_mtime_ns != before.get(path) for path in out.glob("*"))
+
+        assert again(), "the first time"
+        assert not again(), "nothing changed"
+        assert again("--smoothing-ms", "100"), "an option"
+        (out / "a.csv").unlink()
+        assert again(), "a file is gone"
+        write_clip(video)
+        assert again(), "another video"
+        assert json.loads((out / "a.json").read_text())["frames"]["answered"] == 12
+
+    def test_another_model_does_it_again(self, clip, bundle, make_bundle, tmp_path):
+        job = Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted())
+        assert not job.is_done(load_bundle(bundle))
+        analyze_video(job)
+        assert job.is_done(load_bundle(bundle))
+        other = make_bundle(tmp_path / "other", model={"size": 32}, input_size=32)
+        assert not job.is_done(load_bundle(other))
+
+    def test_an_interruption_leaves_what_is_done_and_nothing_half_done(self, tmp_path, clip, bundle, write_clip):
+        videos = tmp_path / "videos"
+        videos.mkdir()
+        shutil.copy(clip, videos / "a.mp4")
+        write_clip(videos / "long.mp4", frames=8000)
+        arguments = ("videos", "--output", "out", "--model", bundle, "--jobs", 1)
+        process = subprocess.Popen(
+            command(*arguments),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        begun = eventually(lambda: process.poll() is not None or any((tmp_path / "out").glob(".long-*.csv")))
+        assert begun
+        assert process.poll() is None, process.stderr.read()
+        sent = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: the children get it, too
+        _, err = process.communicate(timeout=LONG)
+        assert time.monotonic() - sent < STOPPED_WITHIN
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {
+            f"a{ending}" for ending in (".csv", ".parquet", ".html", ".json")
+        }
+        assert eventually(lambda: not group_lives(process.pid)), "a child is left"
+        write_clip(videos / "long.mp4")  # so many frames were for the interruption alone
+        status, out, _ = analyze(tmp_path, *arguments)
+        assert status == 0
+        assert out.splitlines()[0] == "videos/a.mp4: as it was, see out/a.html"
+        assert out.splitlines()[1].startswith("videos/long.mp4: 12 frames, persons: 0")
+
+    def test_a_video_that_changes_meanwhile_has_no_report(self, tmp_path, clip, bundle):
+        video = Path(shutil.copy(clip, tmp_path / "a.mp4"))
+        job = Job(video, Place(tmp_path / "out", "a"), Options(model=bundle), Wanted())
+        with pytest.raises(UserError, match="it or the model was changed meanwhile"):
+            analyze_video(job, lambda share: os.utime(video, (1, 1)))
+        assert files(tmp_path / "out") == set()
+        with pytest.raises(UserError, match="cannot be read"):
+            analyze_video(job, lambda share: video.unlink(missing_ok=True))
+        assert files(tmp_path / "out") == set()
+
+    def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
+        worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        worker.process.kill()
+        found = []
+        with Progress({clip: 1}) as progress:
+            assert eventually(lambda: found.append(worker.outcome(progress)) or found[-1])
+        assert found[-1].failed
+        assert "its process ended with status -9" in capsys.readouterr().err
+
+    @pytest.mark.usefixtures("no_threads_left")
+    def test_no_thread_is_left(self, write_clip, bundle, tmp_path):
+        analyzed(write_clip(tmp_path / "a.mp4"), tmp_path / "out", bundle, annotated=True, blur=True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            pytest.param("CLIP --output CLIP", "not a folder", id="a file for a folder"),
+            pytest.param("CLIP --output out --model nothing", "nothing: no model bundle here", id="no bundle"),
+            pytest.param("x.mp4 x.annotated.mp4 --output .", "is to be read and written", id="over another input"),
+        ],
+    )
+    def test_what_is_wrong_for_all_is_said_before_anything_runs(self, tmp_path, clip, bundle, arguments, message):
+        for name in ("x.mp4", "x.annotated.mp4"):
+            shutil.copy(clip, tmp_path / name)
+        words = [str(clip) if word == "CLIP" else word for word in arguments.split()]
+        words += [] if "--model" in words else ["--model", str(bundle)]
+        status, out, err = analyze(tmp_path, *words, "--annotate")
+        assert (status, out) == (2, "")
+        assert message in err
+        assert err.count("\n") == 1
+        assert files(tmp_path) == {"x.mp4", "x.annotated.mp4"}
+
+    def test_without_the_extra_it_is_named(self, tmp_path, clip):
+        code = "import sys; sys.modules['pyarrow'] = None; from edge.cli import main; sys.exit(main(sys.argv[1:]))"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "analyze", clip, "--output", tmp_path / "out"],
+            **{"capture_output": True, "text": True, "env": environment(), "timeout": LONG},
+        )
+        assert done.returncode == 2
+        assert done.stderr == "emotion-edge: reports need pyarrow: pip install 'emotion-edge[analyze]'\n"
+
+
+class TestProgress:
+    def test_lines_where_there_is_no_terminal(self, monkeypatch, capsys):
+        monkeypatch.setattr("edge.analyze.progress.LINE_EVERY", 0.0)
+        a, b = Path("a.mp4"), Path("b.mp4")
+        before = threading.active_count()
+        with Progress({a: 3_000_000, b: 1_000_000}) as progress:
+            progress.update(a, 0.5)
+            progress.tell("emotion-edge: b.mp4: no video")
+            progress.end(b)
+            progress.end(a)
+        lines = capsys.readouterr().err.splitlines()
+        assert any(line.startswith("38% 0 of 2 videos: 1.50M of 4.00M") for line in (line.strip() for line in lines))
+        assert "emotion-edge: b.mp4: no video" in lines
+        assert "100% 2 of 2 videos" in lines[-1]
+        assert "\r" not in "".join(lines)
+        assert threading.active_count() == before
+
+    def test_a_bar_with_the_time_that_is_left_on_a_terminal(self, monkeypatch):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with Progress({Path("a.mp4"): 1000}) as progress:
+            progress.update(Path("a.mp4"), 0.25)
+            progress._bar.refresh()
+        drawn = sys.stderr.getvalue().split("\r")
+        assert any(re.search(r"25% 0 of 1 videos: 250 of 1.00k, 00:00, 00:00 left \|.*\|", line) for line in drawn)
+
+    def test_nothing_is_said_of_what_is_quick(self, capsys):
+        with Progress({Path("a.mp4"): 3}) as progress:
+            progress.end(Path("a.mp4"))
+        assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.skipif(not WOMAN.exists(), reason="no real clip in ../shared")
+def test_a_real_clip_has_a_row_a_frame_and_several_episodes(tmp_path):
+    summary = analyzed(WOMAN, tmp_path, DEFAULT_BUNDLE)
+    found = rows(tmp_path / "woman2.csv")
+    assert summary["frames"] == {"answered": 464, "with_faces": 464, "without_faces": 0, "announced_by_the_file": 464}
+    assert len(found) == 464
+    assert np.diff([float(row["time_s"]) for row in found]) == pytest.approx(1001 / 30000, abs=1e-4)
+    (person,) = summary["persons"]
+    assert sum(person["shares"].values()) == pytest.approx(1, abs=0.001)
+    for emotion in ("happy", "neutral"):
+        share = sum(row["emotion"] == emotion for row in found) / len(found)
+        assert person["shares"][emotion] == pytest.approx(share, abs=0.005)
+    changes = [a["emotion"] != b["emotion"] and b["emotion"] for a, b in pairwise(found)]
+    assert sum(person["episodes"].values()) == sum(map(bool, changes)) + bool(found[0]["emotion"])
+
+
+def test_the_demo_clip_has_its_face_away_for_a_while(portrait, tmp_path):
+    write_demo_clip(tmp_path / "demo.mp4")
+    summary = analyzed(tmp_path / "demo.mp4", tmp_path / "out", DEFAULT_BUNDLE)
+    frames = summary["frames"]
+    assert frames["answered"] == 200
+    assert 0 < frames["without_faces"] < 60
+    assert len(rows(tmp_path / "out" / "demo.csv")) == summary["faces"] == frames["with_faces"]
