@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
 
+from edge.address import public, refuse_credentials
 from edge.errors import UserError
 from edge.options import Capture
 from edge.sources.opencv import OpenCvSource
@@ -27,12 +28,8 @@ class NetworkSource(OpenCvSource):
         Raises:
             UserError: credentials in the address, nobody answers, or what comes is no video.
         """
-        parts, name = urlsplit(address), _public(address)
-        if parts.username or parts.password:
-            raise UserError(
-                f"{name}: credentials do not belong on a command line",
-                f"leave them out and set {USER} and {PASSWORD}",
-            )
+        refuse_credentials(address, USER, PASSWORD)
+        name = public(address)
         timeouts = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT)),
@@ -58,13 +55,6 @@ def _ffmpeg_options(options: str) -> Iterator[None]:
         del os.environ[name]
         if before is not None:
             os.environ[name] = before
-
-
-def _public(address: str) -> str:
-    """The address as it may be shown: queries carry keys, too."""
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _with_credentials(address: str) -> str:
