@@ -10,7 +10,7 @@ from edge import assets
 from edge.board import raspberry_pi, read_condition
 from edge.errors import UserError
 from edge.interpreter import runtime
-from edge.machine import camera_devices, has_display
+from edge.machine import camera_devices, has_display, package_version
 from edge.options import Options
 
 PYTHONS = ((3, 11), (3, 14))
@@ -75,7 +75,7 @@ def _runtime() -> list[Finding]:
     except UserError as error:
         return [Finding("TFLite", False, error.problem, error.remedy)]
     package = module.split(".")[0]
-    return [Finding("TFLite", True, f"{package} {_version(package)}")]
+    return [Finding("TFLite", True, f"{package} {package_version(package)}")]
 
 
 def _opencv() -> list[Finding]:
@@ -183,12 +183,3 @@ def _bundle(model: Path) -> list[Finding]:
 
 def _built_with(build: str, key: str) -> bool:
     return any(line.strip().startswith(key) and "YES" in line for line in build.splitlines())
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package.replace("_", "-"))
-    except PackageNotFoundError:
-        return "of unknown version"

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -24,6 +25,14 @@ def has_display() -> bool:
 def camera_devices() -> list[str]:
     """Video devices that the system shows, `/dev/video0` first."""
     return [str(p) for p in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))]
+
+
+def package_version(package: str) -> str:
+    """Of an installed package, by its name or its module's."""
+    try:
+        return version(package.replace("_", "-"))
+    except PackageNotFoundError:
+        return "of unknown version"
 
 
 def _x_server_answers() -> bool:
