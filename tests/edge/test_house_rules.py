@@ -52,10 +52,13 @@ def test_the_walk_sees_the_files_it_is_about():
     assert packages(ROOT / "edge" / "detect.py") >= {"cv2", "numpy", "edge"}
 
 
+EXTRAS = {"picamera.py": {"picamera2"}, "mqtt.py": {"paho"}, "metrics.py": {"prometheus_client"}}
+"""Modules that may import one thing more, and are themselves imported only when they are used."""
+
+
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
 def test_the_edge_imports_numpy_opencv_and_the_standard_library_only(path):
-    cameras = {"picamera2"} if path.name == "picamera.py" else set()
-    assert packages(path) <= {"edge", "numpy", "cv2"} | cameras | sys.stdlib_module_names
+    assert packages(path) <= {"edge", "numpy", "cv2"} | EXTRAS.get(path.name, set()) | sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
@@ -76,7 +79,8 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
     loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
-    assert not {name for name in loaded if name.split(".")[0] in LEARNING | {"train", "export", "benchmarks"}}
+    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values())
+    assert not {name for name in loaded if name.split(".")[0] in unwanted}
     assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 
 
