@@ -18,7 +18,7 @@ import cv2
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE
 from edge.channel import Closed
 from edge.demo import write_demo_clip
-from edge.errors import UserError
+from edge.errors import UserError, needs_extra
 from edge.files import whole_file
 from edge.machine import has_display, usable_cores
 from edge.options import Capture, Options, Smoothing
@@ -64,6 +64,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
+    arguments.mqtt = arguments.metrics = None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -86,7 +87,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         except UserError:
             source.close()
             raise
-        outputs = _outputs(arguments, source)
+        outputs = _outputs(arguments, source, recognizer)
         # What another program wrote into a pipe cannot be read again.
         with Pipeline(source, recognizer, outputs, None if arguments.source == "-" else open_) as pipeline:
             _watch(pipeline, signals, show, partial(recognizer.reload, options))
@@ -224,10 +225,12 @@ def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
     if shown:
         return "shown, and nothing written"
+    if arguments.mqtt or arguments.metrics:
+        return "told to others, and nothing written"
     return "nothing was shown or kept: there is no window, and no --output or --jsonl"
 
 
-def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
+def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer) -> list[Output]:
     outputs: list[Output] = []
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
@@ -235,4 +238,12 @@ def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
         outputs.append(EventLines(arguments.events, live=source.live))
     if arguments.output:
         outputs.append(AnnotatedVideo(arguments.output, source.fps))
+    if arguments.mqtt:
+        with needs_extra("mqtt"):
+            from edge.mqtt import HomeAutomation, parse_broker
+        outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics))
+    if arguments.metrics:
+        with needs_extra("metrics"):
+            from edge.metrics import Metrics
+        outputs.append(Metrics(recognizer, arguments.metrics))  # last, for it listens from now on
     return outputs
