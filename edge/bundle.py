@@ -55,6 +55,12 @@ class Bundle:
     template: FaceTemplate
     manifest: dict[str, Any]
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells this model from others: name, variant, and the beginning of its hash."""
+        sha256 = self.manifest["variants"][self.variant]["sha256"]
+        return {"name": self.name, "variant": self.variant, "sha256": sha256[:12]}
+
 
 def model_file(variant: str) -> str:
     """File name of a variant inside its bundle."""

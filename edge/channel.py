@@ -70,6 +70,10 @@ class Channel(Generic[T]):
                 raise Closed
             return None
 
+    def __len__(self) -> int:
+        """Items that wait."""
+        return len(self._items)
+
     def __iter__(self) -> Iterator[T]:
         """Everything that comes, until the channel is closed and empty."""
         while True:

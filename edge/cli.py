@@ -90,6 +90,19 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")
     sub.add_argument("--summary", type=Path, metavar="FILE", help="write the summary as JSON")
+    sub.add_argument(
+        "--mqtt",
+        metavar="ADDRESS",
+        help="tell a broker, and Home Assistant through it: mqtt://host[:port][/prefix], or mqtts:// for TLS",
+    )
+    sub.add_argument(
+        "--metrics",
+        type=_listening,
+        nargs="?",
+        const=("127.0.0.1", 9108),
+        metavar="HOST:PORT",
+        help="serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
+    )
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=250)
     sub = add("predict", "print the record of each image")
@@ -217,6 +230,13 @@ def _size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"{text} is not a size: write it as 640x480")
     return int(width), int(height)
+
+
+def _listening(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text} is not an address: write it as 127.0.0.1:9108")
+    return host, int(port)
 
 
 def _control(text: str) -> tuple[str, Any]:

@@ -17,10 +17,11 @@ from typing import Any
 
 import cv2
 
+from edge.address import refuse_credentials
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE
 from edge.channel import Closed
 from edge.demo import write_demo_clip
-from edge.errors import UserError
+from edge.errors import UserError, needs_extra
 from edge.files import whole_file
 from edge.machine import has_display, usable_cores
 from edge.notify import Heartbeat, announced, notify_waiting
@@ -30,7 +31,7 @@ from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.sources import Source, list_sources, open_source
 from edge.sources.files import ImageSource
-from edge.sources.network import refuse_credentials
+from edge.sources.network import PASSWORD, USER
 from edge.statistics import summary_text
 
 log = logging.getLogger(__name__)
@@ -60,13 +61,9 @@ def predict(arguments: argparse.Namespace) -> int:
 
 def analyze(arguments: argparse.Namespace) -> int:
     """Write a report of each video; 2 where something was wrong with one of them."""
-    try:
+    with needs_extra("analyze"):
         from edge.analyze.batch import analyze_videos
         from edge.analyze.job import Wanted
-    except ImportError as error:
-        if (error.name or "").startswith("edge"):
-            raise  # ours: a bug
-        raise UserError(f"reports need {error.name}", "pip install 'emotion-edge[analyze]'") from error
     wanted = Wanted(arguments.annotate, arguments.frames, arguments.blur)
     failed = False
     with _signals() as signals:
@@ -89,6 +86,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
+    arguments.mqtt = arguments.metrics = None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -97,7 +95,11 @@ def install_service(arguments: argparse.Namespace) -> int:
     from edge import service  # which other systems than Linux cannot import
 
     service.check_systemd()
-    refuse_credentials(arguments.run.source)
+    refuse_credentials(arguments.run.source, USER, PASSWORD)
+    if arguments.run.mqtt:
+        with needs_extra("mqtt"):
+            from edge.mqtt import parse_broker
+        parse_broker(arguments.run.mqtt)
     _check_outputs(arguments.run)
     text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
     print(f"{service.UNIT} would be:\n\n{text}\nand then:\n{_lines(service.START)}")
@@ -155,7 +157,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         except UserError:
             source.close()
             raise
-        outputs = _outputs(arguments, source)
+        outputs = _outputs(arguments, source, recognizer)
         # What another program wrote into a pipe cannot be read again.
         reopen = None if arguments.source == "-" else open_
         with Pipeline(source, recognizer, outputs, reopen) as pipeline, announced(pipeline.statistics) as heartbeat:
@@ -299,10 +301,12 @@ def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
     if shown:
         return "shown, and nothing written"
+    if arguments.mqtt or arguments.metrics:
+        return "told to others, and nothing written"
     return "nothing was shown or kept: there is no window, and no --output or --jsonl"
 
 
-def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
+def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer) -> list[Output]:
     outputs: list[Output] = []
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
@@ -310,4 +314,12 @@ def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
         outputs.append(EventLines(arguments.events, live=source.live))
     if arguments.output:
         outputs.append(AnnotatedVideo(arguments.output, source.fps))
+    if arguments.mqtt:
+        with needs_extra("mqtt"):
+            from edge.mqtt import HomeAutomation, parse_broker
+        outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics))
+    if arguments.metrics:
+        with needs_extra("metrics"):
+            from edge.metrics import Metrics
+        outputs.append(Metrics(recognizer, arguments.metrics))  # last, for it listens from now on
     return outputs

@@ -13,7 +13,7 @@ from edge import assets
 from edge.board import raspberry_pi, read_condition
 from edge.errors import UserError
 from edge.interpreter import runtime
-from edge.machine import camera_devices, closed_devices, has_display, version_of
+from edge.machine import camera_devices, closed_devices, has_display, package_version
 from edge.options import Options
 
 PYTHONS = ((3, 11), (3, 14))
@@ -96,7 +96,7 @@ def _runtime() -> list[Finding]:
     except UserError as error:
         return [Finding("TFLite", False, error.problem, error.remedy)]
     package = module.split(".")[0]
-    return [Finding("TFLite", True, f"{package} {version_of(package)}")]
+    return [Finding("TFLite", True, f"{package} {package_version(package)}")]
 
 
 def _opencv() -> list[Finding]:

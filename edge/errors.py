@@ -1,7 +1,8 @@
 """How the package says that something is wrong with what it was given."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, by the shells' convention."""
@@ -19,6 +20,21 @@ class UserError(Exception):
         super().__init__(f"{problem}: {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """For the import of a module whose packages only `extra` installs.
+
+    Raises:
+        UserError: one of them is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edge"):
+            raise  # ours: a bug
+        raise UserError(f"{error.name} is not installed", f"run \"pip install 'emotion-edge[{extra}]'\"") from error
 
 
 def exit_on_user_error(main: Callable[[], int]) -> int:

@@ -33,8 +33,8 @@ def closed_devices() -> list[str]:
     return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
 
 
-def version_of(package: str) -> str:
-    """Version of an installed package, in words where there is none."""
+def package_version(package: str) -> str:
+    """Of an installed package, by its name or its module's; in words where there is none."""
     try:
         return version(package.replace("_", "-"))
     except PackageNotFoundError:

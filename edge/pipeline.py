@@ -69,7 +69,9 @@ class Pipeline:
         self._results: Channel[FrameResult] = Channel(4, drop_oldest=drop)
         self._queues: list[Channel[FrameResult]] = [Channel(32, drop_oldest=drop) for _ in outputs]
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
-        self._names = ["detection", "classification", "caller", *(output.name for output in outputs)]
+        names = ["detection", "classification", "caller", *(output.name for output in outputs)]
+        for name, channel in zip(names, self._channels, strict=True):
+            self.statistics.watch(name, channel)
         stages: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
             ("capture", self._capture, ()),
             ("find", self._find, ()),
@@ -119,8 +121,6 @@ class Pipeline:
         self.stop()
         self._results.close(discard=True)  # nobody takes from it any more
         self._join()
-        for name, channel in zip(self._names, self._channels, strict=True):
-            self.statistics.count(f"dropped.{name}", channel.dropped)
         if error is None:
             self._raise_error()
 

@@ -1,5 +1,6 @@
 """From a frame to its faces' emotions, in two steps that may run on two threads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -34,7 +35,12 @@ class Found:
 
 
 class Recognizer:
-    """Finds, follows and reads faces. `find` belongs to one thread and `read` to one thread, perhaps another."""
+    """Finds, follows and reads faces. `find` belongs to one thread and `read` to one thread, perhaps another.
+
+    Attributes:
+        identity: of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle.
+        statistics: what this and the pipeline measure.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Recognizer:
         self._model = classifier, template  # one value, so that a reload changes both between two frames
         self._options = options
         self.statistics = Statistics()
+        self.identity: Mapping[str, str] = {}
         self._level, self._threads = 0, cv2.getNumThreads()
         self.forget()
 
@@ -58,9 +65,12 @@ class Recognizer:
         Raises:
             UserError: either is missing, damaged or not for this machine.
         """
-        classifier, template = _load(options)
+        classifier, template, identity = _load(options)
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
-        return cls(Search(make, options.detector_side, options.search_every), classifier, template, options)
+        search = Search(make, options.detector_side, options.search_every)
+        recognizer = cls(search, classifier, template, options)
+        recognizer.identity = identity
+        return recognizer
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
@@ -68,7 +78,8 @@ class Recognizer:
         Raises:
             UserError: it is missing, damaged, or answers no probabilities; the old one stays.
         """
-        self._model = _load(options)
+        classifier, template, self.identity = _load(options)
+        self._model = classifier, template
 
     def ease(self, level: int) -> None:
         """Do less, from any thread: half as many searches of whole pictures a level, and a thread less for each."""
@@ -136,11 +147,11 @@ def _moved(face: FaceResult, track: Track) -> FaceResult:
     return replace(face, box=track.detection.box, score=track.detection.score)
 
 
-def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate]:
-    """The classifier, proved on a grey face, and the places of its landmarks."""
+def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate, Mapping[str, str]]:
+    """The classifier, proved on a grey face, the places of its landmarks, and which model it is."""
     bundle = load_bundle(options.model, options.variant)
     classifier = EmotionClassifier.from_bundle(bundle, options.threads)
     grey = np.full((1, classifier.input_size, classifier.input_size, 3), 127, np.uint8)
     if not abs(float(classifier.classify(grey).sum()) - 1) < ROUNDING:
         raise UserError(f"{bundle.folder}, {bundle.variant}: gives no probabilities", "export it again")
-    return classifier, bundle.template
+    return classifier, bundle.template, bundle.identity

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,12 +18,44 @@ WINDOW = 5000
 PERCENTILES = (50, 95, 99)
 
 
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Seconds up to which the classes of a histogram reach; the last class has no end."""
+
+
+class Queue(Protocol):
+    """What statistics want to know of a queue.
+
+    Attributes:
+        dropped: items that it has lost.
+    """
+
+    @property
+    def dropped(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+
+@dataclass
+class Histogram:
+    """All durations of a run.
+
+    Attributes:
+        counts: how many there are in each class of `BOUNDS`, and beyond the last bound.
+        total: their sum in seconds.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    total: float = 0.0
+
+
 class Statistics:
     """Written to by all stages, read by anyone."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times: dict[str, deque[float]] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self._queues: list[tuple[str, Queue]] = []
         self._counts: Counter[str] = Counter()
         self._states: dict[str, float | int | bool | None] = {}
         self._started = self._ended = time.monotonic()
@@ -40,11 +74,45 @@ class Statistics:
         """Note a duration or an age under `name`."""
         with self._lock:
             self._times.setdefault(name, deque(maxlen=WINDOW)).append(seconds)
+            histogram = self._histograms.setdefault(name, Histogram())
+            histogram.counts[bisect_left(BOUNDS, seconds)] += 1
+            histogram.total += seconds
 
     def set(self, name: str, value: float | int | bool | None) -> None:
         """Note what is the case now, in place of what was."""
         with self._lock:
             self._states[name] = value
+
+    def watch(self, name: str, queue: Queue) -> None:
+        """Look at a queue whenever somebody asks; one of the same name that was there before keeps its drops."""
+        with self._lock:
+            self._queues.append((name, queue))
+
+    def counts(self) -> dict[str, int]:
+        """All counters now, those of dropped items as `dropped.<queue>`."""
+        with self._lock:
+            counts = self._counts.copy()
+            for name, queue in self._queues:
+                counts[f"dropped.{name}"] += queue.dropped
+        return dict(counts)
+
+    def states(self) -> dict[str, float | int | bool | None]:
+        """What is the case now."""
+        with self._lock:
+            return dict(self._states)
+
+    def depths(self) -> dict[str, int]:
+        """Items that wait in each queue now."""
+        depths: Counter[str] = Counter()
+        with self._lock:
+            for name, queue in self._queues:
+                depths[name] += len(queue)
+        return dict(depths)
+
+    def histograms(self) -> dict[str, Histogram]:
+        """All durations since the beginning, by name."""
+        with self._lock:
+            return {name: replace(found, counts=found.counts.copy()) for name, found in self._histograms.items()}
 
     def recent(self, name: str, q: float, last: int) -> float | None:
         """Percentile `q` of the last so many durations under `name`, seconds; None where there are none."""
@@ -76,12 +144,11 @@ class Statistics:
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON: fps, counts and states by name, and of each time by name its percentiles in ms."""
         with self._lock:
-            counts, states = dict(self._counts), dict(self._states)
             times = {name: np.fromiter(values, float) * 1000 for name, values in self._times.items()}
         return {
             "fps": round(self.fps(), 2),
-            "counts": counts,
-            "states": states,
+            "counts": self.counts(),
+            "states": self.states(),
             "ms": {name: _percentiles(values) for name, values in times.items()},
         }
 

@@ -19,7 +19,7 @@ from edge.bundle import MODEL_CARD, load_bundle
 from edge.errors import UserError
 from edge.files import whole_file
 from edge.interpreter import runtime
-from edge.machine import version_of
+from edge.machine import package_version
 from edge.outputs import AnnotatedVideo, Output
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
@@ -120,8 +120,8 @@ def _person(person: Person) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     package = runtime().split(".")[0]
     return {
-        "emotion-edge": version_of("emotion-edge"),
-        package: version_of(package),
+        "emotion-edge": package_version("emotion-edge"),
+        package: package_version(package),
         "OpenCV": cv2.__version__,
         "numpy": np.__version__,
     }

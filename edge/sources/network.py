@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import cv2
 
+from edge.address import public, refuse_credentials
 from edge.errors import UserError
 from edge.options import Capture
 from edge.sources.opencv import OpenCvSource
@@ -27,8 +28,8 @@ class NetworkSource(OpenCvSource):
         Raises:
             UserError: credentials in the address, nobody answers, or what comes is no video.
         """
-        refuse_credentials(address)
-        name = _public(address)
+        refuse_credentials(address, USER, PASSWORD)
+        name = public(address)
         timeouts = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT)),
             *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT)),
@@ -40,16 +41,6 @@ class NetworkSource(OpenCvSource):
             f"check address, network and credentials ({USER}, {PASSWORD}), or try another transport by --rtsp",
         )
         super().__init__(name, opened, refusal)
-
-
-def refuse_credentials(address: str) -> None:
-    """Raise UserError where an address carries user or password."""
-    parts = urlsplit(address)
-    if parts.username or parts.password:
-        raise UserError(
-            f"{_public(address)}: credentials do not belong on a command line",
-            f"leave them out and set {USER} and {PASSWORD}",
-        )
 
 
 @contextmanager
@@ -64,13 +55,6 @@ def _ffmpeg_options(options: str) -> Iterator[None]:
         del os.environ[name]
         if before is not None:
             os.environ[name] = before
-
-
-def _public(address: str) -> str:
-    """The address as it may be shown: queries carry keys, too."""
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _with_credentials(address: str) -> str:

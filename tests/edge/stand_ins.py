@@ -1,5 +1,6 @@
 """Small stand-ins for what the edge is made of, with every value at hand."""
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,6 +13,22 @@ from edge.frames import Frame
 from edge.recognize import Found
 from edge.results import FaceResult, FrameResult
 from edge.statistics import Statistics
+
+
+def free_port() -> int:
+    """A port of this machine where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def patiently(asked: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first answer that counts as true; a test that waits for it in vain fails."""
+    deadline = time.monotonic() + seconds
+    while not (answer := asked()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return answer
 
 
 def picture(colour: Iterable[int] = (90, 90, 90), width: int = 64, height: int = 48) -> np.ndarray:
@@ -84,6 +101,7 @@ class ScriptedRecognizer:
         self, on_find: Callable[[Frame], Any] = lambda f: None, on_read: Callable[[Found], Any] = lambda f: None
     ) -> None:
         self.statistics = Statistics()
+        self.identity = {"name": "tiny", "variant": "int8", "sha256": "0123456789ab"}
         self._on_find, self._on_read = on_find, on_read
 
     def find(self, frame: Frame) -> Found:

@@ -479,7 +479,7 @@ class TestRuns:
             **{"capture_output": True, "text": True, "env": environment(), "timeout": LONG},
         )
         assert done.returncode == 2
-        assert done.stderr == "emotion-edge: reports need pyarrow: pip install 'emotion-edge[analyze]'\n"
+        assert done.stderr == "emotion-edge: pyarrow is not installed: run \"pip install 'emotion-edge[analyze]'\"\n"
 
 
 class TestProgress:

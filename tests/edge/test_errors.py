@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.errors import UserError, exit_on_user_error
+from edge.errors import UserError, exit_on_user_error, needs_extra
 
 
 def fail(error: Exception) -> int:
@@ -30,3 +30,14 @@ def test_a_bug_is_not_hidden(capsys):
     with pytest.raises(ZeroDivisionError):
         exit_on_user_error(lambda: fail(ZeroDivisionError()))
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_missing_package_names_its_extra():
+    with pytest.raises(UserError, match="no_such_package is not installed") as caught, needs_extra("mqtt"):
+        import no_such_package  # noqa: F401
+    assert caught.value.remedy == "run \"pip install 'emotion-edge[mqtt]'\""
+
+
+def test_a_missing_module_of_our_own_is_a_bug():
+    with pytest.raises(ModuleNotFoundError), needs_extra("mqtt"):
+        import edge.no_such_module  # noqa: F401

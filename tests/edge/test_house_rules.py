@@ -53,11 +53,19 @@ def test_the_walk_sees_the_files_it_is_about():
     assert packages(ROOT / "edge" / "detect.py") >= {"cv2", "numpy", "edge"}
 
 
+EXTRAS = {
+    "edge/sources/picamera.py": {"picamera2"},
+    "edge/mqtt.py": {"paho"},
+    "edge/metrics.py": {"prometheus_client"},
+    "edge/analyze/table.py": {"pyarrow"},
+    "edge/analyze/progress.py": {"tqdm"},
+}
+"""Modules that may import one thing more, and are themselves imported only when they are used."""
+
+
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
 def test_the_edge_imports_numpy_opencv_and_the_standard_library_only(path):
-    cameras = {"picamera2"} if path.name == "picamera.py" else set()
-    extras = {"edge/analyze/table.py": {"pyarrow"}, "edge/analyze/progress.py": {"tqdm"}}.get(shown(path), set())
-    assert packages(path) <= {"edge", "numpy", "cv2"} | cameras | extras | sys.stdlib_module_names
+    assert packages(path) <= {"edge", "numpy", "cv2"} | EXTRAS.get(shown(path), set()) | sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
@@ -78,8 +86,8 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
     loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
-    assert not {name for name in loaded if name.split(".")[0] in LEARNING | {"train", "export", "benchmarks"}}
-    assert not {name for name in loaded if name.split(".")[0] in {"pyarrow", "tqdm"}}, "extras are for who asks"
+    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values())
+    assert not {name for name in loaded if name.split(".")[0] in unwanted}
     assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 
 

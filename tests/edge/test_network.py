@@ -18,6 +18,7 @@ from edge.options import Capture
 from edge.sources import network, open_source
 
 from .source_suite import Promise, SourceSuite
+from .stand_ins import free_port
 
 RTSP_SERVER = """
 import sys, gi
@@ -32,12 +33,6 @@ factory.set_launch("( videotestsrc is-live=true pattern=red ! video/x-raw,width=
 server.get_mount_points().add_factory("/red", factory)
 server.attach(None); print("ready", flush=True); GLib.MainLoop().run()
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

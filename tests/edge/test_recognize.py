@@ -197,17 +197,19 @@ class TestReload:
     def test_a_better_model_takes_over(self, own, make_bundle, tiny, monkeypatch, yunet, portrait):
         folder, options = own
         made = Recognizer.from_options(options)
-        before = self.read(made, portrait)
+        before, identity = self.read(made, portrait), made.identity
         monkeypatch.setattr(tiny, "CONTRAST", 4 * tiny.CONTRAST)
         make_bundle(folder)
         made.reload(options)
         assert not np.allclose(self.read(made, portrait), before, atol=1e-3)
+        assert made.identity["sha256"] != identity["sha256"]
+        assert made.identity | {"sha256": ""} == {"name": "tiny", "variant": "float32", "sha256": ""}
 
     @pytest.mark.parametrize("damage", ["cut", "gone", "manifest"])
     def test_a_broken_one_does_not(self, own, yunet, portrait, damage):
         folder, options = own
         made = Recognizer.from_options(options)
-        before = self.read(made, portrait)
+        before, identity = self.read(made, portrait), made.identity
         model = folder / "model_float32.tflite"
         if damage == "cut":
             model.write_bytes(model.read_bytes()[:1000])
@@ -218,6 +220,7 @@ class TestReload:
         with pytest.raises(UserError):
             made.reload(options)
         assert (self.read(made, portrait) == before).all()
+        assert made.identity == identity
 
 
 def test_a_board_that_is_eased_searches_less_often(recognizer):

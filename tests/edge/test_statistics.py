@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from edge import statistics
-from edge.statistics import WINDOW, Statistics, summary_text
+from edge.statistics import BOUNDS, WINDOW, Statistics, summary_text
 
 
 @pytest.fixture
@@ -113,6 +113,43 @@ def test_states_are_what_is_the_case_now():
     for level in (1, 2, 0):
         statistics.set("level", level)
     assert statistics.summary()["states"] == {"level": 0}
+
+
+class Line:
+    """A queue with values to set."""
+
+    def __init__(self, dropped=0, waiting=0):
+        self.dropped, self.waiting = dropped, waiting
+
+    def __len__(self):
+        return self.waiting
+
+
+def test_queues_are_looked_at_when_somebody_asks():
+    statistics, line = Statistics(), Line()
+    statistics.watch("video", line)
+    assert (statistics.counts(), statistics.depths()) == ({"dropped.video": 0}, {"video": 0})
+    line.dropped, line.waiting = 7, 3
+    assert (statistics.counts(), statistics.depths()) == ({"dropped.video": 7}, {"video": 3})
+    assert statistics.summary()["counts"] == {"dropped.video": 7}
+
+
+def test_a_second_queue_of_a_name_goes_on_from_the_first():
+    statistics = Statistics()
+    for line in (Line(7, 0), Line(2, 1)):
+        statistics.watch("video", line)
+    assert (statistics.counts(), statistics.depths()) == ({"dropped.video": 9}, {"video": 1})
+
+
+def test_a_histogram_is_of_the_whole_run_and_a_bound_belongs_to_the_class_below_it():
+    statistics = Statistics()
+    for seconds in (*BOUNDS, 2 * BOUNDS[-1], *[0.0] * WINDOW):
+        statistics.add("detect", seconds)
+    found = statistics.histograms()["detect"]
+    assert found.counts == [1 + WINDOW, *[1] * len(BOUNDS)]
+    assert found.total == pytest.approx(sum(BOUNDS) + 2 * BOUNDS[-1])
+    statistics.add("detect", 0.0)
+    assert found.counts[0] == 1 + WINDOW, "what was given does not change any more"
 
 
 def test_recent_durations_forget_the_older_ones():

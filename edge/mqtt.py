@@ -1,0 +1,338 @@
+"""Tells an MQTT broker, and through it a home's automation, what is seen: a state that is kept, and events.
+
+Topics, under the prefix that the broker's address ends in: `state` and `availability`, retained, and `events`; besides,
+the discovery message for Home Assistant.
+"""
+
+import json
+import logging
+import math
+import os
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.address import refuse_credentials
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from edge.events import Events
+from edge.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
+from edge.machine import package_version
+from edge.results import FrameResult
+from edge.statistics import Statistics
+
+log = logging.getLogger(__name__)
+
+USER, PASSWORD, PASSWORD_FILE = (f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE"))
+"""Environment variables for credentials; the file is for secrets that others put there, as systemd and Docker do."""
+
+CA = "EMOTION_EDGE_MQTT_CA"
+"""Environment variable for the file of the authority that signed the broker's certificate, in place of the system's."""
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+BEAT = 1.0
+"""Seconds between two states at least."""
+
+HEARTBEAT = 30.0
+"""Seconds after which a state is published that has not changed."""
+
+EXPIRY = 90
+"""Seconds after which a state that was not renewed holds no more: two heartbeats may be lost."""
+
+STEADY = ("fps", "temperature")
+"""What of the state goes along with changes, but is none."""
+
+RATE_WINDOW = 10
+"""Beats over which frames a second are counted."""
+
+EVENTS_A_SECOND = 20
+"""Events that are published; those beyond are counted. Six faces that come at once bring twelve."""
+
+QUEUED = 200
+"""Events that wait for the broker's acknowledgement, or for the broker; those beyond are counted."""
+
+KEEPALIVE = 30
+"""Seconds; after one and a half times as many without a sign of life the broker publishes the last will."""
+
+LONGEST_PAUSE = 60
+"""Seconds between two attempts to connect; the first pause is a second, and each is twice the one before."""
+
+FLUSH = 0.45
+"""Seconds that each of three things gets at the end: a first connection to come about, the broker to acknowledge what
+was sent, and the connection to close. Together they are less than the pipeline waits for an output.
+"""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where to publish.
+
+    Attributes:
+        host: its name or address.
+        port: its port.
+        tls: whether the connection is encrypted, and the broker's certificate verified.
+        prefix: of all topics.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    prefix: str
+
+
+def parse_broker(address: str) -> Broker:
+    """The broker that `mqtt://host[:port][/prefix]`, or `mqtts://`, means; the prefix is `emotion-edge/<this host>`.
+
+    Raises:
+        UserError: it is no such address, or has credentials in it.
+    """
+    refuse_credentials(address, USER, PASSWORD)
+    parts = urlsplit(address, allow_fragments=False)
+    prefix = parts.path.strip("/") or f"emotion-edge/{socket.gethostname()}"
+    try:
+        host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+        host.encode("idna")
+        if not host or parts.query or set(prefix) & set("+#@"):
+            raise ValueError
+    except (ValueError, KeyError):
+        # It is not repeated: whatever it is, there may be a password in it.
+        problem = "--mqtt: this is not the address of a broker"
+        raise UserError(problem, "write it as mqtt://host, mqtts://host:8883 or mqtt://host/prefix") from None
+    return Broker(host, port, parts.scheme == "mqtts", prefix)
+
+
+def state(
+    result: FrameResult | None, fps: float | None, conditions: Mapping[str, Any], left_out: int
+) -> dict[str, Any]:
+    """The JSON object of what is the case.
+
+    Args:
+        result: the newest; None where there is none that is still true.
+        fps: frames a second at present; None while it is not known yet.
+        conditions: the states of `edge.statistics`.
+        left_out: events that were not published.
+
+    Returns:
+        `emotion`, `confidence` and `shares` (percent, of each emotion) of the main face, the largest; null where there
+        is none, or no label. `faces`, how many; `fps`; `temperature`, degrees Celsius; `trouble`, a list of words;
+        `events_left_out`.
+    """
+    faces = result.faces if result else ()
+    main = max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
+    temperature = conditions.get("temperature")
+    trouble = {
+        "no frames": fps == 0,
+        "slowed down": conditions.get("slowed"),
+        "undervoltage": conditions.get("undervoltage"),
+    }
+    return {
+        "emotion": main.emotion if main else None,
+        "confidence": round(main.confidence, 2) if main else None,
+        "shares": {
+            name: round(100 * float(main.probabilities[i])) if main else None for i, name in enumerate(EMOTIONS)
+        },
+        "faces": len(faces) if result else None,
+        "fps": None if fps is None else round(fps, 1),
+        "temperature": None if temperature is None else round(temperature),
+        "trouble": [word for word, there in trouble.items() if there],
+        "events_left_out": left_out,
+    }
+
+
+class HomeAutomation:
+    """An output. `write` never waits for the network: paho's thread has it, and a thread of this beats once a second.
+
+    Only the beat publishes states, so that the newest is always the last. States need no acknowledgement: whatever a
+    broken connection has swallowed is published again on the next one.
+    """
+
+    name = "mqtt"
+
+    def __init__(self, broker: Broker, statistics: Statistics) -> None:
+        """Prepare; nothing is sent yet.
+
+        Raises:
+            UserError: the file of the password or of the authority cannot be read.
+        """
+        self._broker, self._statistics = broker, statistics
+        self._state_topic, self._availability_topic, self._events_topic = (
+            f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
+        )
+        self._events, self._ration = Events(), _Ration()
+        self._result: FrameResult | None = None
+        self._answered: deque[tuple[float, int]] = deque(maxlen=RATE_WINDOW + 1)
+        self._published: dict[str, Any] = {}
+        self._published_at = -math.inf
+        self._told, self._refused = "", False
+        self._client = self._make_client()
+        self._tried, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE, clean_start=True)
+        self._client.loop_start()
+        self._thread.start()
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._result = result
+        for event in self._events.update(result):
+            self._tell(event)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tried.wait(FLUSH)  # a short run is over before the broker has answered
+        self._stopping.set()
+        self._thread.join()
+        for event in self._events.end() if error is None else []:
+            self._tell(event)
+        self._beat()
+        with suppress(RuntimeError, ValueError):  # no connection, or no room in the queue
+            self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True).wait_for_publish(FLUSH)
+        # With the will, for a broker that has not answered is still to know what to say of us when it comes to itself.
+        self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
+        # Aside: paho would wait for ever, where a broker does not take the last bytes, or a name is being resolved.
+        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt stop", daemon=True)
+        stopper.start()
+        stopper.join(FLUSH)
+
+    def _make_client(self) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)  # named by the broker: nobody is to be driven out
+        client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
+        client.reconnect_delay_set(1, LONGEST_PAUSE)
+        client.max_queued_messages_set(QUEUED)
+        if user := os.environ.get(USER):
+            client.username_pw_set(user, _password())
+        if self._broker.tls:
+            client.tls_set_context(_tls())
+        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
+        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
+        return client
+
+    def _run(self) -> None:
+        while not self._stopping.wait(BEAT):
+            self._beat()
+
+    def _beat(self) -> None:
+        """Publish the state where it has changed, or is to be renewed."""
+        fps, statistics, now = self._fps(), self._statistics, time.monotonic()
+        result = None if fps == 0 else self._result  # what was seen before the camera was lost is not the case now
+        current = state(result, fps, statistics.states(), statistics.count_of("mqtt.events_left_out"))
+        changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
+        if (changed or now - self._published_at >= HEARTBEAT) and self._client.is_connected():
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
+            self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
+            self._published, self._published_at = current, now
+
+    def _fps(self) -> float | None:
+        self._answered.append((time.monotonic(), self._statistics.count_of("frames")))
+        (began, before), (ended, after) = self._answered[0], self._answered[-1]
+        if len(self._answered) <= RATE_WINDOW and after == before:
+            return None  # too early to say that there are none
+        return (after - before) / (ended - began)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        published = self._ration.take() and self._client.publish(self._events_topic, json.dumps(event), qos=1)
+        # Without a connection, paho keeps it for later and says so by another code.
+        if not published or published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            self._statistics.count("mqtt.events_left_out")
+
+    def _introduce(self) -> None:
+        """Tell Home Assistant which entities there are."""
+        version = package_version("emotion-edge")
+        prefix = self._broker.prefix
+        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY)
+        self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
+
+    def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, __: Any) -> None:
+        self._refused = reason.is_failure
+        if self._refused:
+            self._trouble(
+                f"refused by the broker ({reason}): check {USER} and {PASSWORD} or {PASSWORD_FILE}; trying again"
+            )
+            return
+        if self._stopping.is_set():
+            client.disconnect()
+            return
+        if self._told:
+            log.warning("%s: connected", self._broker.host)
+            self._told = ""
+        self._introduce()
+        client.publish(self._availability_topic, ONLINE, retain=True)
+        client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
+        self._published_at = -math.inf  # whatever the broker has forgotten, the next beat brings
+        self._tried.set()
+
+    def _on_connect_fail(self, client: Client, _: Any) -> None:
+        # paho calls this while it handles the error, and does not hand it over.
+        self._trouble(f"no connection ({sys.exc_info()[1]}); trying again")
+
+    def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, __: Any) -> None:
+        if not (self._refused or self._stopping.is_set()):
+            self._trouble(f"connection lost ({reason}); trying again")
+
+    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        topic, payload = message.topic, message.payload.decode(errors="replace")
+        if (topic, payload) == (STATUS_TOPIC, ONLINE):
+            self._introduce()
+            self._published_at = -math.inf
+        elif (topic, payload) == (self._availability_topic, OFFLINE) and not self._stopping.is_set():
+            # The will of a connection that was lost before this one, and that the broker has only now given up.
+            client.publish(self._availability_topic, ONLINE, retain=True)
+
+    def _trouble(self, what: str) -> None:
+        level = logging.INFO if what == self._told else logging.WARNING  # once is enough for a broker that stays away
+        log.log(level, "%s: %s", self._broker.host, what)
+        self._told = what
+        self._tried.set()
+
+
+class _Ration:
+    """So many events a second."""
+
+    def __init__(self) -> None:
+        self._since, self._left = -math.inf, 0
+
+    def take(self) -> bool:
+        """Whether there is one left."""
+        now = time.monotonic()
+        if now - self._since >= 1.0:
+            self._since, self._left = now, EVENTS_A_SECOND
+        self._left -= 1
+        return self._left >= 0
+
+
+def _password() -> str | None:
+    if not (path := os.environ.get(PASSWORD_FILE)):
+        return os.environ.get(PASSWORD)
+    try:
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: no password can be read from it", f"name another by {PASSWORD_FILE}") from error
+
+
+def _tls() -> ssl.SSLContext:
+    path = os.environ.get(CA)
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UserError(f"{path}: no certificates can be read from it", f"name another by {CA}") from error
