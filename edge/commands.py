@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
@@ -27,7 +27,10 @@ from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.sources import Source, list_sources, open_source
 from edge.sources.files import ImageSource
-from edge.statistics import summary_text
+from edge.statistics import Statistics, summary_text
+
+if TYPE_CHECKING:  # its packages are an extra
+    from edge.web.page import LivePage
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.jsonl = arguments.directory / "records.jsonl"
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
-    arguments.window = False
+    arguments.window, arguments.web = False, None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -83,13 +86,14 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             # Before anything is started: hours of video must not end in a summary that cannot be written.
             summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
+            page = _live_page(arguments, options, recognizer.statistics) if arguments.web else None
         except UserError:
             source.close()
             raise
-        outputs = _outputs(arguments, source)
+        outputs = [*_outputs(arguments, source), *([page] if page else [])]
         # What another program wrote into a pipe cannot be read again.
         with Pipeline(source, recognizer, outputs, None if arguments.source == "-" else open_) as pipeline:
-            _watch(pipeline, signals, show, partial(recognizer.reload, options))
+            _watch(pipeline, signals, show, partial(_reload_all, recognizer, page, options))
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -141,6 +145,12 @@ def _watch(pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[
                 signals.reload.clear()
                 # Aside, for frames are not to wait; a second request is answered by a second thread.
                 threading.Thread(target=_reload, args=(reload,), name="reload", daemon=True).start()
+
+
+def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Options) -> None:
+    recognizer.reload(options)
+    if page:
+        page.reload()
 
 
 def _reload(reload: Callable[[], None]) -> None:
@@ -222,9 +232,9 @@ def _named_outputs(arguments: argparse.Namespace) -> list[Path]:
 def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
     if named := _named_outputs(arguments):
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
-    if shown:
+    if shown or arguments.web:
         return "shown, and nothing written"
-    return "nothing was shown or kept: there is no window, and no --output or --jsonl"
+    return "nothing was shown or kept: there is no window, and no --output, --jsonl or --web"
 
 
 def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
@@ -236,3 +246,20 @@ def _outputs(arguments: argparse.Namespace, source: Source) -> list[Output]:
     if arguments.output:
         outputs.append(AnnotatedVideo(arguments.output, source.fps))
     return outputs
+
+
+def _live_page(arguments: argparse.Namespace, options: Options, statistics: Statistics) -> "LivePage":
+    if bool(arguments.web_cert) != bool(arguments.web_key):
+        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    try:
+        from edge.web.page import LivePage
+    except ImportError as error:
+        if (error.name or "").startswith("edge"):
+            raise  # ours: a bug
+        raise UserError(f"the live page needs {error.name}", "run pip install 'emotion-edge[web]'") from error
+    certificate = (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
+    page = LivePage(arguments.web, options, statistics, certificate)
+    print(f"live page: {page.url}", file=sys.stderr)
+    if page.new_token:
+        print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
+    return page

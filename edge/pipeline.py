@@ -119,8 +119,7 @@ class Pipeline:
         self.stop()
         self._results.close(discard=True)  # nobody takes from it any more
         self._join()
-        for name, channel in zip(self._names, self._channels, strict=True):
-            self.statistics.count(f"dropped.{name}", channel.dropped)
+        self._count_drops()
         if error is None:
             self._raise_error()
 
@@ -216,6 +215,12 @@ class Pipeline:
         self.statistics.add("frame age", result.latency)
         self.statistics.count("faces", len(result.faces))
         self.statistics.count("frames_with_faces", bool(result.faces))
+        self._count_drops()
+
+    def _count_drops(self) -> None:
+        for name, channel in zip(self._names, self._channels, strict=True):
+            counter = f"dropped.{name}"
+            self.statistics.count(counter, channel.dropped - self.statistics.count_of(counter))
 
 
 @contextmanager

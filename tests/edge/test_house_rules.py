@@ -55,7 +55,8 @@ def test_the_walk_sees_the_files_it_is_about():
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
 def test_the_edge_imports_numpy_opencv_and_the_standard_library_only(path):
     cameras = {"picamera2"} if path.name == "picamera.py" else set()
-    assert packages(path) <= {"edge", "numpy", "cv2"} | cameras | sys.stdlib_module_names
+    servers = {"starlette", "uvicorn"} if path.parent == ROOT / "edge" / "web" else set()
+    assert packages(path) <= {"edge", "numpy", "cv2"} | cameras | servers | sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
@@ -76,6 +77,7 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
     loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
+    assert not loaded & {"starlette", "uvicorn"}, "the live page's packages are an extra"
     assert not {name for name in loaded if name.split(".")[0] in LEARNING | {"train", "export", "benchmarks"}}
     assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 
