@@ -24,6 +24,9 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
+# Outputs that want packages of their own.
+OUTPUTS := $(if $(filter --web% --mqtt% --metrics%,$(ARGS)),$(VENV)/outputs.stamp)
+
 .PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
 
@@ -32,7 +35,7 @@ help: ## list the targets
 
 # ---- the board ----
 
-run: $(VENV)/$(EDGE).stamp ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
+run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
 analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ## report on videos, with tables and figures: VIDEO=<video|folder> [REPORTS=reports] [ARGS='--annotate --blur']
@@ -123,6 +126,7 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
 	@$(LOCK) --constraint requirements/opencv4.txt -o requirements/bookworm.txt
 	@$(LOCK) --extra analyze $(ON_TOP) -o requirements/analyze.txt
+	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
 	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 

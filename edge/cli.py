@@ -97,12 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument(
         "--metrics",
-        type=_listening,
+        type=_address,
         nargs="?",
         const=("127.0.0.1", 9108),
         metavar="HOST:PORT",
         help="serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
     )
+    _add_live_page(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=250)
     sub = add("predict", "print the record of each image")
@@ -156,6 +157,20 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
         help="raw frames are about now: drop late ones instead of holding their sender back",
     )
     add("--wait", action="store_true", help="wait for a camera that is not there yet")
+
+
+def _add_live_page(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("live page").add_argument
+    add(
+        "--web",
+        nargs="?",
+        type=_address,
+        const=("127.0.0.1", 8080),
+        metavar="HOST:PORT",
+        help="show it in browsers; on this machine alone, at port 8080, unless an address is given",
+    )
+    add("--web-cert", type=Path, metavar="FILE", help="certificate of the page, PEM, for https")
+    add("--web-key", type=Path, metavar="FILE", help="its key")
 
 
 def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> None:
@@ -232,11 +247,12 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _listening(text: str) -> tuple[str, int]:
+def _address(text: str) -> tuple[str, int]:
+    """Host and port; a host of IPv6 is in brackets."""
     host, _, port = text.rpartition(":")
-    if not (host and port.isdecimal() and int(port) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text} is not an address: write it as 127.0.0.1:9108")
-    return host, int(port)
+    if not host or not port.isdecimal() or int(port) > 65535 or (":" in host and host[0] + host[-1] != "[]"):
+        raise argparse.ArgumentTypeError(f"{text} is not an address: write it as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
 
 
 def _control(text: str) -> tuple[str, Any]:

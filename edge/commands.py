@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
@@ -33,6 +33,11 @@ from edge.sources import Source, list_sources, open_source
 from edge.sources.files import ImageSource
 from edge.sources.network import PASSWORD, USER
 from edge.statistics import summary_text
+
+if TYPE_CHECKING:  # their packages are extras
+    from edge.metrics import Metrics
+    from edge.web.page import LivePage
+
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +91,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
-    arguments.mqtt = arguments.metrics = None
+    arguments.mqtt = arguments.metrics = arguments.web = None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -154,14 +159,17 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             # Before anything is started: hours of video must not end in a summary that cannot be written.
             summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
+            metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
+            page = _live_page(arguments, options, metrics) if metrics and arguments.web else None
+            outputs = _outputs(arguments, source, recognizer)
+            outputs += [output for output in (metrics, page) if output]
         except UserError:
             source.close()
             raise
-        outputs = _outputs(arguments, source, recognizer)
         # What another program wrote into a pipe cannot be read again.
         reopen = None if arguments.source == "-" else open_
         with Pipeline(source, recognizer, outputs, reopen) as pipeline, announced(pipeline.statistics) as heartbeat:
-            _watch(pipeline, signals, show, partial(recognizer.reload, options), heartbeat)
+            _watch(pipeline, signals, show, partial(_reload_all, recognizer, page, options), heartbeat)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -217,6 +225,12 @@ def _watch(
                 signals.reload.clear()
                 # Aside, for frames are not to wait; a second request is answered by a second thread.
                 threading.Thread(target=_reload, args=(reload,), name="reload", daemon=True).start()
+
+
+def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Options) -> None:
+    recognizer.reload(options)
+    if page:
+        page.reload()
 
 
 def _reload(reload: Callable[[], None]) -> None:
@@ -299,11 +313,11 @@ def _named_outputs(arguments: argparse.Namespace) -> list[Path]:
 def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
     if named := _named_outputs(arguments):
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
-    if shown:
+    if shown or arguments.web:
         return "shown, and nothing written"
-    if arguments.mqtt or arguments.metrics:
+    if arguments.mqtt or arguments.metrics or arguments.web:
         return "told to others, and nothing written"
-    return "nothing was shown or kept: there is no window, and no --output or --jsonl"
+    return "nothing was shown or kept: there is no window, and no --output, --jsonl or --web"
 
 
 def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer) -> list[Output]:
@@ -318,8 +332,23 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
         with needs_extra("mqtt"):
             from edge.mqtt import HomeAutomation, parse_broker
         outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics))
-    if arguments.metrics:
-        with needs_extra("metrics"):
-            from edge.metrics import Metrics
-        outputs.append(Metrics(recognizer, arguments.metrics))  # last, for it listens from now on
     return outputs
+
+
+def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":
+    with needs_extra("metrics" if arguments.metrics else "web"):
+        from edge.metrics import Metrics
+    return Metrics(recognizer, arguments.metrics)
+
+
+def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metrics") -> "LivePage":
+    if bool(arguments.web_cert) != bool(arguments.web_key):
+        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    with needs_extra("web"):
+        from edge.web.page import LivePage
+    certificate = (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
+    page = LivePage(arguments.web, options, metrics, certificate)
+    print(f"live page: {page.url}", file=sys.stderr)
+    if page.new_token:
+        print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
+    return page

@@ -53,6 +53,10 @@ class Metrics:
     """An output that counts what only results tell, and a collector for Prometheus's registry.
 
     With an address it is served there; without, `exposition` is for somebody else to serve.
+
+    Attributes:
+        name: as the statistics give it.
+        statistics: of the run.
     """
 
     name = "metrics"
@@ -63,7 +67,7 @@ class Metrics:
         Raises:
             UserError: the address is in use, or is none of this machine's.
         """
-        self._recognizer, self._statistics = recognizer, recognizer.statistics
+        self._recognizer, self.statistics = recognizer, recognizer.statistics
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -100,7 +104,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """All metrics now; called by the registry."""
-        counts, states = self._statistics.counts(), self._statistics.states()
+        counts, states = self.statistics.counts(), self.statistics.states()
         build = {"version": package_version("emotion-edge"), "python": platform.python_version()}
         yield _info("build_info", "This package.", build)
         if self._recognizer.identity:
@@ -123,7 +127,7 @@ class Metrics:
         family = GaugeMetricFamily(
             PREFIX + "queue_depth", "Frames that wait, by what they wait for.", labels=("queue",)
         )
-        for queue, depth in self._statistics.depths().items():
+        for queue, depth in self.statistics.depths().items():
             family.add_metric((queue,), depth)
         return family
 
@@ -132,7 +136,7 @@ class Metrics:
         ages = HistogramMetricFamily(PREFIX + "frame_age_seconds", help_, labels=())
         help_ = "What a stage or an output takes for a frame."
         stages = HistogramMetricFamily(PREFIX + "stage_duration_seconds", help_, labels=("stage",))
-        for name, histogram in self._statistics.histograms().items():
+        for name, histogram in self.statistics.histograms().items():
             classes = list(zip([*map(str, BOUNDS), "+Inf"], accumulate(histogram.counts), strict=True))
             if name == "frame age":
                 ages.add_metric((), classes, histogram.total)

@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -470,3 +472,66 @@ def test_sighup_loads_the_model_anew_and_keeps_the_old_one_where_the_new_is_brok
     assert (before["seq"], after["seq"]) == (0, 1)
     assert len(after["faces"]) == len(before["faces"]) == 1
     assert fed.end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("127.0.0.1:8080", ("127.0.0.1", 8080)), ("cam.lan:0", ("cam.lan", 0)), ("[::1]:80", ("::1", 80))],
+)
+def test_addresses_are_hosts_and_ports(text, expected):
+    assert cli._address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "host", "host:", "host:http", "host:70000", "::1:80", "clip.mp4"])
+def test_what_the_live_page_cannot_be_told_to_listen_on(capsys, text):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", "--web", text])
+    assert f"{text} is not an address" in capsys.readouterr().err
+
+
+@pytest.fixture
+def web():
+    pytest.importorskip("starlette", reason="the extra 'web' is not installed")
+    pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
+
+
+def test_a_run_is_shown_on_its_live_page_until_a_signal(web, tmp_path, bundle, portrait):
+    fed = Fed(tmp_path, bundle, portrait, "--web", "127.0.0.1:0")
+    url = fed.told("live page: ").split()[-1]
+    record = fed.record()
+
+    def latest():
+        with urllib.request.urlopen(url + "api/v1/latest", timeout=LONG) as answer:
+            return json.loads(answer.read() or "{}")
+
+    until = time.monotonic() + LONG
+    while latest() != record:
+        assert time.monotonic() < until
+    fed.process.send_signal(signal.SIGTERM)
+    status, _, err = fed.end()
+    assert status == 0
+    assert "live page" in err, "the statistics name it"
+    assert "Traceback" not in err
+
+
+def test_the_live_pages_port_in_use_is_one_line_and_status_2(web, tmp_path, clip, bundle):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, out, err = edge(tmp_path, "run", clip, "--model", bundle, "--web", address, "--jsonl", "r.jsonl")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{address}: cannot be listened on" in err
+    assert files(tmp_path) == set()
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path, clip, bundle):
+    status, _, err = edge(tmp_path, "run", clip, "--model", bundle, "--web", "--web-cert", "cert.pem")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--web-cert and --web-key: one is missing" in err
+
+
+def test_the_live_page_without_its_packages_names_them(tmp_path, clip, bundle):
+    (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('not here', name='starlette')")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    status, _, err = edge(tmp_path, "run", clip, "--model", bundle, "--web", PYTHONPATH=path)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "pip install 'emotion-edge[web]'" in err

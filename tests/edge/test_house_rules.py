@@ -59,6 +59,9 @@ EXTRAS = {
     "edge/metrics.py": {"prometheus_client"},
     "edge/analyze/table.py": {"pyarrow"},
     "edge/analyze/progress.py": {"tqdm"},
+    "edge/web/app.py": {"starlette"},
+    "edge/web/guard.py": {"starlette"},
+    "edge/web/server.py": {"uvicorn", "starlette"},
 }
 """Modules that may import one thing more, and are themselves imported only when they are used."""
 

@@ -98,10 +98,10 @@ class TestValues:
     def test_histograms_are_of_the_whole_run(self):
         metrics = Metrics(ScriptedRecognizer())
         for _ in range(WINDOW):
-            metrics._statistics.add("detect", BOUNDS[0])
+            metrics.statistics.add("detect", BOUNDS[0])
         for seconds in (BOUNDS[0] / 2, BOUNDS[1], 2 * BOUNDS[-1]):
-            metrics._statistics.add("detect", seconds)
-        metrics._statistics.add("frame age", 0.2)
+            metrics.statistics.add("detect", seconds)
+        metrics.statistics.add("frame age", 0.2)
         found = samples(metrics)
         counts = [value for name, value in found.items() if re.match("stage_duration_seconds_bucket.*detect", name)]
         assert counts == [WINDOW + 1, *[WINDOW + 2] * (len(BOUNDS) - 1), WINDOW + 3]

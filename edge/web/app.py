@@ -1,0 +1,168 @@
+"""The application: each address, and what it answers. `static/openapi.json` describes them to others."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from edge.annotate import COLOURS, UNSURE
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
+from edge.web.pictures import MEDIA_TYPE, OPENING
+from edge.web.predict import MOST_BYTES, Busy, NotAnImage, Predictor, TooLarge
+from edge.web.rates import Rate
+from edge.web.stats import Stats
+from edge.web.topics import Full, Topic
+
+FILES = Path(__file__).with_name("static")
+MOST_FORM_BYTES = 4096
+SLOWEST = 20.0
+"""Seconds that sending a picture or a form may take."""
+
+REMEMBERED = 30 * 24 * 3600
+"""Seconds for which a browser stays signed in."""
+
+
+class Live(Protocol):
+    """What the application shows."""
+
+    pictures: Topic
+    events: Topic
+    stats: Stats
+    predictor: Predictor
+    latest: bytes | None
+    exposition: Callable[[], tuple[bytes, str]]
+
+    def now(self) -> dict[str, Any]: ...
+
+
+def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
+    """The application; further routes are a line each."""
+    return Starlette(
+        routes=[
+            Route("/", _file("index.html")),
+            Route("/api", _file("api.html")),
+            Route("/openapi.json", _file("openapi.json")),
+            Route("/stream.mjpg", Stream(live.pictures, MEDIA_TYPE, OPENING), methods=["GET"]),
+            Route("/events", Stream(live.events, "text/event-stream", b"retry: 1000\n\n"), methods=["GET"]),
+            Route("/api/v1/latest", partial(_latest, live)),
+            Route("/api/v1/stats", partial(_stats, live)),
+            Route("/api/v1/predict", _predict(live), methods=["POST"], max_body_size=MOST_BYTES),
+            Route("/healthz", partial(_health, live)),
+            Route("/metrics", partial(_metrics, live)),
+            Route(SIGN_IN, _file("sign-in.html")),
+            Route(SIGN_IN, _sign_in(token, cookie), methods=["POST"], max_body_size=MOST_FORM_BYTES),
+            Route(STATIC + "palette.css", _palette),
+            Mount(STATIC, StaticFiles(directory=FILES)),
+        ]
+    )
+
+
+class Stream:
+    """What a topic brings, for as long as the client stays; 503 where there are clients enough."""
+
+    def __init__(self, topic: Topic, media_type: str, opening: bytes) -> None:
+        self._topic, self._media_type, self._opening = topic, media_type, opening
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await Response(media_type=self._media_type)(scope, receive, send)
+            return
+        try:
+            with self._topic.joined() as slot:
+                slot.put("opening", self._opening)
+                await StreamingResponse(slot, media_type=self._media_type)(scope, receive, send)
+        except Full:
+            why = refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients", {"Retry-After": "5"})
+            await why(scope, receive, send)
+
+
+def _file(name: str) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        return FileResponse(FILES / name)
+
+    return answer
+
+
+async def _latest(live: Live, request: Request) -> Response:
+    if live.latest is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return Response(live.latest, media_type="application/json")
+
+
+async def _stats(live: Live, request: Request) -> Response:
+    return JSONResponse(live.now())
+
+
+async def _health(live: Live, request: Request) -> Response:
+    state = live.stats.state
+    return JSONResponse({"status": state}, HTTPStatus.SERVICE_UNAVAILABLE if state == "paused" else HTTPStatus.OK)
+
+
+async def _metrics(live: Live, request: Request) -> Response:
+    text, content_type = live.exposition()
+    return Response(text, media_type=content_type)
+
+
+async def _body(request: Request) -> bytes:
+    """What was sent; the connection of who sends too slowly is ended by the answer."""
+    try:
+        async with asyncio.timeout(SLOWEST):
+            return await request.body()
+    except TimeoutError as error:
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from error
+
+
+def _predict(live: Live) -> Callable[[Request], Any]:
+    rate = Rate(a_second=5, at_once=10)
+
+    async def answer(request: Request) -> Response:
+        if not rate.allows(client_of(request)):
+            return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many pictures", {"Retry-After": "1"})
+        try:
+            return JSONResponse(await live.predictor.predict(await _body(request)))
+        except NotAnImage:
+            return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "neither a JPEG nor a PNG that can be read")
+        except TooLarge:
+            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many pixels")
+        except (Busy, UserError) as error:
+            return refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error) or "busy", {"Retry-After": "1"})
+
+    return answer
+
+
+def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:
+    """Takes the form with the token; a browser that has it once keeps it out of the page's reach."""
+    rate = Rate(a_second=0.2, at_once=5)
+
+    async def answer(request: Request) -> Response:
+        if not rate.allows(client_of(request)):
+            return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many attempts", {"Retry-After": "5"})
+        given = parse_qs((await _body(request)).decode(errors="replace")).get("token", [""])
+        if token is None or not any_is([given[0].strip()], token):
+            return RedirectResponse(f"{SIGN_IN}#wrong", HTTPStatus.SEE_OTHER)
+        response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+        secure = request.url.scheme == "https"
+        response.set_cookie(cookie, token, REMEMBERED, httponly=True, samesite="strict", secure=secure)
+        return response
+
+    return answer
+
+
+async def _palette(request: Request) -> Response:
+    """The colours that annotated videos have, too."""
+    names: Iterable[tuple[str, tuple[int, int, int]]] = [*zip(EMOTIONS, COLOURS, strict=True), ("unsure", UNSURE)]
+    lines = [f"--{name}: #{r:02x}{g:02x}{b:02x};" for name, (b, g, r) in names]
+    return Response(f":root {{ {' '.join(lines)} }}\n", media_type="text/css")

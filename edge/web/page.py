@@ -1,0 +1,127 @@
+"""The live page, an output like any other: each result goes to all who look, and a picture of it now and then."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edge.metrics import Metrics
+from edge.options import Options
+from edge.results import FrameResult
+from edge.web.app import create_app
+from edge.web.guard import Guard
+from edge.web.listen import is_local, listen, own_names, url
+from edge.web.pictures import Encoder
+from edge.web.predict import Predictor
+from edge.web.server import Server
+from edge.web.stats import Stats
+from edge.web.token import kept_token, own_token
+from edge.web.topics import Topic
+
+MOST_PICTURES, MOST_EVENTS = 8, 16
+"""Clients that may follow each at one time."""
+
+
+class LivePage:
+    """Serves the page. The socket listens from the beginning, so a port in use is known before anything runs.
+
+    Attributes:
+        name: as the statistics give it.
+        url: where the page is.
+        new_token: the token to be told to the user, where it was made just now.
+        pictures: parts of an MJPEG stream.
+        events: server-sent events: `record`, `stats`, and `ended`.
+        stats: how the run is doing.
+        latest: the newest record as JSON; None before the first.
+        predictor: reads what is sent to it.
+        encoder: makes the pictures.
+        exposition: the metrics as Prometheus reads them, and their content type.
+    """
+
+    name = "live page"
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        options: Options,
+        metrics: Metrics,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
+        """Listen.
+
+        Args:
+            address: host and port; port 0 is any free one.
+            options: of the recognizer, whose model the page names and pictures are read with.
+            metrics: of the run; another output, which this one shows as well.
+            certificate: files of a certificate and its key, for TLS.
+
+        Raises:
+            UserError: the address cannot be listened on, the certificate cannot be read, or a token not be kept.
+        """
+        self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
+        self.exposition = metrics.exposition
+        self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
+        self.latest: bytes | None = None
+        listener = listen(*address)
+        local = is_local(listener)
+        self.url = url(listener, secure=certificate is not None)
+        token, self.new_token = _token(local=local)
+        # Cookies are told apart by the host, not by the port: two runs on one machine need two names.
+        cookie = f"emotion-edge-{listener.getsockname()[1]}"
+        app = Guard(create_app(self, token, cookie), own_names(address[0], local=local), token, cookie)
+        self._server = Server(app, listener, certificate, self._beat)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self.stats.note(result)
+        self.latest = json.dumps(result.record()).encode()
+        picture = self.encoder.part(result.frame) if self.pictures.wanted else None
+        self._server.call(self._publish, _event("record", self.latest), picture)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.call(self._end)
+        self._server.stop()
+        self.predictor.close()
+
+    def reload(self) -> None:
+        """The bundle was loaded anew: name and use it; from any thread."""
+        self.stats.reload()
+        self.predictor.reload()
+
+    def _publish(self, record: bytes, picture: bytes | None) -> None:
+        self.events.publish("record", record)
+        if picture:
+            self.pictures.publish("picture", picture)
+
+    def _beat(self) -> None:
+        """Tells the page that all is well, too, when no frames come."""
+        if self.events.wanted:
+            self.events.publish("stats", _event("stats", json.dumps(self.now()).encode()))
+
+    def now(self) -> dict[str, Any]:
+        """How the run is doing, and who looks."""
+        watching = {"pictures": len(self.pictures), "events": len(self.events)}
+        return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
+
+    def _end(self) -> None:
+        self.events.publish("ended", _event("ended", b"{}"))
+        self.events.close()
+        self.pictures.close()
+
+
+def _event(kind: str, data: bytes) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
+
+
+def _token(*, local: bool) -> tuple[str | None, str | None]:
+    """What a client needs, and the same again where the user does not know it yet."""
+    if (token := own_token(os.environ)) or local:
+        return token, None
+    token, made = kept_token(os.environ)
+    return token, token if made else None

@@ -1,0 +1,26 @@
+"""How often a client may do something."""
+
+import time
+
+REMEMBERED = 1024
+"""Clients of whom the past is known; beyond, the one that has been quiet for longest is forgotten."""
+
+
+class Rate:
+    """A bucket for each client, which fills steadily and from which each act takes one; for one thread."""
+
+    def __init__(self, a_second: float, at_once: int) -> None:
+        """Allow `a_second` in the long run, and `at_once` after a rest."""
+        self._a_second, self._at_once = a_second, at_once
+        self._clients: dict[str, tuple[float, float]] = {}
+
+    def allows(self, client: str) -> bool:
+        """Whether `client` may now; if so, it is counted."""
+        now = time.monotonic()
+        left, since = self._clients.pop(client, (float(self._at_once), now))
+        left = min(self._at_once, left + (now - since) * self._a_second)
+        allowed = left >= 1
+        self._clients[client] = (left - allowed, now)
+        if len(self._clients) > REMEMBERED:
+            del self._clients[next(iter(self._clients))]
+        return allowed

@@ -1,0 +1,110 @@
+// The two connections to the server, each made again for as long as the page is open.
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 8000;
+const SILENCE = 5000; // the server says something every second: after this, nobody is there
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function again(attempt) {
+  for (let pause = FIRST_PAUSE; ; ) {
+    const went = await attempt();
+    pause = went ? FIRST_PAUSE : Math.min(2 * pause, LONGEST_PAUSE);
+    await sleep(pause);
+  }
+}
+
+/** `on` has a function for each kind of event, and `lost`. */
+export function followEvents(on) {
+  return again(async () => {
+    const came = await new Promise((resolve) => {
+      const source = new EventSource("/events");
+      let came = false;
+      const end = () => {
+        clearTimeout(watch);
+        source.close();
+        resolve(came);
+      };
+      let watch = setTimeout(end, SILENCE);
+      for (const kind of ["record", "stats", "ended"]) {
+        source.addEventListener(kind, (event) => {
+          came = true;
+          clearTimeout(watch);
+          watch = setTimeout(end, SILENCE);
+          on[kind](JSON.parse(event.data));
+        });
+      }
+      source.onerror = end;
+    });
+    on.lost();
+    return came;
+  });
+}
+
+/** `on.picture(blob, seq, width, height)` may take its time: the server skips what cannot be taken meanwhile.
+ *
+ * The stream is read here and not by an <img>, which would not tell which frame it shows, nor that it has ended. */
+export function followPictures(on) {
+  return again(async () => {
+    await visible();
+    const control = new AbortController();
+    // Who does not look costs nothing: the server encodes no pictures for hidden pages.
+    const hide = () => document.hidden && control.abort();
+    document.addEventListener("visibilitychange", hide);
+    let came = false;
+    try {
+      const response = await fetch("/stream.mjpg", { signal: control.signal, cache: "no-store" });
+      if (response.status === 401) location.assign("/sign-in");
+      if (response.status === 503) on.full();
+      if (!response.ok) return false;
+      for await (const part of parts(response.body.getReader())) {
+        came = true;
+        const [width, height] = part.headers["x-size"].split("x").map(Number);
+        await on.picture(new Blob([part.body], { type: "image/jpeg" }), Number(part.headers["x-seq"]), width, height);
+      }
+    } catch {
+      // Lost or hidden; what the page says about it is for the events to tell.
+    } finally {
+      document.removeEventListener("visibilitychange", hide);
+      control.abort();
+    }
+    return came;
+  });
+}
+
+function visible() {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
+/** Headers and body of each part of a multipart stream whose parts tell their length. */
+async function* parts(reader) {
+  let rest = new Uint8Array();
+  const more = async () => {
+    const { done, value } = await reader.read();
+    if (done) throw new Error("the stream has ended");
+    const joined = new Uint8Array(rest.length + value.length);
+    joined.set(rest);
+    joined.set(value, rest.length);
+    rest = joined;
+  };
+  const take = async (length) => {
+    while (rest.length < length) await more();
+    const taken = rest.slice(0, length);
+    rest = rest.subarray(length);
+    return taken;
+  };
+  const line = async () => {
+    let end;
+    while ((end = rest.indexOf(10)) < 0) await more();
+    return new TextDecoder().decode(await take(end + 1)).trim();
+  };
+  for (;;) {
+    const headers = {};
+    for (let text; (text = await line()) || !("content-length" in headers); ) {
+      const colon = text.indexOf(":");
+      if (colon > 0) headers[text.slice(0, colon).toLowerCase()] = text.slice(colon + 1).trim();
+    }
+    yield { headers, body: await take(Number(headers["content-length"])) };
+  }
+}

@@ -1,0 +1,173 @@
+// Puts what the server sends into the page.
+
+import { followEvents, followPictures } from "./connection.js";
+import { Faces, setText } from "./faces.js";
+import { Picture, percent, told } from "./picture.js";
+
+const STEADY = 2000; // ms for which an emotion must be shown before it is said aloud …
+const CALM = 5000; // … and ms between two things that are said
+const MINUTE_EVERY = 250; // ms
+
+const $ = (id) => document.getElementById(id);
+const picture = new Picture($("picture"));
+const faces = new Faces($("faces"), $("face"));
+
+// ---- how the connection is ----
+
+const STATES = {
+  connecting: () => "Connecting…",
+  live: () => "Live",
+  paused: (seconds) => `Paused: no frame for ${Math.round(seconds)} s`,
+  ended: () => "The run has ended, waiting for the next",
+  lost: () => "Connection lost, trying again",
+  full: () => "Too many viewers, trying again",
+};
+let state = "connecting";
+let full = false; // records come, but no pictures
+
+function enter(name, detail) {
+  if (name === "live" && full) name = "full";
+  const text = STATES[name](detail);
+  $("status").dataset.state = name;
+  setText($("status"), text);
+  setText($("notice"), text);
+  $("notice").hidden = name === "live" && picture.bitmap !== null;
+  document.querySelector(".screen").toggleAttribute("data-dim", name !== "live");
+  if (name !== state && state !== "connecting") say(text);
+  state = name;
+}
+
+// ---- what comes ----
+
+let newest = null;
+
+const on = {
+  record(record) {
+    if (newest && record.seq < newest.seq) forget(); // another run
+    newest = record;
+    picture.note(record);
+    faces.note(record);
+    setText($("source"), record.source);
+    if (state !== "live") enter("live");
+    requestDraw();
+  },
+  stats(stats) {
+    if (stats.state === "paused") enter("paused", stats.idle_s);
+    else if (state !== "live") enter(stats.state === "running" ? "live" : "connecting");
+    showStats(stats);
+  },
+  ended() {
+    enter("ended");
+  },
+  lost() {
+    if (state !== "ended") enter("lost");
+  },
+  full() {
+    full = true;
+    enter("full");
+  },
+  async picture(...of) {
+    await picture.show(...of);
+    full = false;
+    if (state === "live" || state === "full") enter("live"); // takes the notice away
+  },
+};
+
+function forget() {
+  picture.forget();
+  faces.forget();
+}
+
+// ---- what is shown ----
+
+let requested = false;
+
+function requestDraw() {
+  if (requested) return;
+  requested = true;
+  requestAnimationFrame(() => {
+    requested = false;
+    faces.drawBars();
+    showNow(faces.main);
+  });
+}
+
+function showNow(face) {
+  $("now").dataset.emotion = face ? (face.emotion ?? "unsure") : "none";
+  $("now").style.setProperty("--colour", face ? `var(--${face.emotion ?? "unsure"})` : "var(--card)");
+  setText($("now-emotion"), face ? told(face) : "no face");
+  setText($("now-confidence"), face ? percent(face.confidence) : "");
+}
+
+function showStats(stats) {
+  const { frame_age_ms: age, model } = stats;
+  const dropped = (stats.dropped.detection ?? 0) + (stats.dropped.classification ?? 0);
+  setText($("fps"), stats.fps.toFixed(1));
+  setText($("age"), age.p50 === null ? "–" : `${Math.round(age.p50)} – ${Math.round(age.p95)} ms`);
+  setText($("dropped"), `${dropped} of ${stats.counts.captured}`);
+  setText($("temperature"), stats.temperature === null ? "–" : `${Math.round(stats.temperature)} °C`);
+  const right = model.accuracy === null ? "" : `, ${(100 * model.accuracy).toFixed(1)}% right (${model.labels}’s labels)`;
+  setText($("model"), `${model.name} ${model.variant}${right}, sha256 ${model.sha256.slice(0, 12)}`);
+  $("model").title = `sha256 ${model.sha256}`;
+}
+
+// ---- what is said aloud: little, and only what has lasted ----
+
+let [said, saidAt, shown, shownSince] = ["", 0, "", 0];
+
+function say(text) {
+  if (text === said) return;
+  [said, saidAt] = [text, performance.now()];
+  $("calm").textContent = text;
+}
+
+function sayWhatLasts() {
+  const now = performance.now();
+  const text = faces.main ? told(faces.main) : "no face";
+  if (text !== shown) [shown, shownSince] = [text, now];
+  if (state === "live" && now - shownSince > STEADY && now - saidAt > CALM) say(text);
+}
+
+// ---- what can be done ----
+
+function toggle(button, pressed) {
+  button.setAttribute("aria-pressed", pressed);
+}
+
+const actions = {
+  boxes() {
+    picture.boxes = !picture.boxes;
+    toggle($("boxes"), picture.boxes);
+    picture.draw();
+  },
+  wall() {
+    location.hash = location.hash === "#wall" ? "" : "wall"; // so that it can be bookmarked for a screen
+  },
+  full() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen?.();
+  },
+};
+
+function showWall() {
+  const wall = location.hash === "#wall";
+  document.documentElement.classList.toggle("wall", wall);
+  toggle($("wall"), wall);
+  picture.draw();
+}
+
+for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const action = { b: actions.boxes, w: actions.wall, f: actions.full }[event.key.toLowerCase()];
+  if (action) action();
+});
+addEventListener("hashchange", showWall);
+addEventListener("resize", () => picture.draw());
+setInterval(() => {
+  faces.drawMinutes();
+  sayWhatLasts();
+}, MINUTE_EVERY);
+showWall();
+followEvents(on);
+followPictures(on);

@@ -1,0 +1,68 @@
+// The picture with a box about each face.
+
+const KEPT = 120; // records that wait for their picture
+const INK = "#141414";
+
+const colours = getComputedStyle(document.documentElement);
+export const colourOf = (emotion) => colours.getPropertyValue(`--${emotion ?? "unsure"}`);
+export const percent = (p) => `${Math.round(100 * p)}%`;
+export const told = (face) => face.emotion ?? face.reason ?? "unsure";
+
+export class Picture {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.boxes = true;
+    this.records = new Map();
+    this.bitmap = null;
+  }
+
+  note(record) {
+    this.records.set(record.seq, record);
+    if (this.records.size > KEPT) this.records.delete(this.records.keys().next().value);
+    if (this.bitmap && record.seq === this.seq) this.draw(); // the picture was here first
+  }
+
+  forget() {
+    this.records.clear();
+  }
+
+  async show(blob, seq, width, height) {
+    const bitmap = await createImageBitmap(blob);
+    this.bitmap?.close();
+    Object.assign(this, { bitmap, seq, width, height });
+    this.canvas.style.setProperty("--ratio", width / height);
+    this.draw();
+  }
+
+  draw() {
+    const { canvas, bitmap } = this;
+    if (!bitmap) return;
+    const dense = window.devicePixelRatio || 1;
+    const [w, h] = [Math.round(canvas.clientWidth * dense), Math.round(canvas.clientHeight * dense)];
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    const pen = canvas.getContext("2d");
+    pen.drawImage(bitmap, 0, 0, w, h);
+    const record = this.boxes && this.records.get(this.seq);
+    for (const face of record ? record.faces : []) this.drawFace(pen, face, w / this.width, dense);
+  }
+
+  drawFace(pen, face, scale, dense) {
+    const [x, y, w, h] = face.box.map((v) => v * scale);
+    const size = Math.max(13 * dense, this.canvas.width / 45);
+    const text = `#${face.id} ${told(face)} ${percent(face.confidence)}`;
+    pen.lineWidth = size / 3;
+    pen.strokeStyle = INK;
+    pen.strokeRect(x, y, w, h);
+    pen.lineWidth = size / 5;
+    pen.strokeStyle = pen.fillStyle = colourOf(face.emotion);
+    pen.strokeRect(x, y, w, h);
+    pen.font = `600 ${size}px system-ui, sans-serif`;
+    pen.textBaseline = "middle";
+    const [width, height] = [pen.measureText(text).width + size, size * 1.5];
+    const left = Math.max(0, Math.min(x - size / 10, this.canvas.width - width));
+    const top = y >= height ? y - height : y;
+    pen.fillRect(left, top, width, height);
+    pen.fillStyle = INK;
+    pen.fillText(text, left + size / 2, top + height / 2);
+  }
+}

@@ -1,0 +1,91 @@
+"""How the run is doing, for the page."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from edge.bundle import read_manifest
+from edge.options import Options
+from edge.results import FrameResult
+from edge.statistics import Statistics
+
+RECENT = 30
+"""Frames over which the rate is measured."""
+
+IDLE = 3.0
+"""Seconds without a frame after which a run counts as paused: its camera is away, or hangs."""
+
+PASSED_ON = ("captured", "frames", "faces", "frames_with_faces", "faces_left_out")
+
+
+class Stats:
+    """Told of each result by the output's thread, asked by the server's."""
+
+    def __init__(self, statistics: Statistics, options: Options) -> None:
+        self._statistics, self._options = statistics, options
+        self._times: deque[float] = deque(maxlen=RECENT)
+        self._began = time.monotonic()
+        self._source: str | None = None
+        self.reload()
+
+    def reload(self) -> None:
+        """Take the model's facts from the bundle as it is now."""
+        self._model = model_facts(read_manifest(self._options.model), self._options.variant)
+
+    def note(self, result: FrameResult) -> None:
+        """Note that a result has come."""
+        self._times.append(time.monotonic())
+        self._source = result.frame.source
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last result, or since the start."""
+        times = list(self._times)
+        return time.monotonic() - (times[-1] if times else self._began)
+
+    @property
+    def state(self) -> str:
+        """`starting`, `running` or `paused`."""
+        if self.idle > IDLE:
+            return "paused"
+        return "running" if self._times else "starting"
+
+    def now(self) -> dict[str, Any]:
+        """Plain values for JSON, see `Stats` in openapi.json."""
+        summary = self._statistics.summary()
+        counts, states = summary["counts"], summary["states"]
+        return {
+            "state": self.state,
+            "idle_s": round(self.idle, 1),
+            "source": self._source,
+            "fps": round(self._fps(), 1),
+            "frame_age_ms": {"p50": self._age(50), "p95": self._age(95)},
+            "counts": {name: counts.get(name, 0) for name in PASSED_ON},
+            "dropped": {k.removeprefix("dropped."): n for k, n in counts.items() if k.startswith("dropped.")},
+            **{name: states.get(name) for name in ("temperature", "slowed", "undervoltage", "level")},
+            "model": self._model,
+        }
+
+    def _fps(self) -> float:
+        """Of the last frames, up to now: it falls when nothing comes."""
+        times = list(self._times)
+        seconds = (times[-1] - times[0]) if len(times) > 1 and self.idle < 1 else 0.0
+        return (len(times) - 1) / seconds if seconds > 0 else 0.0
+
+    def _age(self, q: float) -> float | None:
+        age = self._statistics.recent("frame age", q, 2 * RECENT)
+        return None if age is None else round(age * 1000, 1)
+
+
+def model_facts(manifest: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    """What a model is: name, variant, sha256, and on what it was how often right, where its manifest says so."""
+    entry = manifest["variants"].get(variant, {})
+    judges = [judge for judge in ("crowd", "folder") if judge in entry]
+    return {
+        "name": manifest.get("name"),
+        "variant": variant,
+        "sha256": entry.get("sha256"),
+        "accuracy": entry[judges[0]].get("accuracy") if judges else None,
+        "labels": judges[0] if judges else None,
+    }

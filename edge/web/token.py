@@ -1,0 +1,63 @@
+"""The token that lets in who is not on this machine."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.errors import UserError
+
+VARIABLE = "EMOTION_EDGE_WEB_TOKEN"
+SHORTEST = 16
+"""Characters of a token that somebody chose."""
+
+
+def own_token(environ: Mapping[str, str]) -> str | None:
+    """The token that the environment gives, if it does.
+
+    Raises:
+        UserError: it is too short to keep anybody out.
+    """
+    token = environ.get(VARIABLE, "").strip()
+    if token and len(token) < SHORTEST:
+        raise UserError(f"{VARIABLE} has {len(token)} characters", f"give it {SHORTEST} or more, or unset it")
+    return token or None
+
+
+def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
+    """The token of the user's state folder, made at the first call; and whether it was made just now.
+
+    Raises:
+        UserError: the file can be read by others, or not be read or written.
+    """
+    path = _state_folder(environ) / "web-token"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return _made(path), True
+        except FileExistsError:
+            return _read(path), False
+    except OSError as error:
+        raise UserError(f"{path}: no token can be kept here ({error.strerror})", f"set {VARIABLE}") from error
+
+
+def _made(path: Path) -> str:
+    token = secrets.token_urlsafe(24)
+    # Born with its mode: changed later, it could be read in between.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token + "\n")
+    return token
+
+
+def _read(path: Path) -> str:
+    if path.stat().st_mode & 0o077:
+        raise UserError(f"{path}: others can read the token", "remove the file; a new one is made")
+    token = path.read_text().strip()
+    if len(token) < SHORTEST:
+        raise UserError(f"{path}: holds no token", "remove the file; a new one is made")
+    return token
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "emotion-edge"

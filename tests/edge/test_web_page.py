@@ -1,0 +1,194 @@
+"""The live page in a browser: Chromium, driven through Playwright."""
+
+import re
+import shutil
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+pytest.importorskip("starlette", reason="the extra 'web' is not installed")
+pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
+
+from edge.emotions import EMOTIONS
+from edge.metrics import Metrics
+from edge.options import Options
+from edge.web import token
+from edge.web.page import LivePage
+
+from .stand_ins import ScriptedRecognizer, face, picture, result
+
+browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+LONG = 15_000
+"""Milliseconds."""
+
+TOKEN = "a-token-of-some-length"
+HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def tab(request, chromium):
+    """A page of either size, whose complaints are kept as `tab.complaints`."""
+    with chromium.new_context(viewport=request.param) as context:
+        context.set_default_timeout(LONG)
+        page = context.new_page()
+        page.complaints = []
+        page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        yield page
+
+
+class Run:
+    """A page with a clip that plays: one face that shows `label`."""
+
+    def __init__(self, bundle, port=0):
+        self.label = HAPPY
+        self._live = LivePage(("127.0.0.1", port), Options(model=bundle), Metrics(ScriptedRecognizer()))
+        self.url = self._live.url
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._play, name="player")
+
+    def __enter__(self):
+        self._live.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._live.__exit__(None, None, None)
+
+    def pause(self):
+        self._stop.set()
+
+    def cut(self):
+        """End all connections, as if a cable were pulled."""
+        server = self._live._server
+        server.call(lambda: [one.transport.abort() for one in [*server._uvicorn.server_state.connections]])
+
+    def _play(self):
+        seq = 0
+        while not self._stop.wait(0.04):
+            there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200))
+            self._live.write(result(seq, there, image=picture((90, 90, 90), 640, 480)))
+            seq += 1
+
+
+@contextmanager
+def visited(tab, run, path=""):
+    tab.goto(run.url + path)
+    try:
+        yield tab
+    finally:
+        tab.goto("about:blank")
+
+
+def bar(tab, emotion):
+    """How long a bar is, 0 to 1."""
+    row = tab.locator(".row", has_text=emotion)
+    return float(row.locator("i").evaluate("node => getComputedStyle(node).getPropertyValue('--p')"))
+
+
+def wait_until(tab, condition):
+    """Poll a condition of the page, as JavaScript."""
+    tab.wait_for_function(condition, timeout=LONG)
+
+
+def test_a_clip_is_shown_and_its_changes_are_followed(tab, bundle, no_threads_left):
+    with Run(bundle) as run, visited(tab, run):
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        browsers.expect(tab.locator("#now")).to_have_text(re.compile(r"happy\s*81%"), timeout=LONG)
+        assert bar(tab, "happy") == pytest.approx(0.81, abs=0.01)
+        drawn = "document.querySelector('#picture').getContext('2d')"
+        wait_until(tab, f"{drawn}.getImageData(5, 5, 1, 1).data[0] > 60")
+        yellow = (
+            f"[...{drawn}.getImageData(0, 0, 2000, 2000).data].some((v, i, a) => i % 4 == 0 && v > 230 && a[i+2] < 90)"
+        )
+        wait_until(tab, yellow)
+        run.label = SAD
+        browsers.expect(tab.locator(".face .emotion")).to_have_text("sad", timeout=LONG)
+        assert bar(tab, "sad") > bar(tab, "happy")
+        browsers.expect(tab.locator(".minute")).to_have_attribute(
+            "aria-label", re.compile(r"happy \d+ s.*sad|sad \d+ s.*happy"), timeout=LONG
+        )
+        browsers.expect(tab.locator("#calm")).to_have_text("sad", timeout=LONG)
+        browsers.expect(tab.locator("#model")).to_have_text(re.compile("tiny int8"), timeout=LONG)
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling"
+        assert tab.complaints == []
+
+
+def test_a_lost_connection_is_told_and_found_again(tab, bundle, no_threads_left):
+    with Run(bundle) as run:
+        tab.goto(run.url)
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+    browsers.expect(tab.locator("#status")).to_have_text(re.compile("The run has ended"), timeout=LONG)
+    assert not [text for text in tab.complaints if "Content Security Policy" in text]
+    with Run(bundle, port=int(run.url.rstrip("/").rpartition(":")[2])) as again:
+        again.label = SAD
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        browsers.expect(tab.locator("#now-emotion")).to_have_text("sad", timeout=LONG)
+        wait_until(tab, "document.querySelector('#notice').hidden")
+        tab.goto("about:blank")
+
+
+def test_a_server_that_is_gone_without_a_word_is_told(tab, bundle, no_threads_left):
+    with Run(bundle) as run, visited(tab, run):
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        run.cut()
+        wait_until(tab, "document.querySelector('#status').dataset.state === 'lost'")
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+
+
+def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
+    with Run(bundle) as run, visited(tab, run):
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        run.pause()
+        browsers.expect(tab.locator("#status")).to_have_text(re.compile(r"Paused: no frame for \d+ s"), timeout=LONG)
+
+
+def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_left):
+    with Run(bundle) as run, visited(tab, run):
+        reached = []
+        for _ in range(5):
+            tab.keyboard.press("Tab")
+            reached.append(tab.evaluate("document.activeElement.id || document.activeElement.textContent"))
+            outline = tab.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+            assert outline == "3px", reached[-1]
+        assert reached == ["Skip to the faces", "boxes", "wall", "full", "API"]
+        tab.keyboard.press("b")
+        assert tab.locator("#boxes").get_attribute("aria-pressed") == "false"
+        tab.keyboard.press("w")
+        browsers.expect(tab.locator(".people")).to_be_hidden()
+
+
+def test_a_browser_signs_in_without_a_token_in_the_address(tab, bundle, monkeypatch, no_threads_left):
+    monkeypatch.setenv(token.VARIABLE, TOKEN)
+    with Run(bundle) as run, visited(tab, run):
+        assert tab.url == run.url + "sign-in"
+        for given, seen in (("a wrong one", "#wrong"), (TOKEN, "#now")):
+            tab.fill("#token", given)
+            tab.keyboard.press("Enter")
+            browsers.expect(tab.locator(seen)).to_be_visible(timeout=LONG)
+        assert tab.url == run.url
+        assert tab.evaluate("document.cookie") == "", "out of the page's reach"
+        browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        tab.goto(run.url + "api")
+        browsers.expect(tab.locator("section h2").first).to_have_text("GET /stream.mjpg", timeout=LONG)
+        assert tab.complaints == []
