@@ -90,6 +90,10 @@ def _eight_faces(record: Record) -> float:
     return float(eight / one)
 
 
+def _more(output: str) -> Callable[[Record], float]:
+    return lambda record: float(_row(record, "outputs", output=output)["more"])
+
+
 PROMISES = (
     _Promise(f"{VARIANT} at {RESOLUTION}×{RESOLUTION}, one thread, median ≤ 1.0 ms", _inference, "{:.3f} ms", most=1.0),
     _Promise("pipeline, two cores, ≥ 150 FPS", _of_ours("pipeline", 2, "fps", "p50"), "{:.0f} FPS", least=150),
@@ -105,6 +109,8 @@ PROMISES = (
     ),
     _Promise("30 FPS live, ≤ 35% of one core", _of_ours("live", 2, "cpu", "p50"), "{:.0%}", most=0.35),
     _Promise("eight faces cost ≤ 3 times one", _eight_faces, "{:.1f} times", most=3.0),
+    _Promise("live page without a viewer ≤ 2% of a core", _more("--web, nobody looks"), "{:.1%}", most=0.02),
+    _Promise("live page with one viewer, 640×480 at 15 FPS, ≤ 15%", _more("--web, one viewer"), "{:.1%}", most=0.15),
     _Promise(
         "first record ≤ 1.0 s after the start", _of_ours("pipeline", 2, "first_record", "p50"), "{:.2f} s", most=1
     ),

@@ -14,7 +14,7 @@ TOLERANCE = 0.05
 DRAWS = 4000
 """Of the bootstrap (Efron, 1979)."""
 
-IDENTITY = ("variant", "name", "threads", "cores", "faces")
+IDENTITY = ("variant", "name", "output", "threads", "cores", "faces")
 """Keys of a row that say what was measured; rows that agree in them are compared."""
 
 FIGURES = {
@@ -23,6 +23,7 @@ FIGURES = {
     "pipeline": [("fps", +1), ("first_record", -1)],
     "live": [("age_p99_ms", -1), ("cpu", -1)],
     "crowd": [("ms", -1)],
+    "outputs": [("cpu", -1)],
     "peers": [("fps", +1)],
 }
 """By measurement, counts and distributions over rounds, and whether more (+1) or less (-1) is better."""

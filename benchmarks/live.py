@@ -1,7 +1,6 @@
 """What the edge takes on a camera of 30 frames a second: the age of its answers, and the processor's time."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+from benchmarks import camera
 from benchmarks.harness import Distribution, distribution, interleave
 from benchmarks.pipeline import edge_command
 from benchmarks.process import run_fresh
@@ -68,15 +68,19 @@ def measure_live(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int]
 
 def _run(folder: Path, variant: str, clip: Path, cores: int) -> tuple[float, float, float]:
     """One run: the share of frames answered, the 99th percentile of their age in ms, and the share of a core taken."""
+    size = _size(clip)
+    with tempfile.TemporaryDirectory() as temporary:
+        summary = Path(temporary) / "summary.json"
+        command = [*edge_command("-", folder, variant, summary), *camera.as_options(size, FPS)]
+        usage = run_fresh(command, cores, camera.command(clip, size, FPS, SECONDS))
+        found = json.loads(summary.read_text())
+    counts = found["counts"]
+    return counts["frames"] / counts["captured"], found["ms"]["frame age"]["p99"], usage.cpu / usage.seconds
+
+
+def _size(clip: Path) -> tuple[int, int]:
     source = open_source(str(clip))
     frame = source.read()
     source.close()
     assert frame is not None, "a clip that was checked has a frame"
-    camera = [sys.executable, "-m", "benchmarks.camera", str(clip.resolve()), str(FPS), str(SECONDS)]
-    with tempfile.TemporaryDirectory() as temporary:
-        summary = Path(temporary) / "summary.json"
-        options = ["--live", "--size", f"{frame.width}x{frame.height}", "--fps", str(FPS)]
-        usage = run_fresh([*edge_command("-", folder, variant, summary), *options], cores, camera)
-        found = json.loads(summary.read_text())
-    counts = found["counts"]
-    return counts["frames"] / counts["captured"], found["ms"]["frame age"]["p99"], usage.cpu / usage.seconds
+    return frame.width, frame.height

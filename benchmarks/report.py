@@ -178,6 +178,11 @@ def _crowd(record: Record) -> str:
     return table(["variant", "faces", "found", "ms a frame", "lowest–highest"], rows)
 
 
+def _outputs(record: Record) -> str:
+    rows = [[row["output"], f"{row['cpu']['p50']:.1%}", f"{row['more']:+.1%}"] for row in record["figures"]["outputs"]]
+    return table(["output", "of one core", "more than without"], rows)
+
+
 def _peers(record: Record) -> str:
     rows = []
     for row in sorted(record["figures"]["peers"], key=lambda row: row["cores"]):
@@ -203,6 +208,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "stages": _stages,
     "live": _live,
     "crowd": _crowd,
+    "outputs": _outputs,
     "peers": _peers,
     "accuracy": _accuracy,
 }
@@ -216,6 +222,7 @@ TITLES = {
     "outside decoding and networks",
     "live": "**On a camera of 30 frames a second**, the clip's frames through a pipe; the worst run's share of frames",
     "crowd": "**More faces**, 1280×720, from memory",
+    "outputs": "**Outputs**, on a camera of 640×480 and 15 frames a second",
     "peers": "**Other packages**, by their default paths, in turns with this one",
     "accuracy": "**Accuracy**",
 }

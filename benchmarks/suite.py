@@ -16,6 +16,7 @@ from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
 from benchmarks.machine import can_restrict, usable_cores
 from benchmarks.memory import measure_memory
+from benchmarks.outputs import measure_outputs
 from benchmarks.peers import measure_peers
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.results import Record, as_plain, keep, new_record
@@ -47,10 +48,14 @@ class Plan:
         return self.contenders.bundles
 
     @property
+    def shipping(self) -> Bundle:
+        """The variant that ships, for what would take too long with all; the first where it is not there."""
+        return self.bundles.get(VARIANT) or next(iter(self.bundles.values()))
+
+    @property
     def default(self) -> dict[str, Bundle]:
-        """The variant that ships, alone, for what would take too long with all; the first where it is not there."""
-        variant = VARIANT if VARIANT in self.bundles else next(iter(self.bundles))
-        return {variant: self.bundles[variant]}
+        """The same by its name."""
+        return {self.shipping.variant: self.shipping}
 
     @property
     def threads(self) -> tuple[int, ...]:
@@ -89,7 +94,8 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
     "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
     "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
-    "peers": lambda plan: measure_peers(next(iter(plan.default.values())), plan.clip, plan.cores, plan.rounds),
+    "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
+    "peers": lambda plan: measure_peers(plan.shipping, plan.clip, plan.cores, plan.rounds),
     # Last, because it is long work that warms a board up.
     "accuracy": _accuracy,
 }

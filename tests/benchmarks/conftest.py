@@ -18,6 +18,7 @@ from benchmarks.latency import Latency
 from benchmarks.live import Live
 from benchmarks.machine import Machine
 from benchmarks.memory import Memory
+from benchmarks.outputs import OutputCost
 from benchmarks.peers import Peer
 from benchmarks.pipeline import Pipeline, Run
 from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
@@ -117,6 +118,10 @@ def figures() -> Record:
         ],
         "live": [Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]))],
         "crowd": [Crowd("int8", 2, n, 1.0, distribution([4.0 + n])) for n in (1, 8)],
+        "outputs": [
+            OutputCost(name, distribution([0.1 + more]), more)
+            for name, more in (("none", 0.0), ("--web, nobody looks", 0.01), ("--web, one viewer", 0.1))
+        ],
         "peers": [
             Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0)
             for n in (1, 2)
