@@ -1,12 +1,14 @@
 """Teaches a network what others have learnt (knowledge distillation, arXiv 1503.02531; of equals, arXiv 1805.04770)."""
 
 import dataclasses
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import UserError
+from edge.files import whole_file
 from train.candidates import Candidate, open_candidates, run_model, run_models
 from train.config import Config, Labels
 from train.dataset import Labelled, load_labelled
@@ -24,7 +26,9 @@ def open_teachers(config: Config) -> list[list[Candidate]]:
     return [[_open_teacher(Path(path), kind) for path in config.teachers] for kind in config.labels]
 
 
-def taught(training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Path, config: Config) -> Labelled:
+def taught(
+    training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Path, config: Config, kept: Path
+) -> Labelled:
     """The training split with labels that are in part the teachers' answers.
 
     A label says what a few people saw; a good teacher says what people see in such faces. The teachers look at each
@@ -35,10 +39,14 @@ def taught(training: Labelled, teachers: Sequence[Sequence[Candidate]], root: Pa
         teachers: the models for each kind of label.
         root: the data set's folder; each teacher wants the faces at its own size.
         config: `teacher_share` is the teachers' part of a label.
+        kept: file of the answers, for a run that is gone on with; minutes of work for large teachers.
     """
-    sizes = {teacher.input_size for kind in teachers for teacher in kind}
-    faces = {size: load_labelled(root, "train", size, 3, config.labels).images for size in sizes}
-    answers = np.stack([_mean_answers(kind, faces) for kind in teachers], axis=1)  # [n, kinds, 7]
+    of = " ".join([training.fingerprint, *(teacher.sha256 for kind in teachers for teacher in kind)])
+    answers = _answers_kept(kept, of)
+    if answers is None:
+        answers = _answers(teachers, root, config)
+        with whole_file(kept) as part, part.open("wb") as stream:
+            np.savez(stream, of=of, answers=answers)
     share = config.teacher_share
     labels = ((1 - share) * training.labels + share * answers).astype(np.float32)
     return dataclasses.replace(training, labels=labels)
@@ -48,6 +56,24 @@ def _open_teacher(path: Path, kind: Labels) -> Candidate:
     if not path.exists():
         raise UserError(f"{path}: no such teacher", "train or export it first, see docs/training.md")
     return open_candidates(path / run_model(kind) if run_models(path) else path)[0]
+
+
+def _answers_kept(path: Path, of: str) -> np.ndarray | None:
+    """What was kept, where it is of the same teachers and faces."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["answers"] if str(arrays["of"]) == of else None
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+        return None  # they can be asked again
+
+
+def _answers(teachers: Sequence[Sequence[Candidate]], root: Path, config: Config) -> np.ndarray:
+    """Of each kind's teachers to the faces of the training split, float `[n, kinds, 7]`."""
+    sizes = {teacher.input_size for kind in teachers for teacher in kind}
+    faces = {size: load_labelled(root, "train", size, 3, config.labels).images for size in sizes}
+    return np.stack([_mean_answers(kind, faces) for kind in teachers], axis=1)
 
 
 def _mean_answers(teachers: Sequence[Candidate], faces: dict[int, np.ndarray]) -> np.ndarray:

@@ -3,7 +3,8 @@
     python -m train.fit --config edge --data data/fer2013 --run runs/edge
 
 A run's folder holds `run.json` (what is trained on what), `checkpoint.npz` (everything a resumed run needs),
-`best-<labels>.keras` (the averaged weights of the best epoch), `history.csv`, `curves.png` and `tensorboard/`.
+`best-<labels>.keras` (the averaged weights of the best epoch), `history.csv`, `curves.png` and `tensorboard/`; where
+there are teachers, `taught.npz` (their answers).
 """
 
 import argparse
@@ -56,7 +57,7 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     fingerprints = {"train": training.fingerprint, "val": validation.fingerprint}
     run.open_run(folder, config, fingerprints, weights, [t.sha256 for kind in teachers for t in kind])
     if config.teachers:
-        training = taught(training, teachers, data, config)
+        training = taught(training, teachers, data, config, folder / run.TAUGHT)
     progress = run.load_progress(folder)
     learner = _restored(config, folder, progress, len(training.images), weights)
     begun = f"going on after epoch {progress.epochs}" if progress.epochs else "a new run"

@@ -18,7 +18,7 @@ from train.candidates import run_model
 from train.config import Config, from_dict
 from train.plots import draw_curves
 
-CHECKPOINT, DESCRIPTION = "checkpoint.npz", "run.json"
+CHECKPOINT, DESCRIPTION, TAUGHT = "checkpoint.npz", "run.json", "taught.npz"
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ def one_sided():
     return Candidate("teacher.keras", hashlib.sha256(b"").hexdigest(), 16, predict)
 
 
-def test_labels_are_in_part_what_the_teacher_sees_in_a_face_and_its_mirror_image(bars, knobs, one_sided):
+def test_labels_are_in_part_what_the_teacher_sees_in_a_face_and_its_mirror_image(bars, knobs, one_sided, tmp_path):
     config = from_dict(knobs | {"teachers": ["somewhere"], "teacher_share": 0.25})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    labels = taught(training, [[one_sided]], bars, config).labels
+    labels = taught(training, [[one_sided]], bars, config, tmp_path / "taught.npz").labels
     assert labels.shape == training.labels.shape
     assert labels.dtype == np.float32
     np.testing.assert_allclose(labels.sum(axis=2), 1, atol=1e-5)
@@ -33,21 +33,46 @@ def test_labels_are_in_part_what_the_teacher_sees_in_a_face_and_its_mirror_image
     np.testing.assert_allclose(labels[:, 0, 6], expected, atol=1e-5)
 
 
-def test_more_teachers_are_averaged(bars, knobs, one_sided):
+def test_more_teachers_are_averaged(bars, knobs, one_sided, tmp_path):
     certain = Candidate("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
     config = from_dict(knobs | {"teachers": ["a", "b"], "teacher_share": 0.5})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    labels = taught(training, [[one_sided, certain]], bars, config).labels[:, 0]
+    labels = taught(training, [[one_sided, certain]], bars, config, tmp_path / "taught.npz").labels[:, 0]
     np.testing.assert_allclose(labels[:, 3], 0.5 * training.labels[:, 0, 3] + 0.25, atol=1e-5)
 
 
-def test_each_kind_of_label_has_teachers_of_its_own(bars, knobs, one_sided):
+def test_each_kind_of_label_has_teachers_of_its_own(bars, knobs, one_sided, tmp_path):
     certain = Candidate("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
     config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5, "labels": ["crowd", "folder"]})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    labels = taught(training, [[one_sided], [certain]], bars, config).labels
+    labels = taught(training, [[one_sided], [certain]], bars, config, tmp_path / "taught.npz").labels
     np.testing.assert_allclose(labels[:, 1, 3], 0.5 * training.labels[:, 1, 3] + 0.5, atol=1e-5)
     assert labels[:, 0, 3].max() <= 0.5
+
+
+def test_answers_are_kept_for_a_run_that_goes_on_and_asked_again_of_other_teachers(bars, knobs, tmp_path):
+    asked = []
+
+    def teacher(name, emotion):
+        def predict(images):
+            asked.append(name)
+            return np.eye(7, dtype=np.float32)[np.full(len(images), emotion)]
+
+        return Candidate(f"{name}.keras", name, 32, predict)
+
+    config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.99})
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    kept = tmp_path / "taught.npz"
+
+    def seen(*teachers):
+        asked.clear()
+        return set(taught(training, [teachers], bars, config, kept).labels[:, 0].argmax(axis=1)), set(asked)
+
+    assert seen(teacher("first", 2)) == ({2}, {"first"})
+    assert seen(teacher("first", 2)) == ({2}, set())
+    assert seen(teacher("second", 5)) == ({5}, {"second"})
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert seen(teacher("second", 5)) == ({5}, {"second"})
 
 
 def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypatch, knobs):
