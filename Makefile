@@ -24,8 +24,8 @@ RUN ?= runs/$(basename $(notdir "$(CONFIG)"))
 WEIGHTS ?= imagenet
 SPLIT ?= test
 
-# Outputs that want packages of their own.
-OUTPUTS := $(if $(filter --web% --mqtt% --metrics%,$(ARGS)),$(VENV)/outputs.stamp)
+# Outputs that want packages of their own, where they are asked for.
+OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
 .PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
 .DEFAULT_GOAL := help
@@ -82,7 +82,7 @@ evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=run
 export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/default] [ARGS='--labels folder']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
 
-bench: $(VENV)/bench.stamp ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
+bench: $(VENV)/bench.stamp $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']

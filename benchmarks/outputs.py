@@ -104,8 +104,8 @@ def _cpu(name: str, bundle: Bundle, clip: Path, cores: int, folder: Path) -> flo
 def _started(command: list[str], port: int | None = None) -> Iterator[None]:
     """A process beside the run, once it listens where it is to."""
     program = shutil.which(command[0], path=BROKERS) or command[0]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([program, *command[1:]], cwd=ROOT, **quiet) as process:
+    silent = subprocess.DEVNULL
+    with subprocess.Popen([program, *command[1:]], cwd=ROOT, stdout=silent, stderr=silent) as process:
         try:
             if port is not None:
                 _connected(port).close()

@@ -22,7 +22,8 @@ def answer_clip(package: str, faces_in: Callable[[object], int]) -> None:
     """
     clip, answer = sys.argv[1], Path(sys.argv[2])
     video = cv2.VideoCapture(clip)
-    found, times = [], []
+    found: list[int] = []
+    times: list[float] = []
     while not times or times[-1] - times[0] < LONG_ENOUGH:
         ok, frame = video.read()
         if not ok:
