@@ -14,9 +14,13 @@ def refuse_credentials(address: str, user: str, password: str) -> None:
         password: environment variable that is to hold the password.
 
     Raises:
-        UserError: there are some in the address; they are not repeated.
+        UserError: there are some in the address, or it is none; they are not repeated.
     """
-    if "@" in urlsplit(address).netloc:
+    try:
+        place = urlsplit(address).netloc
+    except ValueError:
+        raise UserError("the address cannot be read", "write it as scheme://host, IPv6 in brackets") from None
+    if "@" in place:
         raise UserError(
             f"{public(address)}: credentials do not belong on a command line",
             f"leave them out and set {user} and {password}",

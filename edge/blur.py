@@ -23,8 +23,9 @@ CELLS = 4
 class Blurred:
     """Another output, which gets to see frames without recognizable faces.
 
-    A face is hidden from `ahead` seconds before it was first found until a second after it was last found, each time
-    where it was seen nearest in time: detectors lose faces for a moment and find them late.
+    A face is hidden from `ahead` seconds before it was first found until a second after it was last found: detectors
+    lose faces for a moment and find them late. In a frame without it, it is hidden where it was found last; and within
+    `ahead` of being found again, on its whole way there.
     """
 
     def __init__(self, output: Output, ahead: float) -> None:
@@ -59,10 +60,14 @@ class Blurred:
         time = result.frame.captured
         while self._seen[0][0] < time - MEMORY:
             self._seen.popleft()
-        nearest: dict[int, Box] = {}
-        for _, faces in sorted(self._seen, key=lambda seen: -abs(seen[0] - time)):
-            nearest |= {face.id: face.box for face in faces}
-        image = hide(result.frame.image, list(nearest.values()))
+        before: dict[int, Box] = {}
+        after: dict[int, Box] = {}
+        for seen, faces in self._seen:
+            boxes = {face.id: face.box for face in faces}
+            before |= boxes if seen <= time else {}
+            after = (boxes | after) if seen >= time else after
+        between = {face: _spanning(before[face], after[face]) for face in before.keys() & after.keys()}
+        image = hide(result.frame.image, list((before | after | between).values()))
         self._output.write(replace(result, frame=replace(result.frame, image=image, preview=None)))
 
 
@@ -74,6 +79,13 @@ def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
         cells = cv2.resize(image[y0:y1, x0:x1], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
         picture[y0:y1, x0:x1] = cv2.resize(cells, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
     return picture
+
+
+def _spanning(one: Box, other: Box) -> Box:
+    """The box about two boxes."""
+    x, y = min(one[0], other[0]), min(one[1], other[1])
+    right, bottom = max(one[0] + one[2], other[0] + other[2]), max(one[1] + one[3], other[1] + other[3])
+    return x, y, right - x, bottom - y
 
 
 def surroundings(box: Box, margin: float, image: np.ndarray) -> tuple[int, int, int, int]:

@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_live_page(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=250)
+    _add_turns(sub)
     sub = add("predict", "print the record of each image")
     sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     _add_recognition(sub, smoothing_ms=0)
@@ -120,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("demo", "run on a clip made from a public-domain portrait")
     sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the clip and the results go")
     _add_recognition(sub, smoothing_ms=250)
+    _add_turns(sub)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
     _add_service(commands)
     return parser
@@ -193,13 +195,6 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
         help="time between two searches of the whole picture; known faces are followed in between; 0: every frame",
     )
     parser.add_argument(
-        "--most-readings",
-        type=whole_number(1),
-        default=defaults.most_readings,
-        metavar="N",
-        help="faces that are read in one frame; where there are more, they take turns",
-    )
-    parser.add_argument(
         "--most-faces",
         type=whole_number(1),
         default=defaults.most_faces,
@@ -208,6 +203,17 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     )
     parser.add_argument(
         "--smoothing-ms", type=_milliseconds, default=smoothing_ms, metavar="MS", help="time constant of a label"
+    )
+
+
+def _add_turns(parser: argparse.ArgumentParser) -> None:
+    """For what is to keep up with a camera; everything else reads each face in each frame."""
+    parser.add_argument(
+        "--most-readings",
+        type=whole_number(1),
+        default=Options.most_readings,
+        metavar="N",
+        help="faces that are read in one frame; where there are more, they take turns",
     )
 
 
@@ -252,6 +258,10 @@ def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535 or (":" in host and host[0] + host[-1] != "[]"):
         raise argparse.ArgumentTypeError(f"{text} is not an address: write it as 127.0.0.1:8080")
+    try:
+        host.encode("idna")
+    except UnicodeError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not an address: {host} is no name of a machine") from error
     return host.strip("[]"), int(port)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -71,13 +72,13 @@ def analyze(arguments: argparse.Namespace) -> int:
         from edge.analyze.job import Wanted
     wanted = Wanted(arguments.annotate, arguments.frames, arguments.blur)
     failed = False
-    with _signals() as signals:
+    with _signals(hangup_reloads=False) as signals:
         for outcome in analyze_videos(
             arguments.videos, arguments.output, _options(arguments), wanted, arguments.jobs, signals.stop
         ):
             failed |= outcome.failed
             if not outcome.failed:
-                print(outcome.text)
+                print(outcome.text, flush=True)
     return 2 if failed else 0
 
 
@@ -101,11 +102,8 @@ def install_service(arguments: argparse.Namespace) -> int:
 
     service.check_systemd()
     refuse_credentials(arguments.run.source, USER, PASSWORD)
-    if arguments.run.mqtt:
-        with needs_extra("mqtt"):
-            from edge.mqtt import parse_broker
-        parse_broker(arguments.run.mqtt)
     _check_outputs(arguments.run)
+    _check_network(arguments.run)
     text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
     print(f"{service.UNIT} would be:\n\n{text}\nand then:\n{_lines(service.START)}")
     service.check_root()
@@ -159,11 +157,12 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             # Before anything is started: hours of video must not end in a summary that cannot be written.
             summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
+            outputs = _outputs(arguments, source, recognizer)
+            # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
             page = _live_page(arguments, options, metrics) if metrics and arguments.web else None
-            outputs = _outputs(arguments, source, recognizer)
             outputs += [output for output in (metrics, page) if output]
-        except UserError:
+        except BaseException:
             source.close()
             raise
         # What another program wrote into a pipe cannot be read again.
@@ -197,7 +196,7 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
             return open_()
         except UserError as error:
             log.warning("%s; waiting for it", error.problem)
-        notify_waiting(2 * LONGEST_PAUSE)
+        notify_waiting()
         if signals.stop.wait(pause):
             return None
         pause = min(2 * pause, LONGEST_PAUSE)
@@ -250,8 +249,8 @@ class Signals:
 
 
 @contextmanager
-def _signals() -> Iterator[Signals]:
-    """SIGINT and SIGTERM stop; the second interrupts, and what was half-written is removed. SIGHUP reloads."""
+def _signals(*, hangup_reloads: bool = True) -> Iterator[Signals]:
+    """SIGINT and SIGTERM stop; the second interrupts, and what was half-written is removed. SIGHUP reloads or stops."""
     signals = Signals()
 
     def handle(number: int, frame: Any) -> None:
@@ -261,7 +260,7 @@ def _signals() -> Iterator[Signals]:
 
     handlers: dict[int, Any] = {signal.SIGINT: handle, signal.SIGTERM: handle}
     if hasattr(signal, "SIGHUP"):  # Windows has none
-        handlers[signal.SIGHUP] = lambda number, frame: signals.reload.set()
+        handlers[signal.SIGHUP] = (lambda number, frame: signals.reload.set()) if hangup_reloads else handle
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield signals
@@ -290,7 +289,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         detector=arguments.detector,
         detector_side=arguments.detector_side,
         search_every=arguments.search_every_ms / 1000,
-        most_readings=arguments.most_readings,
+        most_readings=getattr(arguments, "most_readings", Options.most_readings),
         most_faces=arguments.most_faces,
         smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
     )
@@ -315,7 +314,7 @@ def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in named)}"
     if shown or arguments.web:
         return "shown, and nothing written"
-    if arguments.mqtt or arguments.metrics or arguments.web:
+    if arguments.mqtt or arguments.metrics:
         return "told to others, and nothing written"
     return "nothing was shown or kept: there is no window, and no --output, --jsonl or --web"
 
@@ -342,13 +341,38 @@ def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics"
 
 
 def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metrics") -> "LivePage":
-    if bool(arguments.web_cert) != bool(arguments.web_key):
-        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
     with needs_extra("web"):
         from edge.web.page import LivePage
-    certificate = (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
-    page = LivePage(arguments.web, options, metrics, certificate)
+        from edge.web.token import token_file
+    page = LivePage(arguments.web, options, metrics, _certificate(arguments))
     print(f"live page: {page.url}", file=sys.stderr)
-    if page.new_token:
+    if page.new_token and sys.stderr.isatty():  # where nobody looks there is a log, which is no place for it
         print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
+    elif page.new_token:
+        print(f"its token is in {token_file(os.environ)}", file=sys.stderr)
     return page
+
+
+def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    if bool(arguments.web_cert) != bool(arguments.web_key):
+        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    return (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
+
+
+def _check_network(arguments: argparse.Namespace) -> None:
+    """See, without listening or connecting anywhere, that a run could have the outputs that it asks for."""
+    if arguments.list_sources:
+        raise UserError("--list-sources ends at once, which no service does", "leave it out")
+    if arguments.mqtt:
+        with needs_extra("mqtt"):
+            from edge.mqtt import parse_broker
+        parse_broker(arguments.mqtt)
+    if arguments.metrics or arguments.web:
+        with needs_extra("metrics" if arguments.metrics else "web"):
+            import edge.metrics
+    if arguments.web:
+        with needs_extra("web"):
+            import edge.web.page  # noqa: F401
+            from edge.web.server import check_certificate
+        if certificate := _certificate(arguments):
+            check_certificate(*certificate)

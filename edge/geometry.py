@@ -33,8 +33,9 @@ def similarity(points: np.ndarray, goals: np.ndarray) -> np.ndarray:
 
     With points as complex numbers a similarity is `goal = a * point + b`, and `a` an ordinary regression.
     """
-    p, g = points @ (1, 1j), goals @ (1, 1j)
-    p_centred = p - p.mean()
+    p, g = (place[:, 0] + 1j * place[:, 1] for place in (points, goals))
+    p_mean, g_mean = p.sum() / len(p), g.sum() / len(g)
+    p_centred = p - p_mean
     a = np.vdot(p_centred, g) / np.vdot(p_centred, p_centred).real
-    b = g.mean() - a * p.mean()
+    b = g_mean - a * p_mean
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])

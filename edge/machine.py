@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from edge.board import raspberry_pi
+
 
 def usable_cores() -> int:
     """Cores that this process may use, which in a container are fewer than the machine has."""
@@ -28,8 +30,9 @@ def camera_devices() -> list[str]:
 
 
 def closed_devices() -> list[str]:
-    """Devices of cameras, and of libcamera's memory, that this user may not open."""
-    devices = [*map(Path, camera_devices()), *Path("/dev").glob("media*"), *Path("/dev/dma_heap").glob("*")]
+    """Devices of cameras, and on a Raspberry Pi of libcamera's memory, that this user may not open."""
+    heaps = Path("/dev/dma_heap").glob("*") if raspberry_pi() else ()  # which are root's alone elsewhere
+    devices = [*map(Path, camera_devices()), *Path("/dev").glob("media*"), *heaps]
     return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
 
 

@@ -1,21 +1,23 @@
 """Shows a run to Prometheus: what `edge.statistics` has, read when somebody asks."""
 
 import platform
+import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from http.server import ThreadingHTTPServer
 from itertools import accumulate
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import MetricsHandler, choose_encoder
 
 from edge.emotions import EMOTIONS
-from edge.errors import UserError
 from edge.events import Events
+from edge.listen import listen
 from edge.machine import package_version
 from edge.recognize import Recognizer
 from edge.results import FrameResult
@@ -25,6 +27,9 @@ PREFIX = "emotion_edge_"
 
 TIMEOUT = 5.0
 """Seconds that who asks gets to say what."""
+
+MOST_CLIENTS = 16
+"""Who are answered at one time; the connections of others are closed."""
 
 COUNTERS = (
     ("frames_captured", "captured", "Frames that came from the source."),
@@ -74,7 +79,7 @@ class Metrics:
         self._events = Events()
         self._changes = Counter(dict.fromkeys((*EMOTIONS, NO_LABEL), 0))
         self._visible = 0
-        self._server = _listen(address, self._registry) if address else None
+        self._server = _Server(listen(*address, "--metrics"), self._registry) if address else None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -145,13 +150,28 @@ class Metrics:
         yield from (ages, stages)
 
 
-def _listen(address: tuple[str, int], registry: CollectorRegistry) -> ThreadingHTTPServer:
-    handler = type("Handler", (MetricsHandler,), {"registry": registry, "timeout": TIMEOUT})
-    try:
-        return ThreadingHTTPServer(address, handler)
-    except OSError as error:
-        problem = f"{address[0]}:{address[1]}: metrics cannot be served there ({error.strerror})"
-        raise UserError(problem, "give another address by --metrics") from error
+class _Server(ThreadingHTTPServer):
+    """Answers a few at a time, and says nothing of clients that go away before they have their answer."""
+
+    def __init__(self, listener: socket.socket, registry: CollectorRegistry) -> None:
+        handler = type("Handler", (MetricsHandler,), {"registry": registry, "timeout": TIMEOUT})
+        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()  # the one that it would have bound
+        self.socket = listener
+        self._places = threading.BoundedSemaphore(MOST_CLIENTS)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return self._places.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _under(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:

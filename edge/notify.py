@@ -29,9 +29,9 @@ def notify(*assignments: str) -> None:
         post.sendto("\n".join(assignments).encode(), name)
 
 
-def notify_waiting(seconds: float) -> None:
-    """Tell that the source is not there yet, and ask for so many more seconds until the run must be ready."""
-    notify("STATUS=waiting for the source", f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}")
+def notify_waiting() -> None:
+    """Tell that a source that is not there yet was tried again: ready for it, for the board's start is not to wait."""
+    notify("READY=1", "STATUS=waiting for the source", "WATCHDOG=1")
 
 
 @contextmanager

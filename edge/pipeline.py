@@ -188,6 +188,7 @@ class Pipeline:
             self.statistics.set("level", level)
 
         with self._stage():
+            apply(0)  # whoever had the recognizer before may have left it at another
             Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply).run(self._stopping)
 
     def _find(self) -> None:

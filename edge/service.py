@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.assets import YUNET, fetch
-from edge.bundle import read_manifest
+from edge.bundle import load_bundle
 from edge.errors import UserError
 from edge.files import write_whole
 
@@ -24,6 +24,12 @@ SECRETS = Path("/etc") / NAME / "environment"
 STATE, WEIGHTS = Path("/var/lib") / NAME, Path("/var/cache") / NAME
 """The one folder that the service may write to, and the fetched weights, which it only reads."""
 
+HANDED_OVER = Path("/run/credentials") / UNIT.name
+"""Where systemd puts copies of files that root alone may read, for the service to read."""
+
+FIRST_PORT = 1024
+"""Those below are for services with a right to them."""
+
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
 """Where the service sees nothing but what it needs."""
 
@@ -35,7 +41,12 @@ LIVES = 90
 BACK_OFF_SINCE = 254
 """The first version of systemd whose pauses between restarts grow."""
 
-START = (("systemctl", "daemon-reload"), ("systemctl", "enable", UNIT.name), ("systemctl", "restart", UNIT.name))
+START = (
+    ("systemctl", "daemon-reload"),
+    ("systemctl", "enable", UNIT.name),
+    ("systemctl", "restart", "--no-block", UNIT.name),  # or it would wait for the camera
+)
+
 STOP = (("systemctl", "disable", "--now", UNIT.name),)
 RELOAD = (("systemctl", "daemon-reload"),)
 
@@ -62,9 +73,9 @@ StateDirectory={name}
 StateDirectoryMode=0700
 WorkingDirectory={state}
 UMask=0077
-Environment=EMOTION_EDGE_CACHE={weights}
+Environment=EMOTION_EDGE_CACHE={weights} XDG_STATE_HOME={state}
 EnvironmentFile=-{secrets}
-
+{handed_over}
 # Cameras, and the memory that they write pictures to; vcio has the firmware's flags of heat and voltage.
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
@@ -111,7 +122,13 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(command: Sequence[str | Path], seen: Sequence[Path], user: str | None, systemd: int) -> str:
+def unit_text(
+    command: Sequence[str | Path],
+    seen: Sequence[Path],
+    user: str | None,
+    systemd: int,
+    handed_over: Sequence[tuple[str, Path]] = (),
+) -> str:
     """The unit of a run.
 
     Args:
@@ -119,6 +136,7 @@ def unit_text(command: Sequence[str | Path], seen: Sequence[Path], user: str | N
         seen: files and folders under `HIDDEN` that it needs to read.
         user: who it runs as; None for a user of its own that is there only while it runs.
         systemd: its version.
+        handed_over: names in `HANDED_OVER`, and the files that systemd copies there.
 
     Raises:
         UserError: there is no way to write such a word into a unit.
@@ -136,6 +154,7 @@ def unit_text(command: Sequence[str | Path], seen: Sequence[Path], user: str | N
         weights=WEIGHTS,
         secrets=SECRETS,
         seen="".join(f"BindReadOnlyPaths={_quoted(str(path))}\n" for path in seen),
+        handed_over="".join(f"LoadCredential={name}:{_escaped(str(path))}\n" for name, path in handed_over),
     )
 
 
@@ -154,11 +173,14 @@ def unit_for(run: argparse.Namespace, words: Sequence[str], outputs: Sequence[Pa
     _check_paths(run, outputs)
     seen = _seen(run)
     _check_user(user, seen)
+    _check_ports(run)
     if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
-    # -P: the folder that it writes to is no place to import from.
+    certificate = _certificate(run)
+    # -P: the folder that it writes to is no place to import from. What is said last holds.
     command = [sys.executable, "-P", "-m", "edge", "run", *words, "--no-window", "--wait"]
-    return unit_text(command, seen, user, systemd_version())
+    command += [word for name, _ in certificate for word in (f"--{name}", str(HANDED_OVER / name))]
+    return unit_text(command, seen, user, systemd_version(), certificate)
 
 
 def check_systemd() -> None:
@@ -209,7 +231,7 @@ def systemd_version() -> int:
 def _check_paths(run: argparse.Namespace, outputs: Sequence[Path]) -> None:
     if run.source == "-":
         raise UserError("a service has no standard input", "name a camera or an address")
-    read_manifest(run.model)  # which refuses what is no bundle
+    load_bundle(run.model, run.variant)  # which refuses what is no bundle, or has no such variant
     for path in (Path(run.source), run.model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")
@@ -218,6 +240,22 @@ def _check_paths(run: argparse.Namespace, outputs: Sequence[Path]) -> None:
             raise UserError(
                 f"{path}: the service may write to {STATE} only", "name a file without a folder: it will be there"
             )
+
+
+def _check_ports(run: argparse.Namespace) -> None:
+    for address in (run.web, run.metrics):
+        if address and 0 < address[1] < FIRST_PORT:
+            raise UserError(f"port {address[1]}: the service has no right to it", f"name one from {FIRST_PORT}")
+
+
+def _certificate(run: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The live page's options that name files, and the files, which are to be handed over."""
+    named = ("web-cert", run.web_cert), ("web-key", run.web_key)
+    files = [(name, path.absolute()) for name, path in named if path]
+    for _, path in files:
+        if not os.access(path, os.R_OK):
+            raise UserError(f"{path}: cannot be read", "name a file in PEM format")
+    return files
 
 
 def _seen(run: argparse.Namespace) -> list[Path]:
@@ -249,19 +287,25 @@ def _call(commands: Sequence[Sequence[str]]) -> None:
         try:
             subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
         except (OSError, subprocess.SubprocessError) as error:
-            reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
+            said = str(getattr(error, "stderr", None) or "").strip() or str(error)
             raise UserError(
-                f"'{' '.join(command)}' failed ({reason})", f"see 'systemctl status {NAME}' and 'journalctl -u {NAME}'"
+                f"'{' '.join(command)}' failed ({said.splitlines()[-1]})",
+                f"see 'systemctl status {NAME}' and 'journalctl -u {NAME}'",
             ) from error
 
 
 def _quoted(word: str) -> str:
-    """A word as systemd reads it from a unit, whatever is in it.
+    """A word as systemd reads it from a unit, whatever is in it."""
+    escaped = _escaped(word).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+def _escaped(word: str) -> str:
+    """A word without the signs that stand for something else in a unit.
 
     Raises:
         UserError: it has control characters: a line of a unit ends with the line.
     """
     if not word.isprintable():
         raise UserError(f"{word!r}: unprintable characters in it", "name it otherwise")
-    escaped = word.replace("\\", r"\\").replace('"', r"\"").replace("%", "%%")
-    return f'"{escaped}"'
+    return word.replace("%", "%%")

@@ -1,5 +1,6 @@
 """Steadies a face's label: probabilities averaged in time, and a label that does not flicker."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,17 +31,20 @@ class Smoother:
         """
         face = self._faces.get(track)
         if face is None:
-            face = self._faces[track] = _Face(probabilities, time, None, -np.inf)
+            face = self._faces[track] = _Face(probabilities, time, time, None, -np.inf)
         face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
-        face.time = time
+        face.time = face.seen = time
         label = self._label(face)
         if label != face.label and (face.label is None or time - face.since >= self._dwell):
             face.label, face.since = label, time
         return face.probabilities, face.label
 
-    def forget(self, time: float) -> None:
-        """Drop the faces that have not been seen for the length of the memory."""
-        self._faces = {n: face for n, face in self._faces.items() if time - face.time <= self._memory}
+    def keep(self, present: Iterable[int], time: float) -> None:
+        """Remember the faces in a frame, read or not, and drop those not seen for the length of the memory."""
+        for track in present:
+            if track in self._faces:
+                self._faces[track].seen = time
+        self._faces = {n: face for n, face in self._faces.items() if time - face.seen <= self._memory}
 
     def _gain(self, seconds: float) -> float:
         """Share of the new in the average: an exponential in time, whatever the frame rate."""
@@ -60,6 +64,7 @@ class Smoother:
 @dataclass
 class _Face:
     probabilities: np.ndarray
-    time: float
+    time: float  # of what the average has last taken in
+    seen: float
     label: int | None
     since: float  # when it took this label

@@ -1,11 +1,11 @@
 """Gives each face a number and keeps it while the face moves, is hidden for a moment, or passes another."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.detect import Detection
-from edge.geometry import as_box
 
 MEMORY = 1.0
 """Seconds for which a face that is not found keeps its number."""
@@ -31,24 +31,22 @@ class Track:
         id: number from 1, never used again.
         detection: where it was.
         seen: capture time of that frame, Unix seconds.
-        velocity: float64 `[2]`, of the box's centre, pixels a second.
+        velocity: of the box's centre, x and y, pixels a second.
     """
 
     id: int
     detection: Detection
     seen: float
-    velocity: np.ndarray
+    velocity: tuple[float, float]
 
     def expected(self, time: float) -> Detection:
         """Where the face will be if it moves on; what is not seen is trusted to move for `MEMORY` at most."""
-        step = self.velocity * min(max(0.0, time - self.seen), MEMORY)
-        x, y, w, h = self.detection.box
-        landmarks = self.detection.landmarks
-        return Detection(
-            as_box((x + step[0], y + step[1], w, h)),
-            self.detection.score,
-            None if landmarks is None else (landmarks + step).astype(np.float32),
-        )
+        seconds = min(max(0.0, time - self.seen), MEMORY)
+        dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
+        (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
+        if landmarks is not None:
+            landmarks = landmarks + np.array((dx, dy), np.float32)
+        return Detection((x + dx, y + dy, w, h), self.detection.score, landmarks)
 
 
 class Tracker:
@@ -85,7 +83,7 @@ class Tracker:
 
     def _begun(self, detection: Detection, time: float) -> Track:
         self._last_id += 1
-        return Track(self._last_id, detection, time, np.zeros(2))
+        return Track(self._last_id, detection, time, (0.0, 0.0))
 
 
 def match(tracks: list[Track], detections: list[Detection], time: float) -> dict[int, int]:
@@ -94,12 +92,13 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
     Returns:
         For each detection that continues a track, by its index, the track's index.
     """
-    distances = np.array([[_distance(track, d, time) for d in detections] for track in tracks])
+    distances = [
+        (_distance(track, found, time), i, j) for i, track in enumerate(tracks) for j, found in enumerate(detections)
+    ]
     matches: dict[int, int] = {}
-    while distances.size and distances.min() < np.inf:
-        i, j = np.unravel_index(distances.argmin(), distances.shape)
-        matches[int(j)] = int(i)
-        distances[i, :] = distances[:, j] = np.inf
+    for distance, i, j in sorted(distances):
+        if distance < math.inf and j not in matches and i not in matches.values():
+            matches[j] = i
     return matches
 
 
@@ -108,29 +107,30 @@ def _distance(track: Track, found: Detection, time: float) -> float:
     expected = track.expected(time)
     sides = _side(expected), _side(found)
     if max(sides) > GROWTH * min(sides):
-        return np.inf
+        return math.inf
     if expected.landmarks is None or found.landmarks is None:
-        away = np.linalg.norm(_centre(expected) - _centre(found))
+        away = math.dist(_centre(expected), _centre(found))
     else:
-        away = np.linalg.norm(expected.landmarks - found.landmarks, axis=1).mean()
-    distance = float(away) / float(np.mean(sides))
+        away = float(np.hypot(*(expected.landmarks - found.landmarks).T).mean())
+    distance = away / (sum(sides) / 2)
     reach = REACH + REACH_A_SECOND * max(0.0, time - track.seen)
-    return distance if distance <= reach else np.inf
+    return distance if distance <= reach else math.inf
 
 
 def _continued(track: Track, found: Detection, time: float) -> Track:
     seconds = time - track.seen
     if seconds <= 0:  # a clock that was set back, or two frames of one moment, tell nothing of the speed
         return Track(track.id, found, time, track.velocity)
-    newest = (_centre(found) - _centre(track.detection)) / seconds
-    gain = 1 - np.exp(-seconds / STEADINESS)
-    return Track(track.id, found, time, track.velocity + gain * (newest - track.velocity))
+    gain = 1 - math.exp(-seconds / STEADINESS)
+    ends = zip(track.velocity, _centre(track.detection), _centre(found), strict=True)
+    vx, vy = (before + gain * ((b - a) / seconds - before) for before, a, b in ends)
+    return Track(track.id, found, time, (vx, vy))
 
 
-def _centre(detection: Detection) -> np.ndarray:
+def _centre(detection: Detection) -> tuple[float, float]:
     x, y, w, h = detection.box
-    return np.array([x + w / 2, y + h / 2])
+    return x + w / 2, y + h / 2
 
 
 def _side(detection: Detection) -> float:
-    return float(np.sqrt(max(detection.box[2] * detection.box[3], 1e-9)))
+    return math.sqrt(max(detection.box[2] * detection.box[3], 1e-9))

@@ -12,14 +12,14 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
 
 
-def would_run(folder, target, numpy):
-    """What `make target` would run where the system has a Picamera2 and this numpy; None: it has no Picamera2."""
+def would_run(folder, target, numpy, *words):
+    """What `make target words…` would run where the system has a Picamera2 and this numpy; None: it has none."""
     python = folder / "python"
     answer = f"echo {numpy}" if numpy else "exit 1"
     python.write_text(f'#!/bin/sh\ncase "$*" in *picamera2*) {answer};; *) exec {sys.executable} "$@";; esac\n')
     python.chmod(0o755)
     done = subprocess.run(
-        ["make", "-n", target, f"PYTHON={python}", f"VENV={folder / 'venv'}"],
+        ["make", "-n", target, *words, f"PYTHON={python}", f"VENV={folder / 'venv'}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -58,3 +58,18 @@ def packages(lock):
 def test_bookworm_runs_what_was_tested():
     assert packages("bookworm") < packages("opencv4")
     assert {"numpy", "opencv-python", "ai-edge-litert"} <= {line.partition("==")[0] for line in packages("bookworm")}
+
+
+@pytest.mark.parametrize(
+    ("words", "locks"),
+    [
+        pytest.param(["run", "ARGS=--web"], {"edge", "outputs"}, id="live page"),
+        pytest.param(["run", "ARGS=--jsonl - --mqtt mqtt://broker"], {"edge", "outputs"}, id="MQTT"),
+        pytest.param(["run", "ARGS=--jsonl -"], {"edge"}, id="nothing more"),
+        pytest.param(["analyze", "VIDEO=clip.mp4"], {"edge", "analyze"}, id="reports"),
+        pytest.param(["bench", "ARGS=all"], {"bench", "outputs"}, id="all benchmarks"),
+    ],
+)
+def test_what_is_asked_for_is_installed(tmp_path, words, locks):
+    said = would_run(tmp_path, words[0], None, *words[1:])
+    assert {lock for lock in ("edge", "outputs", "analyze", "bench") if f"requirements/{lock}.txt" in said} == locks

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -197,11 +198,12 @@ def _interrupt(number: int, frame: Any) -> None:
 
 @contextmanager
 def _no_interruption() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; those started here leave it to their parent, which ends them."""
+    """Ctrl-C reaches every process of a terminal, and so does its end; those started here leave it to their parent."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()  # or it would be started below, and let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

@@ -215,8 +215,8 @@ class Digest:
             heappushpop(heap, entry)
 
     def _leave_out(self) -> None:
-        """Of too many persons, forget the one who was there for the shortest time and is gone."""
-        if len(self._persons) > PERSONS and self._gone:
+        """Of too many persons who are gone, forget the one who was there for the shortest time."""
+        if len(self._gone) > PERSONS:
             shortest = min((self._persons[number] for number in self._gone), key=lambda person: person.present)
             self.left_out += 1
             self.left_out_seconds += shortest.present

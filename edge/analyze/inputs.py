@@ -69,14 +69,15 @@ def fingerprint(video: Path) -> dict[str, Any]:
 def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
     """A place for each video that no other has, in this call or by an earlier one, and that stays its own.
 
-    The first `clip.mp4` is called `clip`, one of the same name in `walk/` is called `walk-clip`.
+    The first `clip.mp4` is called `clip`, one of the same name in `walk/` is called `walk-clip`. So is the first where
+    somebody else's `clip.csv`, or the like, is there already.
     """
     taken: set[str] = set()
     places = []
     for video in videos:
         free = [Place(folder, name) for name in _names(video) if name.casefold() not in taken]
         own = [place for place in free if _owner(place) == str(video.resolve())]
-        place = (own or [place for place in free if _owner(place) is None])[0]
+        place = (own or [place for place in free if not _is_taken(place)] or free[-1:])[0]
         taken.add(place.name.casefold())
         places.append(place)
     return places
@@ -106,5 +107,11 @@ def _names(video: Path) -> Iterator[str]:
 
 def _owner(place: Place) -> str | None:
     """Path of the video that a report there is of."""
-    made_from = place.summary().get("made_from", {})
-    return str(made_from["video"]["path"]) if made_from else None
+    try:
+        return str(place.summary()["made_from"]["video"]["path"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _is_taken(place: Place) -> bool:
+    return any(place.path(ending).exists() for ending in (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
 
     Args:
         job: what to do.
-        progress: told the share of the video that was answered, 0 to 1, after each frame.
+        progress: told the share of the video that was answered, 0 to 1, after each frame of a file that says how many
+            it has.
 
     Returns:
         What the summary file holds.
@@ -45,7 +47,8 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
     """
     bundle = load_bundle(job.options.model, job.options.variant)
     made_from = job.made_from(bundle)
-    recognizer = Recognizer.from_options(job.options)
+    # Every face in every frame: what a report says must not hang on whose turn it was.
+    recognizer = Recognizer.from_options(replace(job.options, most_readings=job.options.most_faces))
     with ExitStack() as files:
         source = VideoFileSource(job.video, opened=0.0)  # times count from the start of the video
         files.callback(source.close)
@@ -54,7 +57,8 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
         digest = Digest(job.wanted.pictures)
         with Pipeline(source, recognizer, _outputs(job, digest, parts, source.fps)) as pipeline:
             for result in pipeline:
-                progress((result.frame.seq + 1) / max(source.total or 0, result.frame.seq + 1))
+                if source.total:
+                    progress(min(1.0, (result.frame.seq + 1) / source.total))
         _check(job, made_from, recognizer.statistics)
         summary = {
             "video": job.video.name,
@@ -63,9 +67,12 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
             "versions": _versions(),
         }
         card = job.options.model / MODEL_CARD
-        parts[PAGE].write_text(page(digest, summary, bundle, card.read_text() if card.is_file() else None))
+        text = page(digest, summary, bundle, card.read_text(encoding="utf-8") if card.is_file() else None)
+        parts[PAGE].write_text(text, encoding="utf-8", errors="replace")  # a file's name may be in no encoding at all
         parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
         job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on the old files are going
+        if not job.wanted.annotated:
+            job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show what this report hides
     return summary
 
 

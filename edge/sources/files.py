@@ -82,8 +82,10 @@ class VideoFileSource:
     def _decode(self) -> tuple[np.ndarray, float] | None:
         """The next picture and its time in seconds from the start."""
         ok, image = self._capture.read()
-        # The position is that of the picture read last: asked before, it would be the previous one's.
-        return (image, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000) if ok else None
+        # The position is that of the picture read last: asked before, it would be the previous one's. Streams without a
+        # container (.h264) have none, and play at their rate.
+        seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or self._seq / (self.fps or 30.0)
+        return (image, seconds) if ok else None
 
 
 class ImageSource:

@@ -124,6 +124,7 @@ def pi_cameras() -> list[tuple[str, str]]:
 
 
 def _open(number: int, name: str) -> Any:
+    installed()  # which says what is wrong with one that is broken
     try:
         from picamera2 import Picamera2
     except ImportError as error:
@@ -132,7 +133,7 @@ def _open(number: int, name: str) -> Any:
             "'sudo apt install python3-picamera2', and make the environment with --system-site-packages",
         ) from error
     if number >= len(Picamera2.global_camera_info()):
-        raise UserError(f"{name}: no such camera", "check its cable, and what 'emotion-edge sources' lists")
+        raise UserError(f"{name}: no such camera", "check its cable, and what 'emotion-edge run --list-sources' says")
     try:
         return Picamera2(number)
     except RuntimeError as error:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -123,6 +123,8 @@ async def _body(request: Request) -> bytes:
             return await request.body()
     except TimeoutError as error:
         raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from error
+    except ClientDisconnect as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from error  # which nobody hears, and nobody logs
 
 
 def _predict(live: Live) -> Callable[[Request], Any]:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.web.listen import is_own
+from edge.listen import is_own
 from edge.web.rates import Rate
 
 SIGN_IN = "/sign-in"
@@ -37,7 +37,7 @@ class Guard:
 
         Args:
             app: what is guarded.
-            names: by which requests may be addressed, see `edge.web.listen`.
+            names: by which requests may be addressed, see `edge.listen`.
             token: what a client must have; None lets everybody in.
             cookie: name of the cookie that may carry it.
         """
@@ -60,7 +60,7 @@ class Guard:
             return refused(HTTPStatus.FORBIDDEN, "another site asks")
         if not self._rate.allows(client_of(request)):
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": "1"})
-        if self._token is None or _is_public(request.url.path) or self._has_token(request, self._token):
+        if self._token is None or _is_public(request.scope["path"]) or self._has_token(request, self._token):
             return None
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)

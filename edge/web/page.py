@@ -2,19 +2,20 @@
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edge.listen import is_local, listen, own_names, url
 from edge.metrics import Metrics
 from edge.options import Options
 from edge.results import FrameResult
 from edge.web.app import create_app
 from edge.web.guard import Guard
-from edge.web.listen import is_local, listen, own_names, url
 from edge.web.pictures import Encoder
 from edge.web.predict import Predictor
-from edge.web.server import Server
+from edge.web.server import Server, check_certificate
 from edge.web.stats import Stats
 from edge.web.token import kept_token, own_token
 from edge.web.topics import Topic
@@ -59,18 +60,22 @@ class LivePage:
         Raises:
             UserError: the address cannot be listened on, the certificate cannot be read, or a token not be kept.
         """
+        if certificate:
+            check_certificate(*certificate)  # first: a token that was made must be told
         self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
         self.exposition = metrics.exposition
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
-        listener = listen(*address)
-        local = is_local(listener)
-        self.url = url(listener, secure=certificate is not None)
-        token, self.new_token = _token(local=local)
-        # Cookies are told apart by the host, not by the port: two runs on one machine need two names.
-        cookie = f"emotion-edge-{listener.getsockname()[1]}"
-        app = Guard(create_app(self, token, cookie), own_names(address[0], local=local), token, cookie)
-        self._server = Server(app, listener, certificate, self._beat)
+        with ExitStack() as undo:
+            listener = undo.enter_context(listen(*address, "--web"))
+            local = is_local(listener)
+            self.url = url(listener, secure=certificate is not None)
+            token, self.new_token = _token(local=local)
+            # Cookies are told apart by the host, not by the port: two runs on one machine need two names.
+            cookie = f"emotion-edge-{listener.getsockname()[1]}"
+            app = Guard(create_app(self, token, cookie), own_names(address[0], local=local), token, cookie)
+            self._server = Server(app, listener, certificate, self._beat)
+            undo.pop_all()
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -25,7 +25,7 @@ class Encoder:
 
     A part's headers tell its frame's number and size. MJPEG and records come on two connections, so a picture may
     arrive before or after its record: who draws boxes joins the two by this number, and scales by this size, and is
-    then never wrong, however far one of them lags. See `/stream.mjpg` in page.js.
+    then never wrong, however far one of them lags. See picture.js.
 
     Attributes:
         count: how many pictures were encoded.

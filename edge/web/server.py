@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,20 @@ BEAT = 1.0
 """Seconds between two beats."""
 
 
+def check_certificate(cert: Path, key: Path) -> None:
+    """See that a server can have them.
+
+    Raises:
+        UserError: they cannot be read without a password, or do not belong together.
+    """
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
+    except OSError as error:  # of TLS, too
+        raise UserError(
+            f"{cert} and {key}: no certificate with its key ({error.strerror})", "give two files in PEM format"
+        ) from error
+
+
 class Connection(H11Protocol):
     """Ends a connection whose client takes nothing, or asks nothing, for `PATIENCE` seconds."""
 
@@ -32,6 +47,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()  # uvicorn's own limit is for those who ask; the silent would take all file descriptors
         self.loop.call_later(PATIENCE, self._look, None)
 
     def pause_writing(self) -> None:
@@ -44,8 +61,8 @@ class Connection(H11Protocol):
             self._stalled.cancel()
 
     def shutdown(self) -> None:
-        if self.flow.write_paused:
-            self.transport.abort()  # what it has not taken until now it would not take in time
+        if self.flow.write_paused or (self.cycle and self.cycle.more_body):
+            self.transport.abort()  # what it has not taken or sent until now would not be in time
         else:
             super().shutdown()
 
@@ -73,12 +90,9 @@ class Server:
 
         Args:
             app: what is served.
-            listener: see `edge.web.listen`.
-            certificate: files of a certificate and its key, for TLS.
+            listener: see `edge.listen`.
+            certificate: files of a certificate and its key, for TLS, see `check_certificate`.
             beat: called every second, in the server's thread.
-
-        Raises:
-            UserError: they cannot be read, or do not belong together.
         """
         self._listener, self._beat = listener, beat
         cert, key = certificate or (None, None)
@@ -89,6 +103,7 @@ class Server:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",  # what strangers send is not to fill the log
             access_log=False,
             proxy_headers=False,  # nobody may say that he is somebody else
             server_header=False,
@@ -97,13 +112,7 @@ class Server:
             ssl_certfile=cert,
             ssl_keyfile=key,
         )
-        try:
-            config.load()
-        except OSError as error:  # of TLS, too
-            listener.close()
-            raise UserError(
-                f"{cert} and {key}: no certificate with its key ({error.strerror})", "give two files in PEM format"
-            ) from error
+        config.load()  # now, so that nothing of it can fail in the thread
         self._uvicorn = Uvicorn(config)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)

@@ -53,8 +53,7 @@ class Stats:
 
     def now(self) -> dict[str, Any]:
         """Plain values for JSON, see `Stats` in openapi.json."""
-        summary = self._statistics.summary()
-        counts, states = summary["counts"], summary["states"]
+        counts, states = self._statistics.counts(), self._statistics.states()
         return {
             "state": self.state,
             "idle_s": round(self.idle, 1),

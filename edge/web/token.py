@@ -16,11 +16,13 @@ def own_token(environ: Mapping[str, str]) -> str | None:
     """The token that the environment gives, if it does.
 
     Raises:
-        UserError: it is too short to keep anybody out.
+        UserError: it is too short to keep anybody out, or cannot be sent.
     """
     token = environ.get(VARIABLE, "").strip()
     if token and len(token) < SHORTEST:
         raise UserError(f"{VARIABLE} has {len(token)} characters", f"give it {SHORTEST} or more, or unset it")
+    if not token.isascii():
+        raise UserError(f"{VARIABLE} has characters that no header can carry", "give it those of ASCII only")
     return token or None
 
 
@@ -30,7 +32,7 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
     Raises:
         UserError: the file can be read by others, or not be read or written.
     """
-    path = _state_folder(environ) / "web-token"
+    path = token_file(environ)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -39,6 +41,11 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
             return _read(path), False
     except OSError as error:
         raise UserError(f"{path}: no token can be kept here ({error.strerror})", f"set {VARIABLE}") from error
+
+
+def token_file(environ: Mapping[str, str]) -> Path:
+    """Where the token is kept."""
+    return _state_folder(environ) / "web-token"
 
 
 def _made(path: Path) -> str:

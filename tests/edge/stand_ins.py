@@ -112,6 +112,9 @@ class ScriptedRecognizer:
         self._on_read(found)
         return FrameResult(found.frame, (), found.frame.age())
 
+    def ease(self, level: int) -> None:
+        """There is no work to take away."""
+
 
 class KeepingOutput:
     """Keeps the numbers of the frames it was given; the callbacks may wait or fail."""

@@ -28,5 +28,11 @@ def test_credentials_are_refused_and_not_repeated(credentials):
     assert "THE_PASSWORD" in caught.value.remedy
 
 
+def test_what_is_no_address_is_refused_and_not_repeated():
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        refuse_credentials("mqtt://me:secret@[::1", "THE_USER", "THE_PASSWORD")
+    assert "secret" not in str(caught.value)
+
+
 def test_an_address_without_credentials_passes():
     refuse_credentials("http://10.0.0.1/some@where?to=me@home", "THE_USER", "THE_PASSWORD")

@@ -24,7 +24,7 @@ pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 
 from pyarrow import parquet
 
-from edge.analyze.batch import _Worker
+from edge.analyze.batch import _check_outputs, _Worker
 from edge.analyze.charts import STATE_COLOURS, clock, hex_colour
 from edge.analyze.digest import STATES
 from edge.analyze.inputs import Place
@@ -226,6 +226,20 @@ class TestFiles:
         assert made_from["settings"]["smoothing"]["time_constant"] == Options().smoothing.time_constant
         assert summary["versions"]["OpenCV"] == cv2.__version__
 
+    def test_every_face_of_a_crowd_is_read_in_every_frame(self, portrait, bundle, tmp_path):
+        crowd = [np.hstack([tinted(portrait, channel)] * 3) for channel in (2, 2, 2, 1, 1, 1)]
+        video, answers = write_video(tmp_path / "crowd.mp4", crowd), []
+        for most in (1, 16):
+            options = Options(model=bundle, most_readings=most, detector_side=640)
+            summary = analyze_video(Job(video, Place(tmp_path / "out", f"most{most}"), options, Wanted()))
+            answers.append((tmp_path / "out" / f"most{most}.csv").read_bytes())
+        assert summary["faces"] == 18, "three in each frame"
+        assert answers[0] == answers[1]
+        found = rows(tmp_path / "out" / "most1.csv")
+        for person in {row["person"] for row in found}:
+            happy = [float(row["p_happy"]) for row in found if row["person"] == person and int(row["frame"]) >= 2]
+            assert all(before < after for before, after in pairwise(happy)), "each frame has had its say"
+
     @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="FFmpeg's program is not here")
     def test_times_of_a_variable_frame_rate_are_the_files_own(self, clip, bundle, tmp_path):
         video = tmp_path / "variable.mp4"
@@ -333,6 +347,13 @@ class TestBlur:
     def test_the_figures_stay_as_they_are(self, hidden, report, clip):
         name = f"{clip.stem}.csv"
         assert (hidden / name).read_bytes() == (report / name).read_bytes()
+
+    def test_an_earlier_video_with_faces_does_not_stay(self, write_clip, bundle, tmp_path):
+        video, out = write_clip(tmp_path / "a.mp4"), tmp_path / "out"
+        analyzed(video, out, bundle, annotated=True)
+        assert "a.annotated.mp4" in files(out)
+        analyzed(video, out, bundle, blur=True)
+        assert files(out) == {"a.csv", "a.parquet", "a.html", "a.json"}
 
     def test_faces_that_are_not_followed_are_not_shown(self, portrait, bundle, tmp_path):
         two = np.hstack([portrait[:300, :400]] * 2)
@@ -449,6 +470,16 @@ class TestRuns:
         assert found[-1].failed
         assert "its process ended with status -9" in capsys.readouterr().err
 
+    def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
+        video = write_clip(tmp_path / "a.mp4")
+        worker = _Worker(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            os.kill(worker.process.pid, number)
+        found = []
+        with Progress({video: 1}) as progress:
+            assert eventually(lambda: found.append(worker.outcome(progress)) or found[-1])
+        assert not found[-1].failed
+
     @pytest.mark.usefixtures("no_threads_left")
     def test_no_thread_is_left(self, write_clip, bundle, tmp_path):
         analyzed(write_clip(tmp_path / "a.mp4"), tmp_path / "out", bundle, annotated=True, blur=True)
@@ -458,19 +489,23 @@ class TestRuns:
         [
             pytest.param("CLIP --output CLIP", "not a folder", id="a file for a folder"),
             pytest.param("CLIP --output out --model nothing", "nothing: no model bundle here", id="no bundle"),
-            pytest.param("x.mp4 x.annotated.mp4 --output .", "is to be read and written", id="over another input"),
         ],
     )
     def test_what_is_wrong_for_all_is_said_before_anything_runs(self, tmp_path, clip, bundle, arguments, message):
-        for name in ("x.mp4", "x.annotated.mp4"):
-            shutil.copy(clip, tmp_path / name)
         words = [str(clip) if word == "CLIP" else word for word in arguments.split()]
         words += [] if "--model" in words else ["--model", str(bundle)]
         status, out, err = analyze(tmp_path, *words, "--annotate")
         assert (status, out) == (2, "")
         assert message in err
         assert err.count("\n") == 1
-        assert files(tmp_path) == {"x.mp4", "x.annotated.mp4"}
+        assert files(tmp_path) == set()
+
+    def test_an_annotated_video_of_ours_is_not_read_and_written(self, clip, bundle, tmp_path):
+        annotated = Path(shutil.copy(clip, tmp_path / "a.annotated.mp4"))
+        job = Job(annotated, Place(tmp_path, "b"), Options(model=bundle), Wanted())
+        _check_outputs([job])
+        with pytest.raises(UserError, match="is to be read and written"):
+            _check_outputs([job, Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))])
 
     def test_without_the_extra_it_is_named(self, tmp_path, clip):
         code = "import sys; sys.modules['pyarrow'] = None; from edge.cli import main; sys.exit(main(sys.argv[1:]))"

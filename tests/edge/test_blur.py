@@ -104,10 +104,12 @@ class TestBlurred:
         images = blurred([at(i, i / 2, *[face(box=BOX)] * (i == 0)) for i in range(5)])
         assert [(image != NOISE).any() for image in images] == [True, True, True, False, False]
 
-    def test_it_is_hidden_where_it_was_seen_nearest_in_time(self):
-        near, far = (20, 15, 10, 10), (44, 15, 10, 10)
-        images = blurred([at(0, 0.0, face(box=near)), at(1, 0.1), at(2, 0.25, face(box=far))])
-        assert changed(NOISE, images[1]) == surroundings(near, MARGIN, NOISE)
+    def test_while_it_is_lost_it_is_hidden_on_its_whole_way(self):
+        near, far, way = (20, 15, 10, 10), (44, 19, 10, 10), (20, 15, 34, 14)
+        images = blurred([at(0, 0.0, face(box=near)), at(1, 0.1), at(2, 0.25, face(box=far)), at(3, 0.3)])
+        assert [changed(NOISE, image) for image in images] == [
+            surroundings(box, MARGIN, NOISE) for box in (near, way, far, far)
+        ]
 
     def test_a_failure_reaches_the_output(self):
         output = KeepingOutput()

@@ -482,7 +482,9 @@ def test_addresses_are_hosts_and_ports(text, expected):
     assert cli._address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["8080", ":8080", "host", "host:", "host:http", "host:70000", "::1:80", "clip.mp4"])
+@pytest.mark.parametrize(
+    "text", ["8080", ":8080", "host", "host:", "host:http", "host:70000", "::1:80", "a..b:80", "clip.mp4"]
+)
 def test_what_the_live_page_cannot_be_told_to_listen_on(capsys, text):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["run", "--web", text])

@@ -130,6 +130,17 @@ def test_of_many_persons_those_who_stay_longest_have_figures(monkeypatch):
     assert everybody == pytest.approx(sum(length / 10 for _, length in visits)), "nobody's time is lost"
 
 
+def test_those_who_are_still_there_take_nobodys_place(monkeypatch):
+    monkeypatch.setattr(digest_module, "PERSONS", 2)
+    stays = {1: 10, 2: 10, 3: 13, 4: 13, 5: 13}
+    frames = [
+        at(i, i / 10, *[face(number=number) for number, end in stays.items() if i < end and (number < 3 or i >= 9)])
+        for i in range(14)
+    ]
+    digest = digested([*frames, at(14, 5.0)])
+    assert [person.id for person in digest.persons] == [1, 2]
+
+
 def test_of_many_episodes_the_longest_of_each_emotion_are_kept(monkeypatch):
     monkeypatch.setattr(digest_module, "LONGEST", 2)
     monkeypatch.setattr(digest_module, "PICTURED", 1)

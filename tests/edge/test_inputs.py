@@ -80,8 +80,14 @@ def test_a_video_keeps_its_name_and_takes_no_other_ones(tmp_path):
     assert names(find_places([talk, walk], out)) == ["talk-a", "a"]
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[]", '{"frames": 3}'])
-def test_what_is_no_summary_of_ours_owns_nothing(tmp_path, content):
-    touch(tmp_path, "a.mp4")
-    (tmp_path / "a.json").write_text(content)
-    assert names(find_places([tmp_path / "a.mp4"], tmp_path)) == ["a"]
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".html", ".annotated.mp4"])
+def test_a_file_of_somebody_elses_is_not_written_over(tmp_path, ending):
+    touch(tmp_path, "walk/a.mp4", f"walk/a{ending}")
+    assert names(find_places([tmp_path / "walk" / "a.mp4"], tmp_path / "walk")) == ["walk-a"]
+
+
+@pytest.mark.parametrize("content", ["no JSON", "[]", '{"frames": 3}', '{"made_from": "flour"}'])
+def test_neither_is_what_is_no_summary_of_ours(tmp_path, content):
+    touch(tmp_path, "walk/a.mp4")
+    (tmp_path / "walk" / "a.json").write_text(content)
+    assert names(find_places([tmp_path / "walk" / "a.mp4"], tmp_path / "walk")) == ["walk-a"]

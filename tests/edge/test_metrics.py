@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import urllib.error
@@ -131,6 +132,7 @@ def test_drops_and_depths_are_seen_while_the_run_goes_on():
         list(pipeline)
     found = samples(metrics)
     assert found["frames_answered_total"] + found["frames_dropped_total{queue=classification}"] == 2
+    assert found["governor_level"] == 0, "from the beginning, not only after a change"
 
 
 def asked(port, path="/metrics"):
@@ -151,11 +153,11 @@ class TestServer:
     def test_a_port_in_use_is_told_before_the_run(self, bundle, write_clip, tmp_path, capsys, yunet):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
-            with pytest.raises(UserError, match="metrics cannot be served there"):
+            with pytest.raises(UserError, match="cannot be listened on"):
                 Metrics(ScriptedRecognizer(), taken.getsockname())
             run = ["run", str(write_clip(tmp_path / "clip.avi")), "--model", str(bundle), "--no-window"]
             assert cli.main([*run, "--metrics", address, "--jsonl", str(tmp_path / "r.jsonl")]) == 2
-        assert capsys.readouterr().err.startswith(f"emotion-edge: {address}: metrics cannot be served there")
+        assert capsys.readouterr().err.startswith(f"emotion-edge: {address}: cannot be listened on")
         assert not (tmp_path / "r.jsonl").exists()
 
     def test_the_command_line_serves(self, bundle, write_clip, tmp_path, capsys, yunet):
@@ -170,6 +172,36 @@ class TestServer:
             with socket.create_connection(("127.0.0.1", port), 10) as mute:
                 assert mute.recv(1) == b""
             assert "emotion_edge" in asked(port)
+
+    def test_who_comes_when_enough_are_there_is_sent_away(self, monkeypatch):
+        monkeypatch.setattr("edge.metrics.MOST_CLIENTS", 1)
+        port = free_port()
+        with Metrics(ScriptedRecognizer(), ("127.0.0.1", port)):
+            with socket.create_connection(("127.0.0.1", port), 10):
+                patiently(lambda: any("process_request" in thread.name for thread in threading.enumerate()))
+                with socket.create_connection(("127.0.0.1", port), 10) as second:
+                    assert second.recv(1) == b""
+            patiently(lambda: not any("process_request" in thread.name for thread in threading.enumerate()))
+            assert "emotion_edge" in asked(port)
+
+    def test_who_goes_away_before_the_answer_is_not_spoken_of(self, capsys):
+        port, before = free_port(), threading.active_count()
+        with Metrics(ScriptedRecognizer(), ("127.0.0.1", port)):
+            with socket.create_connection(("127.0.0.1", port), 10) as rude:
+                rude.sendall(b"GET / HT")
+                patiently(lambda: threading.active_count() == before + 2)
+                rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing is a reset
+            patiently(lambda: threading.active_count() == before + 1)
+        assert capsys.readouterr().err == ""
+
+    def test_addresses_of_ipv6_are_served(self):
+        try:
+            with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+                port = probe.getsockname()[1]
+        except OSError:
+            pytest.skip("no IPv6 here")
+        with Metrics(ScriptedRecognizer(), ("::1", port)):
+            socket.create_connection(("::1", port), 10).close()
 
 
 @pytest.mark.parametrize("text", ["9108", "127.0.0.1", "127.0.0.1:", ":9108", "127.0.0.1:70000", "clip.mp4"])

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -363,10 +364,15 @@ class TestBroker:
         assert warnings(caplog)[-1].endswith("connected")
 
     def test_one_that_never_says_a_word_does_not_hold_the_end_back(self, quick):
-        with socket.create_server(("127.0.0.1", 0)) as mute, automation(mute.getsockname()[1]) as output:
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            output = automation(mute.getsockname()[1]).__enter__()
             connection, _ = mute.accept()
             output.write(result(0, face(HAPPY)))
             connection.recv(1000)
+            stopping = threading.Thread(target=output.__exit__, args=(None, None, None))
+            stopping.start()
+            stopping.join(10)  # a keep-alive would wait longer
+            assert not stopping.is_alive()
         connection.close()
 
     def test_one_that_is_stopped_at_the_end_learns_of_it_afterwards(self, broker, quick):

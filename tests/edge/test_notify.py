@@ -50,9 +50,9 @@ def test_a_run_that_fails_stops_too(manager):
     assert heard(manager)[-1].startswith("STOPPING=1")
 
 
-def test_a_run_that_waits_asks_for_more_time(manager):
-    notify_waiting(60)
-    assert heard(manager) == ["STATUS=waiting for the source\nEXTEND_TIMEOUT_USEC=60000000"]
+def test_a_run_that_waits_is_ready_and_alive(manager):
+    notify_waiting()
+    assert heard(manager) == ["READY=1\nSTATUS=waiting for the source\nWATCHDOG=1"]
 
 
 @pytest.mark.parametrize("address", [None, "", "vsock:2:1234", "@nobody-listens-here", "/nowhere/notify"])

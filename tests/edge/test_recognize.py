@@ -261,6 +261,17 @@ def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
     assert sorted(changed) == [[False, False, True, True], [True, True, False, False]]
 
 
+def test_a_crowd_that_was_out_of_sight_is_read_at_once(recognizer):
+    crowd = [square(20 + 60 * j, 20) for j in range(4)]
+    made = recognizer(crowd, [], crowd, smoothing=Smoothing(time_constant=0.001), most_readings=1)
+    before, _, after = (
+        made.read(made.find(frame(i, scene(*((20 + 60 * j, 20, colour) for j in range(4))), i / 10))).faces
+        for i, colour in enumerate((RED, RED, GREEN))
+    )
+    assert [face.id for face in before] == [face.id for face in after]
+    assert all((a.probabilities != b.probabilities).any() for a, b in zip(before, after, strict=True))
+
+
 def test_without_smoothing_each_face_is_read_in_each_frame(recognizer):
     crowd = [square(50 * i, 20) for i in range(5)]
     made = recognizer(crowd, crowd)

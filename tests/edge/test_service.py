@@ -1,6 +1,5 @@
 """The service as systemd reads it, and what installing it refuses and does. Nothing here touches the system."""
 
-import argparse
 import os
 import shlex
 import shutil
@@ -90,11 +89,15 @@ class TestUnit:
                     *("/dev/vchiq rw", "/dev/vcio rw"),
                 ],
             ),
+            ("Environment", ["EMOTION_EDGE_CACHE=/var/cache/emotion-edge XDG_STATE_HOME=/var/lib/emotion-edge"]),
             ("BindReadOnlyPaths", ['"/home/a b/100%%"']),
+            ("LoadCredential", ["web-key:/root/a b/100%%.pem"]),
         ],
     )
     def test_what_it_says(self, key, values):
-        assert keys(unit_text(["/usr/bin/true"], [Path("/home/a b/100%")], None, 252))[key] == values
+        handed_over = [("web-key", Path("/root/a b/100%.pem"))]
+        text = unit_text(["/usr/bin/true"], [Path("/home/a b/100%")], None, 252, handed_over)
+        assert keys(text)[key] == values
 
     @pytest.mark.parametrize("sign", ["'", '"', "\\"])
     def test_programs_that_systemd_would_not_start(self, sign):
@@ -118,7 +121,7 @@ class TestSystemd:
         program = readable / "it is 100% here; $HOME"
         program.symlink_to("/bin/true")
         path = readable / "emotion-edge.service"
-        path.write_text(unit_text([program, *self.WORDS], [readable], None, 252))
+        path.write_text(unit_text([program, *self.WORDS], [readable], None, 252, [("web-key", readable / "100% a")]))
         path.chmod(0o644)
         return path, program
 
@@ -181,7 +184,7 @@ def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
     shown = capsys.readouterr().out
     text = service.UNIT.read_text()
     assert text in shown
-    assert "systemctl restart emotion-edge.service" in shown
+    assert "systemctl restart --no-block emotion-edge.service" in shown
     command = f'"{sys.executable}" "-P" "-m" "edge" "run" "rtsp://10.0.0.7/live" "--events" "events.jsonl"'
     assert keys(text)["ExecStart"] == [f':{command} "--no-window" "--wait"']
     assert (service.WEIGHTS / YUNET.file_name).read_bytes() == b"weights"
@@ -192,6 +195,19 @@ def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
     assert system[-2:] == [*service.STOP, *service.RELOAD]
     left = [path for path in (tmp_path / "system").rglob("*") if path.is_file()]
     assert left == []
+
+
+def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem"):
+        Path(name).write_text("PEM")
+    words = ("0", "--web", "0.0.0.0:8443", "--web-cert", "cert.pem", "--web-key=key.pem")
+    assert install("--yes", *words) == 0
+    found = keys(service.UNIT.read_text())
+    assert found["LoadCredential"] == [f"web-cert:{tmp_path}/cert.pem", f"web-key:{tmp_path}/key.pem"]
+    read = cli._parsed(shlex.split(found["ExecStart"][0].partition('"edge" ')[2]))
+    folder = Path("/run/credentials/emotion-edge.service")
+    assert (read.web_cert, read.web_key) == (folder / "web-cert", folder / "web-key")
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "maybe"])
@@ -236,6 +252,9 @@ def open_secrets():
         pytest.param("0 --yes --model models/default", lambda: None, "give the whole path", id="a relative model"),
         pytest.param("0 --yes --model nowhere", lambda: None, "no model bundle here", id="no model"),
         pytest.param("rtsp://me:secret@cam/ --yes", lambda: None, "credentials do not belong", id="credentials"),
+        pytest.param("0 --yes --variant dynamic", lambda: None, "dynamic", id="a variant that is not there"),
+        pytest.param("0 --yes --web 0.0.0.0:443", lambda: None, "port 443: the service has no right", id="a low port"),
+        pytest.param("0 --yes --web-key nowhere.pem", lambda: None, "nowhere.pem: cannot be read", id="no such key"),
         pytest.param("0 --yes", open_secrets, "others may read the credentials", id="credentials for all to read"),
     ],
 )
@@ -285,7 +304,7 @@ def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, mak
     monkeypatch.setattr(service, "HIDDEN", (tmp_path / "home",))
     monkeypatch.setattr(service.sys, "prefix", str(program / ".venv"))
     (program / ".venv").mkdir()
-    run = argparse.Namespace(source="0", model=program)
+    run = cli._parsed(["run", "0", "--model", str(program)])
     if refused:
         with pytest.raises(UserError, match=r"cannot read .*chmod o\+rx"):
             service.unit_for(run, [], [], user)
@@ -297,6 +316,16 @@ def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, mak
 def test_a_command_that_fails_is_named(monkeypatch):
     with pytest.raises(UserError, match=r"'false' failed .*journalctl"):
         service._call([["false"]])
+
+
+@pytest.mark.parametrize("said", ["", "\n"])
+def test_so_is_one_that_says_nothing(monkeypatch, said):
+    def run(command, **_):
+        raise subprocess.CalledProcessError(1, command, stderr=said)
+
+    monkeypatch.setattr(service.subprocess, "run", run)
+    with pytest.raises(UserError, match=r"'true' failed .*exit status 1"):
+        service._call([["true"]])
 
 
 def test_the_version_of_systemd(monkeypatch, tmp_path):

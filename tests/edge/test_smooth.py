@@ -130,7 +130,7 @@ def test_faces_do_not_mix():
 def test_a_face_that_is_away_too_long_is_forgotten(away, remembered):
     smoother = Smoother(Smoothing(time_constant=10), memory=1.0)
     smoother.update(1, likely(A), 50.0)
-    smoother.forget(50.0 + away)
+    smoother.keep([], 50.0 + away)
     probabilities, label = smoother.update(1, likely(B), 50.0 + away)
     assert (label == A) == remembered
     assert np.allclose(probabilities, likely(B), atol=1e-6) != remembered
@@ -140,5 +140,13 @@ def test_forgetting_keeps_the_faces_that_are_here():
     smoother = Smoother(Smoothing(time_constant=10), memory=1.0)
     smoother.update(1, likely(A), 0.0)
     smoother.update(2, likely(A), 2.0)
-    smoother.forget(2.5)
+    smoother.keep([], 2.5)
     assert [smoother.update(n, likely(B), 2.5)[1] for n in (1, 2)] == [B, A]
+
+
+def test_a_face_that_is_there_is_remembered_however_seldom_it_is_read():
+    smoother = Smoother(Smoothing(time_constant=10), memory=1.0)
+    smoother.update(1, likely(A), 0.0)
+    for time in (0.8, 1.6, 2.4):
+        smoother.keep([1], time)
+    assert smoother.update(1, likely(B), 2.5)[1] == A

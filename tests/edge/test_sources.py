@@ -1,6 +1,8 @@
 """Every source keeps one protocol; bad ones are refused by name before anything starts."""
 
+import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from edge.options import Capture
 from edge.sources import camera as camera_module
 from edge.sources import open_source
 from edge.sources.camera import CameraSource
-from edge.sources.files import PICTURE_SPACING, read_image
+from edge.sources.files import PICTURE_SPACING, VideoFileSource, read_image
 
 from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
@@ -98,6 +100,15 @@ def test_a_video_keeps_its_own_times_and_order(tmp_path, write_clip, suffix, fps
         np.arange(FRAMES) / fps, abs=0.002
     )
     assert [f.image.mean() for f in frames] == pytest.approx([20 * i for i in range(FRAMES)], abs=6)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="FFmpeg's program is not here")
+def test_a_stream_without_times_plays_at_its_rate(tmp_path, write_clip):
+    clip, stream = write_clip(tmp_path / "clip.mp4"), tmp_path / "clip.h264"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-c:v", "libx264", stream], check=True, timeout=60)
+    source = VideoFileSource(stream, opened=0.0)
+    times = [frame.captured for frame in iter(source.read, None)]
+    assert times == pytest.approx([i / source.fps for i in range(12)])
 
 
 def test_the_name_of_a_video_is_its_file_name(tmp_path, write_clip):

@@ -78,7 +78,7 @@ def test_a_clock_that_was_set_back_keeps_the_number_and_the_speed():
     before = tracker.update([detection(2, 0)], 100.1)[0]
     after = tracker.update([detection(4, 0)], 50.0)[0]
     assert after.id == before.id
-    assert (after.velocity == before.velocity).all()
+    assert after.velocity == before.velocity
 
 
 @pytest.mark.parametrize("hidden", [0.0, 0.2, 0.5])

@@ -22,10 +22,10 @@ pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 from edge.annotate import COLOURS
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.listen import is_own, listen, own_names
 from edge.metrics import Metrics
 from edge.options import Options
-from edge.web import app, page, pictures, predict, server, stats, token
-from edge.web.listen import is_own, listen, own_names
+from edge.web import app, guard, page, pictures, predict, server, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
 
@@ -139,6 +139,11 @@ def playing(live, results):
     finally:
         stop.set()
         thread.join()
+
+
+def slow_to_fill(a_second, at_once):
+    """A rate that a slow machine exceeds as surely as a fast one."""
+    return Rate(a_second / 1e6, at_once)
 
 
 def grey(seq):
@@ -381,7 +386,7 @@ class TestStopping:
 
     def test_no_such_host(self):
         with pytest.raises(UserError, match=r"nowhere\.invalid:80: cannot be listened on"):
-            listen("nowhere.invalid", 80)
+            listen("nowhere.invalid", 80, "--web")
 
     def test_a_port_can_be_taken_again_at_once(self, serve):
         with serve() as live, following(live, "/events"):
@@ -396,6 +401,35 @@ class TestStopping:
             silent.settimeout(LONG)
             with suppress(ConnectionResetError):
                 assert silent.recv(1) == b""
+
+    def test_more_connections_than_are_taken_are_ended_though_they_ask_nothing(self, serve, monkeypatch):
+        monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+        with serve() as live, ExitStack() as stack:
+            for _ in range(3):
+                stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)))))
+            wait_for(lambda: len(live._server._uvicorn.server_state.connections) == 3)
+            one_more = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)), LONG)))
+            with suppress(ConnectionResetError):
+                assert one_more.recv(1) == b""
+
+    def test_who_goes_away_or_is_still_sending_at_the_end_leaves_no_traceback(self, serve, caplog):
+        with serve() as live:
+            states = live._server._uvicorn.server_state
+            for leaves in (True, False):
+                sending = socket.create_connection(("127.0.0.1", port_of(live)))
+                sending.sendall(b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+                wait_for(lambda: states.tasks)
+                if leaves:
+                    sending.close()
+                    wait_for(lambda: not states.tasks)
+        sending.close()
+        assert caplog.records == []
+
+    def test_what_is_no_request_is_not_logged(self, serve, caplog):
+        with serve() as live, closing(socket.create_connection(("127.0.0.1", port_of(live)), LONG)) as strange:
+            strange.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+            assert strange.recv(100).startswith(b"HTTP/1.1 400")
+        assert caplog.records == []
 
 
 class TestGuard:
@@ -461,16 +495,16 @@ class TestGuard:
     def test_names_of_a_server_for_others(self, host, asked, own):
         assert is_own(asked, own_names(host, local=False)) == own
 
-    def test_too_many_requests_are_refused(self, serve):
+    def test_too_many_requests_are_refused(self, serve, monkeypatch):
+        monkeypatch.setattr(guard, "Rate", slow_to_fill)
         with serve() as live, closing(connected(live)) as connection:
             statuses = []
-            for _ in range(150):
+            for _ in range(103):
                 connection.request("GET", "/api/v1/latest")
                 answer = connection.getresponse()
                 answer.read()
                 statuses.append(answer.status)
-        assert statuses[:100] == [204] * 100
-        assert 429 in statuses[100:]
+        assert statuses == [204] * 100 + [429] * 3
 
     def test_rates_are_a_clients_own_and_few_are_remembered(self):
         rate = Rate(a_second=0.001, at_once=2)
@@ -573,9 +607,10 @@ class TestToken:
         with pytest.raises(UserError, match="others can read the token"):
             token.kept_token(environ)
 
-    def test_a_short_one_is_refused(self):
-        with pytest.raises(UserError, match="has 5 characters"):
-            token.own_token({token.VARIABLE: "12345"})
+    @pytest.mark.parametrize(("given", "problem"), [("12345", "has 5 characters"), ("€" * 16, "no header can carry")])
+    def test_one_that_is_short_or_cannot_be_sent_is_refused(self, given, problem):
+        with pytest.raises(UserError, match=problem):
+            token.own_token({token.VARIABLE: given})
 
 
 def encoded(image, suffix=".png"):
@@ -648,11 +683,11 @@ class TestPredict:
                 thread.join(LONG)
         assert statuses == [503] + [200] * predict.MOST_WAITING
 
-    def test_many_from_one_address_are_refused(self, serve):
+    def test_many_from_one_address_are_refused(self, serve, monkeypatch):
+        monkeypatch.setattr(app, "Rate", slow_to_fill)
         with serve() as live:
-            statuses = [ask(live, "/api/v1/predict", "POST", b"x")[0] for _ in range(20)]
-        assert statuses[:10] == [415] * 10
-        assert 429 in statuses
+            statuses = [ask(live, "/api/v1/predict", "POST", b"x")[0] for _ in range(12)]
+        assert statuses == [415] * 10 + [429] * 2
 
     def test_the_wrong_method_is_refused(self, serve):
         with serve() as live:
@@ -699,6 +734,15 @@ class TestTls:
                 path.write_text(content)
         with pytest.raises(UserError, match=r"cert\.pem and .*key\.pem: no certificate"):
             LivePage(("127.0.0.1", 0), Options(model=bundle), Metrics(ScriptedRecognizer()), files)
+
+    def test_no_token_is_made_that_a_wrong_certificate_keeps_from_being_told(self, bundle, tmp_path, monkeypatch):
+        monkeypatch.delenv(token.VARIABLE, raising=False)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        with pytest.raises(UserError, match="no certificate"):
+            LivePage(
+                ("0.0.0.0", 0), Options(model=bundle), Metrics(ScriptedRecognizer()), (tmp_path / "c", tmp_path / "k")
+            )
+        assert not (tmp_path / "state").exists()
 
 
 def test_nothing_is_written_to_disk(serve, tmp_path, monkeypatch):

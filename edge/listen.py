@@ -1,4 +1,4 @@
-"""Where the server listens, and by which names it may be asked."""
+"""Where the servers of outputs listen, and by which names they may be asked."""
 
 import ipaddress
 import socket
@@ -10,8 +10,13 @@ UNSENT = 128 * 1024
 """Bytes that the kernel may keep for a client that is slow to take them: a few pictures, not seconds of them."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 is any free one.
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: name or address.
+        port: 0 is any free one.
+        option: that both were given by.
 
     Raises:
         UserError: there is no such address, or it is taken or not allowed.
@@ -21,7 +26,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(place[:2], family=family)
     except OSError as error:
         raise UserError(
-            f"{host}:{port}: cannot be listened on ({error.strerror})", "name another address: --web HOST:PORT"
+            f"{host}:{port}: cannot be listened on ({error.strerror})", f"name another address: {option} HOST:PORT"
         ) from error
     # Connections inherit both. Without the second, an answer's body would wait for its head to be acknowledged.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT)
