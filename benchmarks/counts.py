@@ -46,7 +46,8 @@ class Counts:
         size: bytes of the file.
         operators: how many of each kind its graph has.
         operations: how many those are together.
-        frame: the most bytes that Python and numpy hold for a frame of 1280×720 with one face, beside the frame itself.
+        frame: the most bytes that Python and numpy hold for a frame of 1280×720 with one face, beside the frame itself
+            and what OpenCV allocates.
         instructions: of one inference on one thread; None without valgrind.
     """
 

@@ -7,6 +7,8 @@ import pytest
 from benchmarks.counts import frame_bytes, instructions, operators
 from edge.bundle import load_bundle
 
+from .conftest import SIZE
+
 
 def test_the_operators_of_a_graph_are_counted_and_what_runs_them_is_not(bundle):
     counted = operators(load_bundle(bundle, "int8").model)
@@ -17,7 +19,7 @@ def test_the_operators_of_a_graph_are_counted_and_what_runs_them_is_not(bundle):
 def test_a_frame_takes_as_much_every_time(bundle):
     first, second = (frame_bytes(load_bundle(bundle, "int8")) for _ in range(2))
     assert first == pytest.approx(second, rel=0.02)
-    assert first > 180 * 320 * 3, "the small picture that is searched, at least"
+    assert first > SIZE * SIZE * 3, "the crop, at least"
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
