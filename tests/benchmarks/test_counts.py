@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from benchmarks import counts
 from benchmarks.counts import frame_bytes, instructions, operators
-from edge.bundle import load_bundle
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
 
 from .conftest import SIZE
 
@@ -23,7 +24,9 @@ def test_a_frame_takes_as_much_every_time(bundle):
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_instructions_of_an_inference_are_counted_without_those_of_the_start(bundle):
-    counted = instructions(load_bundle(bundle, "int8"))
+def test_instructions_of_an_inference_are_counted_without_those_of_the_start(monkeypatch):
+    monkeypatch.setattr(counts, "MANY", 21)
+    counted = instructions(load_bundle(DEFAULT_BUNDLE, "int8"))
     assert counted is not None
-    assert 1e3 < counted < 1e7, "the start of Python alone takes a hundred times as many"
+    # A start takes a thousand million, and a few of them more or less from one time to the next.
+    assert 5e6 < counted < 1e8
