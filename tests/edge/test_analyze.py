@@ -39,6 +39,8 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.options import Options
 
+from .stand_ins import patiently
+
 ROOT = Path(__file__).parents[2]
 WOMAN = ROOT / ".." / "shared" / "video" / "woman2.mp4"
 LONG = 60
@@ -118,15 +120,6 @@ def group_lives(number):
         os.killpg(number, 0)
     except ProcessLookupError:
         return False
-    return True
-
-
-def eventually(condition):
-    deadline = time.monotonic() + LONG
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
     return True
 
 
@@ -432,7 +425,7 @@ class TestRuns:
             text=True,
             start_new_session=True,
         )
-        begun = eventually(lambda: process.poll() is not None or any((tmp_path / "out").glob(".long-*.csv")))
+        begun = patiently(lambda: process.poll() is not None or any((tmp_path / "out").glob(".long-*.csv")))
         assert begun
         assert process.poll() is None, process.stderr.read()
         sent = time.monotonic()
@@ -444,7 +437,7 @@ class TestRuns:
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
             f"a{ending}" for ending in (".csv", ".parquet", ".html", ".json")
         }
-        assert eventually(lambda: not group_lives(process.pid)), "a child is left"
+        patiently(lambda: not group_lives(process.pid))
         write_clip(videos / "long.mp4")  # so many frames were for the interruption alone
         status, out, _ = analyze(tmp_path, *arguments)
         assert status == 0
@@ -466,7 +459,7 @@ class TestRuns:
         worker.process.kill()
         found = []
         with Progress({clip: 1}) as progress:
-            assert eventually(lambda: found.append(worker.outcome(progress)) or found[-1])
+            patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
         assert found[-1].failed
         assert "its process ended with status -9" in capsys.readouterr().err
 
@@ -477,7 +470,7 @@ class TestRuns:
             os.kill(worker.process.pid, number)
         found = []
         with Progress({video: 1}) as progress:
-            assert eventually(lambda: found.append(worker.outcome(progress)) or found[-1])
+            patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
         assert not found[-1].failed
 
     @pytest.mark.usefixtures("no_threads_left")

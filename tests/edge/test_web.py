@@ -29,7 +29,7 @@ from edge.web import app, guard, page, pictures, predict, server, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
 
-from .stand_ins import ScriptedRecognizer, face, picture, result
+from .stand_ins import ScriptedRecognizer, face, patiently, picture, result
 
 LONG = 10
 STOPPED_WITHIN = 2 + 3
@@ -76,15 +76,6 @@ def following(live, path):
         answer = connection.getresponse()
         with closing(answer):
             yield answer
-
-
-def wait_for(condition):
-    """Poll until it holds."""
-    until = time.monotonic() + LONG
-    while not (value := condition()):
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.01)
-    return value
 
 
 def next_event(answer):
@@ -223,7 +214,7 @@ class TestRecords:
     def test_events_are_records_in_order(self, serve):
         with serve() as live, following(live, "/events") as answer:
             assert answer.headers["Content-Type"].startswith("text/event-stream")
-            wait_for(lambda: live.events.wanted)
+            patiently(lambda: live.events.wanted)
             got = []
             for seq in range(5):
                 live.write(grey(seq))
@@ -247,7 +238,7 @@ class TestRecords:
         with ExitStack() as stack:
             live = stack.enter_context(serve())
             with following(live, "/events") as answer:
-                wait_for(lambda: live.events.wanted)
+                patiently(lambda: live.events.wanted)
                 stack.close()
                 assert events_of(answer, "ended") == {}
                 assert next_event(answer) == (None, None)
@@ -256,7 +247,7 @@ class TestRecords:
         monkeypatch.setattr(stats, "IDLE", 0.05)
         with serve() as live:
             live.write(grey(0))
-            _, _, content = wait_for(lambda: (got := ask(live, "/healthz"))[0] == 503 and got)
+            _, _, content = patiently(lambda: (got := ask(live, "/healthz"))[0] == 503 and got)
             assert json.loads(content) == {"status": "paused"}
             monkeypatch.setattr(stats, "IDLE", LONG)
             assert ask(live, "/healthz")[0] == 200
@@ -286,7 +277,7 @@ class TestPictures:
     def test_a_part_tells_its_frame_and_is_that_frame(self, serve):
         with serve() as live, following(live, "/stream.mjpg") as answer:
             assert answer.headers["Content-Type"] == pictures.MEDIA_TYPE
-            wait_for(lambda: live.pictures.wanted)
+            patiently(lambda: live.pictures.wanted)
             live.write(result(7, image=picture((10, 200, 90), 1920, 1080)))
             headers, jpeg = next_picture(answer)
         assert (headers["X-Seq"], headers["X-Size"]) == ("7", "1920x1080")
@@ -298,18 +289,18 @@ class TestPictures:
         monkeypatch.setattr(pictures, "RATE", 1e6)
         with serve() as live:
             with playing(live, grey) as count:
-                wait_for(lambda: count[0] > 20)
+                patiently(lambda: count[0] > 20)
                 assert live.encoder.count == 0
             with following(live, "/stream.mjpg") as one, following(live, "/stream.mjpg") as other:
-                wait_for(lambda: len(live.pictures) == 2)
+                patiently(lambda: len(live.pictures) == 2)
                 for seq in range(5):
                     live.write(grey(seq))
                     assert next_picture(one)[0]["X-Seq"] == next_picture(other)[0]["X-Seq"] == str(seq)
                 assert live.encoder.count == 5
             with playing(live, grey) as count:
-                wait_for(lambda: not live.pictures.wanted)
+                patiently(lambda: not live.pictures.wanted)
                 before, at = live.encoder.count, count[0]
-                wait_for(lambda: count[0] > at + 20)
+                patiently(lambda: count[0] > at + 20)
                 assert live.encoder.count <= before + 1, "one may have been on its way"
 
     def test_no_more_are_encoded_than_the_rate_allows(self):
@@ -326,7 +317,7 @@ class TestPictures:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(("127.0.0.1", port_of(live)))
             stalled.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            wait_for(lambda: live.pictures.wanted)
+            patiently(lambda: live.pictures.wanted)
             with following(live, "/stream.mjpg") as answer, playing(live, noise):
                 seqs = []
                 while len(live.pictures) > 1 or len(seqs) < 20:
@@ -342,11 +333,11 @@ class TestPictures:
         with serve() as live, following(live, path):
             topic = live.pictures if limit == "MOST_PICTURES" else live.events
             with following(live, path):
-                wait_for(lambda: len(topic) == 2)
+                patiently(lambda: len(topic) == 2)
                 status, headers, _ = ask(live, path)
                 assert (status, headers["Retry-After"]) == (503, "5")
             with playing(live, grey):
-                wait_for(lambda: len(topic) == 1)
+                patiently(lambda: len(topic) == 1)
             with following(live, path) as third:
                 assert third.status == 200
 
@@ -368,9 +359,9 @@ class TestStopping:
         ):
             idle.connect()
             stalled.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            wait_for(lambda: len(live.pictures) == 2 and live.events.wanted)
+            patiently(lambda: len(live.pictures) == 2 and live.events.wanted)
             with playing(live, noise) as count:
-                wait_for(lambda: count[0] > 20 and next_picture(stream))
+                patiently(lambda: count[0] > 20 and next_picture(stream))
             stopping = threading.Thread(target=live.__exit__, args=(None, None, None))
             stopping.start()
             stopping.join(STOPPED_WITHIN)
@@ -407,7 +398,7 @@ class TestStopping:
         with serve() as live, ExitStack() as stack:
             for _ in range(3):
                 stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)))))
-            wait_for(lambda: len(live._server._uvicorn.server_state.connections) == 3)
+            patiently(lambda: len(live._server._uvicorn.server_state.connections) == 3)
             one_more = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)), LONG)))
             with suppress(ConnectionResetError):
                 assert one_more.recv(1) == b""
@@ -418,10 +409,10 @@ class TestStopping:
             for leaves in (True, False):
                 sending = socket.create_connection(("127.0.0.1", port_of(live)))
                 sending.sendall(b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
-                wait_for(lambda: states.tasks)
+                patiently(lambda: states.tasks)
                 if leaves:
                     sending.close()
-                    wait_for(lambda: not states.tasks)
+                    patiently(lambda: not states.tasks)
         sending.close()
         assert caplog.records == []
 
@@ -676,7 +667,7 @@ class TestPredict:
             ]
             for thread in asking:
                 thread.start()
-            wait_for(lambda: statuses)
+            patiently(lambda: statuses)
             assert statuses == [503]
             go_on.set()
             for thread in asking:
@@ -748,7 +739,7 @@ class TestTls:
 def test_nothing_is_written_to_disk(serve, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with serve() as live, following(live, "/stream.mjpg") as answer:
-        wait_for(lambda: live.pictures.wanted)
+        patiently(lambda: live.pictures.wanted)
         live.write(grey(0))
         assert next_picture(answer)
         ask(live, "/api/v1/predict", "POST", b"x")
