@@ -4,14 +4,13 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from edge.interpreter import runtime
-from edge.machine import usable_cores
+from edge.machine import package_version, usable_cores
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BOARD = Path("/proc/device-tree/model")
@@ -120,10 +119,7 @@ def _system() -> str:
 
 def _runtime() -> str:
     package = runtime().split(".")[0].replace("_", "-")
-    try:
-        return f"{package} {version(package)}"
-    except PackageNotFoundError:
-        return f"{package} of unknown version"
+    return f"{package} {package_version(package)}"
 
 
 def _read(path: Path) -> str | None:

@@ -56,10 +56,14 @@ class Bundle:
     manifest: dict[str, Any]
 
     @property
+    def sha256(self) -> str:
+        """Of the model, hexadecimal, as it was verified."""
+        return str(self.manifest["variants"][self.variant]["sha256"])
+
+    @property
     def identity(self) -> dict[str, str]:
         """What tells this model from others: name, variant, and the beginning of its hash."""
-        sha256 = self.manifest["variants"][self.variant]["sha256"]
-        return {"name": self.name, "variant": self.variant, "sha256": sha256[:12]}
+        return {"name": self.name, "variant": self.variant, "sha256": self.sha256[:12]}
 
 
 def model_file(variant: str) -> str:

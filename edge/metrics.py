@@ -15,13 +15,14 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import MetricsHandler, choose_encoder
 
+from edge.capture import TROUBLES
 from edge.emotions import EMOTIONS
 from edge.events import Events
 from edge.listen import listen
 from edge.machine import package_version
 from edge.recognize import Recognizer
 from edge.results import FrameResult
-from edge.statistics import BOUNDS
+from edge.statistics import BOUNDS, under
 
 PREFIX = "emotion_edge_"
 
@@ -48,7 +49,7 @@ GAUGES = (
 )
 """Name, state of the statistics, and help; those that nobody tells are left out."""
 
-SOURCE_EVENTS = ("lost", "silent", "frozen", "unopened", "back")
+SOURCE_EVENTS = (*TROUBLES, "back")
 """Of `edge.capture.Feed`; shown from the beginning, for a rate needs a zero to rise from."""
 
 NO_LABEL = "none"
@@ -121,9 +122,9 @@ class Metrics:
                 yield GaugeMetricFamily(PREFIX + name, help_, float(value))
         yield GaugeMetricFamily(PREFIX + "faces_visible", "Faces in the newest result.", self._visible)
         yield _counters("label_changes", "Changes of a face's label, by the new one.", "label", self._changes)
-        sources = dict.fromkeys(SOURCE_EVENTS, 0) | _under("source.", counts)
+        sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
         yield _counters("source_events", "What happened to the source.", "event", sources)
-        dropped = _under("dropped.", counts)
+        dropped = under("dropped.", counts)
         yield _counters("frames_dropped", "Frames that were lost, by what was too slow for them.", "queue", dropped)
         yield self._depths()
         yield from self._durations()
@@ -172,10 +173,6 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
-
-
-def _under(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
-    return {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
 
 
 def _info(name: str, help_: str, labels: Mapping[str, str]) -> Metric:

@@ -4,7 +4,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -153,10 +153,15 @@ class Statistics:
         }
 
 
+def under(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
+    """The counters of one kind by what comes after the prefix: `dropped.` by queue, `source.` by event."""
+    return {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
+
+
 def summary_text(summary: dict[str, Any]) -> str:
     """A summary as lines for the terminal."""
     counts = summary["counts"]
-    dropped = {name.removeprefix("dropped."): n for name, n in counts.items() if name.startswith("dropped.") and n}
+    dropped = {name: n for name, n in under("dropped.", counts).items() if n}
     lines = [
         f"{counts.get('frames', 0)} frames, {summary['fps']:.1f} FPS, {counts.get('faces', 0)} faces "
         f"in {counts.get('frames_with_faces', 0)} frames",

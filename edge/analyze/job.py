@@ -49,7 +49,7 @@ class Job:
         del settings["most_readings"]  # all faces are read
         return {
             "video": fingerprint(self.video),
-            "model": {"name": bundle.name, "variant": bundle.variant, "sha256": model_hash(bundle)},
+            "model": {"name": bundle.name, "variant": bundle.variant, "sha256": bundle.sha256},
             "settings": settings,
             "wanted": asdict(self.wanted),
         }
@@ -61,8 +61,3 @@ class Job:
             return there and self.place.summary().get("made_from") == self.made_from(bundle)
         except UserError:
             return False  # the video is gone, and who is to analyze it will say so
-
-
-def model_hash(bundle: Bundle) -> str:
-    """sha256 of the model in use, as it was verified."""
-    return str(bundle.manifest["variants"][bundle.variant]["sha256"])

@@ -8,7 +8,7 @@ from typing import Any
 from edge.bundle import read_manifest
 from edge.options import Options
 from edge.results import FrameResult
-from edge.statistics import Statistics
+from edge.statistics import Statistics, under
 
 RECENT = 30
 """Frames over which the rate is measured."""
@@ -61,7 +61,7 @@ class Stats:
             "fps": round(self._fps(), 1),
             "frame_age_ms": {"p50": self._age(50), "p95": self._age(95)},
             "counts": {name: counts.get(name, 0) for name in PASSED_ON},
-            "dropped": {k.removeprefix("dropped."): n for k, n in counts.items() if k.startswith("dropped.")},
+            "dropped": under("dropped.", counts),
             **{name: states.get(name) for name in ("temperature", "slowed", "undervoltage", "level")},
             "model": self._model,
         }
