@@ -35,7 +35,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert main([*arguments, "--rounds", "1"]) == 0
     assert {path.suffix for path in output.iterdir()} == {".json", ".png"}
     assert record_of(output)["missing"] == {}
-    assert {path.name for path in output.glob("*.png")} == {"latency.png", "pipeline.png"}
+    assert {path.name for path in output.glob("*.png")} == {"latency.png", "operators.png", "pipeline.png"}
     record = record_of(output)["figures"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
