@@ -12,18 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.graph import Operator, operators
 from benchmarks.harness import Distribution, distribution, interleave, timed_burst
 from benchmarks.latency import random_face
-from benchmarks.process import run_module
+from benchmarks.process import CrashError, run_module
 from benchmarks.profiler import Kernel, profile
 from benchmarks.results import Record
 from edge.bundle import Bundle, load_bundle
 from edge.classify import EmotionClassifier
-from edge.errors import exit_on_user_error
+from edge.errors import UserError, exit_on_user_error
 
 RUNS = {"CONVOLUTION": ("CONV_2D", "DEPTHWISE_CONV_2D"), "FULLY_CONNECTED": ("CONV_2D",), "MULTIPLY": ("MUL",)}
 """Kernels of XNNPACK that run operators of another name; a convolution of 1×1 is a product of matrices to it."""
@@ -78,17 +79,22 @@ def measure_operators(bundles: Mapping[str, Bundle], rounds: int) -> list[Profil
         rounds: processes of each.
 
     Raises:
-        UserError: this runtime has no profiler.
+        UserError: this runtime has no profiler, or one that crashes.
     """
-    cases = {
-        variant: partial(run_module, "benchmarks.operators", [bundle.folder.resolve(), variant], 1)
-        for variant, bundle in bundles.items()
-    }
+    cases = {variant: partial(_profiled, bundle) for variant, bundle in bundles.items()}
     found = interleave("operators", cases, rounds)
     return [_profile(variant, operators(bundles[variant].model), runs) for variant, runs in found.items()]
 
 
-def _profile(variant: str, graph: Sequence[Operator], runs: Sequence[dict]) -> Profile:
+def _profiled(bundle: Bundle) -> dict[str, Any]:
+    """What the process left. LiteRT's C API may change: a crash must not end the other measurements."""
+    try:
+        return run_module("benchmarks.operators", [bundle.folder.resolve(), bundle.variant], 1)
+    except CrashError as error:
+        raise UserError("the profiler of this runtime crashes", "install ai-edge-litert 2.3") from error
+
+
+def _profile(variant: str, graph: Sequence[Operator], runs: Sequence[dict[str, Any]]) -> Profile:
     times = np.median([[kernel["ms"] for kernel in run["kernels"]] for run in runs], axis=0)
     names = [kernel["name"] for kernel in runs[0]["kernels"]]
     layers = name_layers(graph, [Kernel(*kernel) for kernel in zip(names, times.tolist(), strict=True)])

@@ -1,10 +1,13 @@
 """What a profile says. The profiler itself runs for real; nothing is asserted about times."""
 
+import sys
+
 import pytest
 
 from benchmarks import profiler
 from benchmarks.graph import Operator
 from benchmarks.operators import by_kind, measure_operators, name_layers
+from benchmarks.process import run_fresh
 from benchmarks.profiler import Kernel, read_summary
 from benchmarks.results import as_plain
 from edge.bundle import load_bundle
@@ -83,3 +86,12 @@ def test_a_runtime_without_a_profiler_is_named(bundle, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="no profiler"):
         profiler.profile(load_bundle(bundle, "int8").model)
+
+
+def test_a_profiler_that_crashes_is_a_gap_in_the_report_and_no_end_of_it(bundle, monkeypatch):
+    def run_and_crash(module, arguments, cores):
+        run_fresh([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], cores)
+
+    monkeypatch.setattr("benchmarks.operators.run_module", run_and_crash)
+    with pytest.raises(UserError, match="crashes"):
+        measure_operators({"int8": load_bundle(bundle, "int8")}, 1)
