@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy import load_examination
-from benchmarks.compare import TOLERANCE, changes_text, compare
+from benchmarks.compare import TOLERANCE, changes_text, compare, lost, other_graphs
 from benchmarks.contenders import open_contenders
 from benchmarks.page import check_page, write_page
 from benchmarks.pipeline import check_clip
@@ -64,12 +64,17 @@ def report_again(arguments: argparse.Namespace) -> int:
 
 
 def compare_two(arguments: argparse.Namespace) -> int:
-    """Show what changed; 1 where something got worse by more than the tolerance."""
-    changes = compare(read_record(arguments.before), read_record(arguments.after))
+    """Show what changed; 1 where something got worse by more than the tolerance, or a model has other operators."""
+    before, after = read_record(arguments.before), read_record(arguments.after)
+    changes, graphs = compare(before, after), other_graphs(before, after)
     if not changes:
         raise UserError("the two records have no figure in common", "measure the same in both")
     print(changes_text(changes, arguments.tolerance))
-    return int(any(change.is_worse(arguments.tolerance) for change in changes))
+    for what in lost(before, after):
+        print(f"not compared, for {arguments.after} does not have it: {what}")
+    for graph in graphs:
+        print(f"**other operators** in {graph}")
+    return int(bool(graphs) or any(change.is_worse(arguments.tolerance) for change in changes))
 
 
 def _names(arguments: argparse.Namespace) -> Sequence[str]:
@@ -155,7 +160,8 @@ def _report_parser() -> argparse.ArgumentParser:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
-        description="Say what changed from one run to another; ends with 1 where something got worse.",
+        description="Say what changed from one run to another; ends with 1 where something got worse, or a model has "
+        "other operators.",
     )
     parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
     parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
@@ -175,7 +181,10 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
 
 
-LOOKING_BACK = {"report": (_report_parser, report_again), "compare": (_compare_parser, compare_two)}
+LOOKING_BACK = {
+    "report": (_report_parser, report_again),
+    "compare": (_compare_parser, compare_two),
+}
 """Commands that measure nothing, by their first word."""
 
 

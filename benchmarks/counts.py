@@ -6,6 +6,7 @@ is the process whose instructions are counted. Valgrind shows programs one and t
 its counts can be compared from machine to machine; they are of the kernels for that processor (AVX2 on x86-64).
 """
 
+import logging
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ from edge.bundle import Bundle, load_bundle
 from edge.classify import EmotionClassifier
 from edge.options import Options
 from edge.recognize import Recognizer
+
+log = logging.getLogger(__name__)
 
 SETTLED = 10
 """Frames after which nothing is made for the first time any more."""
@@ -103,6 +106,7 @@ def frame_bytes(bundle: Bundle) -> int:
 def instructions(bundle: Bundle) -> int | None:
     """Instructions of one inference, counted by valgrind where it is installed."""
     if shutil.which("valgrind") is None:
+        log.warning("instructions: not counted: valgrind is not installed")
         return None
     few, many = (_counted(bundle, n) for n in (FEW, MANY))
     return (many - few) // (MANY - FEW)

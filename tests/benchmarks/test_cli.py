@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.page import BEGIN, END
-from benchmarks.results import keep
+from benchmarks.results import keep, read_record
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
 
@@ -128,6 +128,22 @@ def test_two_runs_are_compared_and_what_got_worse_ends_with_1(record, tmp_path, 
     assert main(["compare", str(before), str(after), "--tolerance", "0.99"]) == 1, "it is twice as much"
     record["figures"] = {}
     assert main(["compare", str(before), str(keep(record, tmp_path / "empty"))]) == 2
+
+
+def test_a_model_with_other_operators_ends_with_1_and_a_gap_does_not(record, tmp_path, capsys):
+    before = keep(record, tmp_path / "before")
+    del record["figures"]["live"]
+    assert main(["compare", str(before), str(keep(record, tmp_path / "less"))]) == 0
+    assert "does not have it: live" in capsys.readouterr().out
+    record["figures"]["counts"][0]["operators"]["MUL"] = 1
+    assert main(["compare", str(before), str(keep(record, tmp_path / "other"))]) == 1
+    assert "**other operators** in float32: MUL 0 → 1" in capsys.readouterr().out
+
+
+def test_the_baseline_is_a_record_of_counts_with_instructions():
+    baseline = read_record(ROOT / "benchmarks" / "baseline.json")
+    assert list(baseline["figures"]) == ["counts"]
+    assert any(row["instructions"] for row in baseline["figures"]["counts"])
 
 
 @pytest.mark.parametrize(
