@@ -27,7 +27,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench bench-counts baseline soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench bench-counts baseline boards soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -97,6 +97,9 @@ baseline: $(VENV)/bench.stamp ## count anew what bench-counts compares with, aft
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare $(VENV)/counts/*.json $(VENV)/counts/*.json >/dev/null # refuses a record without counts
 	@cp $(VENV)/counts/*.json benchmarks/baseline.json
+
+boards: $(VENV)/bench.stamp ## write the table of boards, from benchmarks/boards/*.json and the model, into docs/boards.md
+	@$(BIN)/python -m benchmarks boards --model "$(MODEL)" --page docs/boards.md >/dev/null
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
 	@$(BIN)/python -m benchmarks.soak --model "$(MODEL)" $(ARGS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.page import BEGIN, END
+from benchmarks.page import BEGIN, BOARDS_BEGIN, END
 from benchmarks.results import keep, read_record
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
@@ -138,6 +138,16 @@ def test_a_model_with_other_operators_ends_with_1_and_a_gap_does_not(record, tmp
     record["figures"]["counts"][0]["operators"]["MUL"] = 1
     assert main(["compare", str(before), str(keep(record, tmp_path / "other"))]) == 1
     assert "**other operators** in float32: MUL 0 → 1" in capsys.readouterr().out
+
+
+def test_the_table_of_boards_goes_into_its_page(bundle, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"{BOARDS_BEGIN}{END}")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 0
+    assert "| Raspberry Pi 5 Model B " in page.read_text()
+    assert capsys.readouterr().out.strip() in page.read_text()
+    page.write_text("no marks")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 2
 
 
 def test_the_baseline_is_a_record_of_counts_with_instructions():
