@@ -124,12 +124,15 @@ def _kinds(profiles: Sequence[Record]) -> str:
         columns += [f"{profile['variant']} n", "ms", "share"]
         inference, layers = profile["inference_ms"]["p50"], profile["layers_ms"]
         cells = [_kind(found[kind], layers) if kind in found else [UNKNOWN] * 3 for kind in kinds]
-        cells += [_kind((len(profile["layers"]), layers), layers), [UNKNOWN, f"{inference:.3f}", UNKNOWN]]
+        cells += [
+            _kind((len(profile["layers"]), layers), layers),
+            [UNKNOWN, f"{inference:.3f}", _ratio(inference, layers, ".0%")],
+        ]
         if found is not first:
             columns.append(f"of {profiles[0]['variant']}")
             whole = profiles[0]["layers_ms"], profiles[0]["inference_ms"]["p50"]
-            ratios = [_ratio(found.get(kind), first.get(kind)) for kind in kinds]
-            ratios += [f"{mine / its:.2f}" for mine, its in zip((layers, inference), whole, strict=True)]
+            ratios = [_kind_ratio(found.get(kind), first.get(kind)) for kind in kinds]
+            ratios += [_ratio(mine, its, ".2f") for mine, its in zip((layers, inference), whole, strict=True)]
             cells = [[*cell, ratio] for cell, ratio in zip(cells, ratios, strict=True)]
         rows = [[*row, *cell] for row, cell in zip(rows, cells, strict=True)]
     return table(columns, rows)
@@ -137,14 +140,17 @@ def _kinds(profiles: Sequence[Record]) -> str:
 
 def _kind(found: tuple[int, float], layers: float) -> list[str]:
     n, ms = found
-    return [str(n), f"{ms:.3f}", f"{ms / layers:.0%}"]
+    return [str(n), f"{ms:.3f}", _ratio(ms, layers, ".0%")]
 
 
-def _ratio(mine: tuple[int, float] | None, its: tuple[int, float] | None) -> str:
-    """Of milliseconds, where both have as many of the kind and it takes measurable time."""
-    if mine is None or its is None or mine[0] != its[0] or not its[1]:
-        return UNKNOWN
-    return f"{mine[1] / its[1]:.2f}"
+def _kind_ratio(mine: tuple[int, float] | None, its: tuple[int, float] | None) -> str:
+    """Of milliseconds, where both variants have as many operators of the kind."""
+    return _ratio(mine[1], its[1], ".2f") if mine and its and mine[0] == its[0] else UNKNOWN
+
+
+def _ratio(part: float, whole: float, shown: str) -> str:
+    """Unknown beside what takes less time than the profiler can tell."""
+    return format(part / whole, shown) if whole else UNKNOWN
 
 
 def _dearest(profile: Record) -> str:
@@ -156,7 +162,7 @@ def _dearest(profile: Record) -> str:
             f"{layer['multiply_adds'] / 1e6:.2f}" if layer["multiply_adds"] else UNKNOWN,
             layer["kernel"],
             f"{layer['ms']:.3f}",
-            f"{layer['ms'] / profile['layers_ms']:.0%}",
+            _ratio(layer["ms"], profile["layers_ms"], ".0%"),
         ]
         for layer in sorted(profile["layers"], key=lambda layer: -layer["ms"])[:DEAREST]
     ]
@@ -268,8 +274,8 @@ def _megabytes(n: Any) -> str:
 
 TABLES: dict[str, Callable[[Record], str]] = {
     "counts": _counts,
-    "operators": _operators,
     "latency": _latency,
+    "operators": _operators,
     "memory": _sizes,
     "pipeline": _pipeline,
     "stages": _stages,
@@ -282,8 +288,8 @@ TABLES: dict[str, Callable[[Record], str]] = {
 
 TITLES = {
     "counts": "**Counts** that do not depend on the machine's speed; instructions of one inference, by valgrind",
-    "operators": "**Operators**, by the runtime's profiler, on one thread; times of kernels in whole microseconds",
     "latency": "**One inference on one face**",
+    "operators": "**Operators**, by the runtime's profiler, on one thread; times of kernels in whole microseconds",
     "memory": "**Size**: the file, and the peak of a process that loads the model and runs it",
     "pipeline": "**The whole edge on the clip**, every frame answered, in fresh processes",
     "stages": "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time "

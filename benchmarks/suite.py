@@ -89,8 +89,8 @@ def _accuracy(plan: Plan) -> list[Any]:
 
 MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
     "counts": lambda plan: measure_counts(plan.bundles, plan.shipping.variant),
-    "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
     "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
+    "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
     "memory": lambda plan: measure_memory(plan.bundles, max(plan.cores), plan.rounds),
     "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),

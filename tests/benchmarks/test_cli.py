@@ -80,7 +80,7 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     monkeypatch.setattr("benchmarks.suite.measure_memory", interrupt)
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
-    assert list(record_of(output)["figures"]) == ["latency"]
+    assert list(record_of(output)["figures"]) == ["latency", "operators"]
 
 
 def record_of(folder):
