@@ -40,7 +40,9 @@ def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], round
         rounds: turns of each.
     """
     cases = {
-        (variant, n): partial(timed_burst, partial(EmotionClassifier.from_bundle(bundle, n).classify, _face(bundle)))
+        (variant, n): partial(
+            timed_burst, partial(EmotionClassifier.from_bundle(bundle, n).classify, random_face(bundle))
+        )
         for (variant, bundle), n in product(bundles.items(), threads)
     }
     results = interleave("latency", cases, rounds)
@@ -54,7 +56,7 @@ def _latency(variant: str, threads: int, bursts: list[list[float]]) -> Latency:
     return Latency(variant, threads, distribution(times * 1000), len(times) / float(times.sum()), medians)
 
 
-def _face(bundle: Bundle) -> np.ndarray:
+def random_face(bundle: Bundle) -> np.ndarray:
     """A crop of the model's size, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
     shape = (1, bundle.input_size, bundle.input_size, 3)
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

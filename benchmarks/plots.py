@@ -7,11 +7,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.operators import by_kind
 from benchmarks.results import Record
 from edge.files import whole_file
 
 DPI = 120
 STAGES = ("detect", "classify")
+
+LEGIBLE = 0.03
+"""Share of a stacked bar below which a part of it has no room for a colour and a figure of its own."""
 
 Whisker = tuple[float, float, float]
 """A bar's height and the values at the lower and the upper end of its whisker."""
@@ -27,7 +31,7 @@ def draw(record: Record, folder: Path) -> list[Path]:
     Returns:
         Their paths.
     """
-    pictures = {"latency": _draw_latency, "pipeline": _draw_pipeline}
+    pictures = {"latency": _draw_latency, "pipeline": _draw_pipeline, "operators": _draw_operators}
     drawn = {
         folder / f"{name}.png": picture(record) for name, picture in pictures.items() if record["figures"].get(name)
     }
@@ -66,6 +70,37 @@ def _draw_pipeline(record: Record) -> Figure:
     _grouped_bars(right, variants, stages)
     right.set(title=f"its stages on {_plural(most, 'core')}", ylabel="ms a frame (median, lowest, highest run's)")
     return figure
+
+
+def _draw_operators(record: Record) -> Figure:
+    """Milliseconds of each kind of operator, one upon the other, for each variant; a line where the inference ends."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    profiles = record["figures"]["operators"]
+    below = np.zeros(len(profiles))
+    for kind, heights in _stacked(profiles).items():
+        bars = axes.bar([profile["variant"] for profile in profiles], heights, 0.6, bottom=below, label=kind)
+        legible = [f"{ms:.2f}" if ms > LEGIBLE * axes.get_ylim()[1] else "" for ms in heights]
+        axes.bar_label(bars, legible, label_type="center", color="white", fontsize=8)
+        below += heights
+    places, whole = np.arange(len(profiles)), [profile["inference_ms"]["p50"] for profile in profiles]
+    axes.hlines(whole, places - 0.35, places + 0.35, "black", label="a whole inference")
+    axes.set(title="kinds of operators, one thread", ylabel="ms of an inference")
+    axes.legend(reverse=True, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _stacked(profiles: Sequence[Record]) -> dict[str, np.ndarray]:
+    """Milliseconds by kind and variant; kinds that are slight in every variant are put together."""
+    found = [by_kind(profile) for profile in profiles]
+    parts, rest = {}, np.zeros(len(profiles))
+    for kind in dict.fromkeys(kind for kinds in found for kind in kinds):
+        ms = np.array([kinds.get(kind, (0, 0.0))[1] for kinds in found])
+        if (ms > LEGIBLE * np.array([profile["layers_ms"] for profile in profiles])).any():
+            parts[kind] = ms
+        else:
+            rest += ms
+    return parts | {"other kinds": rest}
 
 
 def _grouped_bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[Whisker]]) -> None:

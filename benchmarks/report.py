@@ -3,12 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.operators import by_kind
 from benchmarks.results import Record
 
 IDLE = 0.05
 """Share of the processor time that others may take on a machine that counts as idle."""
 
 UNKNOWN = "–"
+
+DEAREST = 10
+"""Layers of a variant that are named one by one."""
 
 Rows = list[list[str]]
 
@@ -100,6 +104,74 @@ def _counts(record: Record) -> str:
         for row in record["figures"]["counts"]
     ]
     return table(["variant", "file, bytes", "bytes a frame", "million instructions", "operators"], rows)
+
+
+def _operators(record: Record) -> str:
+    """By kind of operator for all variants, then the dearest layers of each."""
+    profiles = record["figures"]["operators"]
+    parts = [_kinds(profiles)]
+    parts += [f"Dearest layers of {profile['variant']}:\n\n{_dearest(profile)}" for profile in profiles]
+    return "\n\n".join(parts)
+
+
+def _kinds(profiles: Sequence[Record]) -> str:
+    """Number, milliseconds and share of each kind, and how long it takes beside the first variant's."""
+    first, *others = (by_kind(profile) for profile in profiles)
+    kinds = list(dict.fromkeys(kind for found in (first, *others) for kind in found))
+    rows: Rows = [[kind] for kind in [*kinds, "all layers", "a whole inference"]]
+    columns = ["kind"]
+    for profile, found in zip(profiles, (first, *others), strict=True):
+        columns += [f"{profile['variant']} n", "ms", "share"]
+        inference, layers = profile["inference_ms"]["p50"], profile["layers_ms"]
+        cells = [_kind(found[kind], layers) if kind in found else [UNKNOWN] * 3 for kind in kinds]
+        cells += [
+            _kind((len(profile["layers"]), layers), layers),
+            [UNKNOWN, f"{inference:.3f}", _ratio(inference, layers, ".0%")],
+        ]
+        if found is not first:
+            columns.append(f"of {profiles[0]['variant']}")
+            whole = profiles[0]["layers_ms"], profiles[0]["inference_ms"]["p50"]
+            ratios = [_kind_ratio(found.get(kind), first.get(kind)) for kind in kinds]
+            ratios += [_ratio(mine, its, ".2f") for mine, its in zip((layers, inference), whole, strict=True)]
+            cells = [[*cell, ratio] for cell, ratio in zip(cells, ratios, strict=True)]
+        rows = [[*row, *cell] for row, cell in zip(rows, cells, strict=True)]
+    return table(columns, rows)
+
+
+def _kind(found: tuple[int, float], layers: float) -> list[str]:
+    n, ms = found
+    return [str(n), f"{ms:.3f}", _ratio(ms, layers, ".0%")]
+
+
+def _kind_ratio(mine: tuple[int, float] | None, its: tuple[int, float] | None) -> str:
+    """Of milliseconds, where both variants have as many operators of the kind."""
+    return _ratio(mine[1], its[1], ".2f") if mine and its and mine[0] == its[0] else UNKNOWN
+
+
+def _ratio(part: float, whole: float, shown: str) -> str:
+    """Unknown beside what takes less time than the profiler can tell."""
+    return format(part / whole, shown) if whole else UNKNOWN
+
+
+def _dearest(profile: Record) -> str:
+    rows = [
+        [
+            layer["name"] or layer["kind"],
+            layer["kind"],
+            f"{_shape(layer['takes'])} → {_shape(layer['gives'])}",
+            f"{layer['multiply_adds'] / 1e6:.2f}" if layer["multiply_adds"] else UNKNOWN,
+            layer["kernel"],
+            f"{layer['ms']:.3f}",
+            _ratio(layer["ms"], profile["layers_ms"], ".0%"),
+        ]
+        for layer in sorted(profile["layers"], key=lambda layer: -layer["ms"])[:DEAREST]
+    ]
+    return table(["layer", "kind", "shapes", "million multiply-adds", "kernel", "ms", "share"], rows)
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    """Without the number of faces."""
+    return "×".join(map(str, sizes[1:])) or UNKNOWN
 
 
 def _latency(record: Record) -> str:
@@ -203,6 +275,7 @@ def _megabytes(n: Any) -> str:
 TABLES: dict[str, Callable[[Record], str]] = {
     "counts": _counts,
     "latency": _latency,
+    "operators": _operators,
     "memory": _sizes,
     "pipeline": _pipeline,
     "stages": _stages,
@@ -216,6 +289,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
 TITLES = {
     "counts": "**Counts** that do not depend on the machine's speed; instructions of one inference, by valgrind",
     "latency": "**One inference on one face**",
+    "operators": "**Operators**, by the runtime's profiler, on one thread; times of kernels in whole microseconds",
     "memory": "**Size**: the file, and the peak of a process that loads the model and runs it",
     "pipeline": "**The whole edge on the clip**, every frame answered, in fresh processes",
     "stages": "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time "

@@ -16,6 +16,7 @@ from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
 from benchmarks.machine import can_restrict, usable_cores
 from benchmarks.memory import measure_memory
+from benchmarks.operators import measure_operators
 from benchmarks.outputs import measure_outputs
 from benchmarks.peers import measure_peers
 from benchmarks.pipeline import measure_pipeline
@@ -87,8 +88,9 @@ def _accuracy(plan: Plan) -> list[Any]:
 
 
 MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
-    "counts": lambda plan: measure_counts(plan.bundles),
+    "counts": lambda plan: measure_counts(plan.bundles, plan.shipping.variant),
     "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
+    "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
     "memory": lambda plan: measure_memory(plan.bundles, max(plan.cores), plan.rounds),
     "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
@@ -101,7 +103,7 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
 }
 """What each of them measures stands at the top of its module."""
 
-USUAL = ("latency", "memory", "pipeline", "stages", "live", "crowd", "accuracy")
+USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "accuracy")
 """What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
 
 

@@ -18,6 +18,7 @@ from benchmarks.latency import Latency
 from benchmarks.live import Live
 from benchmarks.machine import Machine
 from benchmarks.memory import Memory
+from benchmarks.operators import Layer, Profile
 from benchmarks.outputs import OutputCost
 from benchmarks.peers import Peer
 from benchmarks.pipeline import Pipeline, Run
@@ -99,6 +100,15 @@ def figures() -> Record:
     medians, variants = dict.fromkeys(stages, 4.0), ("float32", "int8")
     return {
         "counts": [Counts(v, 1000, {"ADD": 1, "CONV_2D": 2}, 3, 5000, None) for v in variants],
+        "operators": [
+            Profile(
+                v,
+                distribution([1.5 * ms]),
+                ms,
+                (*layers(0.9 * ms), Layer("Add (ND)", "", "Add (ND)", (), (), 0, 0.1 * ms)),
+            )
+            for v, ms in (("float32", 2.0), ("int8", 1.0))
+        ],
         "latency": [
             Latency(v, n, distribution([0.5, 0.7, 0.9]), 1428.6, distribution([0.7])) for v in variants for n in (1, 4)
         ],
@@ -129,6 +139,12 @@ def figures() -> Record:
         ],
         "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
     }
+
+
+def layers(ms: float) -> list[Layer]:
+    """Two convolutions that take so long together."""
+    kernel, sizes = "Convolution (NHWC, F32) IGEMM", ((1, 96, 96, 3), (1, 48, 48, 8))
+    return [Layer("conv_2d 3×3", name, kernel, *sizes, 497_664, ms * part) for name, part in (("a", 0.75), ("b", 0.25))]
 
 
 def machine() -> Machine:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.page import BEGIN, END
-from benchmarks.results import keep
+from benchmarks.page import BEGIN, BOARDS_BEGIN, END
+from benchmarks.results import keep, read_record
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
 
@@ -35,7 +35,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert main([*arguments, "--rounds", "1"]) == 0
     assert {path.suffix for path in output.iterdir()} == {".json", ".png"}
     assert record_of(output)["missing"] == {}
-    assert {path.name for path in output.glob("*.png")} == {"latency.png", "pipeline.png"}
+    assert {path.name for path in output.glob("*.png")} == {"latency.png", "operators.png", "pipeline.png"}
     record = record_of(output)["figures"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
@@ -80,7 +80,7 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     monkeypatch.setattr("benchmarks.suite.measure_memory", interrupt)
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
-    assert list(record_of(output)["figures"]) == ["latency"]
+    assert list(record_of(output)["figures"]) == ["latency", "operators"]
 
 
 def record_of(folder):
@@ -128,6 +128,32 @@ def test_two_runs_are_compared_and_what_got_worse_ends_with_1(record, tmp_path, 
     assert main(["compare", str(before), str(after), "--tolerance", "0.99"]) == 1, "it is twice as much"
     record["figures"] = {}
     assert main(["compare", str(before), str(keep(record, tmp_path / "empty"))]) == 2
+
+
+def test_a_model_with_other_operators_ends_with_1_and_a_gap_does_not(record, tmp_path, capsys):
+    before = keep(record, tmp_path / "before")
+    del record["figures"]["live"]
+    assert main(["compare", str(before), str(keep(record, tmp_path / "less"))]) == 0
+    assert "does not have it: live" in capsys.readouterr().out
+    record["figures"]["counts"][0]["operators"]["MUL"] = 1
+    assert main(["compare", str(before), str(keep(record, tmp_path / "other"))]) == 1
+    assert "**other operators** in float32: MUL 0 → 1" in capsys.readouterr().out
+
+
+def test_the_table_of_boards_goes_into_its_page(bundle, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"{BOARDS_BEGIN}{END}")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 0
+    assert "| Raspberry Pi 5 Model B " in page.read_text()
+    assert capsys.readouterr().out.strip() in page.read_text()
+    page.write_text("no marks")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 2
+
+
+def test_the_baseline_is_a_record_of_counts_with_instructions():
+    baseline = read_record(ROOT / "benchmarks" / "baseline.json")
+    assert list(baseline["figures"]) == ["counts"]
+    assert any(row["instructions"] for row in baseline["figures"]["counts"])
 
 
 @pytest.mark.parametrize(
