@@ -22,7 +22,10 @@ FIGURES = {
     "live": [("age_p99_ms", -1), ("cpu", -1)],
     "crowd": [("ms", -1)],
     "outputs": [("cpu", -1)],
-    "peers": [("fps", +1)],
+    "peers": [("fps", +1), ("peaks", -1)],
+    "peers-model": [("round_ms", -1), ("peaks", -1)],
+    "peers-footprint": [("size", -1), ("start", -1)],
+    "peers-accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
 }
 """By measurement, counts and distributions over rounds, and whether more (+1) or less (-1) is better."""
 
