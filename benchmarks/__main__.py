@@ -92,7 +92,9 @@ def _names(arguments: argparse.Namespace) -> Sequence[str]:
     if ALL in arguments.what:
         return list(MEASUREMENTS)
     usual = [name for name in USUAL if name != "accuracy" or arguments.data]
-    return arguments.what or usual
+    # "peers" stands for all that is measured of them.
+    asked = [name for name in MEASUREMENTS if {name, name.partition("-")[0]} & set(arguments.what)]
+    return asked or usual
 
 
 def _show(record: Record, arguments: argparse.Namespace) -> None:
@@ -132,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="WHAT",
         type=_measurement,
-        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: all but peers",
+        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")

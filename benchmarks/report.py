@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.operators import by_kind
 from benchmarks.results import Record
+from benchmarks.verdict import verdict_text
 
 IDLE = 0.05
 """Share of the processor time that others may take on a machine that counts as idle."""
@@ -21,6 +22,7 @@ def report(record: Record) -> str:
     """Everything that a record holds, and what it lacks."""
     parts = [machine_text(record["machine"]), _models(record)]
     parts += [f"{TITLES[name]}\n\n{TABLES[name](record)}" for name in TABLES if name in record["figures"]]
+    parts += [verdict] if (verdict := verdict_text(record)) else []
     parts += [f"Not measured: {name} ({reason})." for name, reason in record["missing"].items()]
     return "\n\n".join([*parts, bars_text(record["bars"])])
 
@@ -84,12 +86,13 @@ def _sizes(record: Record) -> str:
 
 
 def _accuracy(record: Record) -> str:
+    return _scores("variant", [(row["variant"], row) for row in record["figures"]["accuracy"]])
+
+
+def _scores(who: str, named: Sequence[tuple[str, Record]]) -> str:
     keys = ("accuracy", "macro_f1", "crowd_accuracy", "crowd_macro_f1")
-    rows = [
-        [row["variant"], *(UNKNOWN if row[key] is None else f"{row[key]:.2%}" for key in keys)]
-        for row in record["figures"]["accuracy"]
-    ]
-    return table(["variant", "folder labels", "macro-F1", "FER+ majority", "macro-F1"], rows)
+    rows = [[name, *(UNKNOWN if row[key] is None else f"{row[key]:.2%}" for key in keys)] for name, row in named]
+    return table([who, "folder labels", "macro-F1", "FER+ majority", "macro-F1"], rows)
 
 
 def _counts(record: Record) -> str:
@@ -263,6 +266,26 @@ def _peers(record: Record) -> str:
     return table(["package", "cores", "FPS", "lowest–highest", "frames with a face", "first answer s", "peak MB"], rows)
 
 
+def _peers_model(record: Record) -> str:
+    rows = []
+    for row in record["figures"]["peers-model"]:
+        rows.append([f"{row['name']} {row['version']}", *(f"{row['ms'][q]:.3f}" for q in ("p50", "p95"))])
+        rows[-1] += [_spread(row["round_ms"], ".3f")[1], _megabytes(row["peaks"]["maximum"])]
+    return table(["package", "median ms", "p95", "rounds' medians", "peak MB"], rows)
+
+
+def _peers_footprint(record: Record) -> str:
+    rows = [
+        [f"{row['name']} {row['version']}", _megabytes(row["size"]), *_spread(row["start"], ".2f")]
+        for row in record["figures"]["peers-footprint"]
+    ]
+    return table(["package", "installed MB", "import s", "lowest–highest"], rows)
+
+
+def _peers_accuracy(record: Record) -> str:
+    return _scores("package", [(f"{row['name']} {row['version']}", row) for row in record["figures"]["peers-accuracy"]])
+
+
 def _spread(values: Record, shown: str) -> list[str]:
     """Median, and lowest to highest."""
     return [format(values["p50"], shown), f"{values['minimum']:{shown}}–{values['maximum']:{shown}}"]
@@ -283,6 +306,9 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "crowd": _crowd,
     "outputs": _outputs,
     "peers": _peers,
+    "peers-model": _peers_model,
+    "peers-footprint": _peers_footprint,
+    "peers-accuracy": _peers_accuracy,
     "accuracy": _accuracy,
 }
 
@@ -297,6 +323,11 @@ TITLES = {
     "live": "**On a camera of 30 frames a second**, the clip's frames through a pipe; the worst run's share of frames",
     "crowd": "**More faces**, 1280×720, from memory",
     "outputs": "**Outputs**, on a camera of 640×480 and 15 frames a second",
-    "peers": "**Other packages**, by their default paths, in turns with this one",
+    "peers": "**Other packages**, decoding, detection and classification, in turns with this one",
+    "peers-model": "**Their models alone**, in turns with this one's on one core: a crop in memory to probabilities; "
+    "the peak of the process that does only this",
+    "peers-footprint": "**What is installed**: the bytes of an environment with what is used and no more, and the time "
+    "until a fresh process has imported it",
+    "peers-accuracy": "**Their accuracy** on the same crops, each with its own preprocessing",
     "accuracy": "**Accuracy**",
 }

@@ -9,13 +9,14 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99` and `maximum`):
     settings         rounds, threads, cores, clip, split, and how long the warm-up and a turn are
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
     figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of what its module's dataclass holds
-    missing          by measurement, why it has no figures
+    missing          by measurement, why it has no figures; by measurement and peer, why this one is not among them
     bars             list of promise, measured, reached (null where not measured)
 """
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,19 @@ from edge.files import write_whole
 SCHEMA_VERSION = 2
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Figures of some contestants, where others could not be measured.
+
+    Attributes:
+        rows: as other measurements return them.
+        gaps: by contestant, why there is none of it.
+    """
+
+    rows: Sequence[Any]
+    gaps: dict[str, str]
 
 
 def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
@@ -91,6 +105,19 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
     found: Record = record
     return found
+
+
+def find_row(record: Record, measurement: str, **which: Any) -> Record:
+    """The first row of a measurement that has these values.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for row in record["figures"].get(measurement, ()):
+        if all(row[key] == value for key, value in which.items()):
+            found: Record = row
+            return found
+    raise LookupError(measurement)
 
 
 def _bundle(contenders: Contenders) -> Record:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.bars import check_bars
+from benchmarks.chance import Interval
 from benchmarks.contenders import open_contenders
 from benchmarks.counts import Counts
 from benchmarks.crowd import Crowd
@@ -20,7 +21,10 @@ from benchmarks.machine import Machine
 from benchmarks.memory import Memory
 from benchmarks.operators import Layer, Profile
 from benchmarks.outputs import OutputCost
-from benchmarks.peers import Peer
+from benchmarks.peers.accuracy import PeerAccuracy
+from benchmarks.peers.clip import Peer
+from benchmarks.peers.footprint import Footprint
+from benchmarks.peers.model import ModelAlone
 from benchmarks.pipeline import Pipeline, Run
 from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
 from benchmarks.stages import Stages
@@ -133,9 +137,20 @@ def figures() -> Record:
             for name, more in (("none", 0.0), ("--web, nobody looks", 0.01), ("--web, one viewer", 0.1))
         ],
         "peers": [
-            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0)
+            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0, distribution([1e8]))
             for n in (1, 2)
             for name, fps in (("emotion-edge", 300.0), ("fer", 20.0))
+        ],
+        "peers-model": [
+            ModelAlone(name, "1", 1, distribution([ms, 2 * ms]), distribution([ms]), distribution([5e7]))
+            for name, ms in (("emotion-edge", 1.0), ("fer", 0.5), ("mediapipe", 0.9))
+        ],
+        "peers-footprint": [
+            Footprint(name, "1", size, once) for name, size in (("emotion-edge", 300_000_000), ("fer", 2_400_000_000))
+        ],
+        "peers-accuracy": [
+            PeerAccuracy(name, "1", 100, share, share, None, None, None, Interval(0.7 - share, low, high), None)
+            for name, share, low, high in (("emotion-edge", 0.7, 0.0, 0.0), ("fer", 0.6, 0.02, 0.18))
         ],
         "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
     }

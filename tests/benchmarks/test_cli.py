@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.page import BEGIN, BOARDS_BEGIN, END
+from benchmarks.peers.lineup import line_up
 from benchmarks.results import keep, read_record
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
@@ -57,19 +58,24 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
 
 @pytest.mark.usefixtures("_detector")
 def test_a_gap_is_named_and_the_rest_is_there(bundle, clip, tmp_path, monkeypatch, capfd):
-    def prepare(name):
+    def prepare(name, lock):
         raise UserError("no network", "wait")
 
-    monkeypatch.setattr("benchmarks.peers.prepare", prepare)
+    monkeypatch.setattr("benchmarks.peers.lineup.prepare", prepare)
+    monkeypatch.setattr("benchmarks.peers.footprint.prepare", prepare)
     output = tmp_path / "results"
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ["latency", "peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
     assert main([*words, "--rounds", "1", "--page", str(page)]) == 0
     record = record_of(output)
-    assert list(record["figures"]) == ["latency"]
-    assert record["missing"] == {"peers": "no network: wait"}
-    assert "Not measured: peers (no network: wait)." in page.read_text()
+    assert list(record["figures"]) == ["latency", "peers", "peers-model", "peers-footprint"], "peers stands for all"
+    assert {row["name"] for row in record["figures"]["peers"] + record["figures"]["peers-model"]} == {"emotion-edge"}
+    assert record["figures"]["peers-footprint"] == []
+    packages = ("fer", "fer hdf5", "facex", "mediapipe")
+    gaps = {f"{name}, {who}" for name in ("peers", "peers-model", "peers-footprint") for who in packages}
+    assert set(record["missing"]) == gaps | {"peers-footprint, emotion-edge", "peers-accuracy"}
+    assert "Not measured: peers, facex (no network: wait)." in page.read_text()
 
 
 @pytest.mark.usefixtures("_detector")
@@ -81,6 +87,19 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     assert list(record_of(output)["figures"]) == ["latency", "operators"]
+
+
+@pytest.mark.usefixtures("_detector")
+def test_peers_that_are_interrupted_leave_what_they_found(bundle, clip, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.suite.line_up", lambda bundle: line_up(bundle, []))
+    monkeypatch.setattr("benchmarks.suite.measure_models", interrupt)
+    output = tmp_path / "results"
+    words = ["peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]
+    assert main(words) == 130
+    assert list(record_of(output)["figures"]) == ["peers"]
 
 
 def record_of(folder):

@@ -39,6 +39,9 @@ def test_every_measurement_has_a_table_and_a_title():
         ["int8", "8", "100%", "12.00", "12.00–12.00"],
         ["--web, one viewer", "20.0%", "+10.0%"],
         ["fer 1", "2", "20.0", "20.0–20.0", "100%", "0.5", "100"],
+        ["fer 1", "0.750", "0.975", "0.500–0.500", "50"],
+        ["fer 1", "2400", "0.50", "0.50–0.50"],
+        ["fer 1", "60.00%", "60.00%", "–", "–"],
         ["int8", "71.00%", "65.43%", "–", "–"],
     ],
     ids=lambda row: " ".join(row[:2]),
@@ -61,6 +64,13 @@ def test_a_gap_is_named_and_not_filled_in(record):
     text = report(record)
     assert "Not measured: peers (no network)." in text
     assert TITLES["peers"] not in text
+
+
+def test_a_package_that_is_missing_is_named_beside_those_that_are_not(record):
+    record["missing"]["peers, facex"] = "no network"
+    text = report(record)
+    assert "Not measured: peers, facex (no network)." in text
+    assert TITLES["peers"] in text
 
 
 def test_variants_that_are_not_there_are_named(record):
