@@ -2,10 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import Any
 
-from edge.bundle import read_manifest
+from edge.bundle import Bundle, load_bundle
 from edge.options import Options
 from edge.results import FrameResult
 from edge.statistics import Statistics, under
@@ -31,7 +30,7 @@ class Stats:
 
     def reload(self) -> None:
         """Take the model's facts from the bundle as it is now."""
-        self._model = model_facts(read_manifest(self._options.model), self._options.variant)
+        self._model = model_facts(load_bundle(self._options.model, self._options.variant))
 
     def note(self, result: FrameResult) -> None:
         """Note that a result has come."""
@@ -77,14 +76,13 @@ class Stats:
         return None if age is None else round(age * 1000, 1)
 
 
-def model_facts(manifest: Mapping[str, Any], variant: str) -> dict[str, Any]:
-    """What a model is: name, variant, sha256, and on what it was how often right, where its manifest says so."""
-    entry = manifest["variants"].get(variant, {})
-    judges = [judge for judge in ("crowd", "folder") if judge in entry]
+def model_facts(bundle: Bundle) -> dict[str, Any]:
+    """What a model is: name, variant, sha256, and how often it was right by whose labels, where its bundle tells."""
+    own = bundle.measured[0] if bundle.measured else None
     return {
-        "name": manifest.get("name"),
-        "variant": variant,
-        "sha256": entry.get("sha256"),
-        "accuracy": entry[judges[0]].get("accuracy") if judges else None,
-        "labels": judges[0] if judges else None,
+        "name": bundle.name,
+        "variant": bundle.variant,
+        "sha256": bundle.sha256,
+        "accuracy": own and own.accuracy,
+        "labels": own and own.labels,
     }
