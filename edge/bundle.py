@@ -41,7 +41,7 @@ class Measured:
     """How often a model was right on images that it had not seen.
 
     Attributes:
-        labels: what it was compared with: `crowd`, what most people of a crowd saw, or `folder`, the data set's classes.
+        labels: what it was compared with: `crowd`, what most of a crowd saw, or `folder`, the data set's classes.
         images: how many there were.
         accuracy: share of them, 0 to 1.
         macro_f1: mean of the classes' F1, 0 to 1.

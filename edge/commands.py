@@ -30,6 +30,7 @@ from edge.options import Capture, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
+from edge.reload import Reloader
 from edge.sources import Source, list_sources, open_source
 from edge.sources.files import ImageSource
 from edge.sources.network import PASSWORD, USER
@@ -167,8 +168,12 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             raise
         # What another program wrote into a pipe cannot be read again.
         reopen = None if arguments.source == "-" else open_
-        with Pipeline(source, recognizer, outputs, reopen) as pipeline, announced(pipeline.statistics) as heartbeat:
-            _watch(pipeline, signals, show, partial(_reload_all, recognizer, page, options), heartbeat)
+        with (
+            Pipeline(source, recognizer, outputs, reopen) as pipeline,
+            Reloader(signals.reload, partial(_reload_all, recognizer, page, options)),
+            announced(pipeline.statistics) as heartbeat,
+        ):
+            _watch(pipeline, signals, show, heartbeat)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -202,10 +207,8 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _watch(
-    pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[[], None], heartbeat: Heartbeat
-) -> None:
-    """The main thread's part: take results, show them where there is a window, and pass signals on."""
+def _watch(pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartbeat) -> None:
+    """The main thread's part: take results, show them where there is a window, and stop when somebody wants it."""
     with ExitStack() as stack:
         window = stack.enter_context(Window()) if show else None
         while True:
@@ -220,24 +223,12 @@ def _watch(
                 window.poll()
             if signals.stop.is_set() or (window and window.closed):
                 pipeline.stop()
-            if signals.reload.is_set():
-                signals.reload.clear()
-                # Aside, for frames are not to wait; a second request is answered by a second thread.
-                threading.Thread(target=_reload, args=(reload,), name="reload", daemon=True).start()
 
 
 def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Options) -> None:
     recognizer.reload(options)
     if page:
         page.reload()
-
-
-def _reload(reload: Callable[[], None]) -> None:
-    try:
-        reload()
-        log.warning("the model was loaded anew")
-    except UserError as error:
-        log.warning("the model stays as it was: %s", error)
 
 
 @dataclass(frozen=True)
