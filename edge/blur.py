@@ -30,7 +30,7 @@ class Blurred:
 
     def __init__(self, output: Output, ahead: float) -> None:
         """`ahead` is the seconds for which frames are held back; faces are found at most that late."""
-        self.name = output.name
+        self.name, self.complete = output.name, output.complete
         self._output, self._ahead = output, ahead
         self._entered = ExitStack()
         self._waiting: deque[FrameResult] = deque()

@@ -164,6 +164,7 @@ class HomeAutomation:
     """
 
     name = "mqtt"
+    complete = False
 
     def __init__(self, broker: Broker, statistics: Statistics) -> None:
         """Prepare; nothing is sent yet.
