@@ -31,7 +31,7 @@ from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.reload import Reloader
-from edge.sources import Source, list_sources, open_source
+from edge.sources import Source, check_capture, list_sources, open_source
 from edge.sources.files import ImageSource
 from edge.sources.network import PASSWORD, USER
 from edge.statistics import summary_text
@@ -93,7 +93,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
-    arguments.mqtt = arguments.metrics = arguments.web = None
+    arguments.mqtt = arguments.metrics = arguments.web = arguments.web_cert = arguments.web_key = None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -103,6 +103,7 @@ def install_service(arguments: argparse.Namespace) -> int:
 
     service.check_systemd()
     refuse_credentials(arguments.run.source, USER, PASSWORD)
+    check_capture(arguments.run.source, _capture(arguments.run))
     _check_outputs(arguments.run)
     _check_network(arguments.run)
     text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
@@ -146,6 +147,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
     cv2.setNumThreads(max(1, usable_cores() - 1))
     _check_outputs(arguments)
+    certificate = _certificate(arguments)
     show = arguments.window and has_display()
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
@@ -161,7 +163,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             outputs = _outputs(arguments, source, recognizer)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
-            page = _live_page(arguments, options, metrics) if metrics and arguments.web else None
+            page = _live_page(arguments, options, metrics, certificate) if metrics and arguments.web else None
             outputs += [output for output in (metrics, page) if output]
         except BaseException:
             source.close()
@@ -331,11 +333,13 @@ def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics"
     return Metrics(recognizer, arguments.metrics)
 
 
-def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metrics") -> "LivePage":
+def _live_page(
+    arguments: argparse.Namespace, options: Options, metrics: "Metrics", certificate: tuple[Path, Path] | None
+) -> "LivePage":
     with needs_extra("web"):
         from edge.web.page import LivePage
         from edge.web.token import token_file
-    page = LivePage(arguments.web, options, metrics, _certificate(arguments))
+    page = LivePage(arguments.web, options, metrics, certificate)
     print(f"live page: {page.url}", file=sys.stderr)
     if page.new_token and sys.stderr.isatty():  # where nobody looks there is a log, which is no place for it
         print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
@@ -345,8 +349,11 @@ def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metric
 
 
 def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """The live page's, which without a page would be given for nothing."""
     if bool(arguments.web_cert) != bool(arguments.web_key):
         raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    if arguments.web_cert and not arguments.web:
+        raise UserError("--web-cert is for the live page, and there is none", "add --web, or leave it out")
     return (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
 
 
@@ -361,9 +368,10 @@ def _check_network(arguments: argparse.Namespace) -> None:
     if arguments.metrics or arguments.web:
         with needs_extra("metrics" if arguments.metrics else "web"):
             import edge.metrics
+    certificate = _certificate(arguments)
     if arguments.web:
         with needs_extra("web"):
             import edge.web.page  # noqa: F401
             from edge.web.server import check_certificate
-        if certificate := _certificate(arguments):
+        if certificate:
             check_certificate(*certificate)

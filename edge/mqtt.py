@@ -169,7 +169,7 @@ class HomeAutomation:
         """Prepare; nothing is sent yet.
 
         Raises:
-            UserError: the file of the password or of the authority cannot be read.
+            UserError: the file of the password or of the authority cannot be read, or would be for nothing.
         """
         self._broker, self._statistics = broker, statistics
         self._state_topic, self._availability_topic, self._events_topic = (
@@ -218,6 +218,7 @@ class HomeAutomation:
         client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_PAUSE)
         client.max_queued_messages_set(QUEUED)
+        _check_variables(self._broker)
         if user := os.environ.get(USER):
             client.username_pw_set(user, _password())
         if self._broker.tls:
@@ -312,6 +313,15 @@ class _Ration:
             self._since, self._left = now, EVENTS_A_SECOND
         self._left -= 1
         return self._left >= 0
+
+
+def _check_variables(broker: Broker) -> None:
+    """What is set and would not be used is a mistake, and one that leaves a door open."""
+    for name in (PASSWORD, PASSWORD_FILE):
+        if os.environ.get(name) and not os.environ.get(USER):
+            raise UserError(f"{name} is set, and {USER} is not", f"set {USER}, too, or neither")
+    if os.environ.get(CA) and not broker.tls:
+        raise UserError(f"{CA} is set, and the broker's address is one without TLS", "write it as mqtts://")
 
 
 def _password() -> str | None:

@@ -496,6 +496,21 @@ def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch
     assert getattr(mqtt, variable) in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("PASSWORD", "PASSWORD is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("PASSWORD_FILE", "PASSWORD_FILE is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("CA", "without TLS"),
+    ],
+)
+def test_a_variable_that_would_not_be_used_is_refused(monkeypatch, variable, message):
+    monkeypatch.setenv(getattr(mqtt, variable), "some secret")
+    with pytest.raises(UserError, match=message) as caught:
+        automation(free_port())
+    assert "some secret" not in str(caught.value)
+
+
 @pytest.mark.usefixtures("yunet")
 def test_a_run_publishes_from_the_command_line(broker, bundle, write_clip, tmp_path, capsys):
     clip = write_clip(tmp_path / "clip.avi")
