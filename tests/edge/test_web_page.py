@@ -56,10 +56,10 @@ def tab(request, chromium):
 
 
 class Run:
-    """A page with a clip that plays: one face that shows `label`."""
+    """A page with a clip that plays: one face, `number`, that shows `label`."""
 
     def __init__(self, bundle, port=0):
-        self.label = HAPPY
+        self.label, self.number = HAPPY, 1
         self._live = LivePage(("127.0.0.1", port), Options(model=bundle), Metrics(ScriptedRecognizer()))
         self.url = self._live.url
         self._stop = threading.Event()
@@ -86,7 +86,7 @@ class Run:
     def _play(self):
         seq = 0
         while not self._stop.wait(0.04):
-            there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200))
+            there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200), number=self.number)
             self._live.write(result(seq, there, image=picture((90, 90, 90), 640, 480)))
             seq += 1
 
@@ -166,16 +166,39 @@ def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
 def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         reached = []
-        for _ in range(5):
+        buttons = ["boxes", "wall", "full", "keys"] if tab.viewport_size == DESKTOP else ["boxes", "wall", "full"]
+        for _ in range(2 + len(buttons)):
             tab.keyboard.press("Tab")
             reached.append(tab.evaluate("document.activeElement.id || document.activeElement.textContent"))
             outline = tab.evaluate("getComputedStyle(document.activeElement).outlineWidth")
             assert outline == "3px", reached[-1]
-        assert reached == ["Skip to the faces", "boxes", "wall", "full", "API"]
+        assert reached == ["Skip to the faces", *buttons, "API"]
         tab.keyboard.press("b")
         assert tab.locator("#boxes").get_attribute("aria-pressed") == "false"
         tab.keyboard.press("w")
         browsers.expect(tab.locator(".people")).to_be_hidden()
+
+
+def test_keys_that_act_alone_can_be_taken_away(tab, bundle, no_threads_left):
+    tab.set_viewport_size(DESKTOP)
+    with Run(bundle) as run, visited(tab, run):
+        tab.click("#keys")
+        for _ in range(2):
+            browsers.expect(tab.locator("kbd").first).to_be_hidden()
+            tab.keyboard.press("b")
+            assert tab.locator("#boxes").get_attribute("aria-pressed") == "true"
+            tab.reload()
+        tab.click("#keys")
+        tab.keyboard.press("b")
+        assert tab.locator("#boxes").get_attribute("aria-pressed") == "false"
+
+
+def test_a_face_that_has_gone_is_told_so(tab, bundle, no_threads_left):
+    with Run(bundle) as run, visited(tab, run):
+        browsers.expect(tab.locator(".who")).to_have_text("#1", timeout=LONG)
+        run.number = 2
+        browsers.expect(tab.locator(".who")).to_have_text(["#1, gone", "#2"], timeout=LONG)
+        browsers.expect(tab.locator(".who")).to_have_text(["#2"], timeout=LONG)
 
 
 def test_a_browser_signs_in_without_a_token_in_the_address(tab, bundle, monkeypatch, no_threads_left):
