@@ -1,6 +1,7 @@
 """What cameras and streams have in common that OpenCV reads."""
 
 import time
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -18,18 +19,18 @@ class OpenCvSource:
     live = True
     total = None
 
-    def __init__(self, name: str, capture: cv2.VideoCapture, refusal: UserError) -> None:
+    def __init__(self, name: str, capture: cv2.VideoCapture, refusal: Callable[[], UserError]) -> None:
         """Take over an opened capture, and take a first picture: nothing else proves that there will be any.
 
         Raises:
-            UserError: the refusal, where there is no picture.
+            UserError: the refusal, where there is no picture; it is asked for when all is closed again.
         """
         self.name, self._capture = name, capture
         ok, image = capture.read()
         self._first: np.ndarray | None = image
         if not ok:
             self.close()
-            raise refusal
+            raise refusal()
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0 < rate <= PLAUSIBLE_RATE else None
         self._seq = 0

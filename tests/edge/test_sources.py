@@ -1,5 +1,6 @@
 """Every source keeps one protocol; bad ones are refused by name before anything starts."""
 
+import errno
 import shutil
 import struct
 import subprocess
@@ -21,6 +22,8 @@ from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
 
 FRAMES, FPS = 12, 20.0
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of its cameras")
 
 
 def write_image(path: Path, image: np.ndarray) -> Path:
@@ -301,7 +304,7 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
     assert "make demo" in caught.value.remedy
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+@linux
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
     monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
@@ -309,7 +312,62 @@ def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
         CameraSource(1, Capture())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+@pytest.fixture
+def device(tmp_path, monkeypatch):
+    """The file of a camera that OpenCV gets no picture of."""
+    path = tmp_path / "video0"
+    path.touch()
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    return str(path)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """The kernel's answer to whoever would free another program's buffers."""
+
+    def refuse(file, request, buffers):
+        assert len(buffers) == request >> 16 & 0x3FFF, "the size that the request's number tells"
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr("fcntl.ioctl", refuse)
+
+
+HOLDING = "import sys; file = open(sys.argv[1]); print('open', flush=True); input()"
+
+
+@linux
+def test_a_camera_that_another_program_has_is_told_with_the_program(device, busy):
+    command = [sys.executable, "-c", HOLDING, device]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with pytest.raises(UserError, match=rf"{device}: in use by python\S* \(process {holder.pid}\): ") as caught:
+            CameraSource(device, Capture())
+        holder.communicate(b"\n")
+    assert "--wait" in caught.value.remedy
+
+
+@linux
+def test_a_camera_that_somebody_has_whom_this_user_may_not_see(device, busy):
+    with pytest.raises(UserError, match=f"{device}: in use by a program of another user"):
+        CameraSource(device, Capture())
+
+
+@linux
+def test_a_camera_that_this_user_may_not_open(device, monkeypatch):
+    monkeypatch.setattr(camera_module.os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=f"{device}: this user may not open {device}") as caught:
+        CameraSource(device, Capture())
+    assert "usermod -aG video" in caught.value.remedy
+
+
+@linux
+def test_what_is_no_camera_is_nobodys(device):
+    """A file knows no buffers: that it is asked for them tells nothing."""
+    with pytest.raises(UserError, match=f"{device}: no camera that gives pictures"):
+        CameraSource(device, Capture())
+
+
+@linux
 def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     """Codecs and image processors of a board are video devices as well."""
     silent = FakeCapture(0)
