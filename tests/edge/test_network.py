@@ -199,8 +199,8 @@ def test_credentials_come_from_the_environment(monkeypatch):
         def __init__(self, address, *rest):
             asked.append(address)
 
-        def read(self):
-            return False, None
+        def grab(self):
+            return False
 
         def release(self):
             pass
