@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 V4L2_NAMES = Path("/sys/class/video4linux")
 
+READ_TIMEOUT = 3
+"""Seconds for which OpenCV waits for a picture, otherwise 10: who is abandoned there holds the device meanwhile."""
+
 FREE_BUFFERS = (0xC0145608, struct.pack("5I", 0, 1, 1, 0, 0))
 """VIDIOC_REQBUFS with what it is given: no buffers for capturing, in mapped memory."""
 
@@ -36,6 +39,7 @@ class CameraSource(OpenCvSource):
         if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT))  # which is looked at once
         opened = cv2.VideoCapture(device)
         _ask_for(capture, opened)
         super().__init__(name, opened, lambda: _refusal(name, f"/dev/video{device}" if name != device else name))
