@@ -60,8 +60,13 @@ def opened(open_: Callable[[], Source], stop: threading.Event) -> Source | None:
     while not stop.is_set():
         if wait([opening], TICK).done:
             return opening.result()
-    opening.add_done_callback(lambda late: late.exception() or late.result().close())
+    opening.add_done_callback(_close_late)
     return None
+
+
+def _close_late(opening: Future[Source]) -> None:
+    if not opening.exception():
+        opening.result().close()
 
 
 class Feed:
