@@ -27,7 +27,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench bench-counts baseline boards soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export bench bench-counts baseline boards soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -59,6 +59,9 @@ test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass those of models 
 
 test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
 	@tests/boards/picamera2.sh $(ARGS)
+
+test-v4l2: $(VENV)/test.stamp ## run the edge on a USB camera's driver, in an emulated machine: unplugged, taken, back; as root, 1 GB
+	@PYTHON="$(abspath $(BIN))/python" tests/boards/v4l2.sh $(ARGS)
 
 test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and compare its answers with this machine's; as root
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import replace
 
@@ -37,6 +38,35 @@ TROUBLES = ("lost", "silent", "frozen", "unopened")
 
 SAMPLED = 8
 """One pixel of so many, each way, tells whether a picture has changed."""
+
+
+def opened(open_: Callable[[], Source], stop: threading.Event) -> Source | None:
+    """What `open_` opens, on a thread of its own: what hangs in a driver or a network cannot be interrupted.
+
+    Returns None where `stop` was set before; a source that comes later is closed.
+
+    Raises:
+        Exception: what opening failed with.
+    """
+    opening: Future[Source] = Future()
+
+    def run() -> None:
+        try:
+            opening.set_result(open_())
+        except BaseException as error:  # noqa: BLE001 - handed over to who waits, traceback and all
+            opening.set_exception(error)
+
+    threading.Thread(target=run, name="opening", daemon=True).start()
+    while not stop.is_set():
+        if wait([opening], TICK).done:
+            return opening.result()
+    opening.add_done_callback(_close_late)
+    return None
+
+
+def _close_late(opening: Future[Source]) -> None:
+    if not opening.exception():
+        opening.result().close()
 
 
 class Feed:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from edge.address import refuse_credentials
-from edge.capture import FIRST_PAUSE, LONGEST_PAUSE
+from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, opened
 from edge.channel import Closed
 from edge.demo import write_demo_clip
 from edge.errors import UserError, needs_extra
@@ -152,7 +152,8 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
         open_ = partial(open_source, arguments.source, capture)
-        source = _waited_for(open_, signals) if wait else open_()  # first: without a camera nothing else matters
+        # First: without a camera nothing else matters.
+        source = _waited_for(open_, signals) if wait else opened(open_, signals.stop)
         if source is None:
             return 0
         options = _options(arguments)
@@ -200,7 +201,7 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
     pause = FIRST_PAUSE
     while True:
         try:
-            return open_()
+            return opened(open_, signals.stop)
         except UserError as error:
             log.warning("%s; waiting for it", error.problem)
         notify_waiting()

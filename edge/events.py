@@ -1,5 +1,6 @@
 """Tells what happened: faces that come and go, and emotions that change. For those who do not want every frame."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +34,23 @@ class Events:
         """`memory` is the seconds for which a face that is not found keeps its number."""
         self._memory = memory
         self._present: dict[int, _Presence] = {}
+        self._time = -math.inf
 
     def update(self, result: FrameResult) -> list[dict[str, Any]]:
         """The events that a frame's result brings, in the order in which they happened."""
         time = result.frame.captured
+        self._set_back(self._time - time)
+        self._time = time
         gone = [number for number, face in self._present.items() if time - face.seen > self._memory]
         events = [self._left(number) for number in gone]
         for face in result.faces:
             events += self._seen(face, time, result.frame.source)
         return events
+
+    def _set_back(self, seconds: float) -> None:
+        """Move what is remembered with a clock that was set back: nobody was here for a negative time, or stays on."""
+        for face in self._present.values() if seconds > 0 else ():
+            face.came, face.seen, face.since = face.came - seconds, face.seen - seconds, face.since - seconds
 
     def end(self) -> list[dict[str, Any]]:
         """The events of an end: whoever is there leaves."""

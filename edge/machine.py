@@ -36,6 +36,18 @@ def closed_devices() -> list[str]:
     return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
 
 
+def users_of(device: str) -> list[str]:
+    """Programs that have a device open, as `name (process number)`: of this user, and for root of everybody."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(file.readlink() == Path(device) for file in (process / "fd").iterdir()):
+                found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
+        except OSError:  # it has ended, or is somebody else's
+            continue
+    return found
+
+
 def package_version(package: str) -> str:
     """Of an installed package, by its name or its module's; in words where there is none."""
     try:

@@ -1,5 +1,7 @@
-"""What tests of every part share: the pinned third-party files, where this machine can get them."""
+"""What tests of every part share: the pinned third-party files, where they can be had, and an eye on threads."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +31,15 @@ def portrait() -> np.ndarray:
     image = read_image(_fetched(ASTRONAUT))
     image.setflags(write=False)
     return image
+
+
+@pytest.fixture
+def no_threads_left() -> Iterator[None]:
+    """Fails a test that ends with more threads than it began with."""
+    before = set(threading.enumerate())
+    yield
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(5)
+    left = [thread.name for thread in started if thread.is_alive()]
+    assert not left, f"still alive when the test ended: {left}"

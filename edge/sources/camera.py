@@ -1,19 +1,28 @@
 """USB and built-in cameras through OpenCV."""
 
+import errno
 import logging
+import os
+import struct
 import sys
 from pathlib import Path
 
 import cv2
 
 from edge.errors import UserError
-from edge.machine import camera_devices
+from edge.machine import camera_devices, users_of
 from edge.options import Capture
 from edge.sources.opencv import OpenCvSource
 
 log = logging.getLogger(__name__)
 
 V4L2_NAMES = Path("/sys/class/video4linux")
+
+READ_TIMEOUT = 3
+"""Seconds for which OpenCV waits for a picture, otherwise 10: who is abandoned there holds the device meanwhile."""
+
+FREE_BUFFERS = (0xC0145608, struct.pack("5I", 0, 1, 1, 0, 0))
+"""VIDIOC_REQBUFS with what it is given: no buffers for capturing, in mapped memory."""
 
 
 class CameraSource(OpenCvSource):
@@ -23,16 +32,17 @@ class CameraSource(OpenCvSource):
         """Open it and take a first picture.
 
         Raises:
-            UserError: there is none, it gives no picture (codecs and image processors are video devices, too), or
-                another program has it.
+            UserError: there is none, it gives no picture (codecs and image processors are video devices, too), another
+                program has it, or this user may not have it.
         """
         name = f"camera {device}" if isinstance(device, int) else device
         if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT))  # which is looked at once
         opened = cv2.VideoCapture(device)
         _ask_for(capture, opened)
-        super().__init__(name, opened, _no_camera(name))
+        super().__init__(name, opened, lambda: _refusal(name, f"/dev/video{device}" if name != device else name))
         log.info("%s gives %s", name, self._granted())
 
     def _granted(self) -> str:
@@ -67,6 +77,32 @@ def _driver_name(device: str) -> str:
         return (V4L2_NAMES / Path(device).name / "name").read_text().strip()
     except OSError:
         return "a video device"
+
+
+def _refusal(name: str, path: str) -> UserError:
+    """Why a device gives no picture, as far as the system tells."""
+    if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
+        remedy = "run 'sudo usermod -aG video $USER', then log out and in again"
+        return UserError(f"{name}: this user may not open {path}", remedy)
+    if _taken(path):
+        users = ", ".join(users_of(os.path.realpath(path))) or "a program of another user"
+        remedy = "end that, name another camera by SOURCE=<number or file>, or wait for this one with --wait"
+        return UserError(f"{name}: in use by {users}", remedy)
+    return _no_camera(name)
+
+
+def _taken(path: str) -> bool:
+    """Whether another program captures from a device: none but the owner of its buffers may free them."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        with Path(path).open("r+b", buffering=0) as file:
+            fcntl.ioctl(file, *FREE_BUFFERS)
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
 
 
 def _no_camera(name: str) -> UserError:

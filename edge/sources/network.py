@@ -40,7 +40,7 @@ class NetworkSource(OpenCvSource):
             f"{name}: no video from there within {OPEN_TIMEOUT:.0f} s",
             f"check address, network and credentials ({USER}, {PASSWORD}), or try another transport by --rtsp",
         )
-        super().__init__(name, opened, refusal)
+        super().__init__(name, opened, lambda: refusal)
 
 
 @contextmanager

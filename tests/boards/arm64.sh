@@ -3,7 +3,9 @@
 # has it (Python 3.11), and compares bit by bit what the int8 model that ships answers there and here. Wants to be root,
 # on Debian, with mmdebstrap; the time is that of an emulation.
 #
-#   tests/boards/arm64.sh [arguments of pytest]
+#   [PROCESSORS='cortex-a72 cortex-a76'] [FACES=200] tests/boards/arm64.sh [arguments of pytest]
+#
+# Arguments that name files or folders choose the tests; else all of the edge's are run.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 root=$boards/arm64 emulator=$boards/qemu
@@ -14,11 +16,8 @@ if [ ! -e "$root/ready" ]; then
   rm -rf "$root" "$emulator"
   # QEMU 10: the 7.2 of bookworm crashes in the TFLite runtime.
   mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$(mirror)" </dev/null
-  mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$(mirror)" </dev/null \
-    --include=python3.11-minimal,libpython3.11-stdlib,libstdc++6,libgcc-s1,zlib1g,libffi8,libssl3,libbz2-1.0,liblzma5,libsqlite3-0,libexpat1,libc-bin,coreutils,bash
-  platforms=(--platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64)
-  sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/d' "$project/requirements/test.txt" > "$boards/arm64.txt"
-  "$python" -m pip install --quiet --no-deps --target "$root/site" --only-binary=:all: --implementation cp --python-version 3.11 "${platforms[@]}" -r "$boards/arm64.txt"
+  mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$(mirror)" </dev/null --include="$python_packages"
+  locked "$root" --platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64
   mkdir -p "$root/opt/emotion-edge" "$root/opt/cache" "$root/tmp"
   touch "$root/ready"
 fi
@@ -40,8 +39,10 @@ inside() {
 }
 
 cd "$project"
+chosen=(tests/edge)
+for word in "$@"; do case $word in tests/*) chosen=() ;; esac; done
 work=$(mktemp -d "$root/tmp/answers.XXXX")
-PYTHONPATH=. "$python" -m tests.boards.answers faces "$work/faces.npy"
+PYTHONPATH=. "$python" -m tests.boards.answers faces "$work/faces.npy" "${FACES:-200}"
 PYTHONPATH=. "$python" -m tests.boards.answers answer "$work/faces.npy" "$work/here.npy"
 for processor in $processors; do
   echo "== $processor: the int8 model =="
@@ -49,6 +50,6 @@ for processor in $processors; do
   PYTHONPATH=. "$python" -m tests.boards.answers compare "$work/here.npy" "$work/$processor.npy"
   echo "== $processor: the demo =="
   inside python3.11 -m edge demo --directory "/tmp/demo-$processor"
+  echo "== $processor: the edge's tests =="
+  inside python3.11 -m pytest -p no:cacheprovider "${chosen[@]}" "$@"
 done
-echo "== $processor: the edge's tests =="
-inside python3.11 -m pytest -p no:cacheprovider tests/edge "$@"

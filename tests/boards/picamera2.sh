@@ -31,4 +31,4 @@ enter "$root"
 
 cd / && inside env -C /opt/emotion-edge PYTHONPATH=. /opt/venv/bin/python -m tests.boards.frames /opt/frames
 inside env -C /opt/emotion-edge PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 LIBCAMERA_LOG_LEVELS='*:ERROR' LD_PRELOAD=/opt/dma_heap.so \
-  /opt/venv/bin/python -m pytest -p no:cacheprovider tests/boards "$@"
+  /opt/venv/bin/python -m pytest -p no:cacheprovider tests/boards/test_picamera2.py "$@"

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,15 +95,3 @@ def write_clip() -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def no_threads_left() -> Iterator[None]:
-    """Fails a test that ends with more threads than it began with."""
-    before = set(threading.enumerate())
-    yield
-    started = set(threading.enumerate()) - before
-    for thread in started:
-        thread.join(5)
-    left = [thread.name for thread in started if thread.is_alive()]
-    assert not left, f"still alive when the test ended: {left}"

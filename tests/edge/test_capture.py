@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge import capture
-from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, Feed
+from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, Feed, opened
 from edge.errors import UserError
 
 from .stand_ins import ScriptedSource, frame
@@ -220,6 +220,33 @@ def test_while_nothing_comes_nothing_is_still(monkeypatch):
     for clock[0], frozen in ((0.0, ""), (3.0, ""), (60.0, ""), (63.0, ""), (64.5, "frozen")):
         still.look(image)
         assert still.frozen() == frozen
+
+
+def test_what_is_opened_is_given():
+    source = ScriptedSource(1)
+    assert opened(lambda: source, threading.Event()) is source
+
+
+@pytest.mark.parametrize("error", [NO_CAMERA, ZeroDivisionError()])
+def test_what_opening_fails_with_is_raised(error):
+    with pytest.raises(type(error)) as caught:
+        opened(reopening(error), threading.Event())
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("late", [ScriptedSource(1), NO_CAMERA])
+def test_a_stop_does_not_wait_for_an_opening_that_hangs(late, no_threads_left):
+    let_go, stop = threading.Event(), threading.Event()
+
+    def hang():
+        stop.set()
+        let_go.wait(30)
+        return reopening(late)()
+
+    assert opened(hang, stop) is None
+    let_go.set()
+    if isinstance(late, ScriptedSource):
+        wait_until(lambda: late.closed == 1)
 
 
 def wait_until(condition, seconds=5.0):

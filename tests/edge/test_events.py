@@ -54,6 +54,20 @@ def test_whoever_is_there_at_the_end_leaves():
     assert [(e["event"], e["id"]) for e in told[-2:]] == [("face_left", 1), ("face_left", 2)]
 
 
+def test_a_clock_that_was_set_back_keeps_no_face_and_no_duration_is_below_zero():
+    """The hour from 5000 s on is had twice: the one face stays, the other is gone meanwhile."""
+    told = happened(
+        *((5000.0, {1: HAPPY, 2: HAPPY}), (5001.0, {1: HAPPY, 2: HAPPY})),
+        *((1401.0, {1: NEUTRAL}), (1402.0, {1: NEUTRAL}), (1402.5, {1: NEUTRAL})),
+    )
+    assert told[4:] == [
+        {"event": "emotion_changed", "t": 1401.0, "id": 1, "from": "happy", "to": "neutral", "duration_s": 1.0},
+        {"event": "face_left", "t": 1401.0, "id": 2, "emotion": "happy", "duration_s": 1.0},
+        {"end": True},
+        {"event": "face_left", "t": 1402.5, "id": 1, "emotion": "neutral", "duration_s": 2.5},
+    ]
+
+
 def test_nothing_is_told_while_nothing_happens():
     assert happened((0.0, {}), (1.0, {})) == [{"end": True}]
 

@@ -17,8 +17,9 @@ from edge.errors import UserError
 from edge.options import Capture
 from edge.sources import network, open_source
 
+from .http_camera import HttpCamera, jpeg
 from .source_suite import Promise, SourceSuite
-from .stand_ins import free_port
+from .stand_ins import free_port, patiently, picture
 
 RTSP_SERVER = """
 import sys, gi
@@ -198,8 +199,8 @@ def test_credentials_come_from_the_environment(monkeypatch):
         def __init__(self, address, *rest):
             asked.append(address)
 
-        def read(self):
-            return False, None
+        def grab(self):
+            return False
 
         def release(self):
             pass
@@ -211,6 +212,51 @@ def test_credentials_come_from_the_environment(monkeypatch):
         open_source("rtsp://10.0.0.1:554/live")
     assert asked == ["rtsp://me:p%40ss%2Fword@10.0.0.1:554/live"]
     assert "p@ss" not in str(caught.value)
+
+
+@pytest.fixture
+def http_camera():
+    camera = HttpCamera([jpeg(picture((level,) * 3)) for level in (60, 120)])
+    yield camera
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="cut off"),
+        pytest.param(lambda data: data[:2] + bytes(500), id="empty"),
+    ],
+)
+def test_damaged_pictures_in_between_end_nothing(http_camera, no_threads_left, damage):
+    """A stream may end at them, where FFmpeg will have it so; the run finds it again, and sound pictures go on."""
+    from edge.pipeline import Pipeline
+
+    from .stand_ins import ScriptedRecognizer
+
+    sound = http_camera.pictures
+    with Pipeline(
+        open_source(http_camera.address), ScriptedRecognizer(), reopen=lambda: open_source(http_camera.address)
+    ) as pipeline:
+        results = (result.frame for result in pipeline)
+        next(results)
+        http_camera.pictures = [sound[0], damage(sound[1])]
+        sent = http_camera.sent
+        patiently(lambda: next(results) and http_camera.sent > sent + 10)
+        http_camera.pictures = sound
+        levels = {round(next(results).image[10:-10, 10:-10].mean()) for _ in range(20)}
+        pipeline.stop()
+    assert levels >= {60, 120}
+
+
+def test_pictures_that_change_their_size_go_on(http_camera):
+    """OpenCV gives them in the size that the stream began with."""
+    source = open_source(http_camera.address)
+    assert source.read().image.shape == (48, 64, 3)
+    http_camera.pictures = [jpeg(picture((level,) * 3, 128, 96)) for level in (200, 220)]
+    (image,) = patiently(lambda: [image for image in [source.read().image] if image.mean() > 190])
+    source.close()
+    assert image.shape == (48, 64, 3)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -1,9 +1,11 @@
 """Every source keeps one protocol; bad ones are refused by name before anything starts."""
 
+import errno
 import shutil
 import struct
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -16,11 +18,14 @@ from edge.sources import camera as camera_module
 from edge.sources import open_source
 from edge.sources.camera import CameraSource
 from edge.sources.files import PICTURE_SPACING, VideoFileSource, read_image
+from edge.sources.opencv import MOST_DAMAGED
 
 from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
 
 FRAMES, FPS = 12, 20.0
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of its cameras")
 
 
 def write_image(path: Path, image: np.ndarray) -> Path:
@@ -29,10 +34,14 @@ def write_image(path: Path, image: np.ndarray) -> Path:
 
 
 class FakeCapture:
-    """A camera of OpenCV's that gives `FRAMES` grey pictures and is lost then."""
+    """A camera of OpenCV's that gives `FRAMES` grey pictures and is lost then.
 
-    def __init__(self, device, opened=True):
-        self.device, self.opened, self.left, self.settings = device, opened, FRAMES, {}
+    `damaged` are the numbers of those that cannot be decoded, and come on top.
+    """
+
+    def __init__(self, device, opened=True, damaged=()):
+        self.device, self.opened, self.left, self.settings = device, opened, FRAMES + len(damaged), {}
+        self.damaged, self.grabbed = damaged, -1
 
     def isOpened(self):  # noqa: N802 - OpenCV's name
         return self.opened
@@ -43,9 +52,13 @@ class FakeCapture:
     def get(self, key):
         return {cv2.CAP_PROP_FPS: 30.0}.get(key, 0.0)
 
-    def read(self):
+    def grab(self):
         self.left -= 1
-        return (True, picture()) if self.opened and self.left >= 0 else (False, None)
+        self.grabbed += 1
+        return self.opened and self.left >= 0
+
+    def retrieve(self):
+        return (False, None) if self.grabbed in self.damaged else (True, picture())
 
     def release(self):
         self.opened, self.left = False, 0
@@ -301,7 +314,7 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
     assert "make demo" in caught.value.remedy
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+@linux
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
     monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
@@ -309,7 +322,75 @@ def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
         CameraSource(1, Capture())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its cameras beforehand")
+@pytest.mark.parametrize("damaged", [(0,), (4, 5, 9), range(3, 3 + MOST_DAMAGED - 1)], ids=["first", "some", "many"])
+def test_damaged_pictures_of_a_camera_are_passed_over(monkeypatch, damaged):
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=damaged))
+    frames = list(iter(open_source("/dev/video0").read, None))
+    assert [frame.seq for frame in frames] == list(range(FRAMES))
+
+
+def test_a_camera_that_gives_damaged_pictures_alone_is_none(monkeypatch):
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=range(10**6)))
+    with pytest.raises(UserError, match="no camera that gives pictures"):
+        open_source("/dev/video0")
+
+
+@pytest.fixture
+def device(tmp_path, monkeypatch):
+    """The file of a camera that OpenCV gets no picture of."""
+    path = tmp_path / "video0"
+    path.touch()
+    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    return str(path)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """The kernel's answer to whoever would free another program's buffers."""
+
+    def refuse(file, request, buffers):
+        assert len(buffers) == request >> 16 & 0x3FFF, "the size that the request's number tells"
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr("fcntl.ioctl", refuse)
+
+
+HOLDING = "import sys; file = open(sys.argv[1]); print('open', flush=True); input()"
+
+
+@linux
+def test_a_camera_that_another_program_has_is_told_with_the_program(device, busy):
+    command = [sys.executable, "-c", HOLDING, device]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with pytest.raises(UserError, match=rf"{device}: in use by python\S* \(process {holder.pid}\): ") as caught:
+            CameraSource(device, Capture())
+        holder.communicate(b"\n")
+    assert "--wait" in caught.value.remedy
+
+
+@linux
+def test_a_camera_that_somebody_has_whom_this_user_may_not_see(device, busy):
+    with pytest.raises(UserError, match=f"{device}: in use by a program of another user"):
+        CameraSource(device, Capture())
+
+
+@linux
+def test_a_camera_that_this_user_may_not_open(device, monkeypatch):
+    monkeypatch.setattr(camera_module.os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=f"{device}: this user may not open {device}") as caught:
+        CameraSource(device, Capture())
+    assert "usermod -aG video" in caught.value.remedy
+
+
+@linux
+def test_what_is_no_camera_is_nobodys(device):
+    """A file knows no buffers: that it is asked for them tells nothing."""
+    with pytest.raises(UserError, match=f"{device}: no camera that gives pictures"):
+        CameraSource(device, Capture())
+
+
+@linux
 def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     """Codecs and image processors of a board are video devices as well."""
     silent = FakeCapture(0)
@@ -321,16 +402,42 @@ def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     assert not silent.opened
 
 
-def test_a_video_that_was_cut_off_is_reported_at_its_end(tmp_path):
-    whole, cut = tmp_path / "whole.avi", tmp_path / "cut.avi"
-    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
+def damageable(path):
+    """A video of 60 frames, every one of them different and full of detail."""
+    codec = "MJPG" if path.suffix == ".avi" else "mp4v"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 25, (320, 240))
     rng = np.random.default_rng(0)
     for _ in range(60):
         writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8))
     writer.release()
+    return path
+
+
+def test_a_video_that_was_cut_off_is_reported_at_its_end(tmp_path):
+    whole, cut = damageable(tmp_path / "whole.avi"), tmp_path / "cut.avi"
     content = whole.read_bytes()
     cut.write_bytes(content[: len(content) // 3])
     assert len(list(iter(open_source(str(whole)).read, None))) == 60
     source = open_source(str(cut))
     with pytest.raises(UserError, match=r"cut\.avi: ends after \d+ of 60 frames"):
         list(iter(source.read, None))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "goes_on"),
+    [
+        pytest.param(".avi", True, id="whose frames stand alone"),
+        pytest.param(".mp4", False, id="whose frames lead on to one another"),
+    ],
+)
+def test_a_video_that_is_damaged_in_the_middle_goes_on_or_tells_where_it_ends(tmp_path, suffix, goes_on):
+    path = damageable(tmp_path / f"clip{suffix}")
+    content = bytearray(path.read_bytes())
+    middle, length = len(content) // 2, len(content) // 20
+    content[middle : middle + length] = bytes(length)
+    path.write_bytes(content)
+    source, frames = open_source(str(path)), []
+    with nullcontext() if goes_on else pytest.raises(UserError, match=r"clip\.mp4: ends after \d+ of 60 frames"):
+        frames += iter(source.read, None)
+    assert len(frames) > (50 if goes_on else 0)
+    assert {frame.image.shape for frame in frames} == {(240, 320, 3)}
