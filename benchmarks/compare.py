@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.chance import ratio, sample
 from benchmarks.report import table
 from benchmarks.results import Record
 
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
-DRAWS = 4000
-"""Of the bootstrap (Efron, 1979)."""
-
-IDENTITY = ("variant", "name", "output", "threads", "cores", "faces")
+IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "fault", "preset")
 """Keys of a row that say what was measured; rows that agree in them are compared."""
 
 FIGURES = {
@@ -23,7 +21,10 @@ FIGURES = {
     "pipeline": [("fps", +1), ("first_record", -1)],
     "live": [("age_p99_ms", -1), ("cpu", -1)],
     "crowd": [("ms", -1)],
+    "sizes": [("ms", -1)],
     "outputs": [("cpu", -1)],
+    "faults": [("noticed", -1), ("recovered", -1)],
+    "training": [("fed", +1)],
     "peers": [("fps", +1)],
 }
 """By measurement, counts and distributions over rounds, and whether more (+1) or less (-1) is better."""
@@ -100,16 +101,12 @@ def _figures(record: Record) -> Iterator[tuple[Key, np.ndarray]]:
         for row in record["figures"].get(measurement, ()):
             which = " ".join(f"{key} {row[key]}" for key in IDENTITY if key in row)
             for key, sign in keys:
-                if row[key] is not None:
-                    values = row[key]["values"] if isinstance(row[key], dict) else [row[key]]
-                    yield (f"{measurement}, {which}: {key}", sign), np.array(values, float)
+                if row.get(key) is not None:
+                    yield (f"{measurement}, {which}: {key}", sign), sample(row[key])
 
 
 def _change(key: Key, before: np.ndarray, after: np.ndarray) -> Change:
-    """Medians, and the interval of their ratio by drawing rounds anew."""
     what, sign = key
-    draw = np.random.default_rng(0).choice
-    medians = [np.median(draw(values, (DRAWS, len(values))), axis=1) for values in (before, after)]
-    low, high = np.percentile(medians[1] / medians[0], (2.5, 97.5))
-    middle = float(np.median(before)), float(np.median(after))
-    return Change(what, *middle, middle[1] / middle[0], float(low), float(high), sign)
+    medians = float(np.median(before)), float(np.median(after))
+    change = ratio(before, after)
+    return Change(what, *medians, change.middle, change.low, change.high, sign)

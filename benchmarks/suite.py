@@ -11,16 +11,19 @@ from benchmarks.bars import VARIANT, check_bars
 from benchmarks.contenders import Contenders
 from benchmarks.counts import measure_counts
 from benchmarks.crowd import measure_crowd
+from benchmarks.faults import measure_faults
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
-from benchmarks.machine import can_restrict, usable_cores
+from benchmarks.machine import can_restrict, current_state, usable_cores
 from benchmarks.memory import measure_memory
 from benchmarks.outputs import measure_outputs
 from benchmarks.peers import measure_peers
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.results import Record, as_plain, keep, new_record
+from benchmarks.sizes import measure_sizes
 from benchmarks.stages import measure_stages
+from benchmarks.training import measure_training
 from edge.bundle import Bundle
 from edge.errors import UserError
 
@@ -33,15 +36,17 @@ class Plan:
 
     Attributes:
         contenders: who takes part.
-        examination: what the accuracy is measured on, None without a data set.
+        examination: what the accuracy is measured on, or why it is not.
         clip: a video for the pipeline.
         rounds: turns of every contender in every measurement.
+        runs: folders of training runs, whose histories are read.
     """
 
     contenders: Contenders
-    examination: Examination | None
+    examination: Examination | UserError
     clip: Path
     rounds: int
+    runs: Sequence[Path] = ()
 
     @property
     def bundles(self) -> dict[str, Bundle]:
@@ -74,15 +79,15 @@ class Plan:
             "threads": self.threads,
             "cores": self.cores,
             "clip": self.clip.name,
-            "split": self.examination.name if self.examination else None,
+            "split": self.examination.name if isinstance(self.examination, Examination) else None,
             "warm_up": WARM_UP,
             "burst": BURST,
         }
 
 
 def _accuracy(plan: Plan) -> list[Any]:
-    if plan.examination is None:
-        raise UserError("no data set was named", "name it by --data")
+    if isinstance(plan.examination, UserError):
+        raise plan.examination
     return measure_accuracy(plan.bundles, plan.examination, max(plan.cores))
 
 
@@ -94,15 +99,20 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
     "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
     "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
+    "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
+    "faults": lambda plan: measure_faults(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "peers": lambda plan: measure_peers(plan.shipping, plan.clip, plan.cores, plan.rounds),
+    "training": lambda plan: measure_training(plan.runs, max(plan.cores), plan.rounds),
     # Last, because it is long work that warms a board up.
     "accuracy": _accuracy,
 }
 """What each of them measures stands at the top of its module."""
 
-USUAL = ("latency", "memory", "pipeline", "stages", "live", "crowd", "accuracy")
+USUAL = ("latency", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
 """What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
+
+NOT_REACHED = "the run was ended before it"
 
 
 def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
@@ -117,14 +127,16 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
         UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
     record = new_record(plan.contenders, plan.settings())
-    for name in MEASUREMENTS:
-        if name not in names:
-            continue
+    wanted = [name for name in MEASUREMENTS if name in names]
+    record["missing"] = dict.fromkeys(wanted, NOT_REACHED)
+    for name in wanted:
         try:
             record["figures"][name] = as_plain(MEASUREMENTS[name](plan))
+            del record["missing"][name]
         except UserError as error:
             log.warning("%s: not measured: %s", name, error)
             record["missing"][name] = str(error)
         record["bars"] = as_plain(check_bars(record))
+        record["states"]["after"] = as_plain(current_state())
         keep(record, folder)
     return record
