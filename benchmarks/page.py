@@ -1,13 +1,22 @@
-"""Puts a record's report into a page, between two marks; what people wrote around it stays."""
+"""Puts the reports of records into a page, between two marks; what people wrote around it stays."""
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.overview import machine_name, overview
 from benchmarks.report import report
 from benchmarks.results import Record
 from edge.errors import UserError
 from edge.files import write_whole
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+FRONT = "accuracy-latency"
+"""The picture that all records share."""
+
+Pictures = Mapping[tuple[int, str], Path]
+"""By the place of a record among others, and by measurement; what all share stands at -1."""
 
 
 def check_page(path: Path) -> None:
@@ -19,14 +28,28 @@ def check_page(path: Path) -> None:
     _parts(path)
 
 
-def write_page(path: Path, record: Record) -> None:
+def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> None:
     """Replace the figures of a page.
 
     Raises:
         UserError: as above.
     """
     before, after = _parts(path)
-    write_whole(path, f"{before}{BEGIN}\n\nMeasured {record['created'][:10]}.\n\n{report(record)}\n\n{END}{after}")
+    links = {key: os.path.relpath(picture, path.parent) for key, picture in pictures.items()}
+    write_whole(path, f"{before}{BEGIN}\n\n{reports(records, links)}\n\n{END}{after}")
+
+
+def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> str:
+    """All of them, one after the other, and first what they share."""
+    shared = overview(records)
+    parts = [shared] if shared else []
+    parts += [f"![{FRONT}]({links[-1, FRONT]})"] if (-1, FRONT) in links else []
+    for i, record in enumerate(records):
+        if len(records) > 1:
+            parts.append(f"### {record['bundle']['name']} on {machine_name(record)}")
+        own = {measurement: link for (place, measurement), link in links.items() if place == i}
+        parts += [f"Measured {record['created'][:10]}.", report(record, own)]
+    return "\n\n".join(parts)
 
 
 def _parts(path: Path) -> tuple[str, str]:

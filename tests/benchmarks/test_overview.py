@@ -1,0 +1,66 @@
+"""Models of several records beside one another."""
+
+from copy import deepcopy
+
+import pytest
+
+from benchmarks.overview import Point, front, overview, points
+
+
+def point(name, ms, accuracy):
+    return Point(name, "here", ms, accuracy)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param([(2.0, 0.8)], ["a", "0"], id="slower and better"),
+        pytest.param([(2.0, 0.6)], ["a"], id="slower and worse"),
+        pytest.param([(2.0, 0.7)], ["a"], id="slower and as good"),
+        pytest.param([(1.0, 0.8)], ["0"], id="as fast and better"),
+        pytest.param([(0.5, 0.7)], ["0"], id="faster and as good"),
+        pytest.param([(3.0, 0.8), (2.0, 0.9), (0.5, 0.1)], ["2", "a", "1"], id="several"),
+    ],
+)
+def test_the_front_is_what_nobody_beats_in_both(others, expected):
+    candidates = [point("a", 1.0, 0.7), *(point(str(i), *values) for i, values in enumerate(others))]
+    assert [p.name for p in front(candidates)] == expected
+
+
+def test_bundles_of_several_records_stand_in_one_table(record):
+    record["settings"]["split"] = "test"
+    nano = deepcopy(record)
+    nano["bundle"]["name"] = "nano"
+    for row in nano["figures"]["latency"]:
+        row["ms"]["p50"] = 0.1
+    for row in nano["figures"]["accuracy"]:
+        row["accuracy"] = 0.6
+    names = {p.name: (p.ms, p.accuracy) for p in points([record, nano])}
+    assert names == dict.fromkeys(("tiny float32", "tiny int8"), (0.7, 0.71)) | dict.fromkeys(
+        ("nano float32", "nano int8"), (0.1, 0.6)
+    )
+    assert {p.where for p in points([record, nano])} == {"A Board, test"}
+    assert overview([record, nano]).count("| nano") == 2
+
+
+def test_figures_of_other_machines_and_splits_are_not_mixed(record):
+    other = deepcopy(record)
+    other["machine"]["board"], other["settings"]["split"] = None, "val"
+    assert {p.where for p in points([record, other])} == {"A Board", "a processor, val"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"peers": {"model_ms": {"p50": 3.0}, "accuracy": 0.6}},
+        {"peers-model": {"ms": {"p50": 3.0}}, "peers-accuracy": {"accuracy": 0.6}},
+    ],
+    ids=["in one", "in measurements of their own"],
+)
+def test_other_packages_join_once_both_is_known(record, rows):
+    record["figures"] = {name: [{"name": "fer", "version": "1", **row}] for name, row in rows.items()}
+    assert points([record]) == [Point("fer 1", "A Board", 3.0, 0.6)]
+    for row in record["figures"].values():
+        row[0].pop("accuracy", None)
+    assert points([record]) == []
+    assert overview([record]) == ""
