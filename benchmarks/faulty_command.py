@@ -58,9 +58,9 @@ class Run:
             thread.start()
 
     def answer(self, frames: int) -> None:
-        """Wait until so many are answered."""
+        """Wait until so many are answered, by a process that is still there."""
         end = time.monotonic() + PATIENCE
-        while len(self.records) < frames:
+        while len(self.records) < frames or self.process.poll() is not None:
             if time.monotonic() > end or self.process.poll() is not None:
                 raise RuntimeError(f"the edge answered {len(self.records)} frames, not {frames}")
             time.sleep(0.005)
@@ -113,10 +113,11 @@ def _silent(bundle: Bundle, clip: Path, cores: int) -> Seen:
     reading, writing = os.pipe()
     try:
         with _edge(bundle, "-", camera.as_options(SIZE, FPS), cores, reading) as run:
+            os.close(reading)  # or the camera would wait for ever where the edge has ended
             subprocess.run(camera.command(clip, SIZE, FPS, WHOLE), stdout=writing, cwd=ROOT, check=True)
+            run.answer(1)
             return run.end(time.monotonic())
     finally:
-        os.close(reading)
         os.close(writing)
 
 
