@@ -27,7 +27,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-arm64 data train evaluate export bench bench-counts baseline boards soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -84,6 +84,22 @@ export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle:
 
 bench: $(VENV)/bench.stamp $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
+
+# In a folder of their own, so that there is one record in it.
+COUNT = rm -rf $(VENV)/counts && $(BIN)/python -m benchmarks counts --model "$(MODEL)" --output $(VENV)/counts
+
+bench-counts: $(VENV)/bench.stamp ## compare what no machine's speed changes with benchmarks/baseline.json; wants valgrind for all of it
+	@$(COUNT)
+	@$(BIN)/python -m benchmarks compare benchmarks/baseline.json $(VENV)/counts/*.json
+
+baseline: $(VENV)/bench.stamp ## count anew what bench-counts compares with, after the model or the code was changed on purpose
+	@command -v valgrind >/dev/null || { echo "emotion-edge: valgrind is not installed: run 'sudo apt install valgrind'" >&2; exit 2; }
+	@$(COUNT)
+	@$(BIN)/python -m benchmarks compare $(VENV)/counts/*.json $(VENV)/counts/*.json >/dev/null # refuses a record without counts
+	@cp $(VENV)/counts/*.json benchmarks/baseline.json
+
+boards: $(VENV)/bench.stamp ## write the table of boards, from benchmarks/boards/*.json and the model, into docs/boards.md
+	@$(BIN)/python -m benchmarks boards --model "$(MODEL)" --page docs/boards.md >/dev/null
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
 	@$(BIN)/python -m benchmarks.soak --model "$(MODEL)" $(ARGS)

@@ -5,6 +5,7 @@
     python -m benchmarks all --data data/fer2013 --page docs/benchmarks.md
     python -m benchmarks report benchmarks/results/20260102T030405Z.json
     python -m benchmarks compare before.json after.json
+    python -m benchmarks boards --page docs/boards.md
 
 Everything in turns. Tables go to the screen, figures as JSON and plots into a folder.
 """
@@ -17,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy import Examination, load_examination
-from benchmarks.compare import TOLERANCE, changes_text, compare
+from benchmarks.board_table import board_records, boards_text
+from benchmarks.compare import TOLERANCE, changes_text, compare, lost, other_graphs
 from benchmarks.contenders import open_contenders
-from benchmarks.page import Pictures, check_page, reports, write_page
+from benchmarks.page import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.pipeline import check_clip
 from benchmarks.results import Record, file_name, read_record
 from benchmarks.suite import MEASUREMENTS, USUAL, Plan, measure
@@ -75,19 +77,35 @@ def report_again(arguments: argparse.Namespace) -> int:
 
 
 def compare_two(arguments: argparse.Namespace) -> int:
-    """Show what changed; 1 where something got worse by more than the tolerance."""
-    changes = compare(read_record(arguments.before), read_record(arguments.after))
+    """Show what changed; 1 where something got worse by more than the tolerance, or a model has other operators."""
+    before, after = read_record(arguments.before), read_record(arguments.after)
+    changes, graphs = compare(before, after), other_graphs(before, after)
     if not changes:
         raise UserError("the two records have no figure in common", "measure the same in both")
     print(changes_text(changes, arguments.tolerance))
-    return int(any(change.is_worse(arguments.tolerance) for change in changes))
+    for what in lost(before, after):
+        print(f"not compared, for {arguments.after} does not have it: {what}")
+    for graph in graphs:
+        print(f"**other operators** in {graph}")
+    return int(bool(graphs) or any(change.is_worse(arguments.tolerance) for change in changes))
+
+
+def show_boards(arguments: argparse.Namespace) -> int:
+    """Show the table of boards."""
+    text = boards_text(open_contenders(arguments.model), board_records())
+    print(text)
+    if arguments.page:
+        fill_page(arguments.page, text, BOARDS_BEGIN)
+    return 0
 
 
 def _names(arguments: argparse.Namespace) -> Sequence[str]:
     if ALL in arguments.what:
         return list(MEASUREMENTS)
     usual = [name for name in USUAL if name != "accuracy" or arguments.data]
-    return arguments.what or usual
+    # "peers" stands for all that is measured of them.
+    asked = [name for name in MEASUREMENTS if {name, name.partition("-")[0]} & set(arguments.what)]
+    return asked or usual
 
 
 def _show(records: Sequence[Record], arguments: argparse.Namespace) -> None:
@@ -126,14 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Compare the variants of a bundle, and other packages, on this machine.",
-        epilog="'report RECORD…' shows again what was measured before, 'compare BEFORE AFTER' what changed",
+        epilog="'report RECORD…' shows again what was measured before, 'compare BEFORE AFTER' what changed, "
+        "'boards' what was measured on which board",
     )
     parser.add_argument(
         "what",
         nargs="*",
         metavar="WHAT",
         type=_measurement,
-        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: all but peers",
+        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
     parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
@@ -176,7 +195,8 @@ def _report_parser() -> argparse.ArgumentParser:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
-        description="Say what changed from one run to another; ends with 1 where something got worse.",
+        description="Say what changed from one run to another; ends with 1 where something got worse, or a model has "
+        "other operators.",
     )
     parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
     parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
@@ -189,6 +209,16 @@ def _compare_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _boards_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks boards",
+        description="Show what was measured on which board, and estimates for others.",
+    )
+    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the table into")
+    return parser
+
+
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("benchmarks/results"), help="folder of the record and the plots"
@@ -196,7 +226,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
 
 
-LOOKING_BACK = {"report": (_report_parser, report_again), "compare": (_compare_parser, compare_two)}
+LOOKING_BACK = {
+    "report": (_report_parser, report_again),
+    "compare": (_compare_parser, compare_two),
+    "boards": (_boards_parser, show_boards),
+}
 """Commands that measure nothing, by their first word."""
 
 

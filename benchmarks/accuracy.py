@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.bundle import Bundle
 from edge.errors import UserError
@@ -97,16 +97,28 @@ def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, th
     for variant, bundle in bundles.items():
         log.info("accuracy: %s on %d images", variant, len(examination.split.files))
         probabilities = predict_tflite(bundle.model, examination.split.images, threads)
-        results.append(_accuracy(variant, probabilities, examination))
+        results.append(Accuracy(variant, **score_answers(probabilities, examination)))
     return results
 
 
-def _accuracy(variant: str, probabilities: "np.ndarray", examination: Examination) -> Accuracy:
+def score_answers(probabilities: "np.ndarray", examination: Examination) -> dict[str, Any]:
+    """What `Accuracy` holds beside the variant, by its name there.
+
+    Args:
+        probabilities: float32 `[n, 7]`, in the order of the examination's images.
+        examination: what is right.
+    """
     from train.evaluate import evaluate
 
     found = evaluate(probabilities, examination.split, examination.crowd)
-    crowd = (found.crowd.images, found.crowd.accuracy, found.crowd.macro_f1) if found.crowd else (None, None, None)
-    return Accuracy(variant, found.folder.images, found.folder.accuracy, found.folder.macro_f1, *crowd)
+    return {
+        "images": found.folder.images,
+        "accuracy": found.folder.accuracy,
+        "macro_f1": found.folder.macro_f1,
+        "crowd_images": found.crowd.images if found.crowd else None,
+        "crowd_accuracy": found.crowd.accuracy if found.crowd else None,
+        "crowd_macro_f1": found.crowd.macro_f1 if found.crowd else None,
+    }
 
 
 def _dependencies(error: ImportError) -> UserError:

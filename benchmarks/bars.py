@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.results import Record
+from benchmarks.results import Record, find_row
 
 VARIANT, RESOLUTION = "int8", 96
 
@@ -49,25 +49,17 @@ def _bar(promise: _Promise, record: Record) -> Bar:
     return Bar(promise.words, promise.shown.format(value), reached)
 
 
-def _row(record: Record, measurement: str, **which: Any) -> Record:
-    for row in record["figures"].get(measurement, ()):
-        if all(row[key] == value for key, value in which.items()):
-            found: Record = row
-            return found
-    raise LookupError(measurement)
-
-
 def _inference(record: Record) -> float:
     if record["bundle"]["resolution"] != RESOLUTION:
         raise LookupError("another resolution")
-    return float(_row(record, "latency", variant=VARIANT, threads=1)["ms"]["p50"])
+    return float(find_row(record, "latency", variant=VARIANT, threads=1)["ms"]["p50"])
 
 
 def _of_ours(measurement: str, cores: int, *keys: str) -> Callable[[Record], float]:
     """The figure under the keys, of the variant that ships, on so many cores."""
 
     def figure(record: Record) -> float:
-        value: Any = _row(record, measurement, variant=VARIANT, cores=cores)
+        value: Any = find_row(record, measurement, variant=VARIANT, cores=cores)
         for key in keys:
             value = value[key]
         if value is None:
@@ -79,19 +71,21 @@ def _of_ours(measurement: str, cores: int, *keys: str) -> Callable[[Record], flo
 
 def _times_fer(cores: int) -> Callable[[Record], float]:
     def figure(record: Record) -> float:
-        ours, fer = (_row(record, "peers", name=name, cores=cores)["fps"]["p50"] for name in ("emotion-edge", "fer"))
+        ours, fer = (
+            find_row(record, "peers", name=name, cores=cores)["fps"]["p50"] for name in ("emotion-edge", "fer")
+        )
         return float(ours / fer)
 
     return figure
 
 
 def _eight_faces(record: Record) -> float:
-    eight, one = (_row(record, "crowd", variant=VARIANT, faces=faces)["ms"]["p50"] for faces in (8, 1))
+    eight, one = (find_row(record, "crowd", variant=VARIANT, faces=faces)["ms"]["p50"] for faces in (8, 1))
     return float(eight / one)
 
 
 def _more(output: str) -> Callable[[Record], float]:
-    return lambda record: float(_row(record, "outputs", output=output)["more"])
+    return lambda record: float(find_row(record, "outputs", output=output)["more"])
 
 
 def _worst_fed(record: Record) -> float:

@@ -53,3 +53,21 @@ def ratio(before: np.ndarray, after: np.ndarray) -> Interval:
 def told_apart(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two contenders' medians differ by more than their rounds do among themselves."""
     return min(len(one), len(other)) >= LEAST_ROUNDS and not ratio(one, other).holds(1)
+
+
+def lead(ours: np.ndarray, theirs: np.ndarray) -> Interval:
+    """By how much the share of right answers is higher in the first of two that answered the same questions.
+
+    Args:
+        ours: bool `[n]`, which answers are right.
+        theirs: bool `[n]`, the same of the other.
+
+    Returns:
+        From -1 to 1, 0 where they are equally good.
+    """
+    n = len(ours)
+    won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    # Drawing questions anew is drawing how many of them each of the two wins.
+    draws = np.random.default_rng(0).multinomial(n, [won / n, lost / n, 1 - (won + lost) / n], DRAWS)
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, ENDS)
+    return Interval((won - lost) / n, float(low), float(high))

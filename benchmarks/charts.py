@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from benchmarks.operators import by_kind
 from benchmarks.overview import Point, by_place, front
 from benchmarks.results import Record
 
@@ -32,6 +33,9 @@ PLATE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
 
 NARROW = 0.045
 """Share of the bar below which a name has no room in it, and stands in the legend alone."""
+
+LEGIBLE = 0.03
+"""Share of a stacked bar below which a part of it has no room for a colour and a figure of its own."""
 
 Whisker = tuple[float, float, float]
 """A bar's height and the values at the lower and the upper end of its whisker."""
@@ -78,6 +82,24 @@ def draw_latency(record: Record) -> Figure:
     }
     _grouped_bars(axes, list(record["bundle"]["variants"]), bars)
     axes.set(title="one inference on one face", ylabel="ms (median, whisker to p95)")
+    return figure
+
+
+def draw_operators(record: Record) -> Figure:
+    """Milliseconds of each kind of operator, one upon the other, for each variant; a line where the inference ends."""
+    figure, axes = _figure((8, 5))
+    profiles = record["figures"]["operators"]
+    below = np.zeros(len(profiles))
+    for (kind, heights), colour in zip(_stacked(profiles).items(), cycle(COLOURS), strict=False):
+        variants = [profile["variant"] for profile in profiles]
+        bars = axes.bar(variants, heights, 0.6, bottom=below, label=kind, color=colour)
+        legible = [f"{ms:.2f}" if ms > LEGIBLE * axes.get_ylim()[1] else "" for ms in heights]
+        axes.bar_label(bars, legible, label_type="center", fontsize=8)
+        below += heights
+    places, whole = np.arange(len(profiles)), [profile["inference_ms"]["p50"] for profile in profiles]
+    axes.hlines(whole, places - 0.35, places + 0.35, "black", label="a whole inference")
+    axes.set(title="kinds of operators, one thread", ylabel="ms of an inference")
+    axes.legend(reverse=True, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     return figure
 
 
@@ -189,6 +211,19 @@ def draw_sizes(record: Record) -> Figure:
     axes.set_xlim(-0.07 * max(pixels), 1.1 * max(pixels))
     axes.set_ylim(top=1.2 * max(row["ms"]["maximum"] for row in rows))
     return figure
+
+
+def _stacked(profiles: Sequence[Record]) -> dict[str, np.ndarray]:
+    """Milliseconds by kind and variant; kinds that are slight in every variant are put together."""
+    found = [by_kind(profile) for profile in profiles]
+    parts, rest = {}, np.zeros(len(profiles))
+    for kind in dict.fromkeys(kind for kinds in found for kind in kinds):
+        ms = np.array([kinds.get(kind, (0, 0.0))[1] for kinds in found])
+        if (ms > LEGIBLE * np.array([profile["layers_ms"] for profile in profiles])).any():
+            parts[kind] = ms
+        else:
+            rest += ms
+    return parts | {"other kinds": rest}
 
 
 def _scaling(rows: Sequence[Record], x: Sequence[float], title: str, label: str) -> Figure:

@@ -17,6 +17,7 @@ IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "
 
 FIGURES = {
     "counts": [("size", -1), ("operations", -1), ("frame", -1), ("instructions", -1)],
+    "operators": [("inference_ms", -1)],
     "latency": [("round_ms", -1)],
     "pipeline": [("fps", +1), ("first_record", -1)],
     "live": [("age_p99_ms", -1), ("cpu", -1)],
@@ -25,7 +26,10 @@ FIGURES = {
     "outputs": [("cpu", -1)],
     "faults": [("noticed", -1), ("recovered", -1)],
     "training": [("fed", +1)],
-    "peers": [("fps", +1)],
+    "peers": [("fps", +1), ("peaks", -1)],
+    "peers-model": [("round_ms", -1), ("peaks", -1)],
+    "peers-footprint": [("size", -1), ("start", -1)],
+    "peers-accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
 }
 """By measurement, counts and distributions over rounds, and whether more (+1) or less (-1) is better."""
 
@@ -66,6 +70,26 @@ def compare(before: Record, after: Record) -> list[Change]:
     """The figures that both records have."""
     others = dict(_figures(after))
     return [_change(key, values, others[key]) for key, values in _figures(before) if key in others]
+
+
+def lost(before: Record, after: Record) -> list[str]:
+    """What the second record lacks of the figures of the first: nobody knows how they changed."""
+    there = {what for (what, _), _ in _figures(after)}
+    gone = [name for name in before["figures"] if name not in after["figures"]]
+    single = [what for (what, _), _ in _figures(before) if what not in there]
+    return [*gone, *(what for what in single if what.split(",")[0] not in gone)]
+
+
+def other_graphs(before: Record, after: Record) -> list[str]:
+    """Variants whose models have other operators than before, with those: no number says whether that is worse."""
+    graphs = [{row["variant"]: row["operators"] for row in r["figures"].get("counts", ())} for r in (before, after)]
+    changed = [variant for variant in graphs[0] if graphs[0][variant] != graphs[1].get(variant, graphs[0][variant])]
+    return [f"{variant}: {_other_kinds(graphs[0][variant], graphs[1][variant])}" for variant in changed]
+
+
+def _other_kinds(before: dict[str, int], after: dict[str, int]) -> str:
+    pairs = {kind: (before.get(kind, 0), after.get(kind, 0)) for kind in sorted({*before, *after})}
+    return ", ".join(f"{kind} {old} → {new}" for kind, (old, new) in pairs.items() if old != new)
 
 
 def changes_text(changes: list[Change], tolerance: float) -> str:

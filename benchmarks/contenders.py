@@ -38,6 +38,5 @@ def open_contenders(folder: Path) -> Contenders:
         raise UserError(f"{folder}: the bundle has no model file", "restore them or make them by 'make export'")
     bundles = {variant: load_bundle(folder, variant) for variant in present}
     first = bundles[present[0]]
-    resolution = int(first.manifest.get("resolution", first.input_size))
     absent = tuple(v for v in VARIANTS if v not in bundles)
-    return Contenders(first.name, first.input_size, resolution, bundles, absent)
+    return Contenders(first.name, first.input_size, first.resolution, bundles, absent)

@@ -6,6 +6,7 @@ is the process whose instructions are counted. Valgrind shows programs one and t
 its counts can be compared from machine to machine; they are of the kernels for that processor (AVX2 on x86-64).
 """
 
+import logging
 import os
 import re
 import shutil
@@ -20,12 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.crowd import FRAMES, Scenes
+from benchmarks.graph import operators
 from benchmarks.process import ROOT
 from edge.bundle import Bundle, load_bundle
 from edge.classify import EmotionClassifier
-from edge.interpreter import open_interpreter
 from edge.options import Options
 from edge.recognize import Recognizer
+
+log = logging.getLogger(__name__)
 
 SETTLED = 10
 """Frames after which nothing is made for the first time any more."""
@@ -48,7 +51,7 @@ class Counts:
         operations: how many those are together.
         frame: the most bytes that Python and numpy hold for a frame of 1280×720 with one face, beside the frame itself
             and what OpenCV allocates.
-        instructions: of one inference on one thread; None without valgrind.
+        instructions: of one inference on one thread; None without valgrind, and for variants that do not ship.
     """
 
     variant: str
@@ -59,20 +62,24 @@ class Counts:
     instructions: int | None
 
 
-def measure_counts(bundles: Mapping[str, Bundle]) -> list[Counts]:
-    """Count for every variant."""
-    return [_counts(variant, bundle) for variant, bundle in bundles.items()]
+def measure_counts(bundles: Mapping[str, Bundle], shipping: str) -> list[Counts]:
+    """Count for every variant.
+
+    Args:
+        bundles: by variant.
+        shipping: the one whose instructions are counted, which takes most of a minute.
+    """
+    return [_counts(variant, bundle, variant == shipping) for variant, bundle in bundles.items()]
 
 
-def _counts(variant: str, bundle: Bundle) -> Counts:
-    kinds = operators(bundle.model)
-    return Counts(variant, len(bundle.model), kinds, sum(kinds.values()), frame_bytes(bundle), instructions(bundle))
+def _counts(variant: str, bundle: Bundle, ships: bool) -> Counts:
+    kinds, counted = kinds_of_operators(bundle.model), instructions(bundle) if ships else None
+    return Counts(variant, len(bundle.model), kinds, sum(kinds.values()), frame_bytes(bundle), counted)
 
 
-def operators(model: bytes) -> dict[str, int]:
-    """How many operators of each kind a model has, whoever runs them: not the parts that a delegate takes over."""
-    names = [operator["op_name"] for operator in open_interpreter(model, 1)._get_ops_details()]
-    return dict(sorted(Counter(name for name in names if name != "DELEGATE").items()))
+def kinds_of_operators(model: bytes) -> dict[str, int]:
+    """How many operators of each kind a model has, whoever runs them."""
+    return dict(sorted(Counter(operator.kind for operator in operators(model)).items()))
 
 
 def frame_bytes(bundle: Bundle) -> int:
@@ -99,6 +106,7 @@ def frame_bytes(bundle: Bundle) -> int:
 def instructions(bundle: Bundle) -> int | None:
     """Instructions of one inference, counted by valgrind where it is installed."""
     if shutil.which("valgrind") is None:
+        log.warning("instructions: not counted: valgrind is not installed")
         return None
     few, many = (_counted(bundle, n) for n in (FEW, MANY))
     return (many - few) // (MANY - FEW)

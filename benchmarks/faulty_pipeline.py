@@ -149,6 +149,7 @@ class BlockedOutput:
     """Takes nothing for a while."""
 
     name = "blocked"
+    complete = False
 
     def __init__(self, trouble: Trouble) -> None:
         self._trouble, self._written = trouble, 0

@@ -48,7 +48,7 @@ def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], round
 def _case(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
     """A turn of one variant; the runtime's threads keep to the cores of the thread that made them."""
     with restricted_to(threads):
-        classifier, face = EmotionClassifier.from_bundle(bundle, threads), _face(bundle)
+        classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle)
         classifier.classify(face)
 
     def turn() -> list[float]:
@@ -65,7 +65,7 @@ def _latency(variant: str, threads: int, bursts: list[list[float]]) -> Latency:
     return Latency(variant, threads, distribution(times * 1000), len(times) / float(times.sum()), medians)
 
 
-def _face(bundle: Bundle) -> np.ndarray:
+def random_face(bundle: Bundle) -> np.ndarray:
     """A crop of the model's size, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
     shape = (1, bundle.input_size, bundle.input_size, 3)
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

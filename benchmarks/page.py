@@ -15,6 +15,9 @@ BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->
 FRONT = "accuracy-latency"
 """The picture that all records share."""
 
+BOARDS_BEGIN = "<!-- boards: written by make boards -->"
+"""In place of `BEGIN`, in the page that has the table of boards."""
+
 Pictures = Mapping[tuple[int, str], Path]
 """By the place of a record among others, and by measurement; what all share stands at -1."""
 
@@ -34,9 +37,8 @@ def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> Non
     Raises:
         UserError: as above.
     """
-    before, after = _parts(path)
     links = {key: os.path.relpath(picture, path.parent) for key, picture in pictures.items()}
-    write_whole(path, f"{before}{BEGIN}\n\n{reports(records, links)}\n\n{END}{after}")
+    fill_page(path, reports(records, links))
 
 
 def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> str:
@@ -52,13 +54,23 @@ def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> 
     return "\n\n".join(parts)
 
 
-def _parts(path: Path) -> tuple[str, str]:
+def fill_page(path: Path, text: str, begin: str = BEGIN) -> None:
+    """Replace what stands between a mark and the end of figures.
+
+    Raises:
+        UserError: as above.
+    """
+    before, after = _parts(path, begin)
+    write_whole(path, f"{before}{begin}\n\n{text}\n\n{END}{after}")
+
+
+def _parts(path: Path, opening: str = BEGIN) -> tuple[str, str]:
     try:
         text = path.read_text()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "name a page by --page") from error
-    before, begin, rest = text.partition(BEGIN)
+    before, begin, rest = text.partition(opening)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise UserError(f"{path}: has no place for figures", f"put the lines '{BEGIN}' and '{END}' into it")
+        raise UserError(f"{path}: has no place for figures", f"put the lines '{opening}' and '{END}' into it")
     return before, after

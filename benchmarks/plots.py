@@ -11,6 +11,7 @@ from benchmarks.charts import (
     draw_front,
     draw_latency,
     draw_memory,
+    draw_operators,
     draw_pipeline,
     draw_shares,
     draw_sizes,
@@ -24,6 +25,7 @@ DPI = 100
 
 CHARTS: Mapping[str, Callable[[Record], Figure | None]] = {
     "latency": draw_latency,
+    "operators": draw_operators,
     "memory": draw_memory,
     "pipeline": draw_pipeline,
     "stages": draw_shares,

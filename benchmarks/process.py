@@ -30,6 +30,10 @@ USER_ERROR = "emotion-edge: "
 """How the package's commands begin what a user can put right; see `edge.errors`."""
 
 
+class CrashError(RuntimeError):
+    """A signal ended a command, as it does where a library crashes."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a command took.
@@ -61,6 +65,7 @@ def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None =
 
     Raises:
         UserError: the command ended with one.
+        CrashError: a signal ended it.
         RuntimeError: it failed otherwise.
     """
     watcher = [sys.executable, "-m", "benchmarks.process", str(cores), *command]
@@ -141,7 +146,8 @@ def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
         if status == 2 and line.startswith(USER_ERROR):
             problem, _, remedy = line.removeprefix(USER_ERROR).rpartition(": ")
             return UserError(problem, remedy)
-    return RuntimeError(f"{' '.join(command)} ended with status {status}:\n{errors}")
+    kind = CrashError if status < 0 else RuntimeError
+    return kind(f"{' '.join(command)} ended with status {status}:\n{errors}")
 
 
 def main() -> int:

@@ -5,8 +5,10 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.chance import ratio, sample, told_apart
+from benchmarks.operators import by_kind
 from benchmarks.results import Record
 from benchmarks.training import PROVED
+from benchmarks.verdict import verdict_text
 
 IDLE = 0.05
 """Share of the processor time that others may take on a machine that counts as idle."""
@@ -14,7 +16,12 @@ IDLE = 0.05
 UNKNOWN = "–"
 NOT_TOLD_APART = "not told apart"
 
+DEAREST = 10
+"""Layers of a variant that are named one by one."""
+
 NO_PICTURES: Mapping[str, str] = MappingProxyType({})
+
+Rows = list[list[str]]
 
 
 def report(record: Record, pictures: Mapping[str, str] = NO_PICTURES) -> str:
@@ -30,6 +37,7 @@ def report(record: Record, pictures: Mapping[str, str] = NO_PICTURES) -> str:
         if name in record["figures"]:
             parts += [TITLES[name], TABLES[name](record)]
             parts += [f"![{name}]({pictures[name]})"] if name in pictures else []
+    parts += [verdict] if (verdict := verdict_text(record)) else []
     parts += [f"Not measured: {name} ({reason})." for name, reason in record["missing"].items()]
     return "\n\n".join([*parts, bars_text(record["bars"])])
 
@@ -106,12 +114,13 @@ def _sizes(record: Record) -> str:
 
 
 def _accuracy(record: Record) -> str:
+    return _scores("variant", [(row["variant"], row) for row in record["figures"]["accuracy"]])
+
+
+def _scores(who: str, named: Sequence[tuple[str, Record]]) -> str:
     keys = ("accuracy", "macro_f1", "crowd_accuracy", "crowd_macro_f1")
-    rows = [
-        [row["variant"], *(UNKNOWN if row[key] is None else f"{row[key]:.2%}" for key in keys)]
-        for row in record["figures"]["accuracy"]
-    ]
-    return table(["variant", "folder labels", "macro-F1", "FER+ majority", "macro-F1"], rows)
+    rows = [[name, *(UNKNOWN if row[key] is None else f"{row[key]:.2%}" for key in keys)] for name, row in named]
+    return table([who, "folder labels", "macro-F1", "FER+ majority", "macro-F1"], rows)
 
 
 def _counts(record: Record) -> str:
@@ -126,6 +135,74 @@ def _counts(record: Record) -> str:
         for row in record["figures"]["counts"]
     ]
     return table(["variant", "file, bytes", "bytes a frame", "million instructions", "operators"], rows)
+
+
+def _operators(record: Record) -> str:
+    """By kind of operator for all variants, then the dearest layers of each."""
+    profiles = record["figures"]["operators"]
+    parts = [_kinds(profiles)]
+    parts += [f"Dearest layers of {profile['variant']}:\n\n{_dearest(profile)}" for profile in profiles]
+    return "\n\n".join(parts)
+
+
+def _kinds(profiles: Sequence[Record]) -> str:
+    """Number, milliseconds and share of each kind, and how long it takes beside the first variant's."""
+    first, *others = (by_kind(profile) for profile in profiles)
+    kinds = list(dict.fromkeys(kind for found in (first, *others) for kind in found))
+    rows: Rows = [[kind] for kind in [*kinds, "all layers", "a whole inference"]]
+    columns = ["kind"]
+    for profile, found in zip(profiles, (first, *others), strict=True):
+        columns += [f"{profile['variant']} n", "ms", "share"]
+        inference, layers = profile["inference_ms"]["p50"], profile["layers_ms"]
+        cells = [_kind(found[kind], layers) if kind in found else [UNKNOWN] * 3 for kind in kinds]
+        cells += [
+            _kind((len(profile["layers"]), layers), layers),
+            [UNKNOWN, f"{inference:.3f}", _ratio(inference, layers, ".0%")],
+        ]
+        if found is not first:
+            columns.append(f"of {profiles[0]['variant']}")
+            whole = profiles[0]["layers_ms"], profiles[0]["inference_ms"]["p50"]
+            ratios = [_kind_ratio(found.get(kind), first.get(kind)) for kind in kinds]
+            ratios += [_ratio(mine, its, ".2f") for mine, its in zip((layers, inference), whole, strict=True)]
+            cells = [[*cell, ratio] for cell, ratio in zip(cells, ratios, strict=True)]
+        rows = [[*row, *cell] for row, cell in zip(rows, cells, strict=True)]
+    return table(columns, rows)
+
+
+def _kind(found: tuple[int, float], layers: float) -> list[str]:
+    n, ms = found
+    return [str(n), f"{ms:.3f}", _ratio(ms, layers, ".0%")]
+
+
+def _kind_ratio(mine: tuple[int, float] | None, its: tuple[int, float] | None) -> str:
+    """Of milliseconds, where both variants have as many operators of the kind."""
+    return _ratio(mine[1], its[1], ".2f") if mine and its and mine[0] == its[0] else UNKNOWN
+
+
+def _ratio(part: float, whole: float, shown: str) -> str:
+    """Unknown beside what takes less time than the profiler can tell."""
+    return format(part / whole, shown) if whole else UNKNOWN
+
+
+def _dearest(profile: Record) -> str:
+    rows = [
+        [
+            layer["name"] or layer["kind"],
+            layer["kind"],
+            f"{_shape(layer['takes'])} → {_shape(layer['gives'])}",
+            f"{layer['multiply_adds'] / 1e6:.2f}" if layer["multiply_adds"] else UNKNOWN,
+            layer["kernel"],
+            f"{layer['ms']:.3f}",
+            _ratio(layer["ms"], profile["layers_ms"], ".0%"),
+        ]
+        for layer in sorted(profile["layers"], key=lambda layer: -layer["ms"])[:DEAREST]
+    ]
+    return table(["layer", "kind", "shapes", "million multiply-adds", "kernel", "ms", "share"], rows)
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    """Without the number of faces."""
+    return "×".join(map(str, sizes[1:])) or UNKNOWN
 
 
 def _latency(record: Record) -> str:
@@ -311,6 +388,26 @@ def _peers(record: Record) -> str:
     return table(["package", "cores", "FPS", "lowest–highest", "frames with a face", "first answer s", "peak MB"], rows)
 
 
+def _peers_model(record: Record) -> str:
+    rows = []
+    for row in record["figures"]["peers-model"]:
+        rows.append([f"{row['name']} {row['version']}", *(f"{row['ms'][q]:.3f}" for q in ("p50", "p95"))])
+        rows[-1] += [_spread(row["round_ms"], ".3f")[1], _megabytes(row["peaks"]["maximum"])]
+    return table(["package", "median ms", "p95", "rounds' medians", "peak MB"], rows)
+
+
+def _peers_footprint(record: Record) -> str:
+    rows = [
+        [f"{row['name']} {row['version']}", _megabytes(row["size"]), *_spread(row["start"], ".2f")]
+        for row in record["figures"]["peers-footprint"]
+    ]
+    return table(["package", "installed MB", "import s", "lowest–highest"], rows)
+
+
+def _peers_accuracy(record: Record) -> str:
+    return _scores("package", [(f"{row['name']} {row['version']}", row) for row in record["figures"]["peers-accuracy"]])
+
+
 def _spread(values: Record, shown: str) -> list[str]:
     """Median, and lowest to highest."""
     return [format(values["p50"], shown), f"{values['minimum']:{shown}}–{values['maximum']:{shown}}"]
@@ -323,6 +420,7 @@ def _megabytes(n: Any) -> str:
 TABLES: dict[str, Callable[[Record], str]] = {
     "counts": _counts,
     "latency": _latency,
+    "operators": _operators,
     "memory": _sizes,
     "pipeline": _pipeline,
     "stages": _stages,
@@ -332,6 +430,9 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "outputs": _outputs,
     "faults": _faults,
     "peers": _peers,
+    "peers-model": _peers_model,
+    "peers-footprint": _peers_footprint,
+    "peers-accuracy": _peers_accuracy,
     "training": _training,
     "accuracy": _accuracy,
 }
@@ -339,6 +440,7 @@ TABLES: dict[str, Callable[[Record], str]] = {
 TITLES = {
     "counts": "**Counts** that do not depend on the machine's speed; instructions of one inference, by valgrind",
     "latency": "**One inference on one face**",
+    "operators": "**Operators**, by the runtime's profiler, on one thread; times of kernels in whole microseconds",
     "memory": "**Size**: the file, and the peak of a process that loads the model and runs it",
     "pipeline": "**The whole edge on the clip**, every frame answered, in fresh processes",
     "stages": "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time "
@@ -351,6 +453,11 @@ TITLES = {
     f"minutes of a run until {PROVED['crowd']:.0%} (crowd) and {PROVED['folder']:.0%} (folder) of the labels, on "
     "the machine that the run was made on",
     "outputs": "**Outputs**, on a camera of 640×480 and 15 frames a second",
-    "peers": "**Other packages**, by their default paths, in turns with this one",
+    "peers": "**Other packages**, decoding, detection and classification, in turns with this one",
+    "peers-model": "**Their models alone**, in turns with this one's on one core: a crop in memory to probabilities; "
+    "the peak of the process that does only this",
+    "peers-footprint": "**What is installed**: the bytes of an environment with what is used and no more, and the time "
+    "until a fresh process has imported it",
+    "peers-accuracy": "**Their accuracy** on the same crops, each with its own preprocessing",
     "accuracy": "**Accuracy**",
 }

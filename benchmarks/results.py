@@ -13,13 +13,14 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
                      measurement's module, key by key: first what it is of (variant, name, output, fault or preset;
                      threads, cores, faces or width), then what was found, a number or a distribution over the rounds
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
-                     come to is here, too
+                     come to is here, too. By measurement and peer, why this one is not among them
     bars             list of promise, measured, reached (null where not measured)
 """
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,19 @@ from edge.files import write_whole
 SCHEMA_VERSION = 2
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Figures of some contestants, where others could not be measured.
+
+    Attributes:
+        rows: as other measurements return them.
+        gaps: by contestant, why there is none of it.
+    """
+
+    rows: Sequence[Any]
+    gaps: dict[str, str]
 
 
 def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
@@ -97,6 +111,19 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
     found: Record = record
     return found
+
+
+def find_row(record: Record, measurement: str, **which: Any) -> Record:
+    """The first row of a measurement that has these values.
+
+    Raises:
+        LookupError: there is none.
+    """
+    for row in record["figures"].get(measurement, ()):
+        if all(row[key] == value for key, value in which.items()):
+            found: Record = row
+            return found
+    raise LookupError(measurement)
 
 
 def _bundle(contenders: Contenders) -> Record:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
 from benchmarks.machine import can_restrict, current_state, usable_cores
 from benchmarks.memory import measure_memory
+from benchmarks.operators import measure_operators
 from benchmarks.outputs import measure_outputs
-from benchmarks.peers import measure_peers
+from benchmarks.peers.accuracy import measure_peer_accuracy
+from benchmarks.peers.clip import measure_peers
+from benchmarks.peers.footprint import measure_footprint
+from benchmarks.peers.lineup import Lineup, line_up
+from benchmarks.peers.model import measure_models
 from benchmarks.pipeline import measure_pipeline
-from benchmarks.results import Record, as_plain, keep, new_record
+from benchmarks.results import Partial, Record, as_plain, keep, new_record
 from benchmarks.sizes import measure_sizes
 from benchmarks.stages import measure_stages
 from benchmarks.training import measure_training
@@ -62,6 +68,11 @@ class Plan:
         """The same by its name."""
         return {self.shipping.variant: self.shipping}
 
+    @cached_property
+    def lineup(self) -> Lineup:
+        """The peers, whose environments are made when they are first wanted."""
+        return line_up(self.shipping)
+
     @property
     def threads(self) -> tuple[int, ...]:
         return tuple(sorted({1, usable_cores()}))
@@ -85,15 +96,16 @@ class Plan:
         }
 
 
-def _accuracy(plan: Plan) -> list[Any]:
+def _examination(plan: Plan) -> Examination:
     if isinstance(plan.examination, UserError):
         raise plan.examination
-    return measure_accuracy(plan.bundles, plan.examination, max(plan.cores))
+    return plan.examination
 
 
-MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
-    "counts": lambda plan: measure_counts(plan.bundles),
+MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
+    "counts": lambda plan: measure_counts(plan.bundles, plan.shipping.variant),
     "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
+    "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
     "memory": lambda plan: measure_memory(plan.bundles, max(plan.cores), plan.rounds),
     "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
@@ -102,14 +114,17 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any]]] = {
     "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "faults": lambda plan: measure_faults(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
-    "peers": lambda plan: measure_peers(plan.shipping, plan.clip, plan.cores, plan.rounds),
+    "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),
+    "peers-model": lambda plan: measure_models(plan.lineup, plan.shipping.input_size, min(plan.cores), plan.rounds),
+    "peers-footprint": lambda plan: measure_footprint(plan.lineup, plan.shipping, max(plan.cores), plan.rounds),
     "training": lambda plan: measure_training(plan.runs, max(plan.cores), plan.rounds),
-    # Last, because it is long work that warms a board up.
-    "accuracy": _accuracy,
+    # Last, because they are long work that warms a board up.
+    "accuracy": lambda plan: measure_accuracy(plan.bundles, _examination(plan), max(plan.cores)),
+    "peers-accuracy": lambda plan: measure_peer_accuracy(plan.lineup, _examination(plan), max(plan.cores)),
 }
 """What each of them measures stands at the top of its module."""
 
-USUAL = ("latency", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
+USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
 """What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
 
 NOT_REACHED = "the run was ended before it"
@@ -131,7 +146,11 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
     record["missing"] = dict.fromkeys(wanted, NOT_REACHED)
     for name in wanted:
         try:
-            record["figures"][name] = as_plain(MEASUREMENTS[name](plan))
+            found = MEASUREMENTS[name](plan)
+            if isinstance(found, Partial):
+                record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
+                found = found.rows
+            record["figures"][name] = as_plain(found)
             del record["missing"][name]
         except UserError as error:
             log.warning("%s: not measured: %s", name, error)

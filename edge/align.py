@@ -1,11 +1,16 @@
 """Cuts faces out as the training crops have them: the same eyes, nose and mouth at the same places."""
 
+import math
+
 import cv2
 import numpy as np
 
 from edge.bundle import FaceTemplate
 from edge.detect import Detection
-from edge.geometry import similarity
+from edge.geometry import Similarity, nearest_similarity
+
+SMALLEST_SCALE = 1e-3
+"""Less is no face: landmarks that all lie in one place."""
 
 
 def crop_face(image: np.ndarray, detection: Detection, template: FaceTemplate, size: int) -> np.ndarray:
@@ -24,30 +29,44 @@ def crop_face(image: np.ndarray, detection: Detection, template: FaceTemplate, s
     return cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)
 
 
-def face_transform(detection: Detection, template: FaceTemplate, size: int) -> np.ndarray:
-    """Similarity from image to crop, float64 `[2, 3]`."""
+def face_transform(detection: Detection, template: FaceTemplate, size: int) -> Similarity:
+    """From the image to the crop."""
     if detection.landmarks is not None:
-        return similarity(detection.landmarks, np.array(template.landmarks) * size)
-    box, goal = np.array(detection.box), np.array(template.box) * size
-    scale = np.sqrt(goal[2] * goal[3] / (box[2] * box[3]))
-    shift = goal[:2] + goal[2:] / 2 - scale * (box[:2] + box[2:] / 2)
-    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        return nearest_similarity(detection.landmarks.tolist(), [(x * size, y * size) for x, y in template.landmarks])
+    (x, y, w, h), goal = detection.box, [value * size for value in template.box]
+    scale = math.sqrt(goal[2] * goal[3] / (w * h))
+    centre, goal_centre = complex(x + w / 2, y + h / 2), complex(goal[0] + goal[2] / 2, goal[1] + goal[3] / 2)
+    return Similarity(scale, goal_centre - scale * centre)
 
 
-def _warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
+def _warp(image: np.ndarray, transform: Similarity, size: int) -> np.ndarray:
     """Apply a transform that may shrink: bilinear sampling alone would skip pixels of a large face."""
-    scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    supersampling = max(1, int(1 / scale)) if scale > 0 else 1
-    large = cv2.warpAffine(
-        image,
-        transform * supersampling + _half_pixel(supersampling),
-        (size * supersampling, size * supersampling),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+    scale = abs(transform.turn)
+    if scale > SMALLEST_SCALE and (factor := min(int(1 / scale), *image.shape[:2])) > 1:
+        image, transform = _shrunk(image, transform, size, factor)
+    return cv2.warpAffine(
+        image, transform.matrix(), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return large if supersampling == 1 else cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _half_pixel(factor: int) -> np.ndarray:
-    """Pixel centres move by this when a picture grows by `factor`."""
-    return np.array([[0, 0, (factor - 1) / 2], [0, 0, (factor - 1) / 2]])
+def _shrunk(image: np.ndarray, transform: Similarity, size: int, factor: int) -> tuple[np.ndarray, Similarity]:
+    """The part of an image that a transform shows, so many times smaller, and the transform that fits it."""
+    height, width = image.shape[:2]
+    corners = [transform.back(corner) for corner in (0, size, size * 1j, size * (1 + 1j))]
+    left, columns = _cells([corner.real for corner in corners], factor, width)
+    top, rows = _cells([corner.imag for corner in corners], factor, height)
+    part = image[top : top + factor * rows, left : left + factor * columns]
+    # The centre of a cell of pixels lies half a cell, less half a pixel, from that of its first one.
+    first = complex(left, top) + (factor - 1) / 2 * (1 + 1j)
+    moved = Similarity(transform.turn * factor, transform.turn * first + transform.shift)
+    return cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), moved
+
+
+def _cells(places: list[float], factor: int, end: int) -> tuple[int, int]:
+    """The first pixel and the number of the cells of so many pixels that hold all places, one to spare at either side.
+
+    At least one cell, and none that is not in the image, which ends at pixel `end`.
+    """
+    first = min(max(0, int(min(places)) - factor), end - factor)
+    last = min(int(max(places)) + 2 * factor, end)
+    return first, max(1, (last - first) // factor)

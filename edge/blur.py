@@ -16,6 +16,9 @@ from edge.track import MEMORY
 MARGIN = 0.4
 """What is hidden around a face, in shares of its box on each side: hair and chin, and where it may have moved."""
 
+SLACK = 0.1
+"""Seconds by which a face may be found later than the search of the whole picture is due."""
+
 CELLS = 4
 """A hidden face is so many by so many squares of one colour: less than any face can be known by."""
 
@@ -23,15 +26,16 @@ CELLS = 4
 class Blurred:
     """Another output, which gets to see frames without recognizable faces.
 
-    A face is hidden from `ahead` seconds before it was first found until a second after it was last found: detectors
-    lose faces for a moment and find them late. In a frame without it, it is hidden where it was found last; and within
-    `ahead` of being found again, on its whole way there.
+    A face is hidden from a second before it was first found until a second after it was last found: detectors lose
+    faces for a moment and find them late. In a frame without it, it is hidden where it was found last and where it is
+    found next; and on its whole way there, where the two are less than a second apart. For that, the frames of a second
+    are held back.
     """
 
-    def __init__(self, output: Output, ahead: float) -> None:
-        """`ahead` is the seconds for which frames are held back; faces are found at most that late."""
-        self.name = output.name
-        self._output, self._ahead = output, ahead
+    def __init__(self, output: Output, search_every: float) -> None:
+        """`search_every` is the seconds between two searches for faces; where that is more, frames wait as long."""
+        self.name, self.complete = output.name, output.complete
+        self._output, self._ahead = output, max(MEMORY, search_every + SLACK)
         self._entered = ExitStack()
         self._waiting: deque[FrameResult] = deque()
         self._seen: deque[tuple[float, tuple[FaceResult, ...]]] = deque()

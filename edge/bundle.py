@@ -15,6 +15,9 @@ MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
 LANDMARKS = 5
 VARIANTS = ("float32", "float16", "dynamic", "int8")
+LABELS = ("crowd", "folder")
+"""Kinds of label that a model can answer with, and be measured by."""
+
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "models" / "default"
 """The bundle that ships."""
 
@@ -31,6 +34,23 @@ class FaceTemplate:
 
     landmarks: tuple[tuple[float, float], ...]
     box: Box
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How often a model was right on images that it had not seen.
+
+    Attributes:
+        labels: what it was compared with: `crowd`, what most of a crowd saw, or `folder`, the data set's classes.
+        images: how many there were.
+        accuracy: share of them, 0 to 1.
+        macro_f1: mean of the classes' F1, 0 to 1.
+    """
+
+    labels: str
+    images: int
+    accuracy: float
+    macro_f1: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,19 @@ class Bundle:
         """What tells this model from others: name, variant, and the beginning of its hash."""
         return {"name": self.name, "variant": self.variant, "sha256": self.sha256[:12]}
 
+    @property
+    def resolution(self) -> int:
+        """Pixels of the side at which the model works inside; a face is enlarged to it."""
+        return int(self.manifest.get("resolution", self.input_size))
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """What the manifest tells of its accuracy: first by the kind of label that it answers with, then by others."""
+        entry = self.manifest["variants"][self.variant]
+        own = self.manifest.get("labels", LABELS[0])
+        kinds = sorted((kind for kind in LABELS if entry.get(kind)), key=lambda kind: kind != own)
+        return tuple(Measured(kind, *(entry[kind][key] for key in _FIGURES)) for kind in kinds)
+
 
 def model_file(variant: str) -> str:
     """File name of a variant inside its bundle."""
@@ -84,7 +117,9 @@ def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
         if len(landmarks) != LANDMARKS:
             raise ValueError(f"{len(landmarks)} landmarks, not {LANDMARKS}")
         template = FaceTemplate(landmarks, as_box(manifest["face_template"]["box"]))
-        return Bundle(folder, manifest["name"], variant, model, int(manifest["input_size"]), template, manifest)
+        bundle = Bundle(folder, manifest["name"], variant, model, int(manifest["input_size"]), template, manifest)
+        _ = bundle.resolution, bundle.measured  # what is malformed in them is told now, not when a page is made
+        return bundle
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder / MANIFEST}: {error!r} is missing or malformed", _EXPORT_AGAIN) from error
 
@@ -135,4 +170,5 @@ def _are_tables(variants: Any) -> bool:
     return isinstance(variants, dict) and all(isinstance(entry, dict) for entry in variants.values())
 
 
+_FIGURES = ("images", "accuracy", "macro_f1")
 _EXPORT_AGAIN = "make a bundle by 'make export', or name one by MODEL=<folder>"

@@ -30,7 +30,8 @@ from edge.options import Capture, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
-from edge.sources import Source, list_sources, open_source
+from edge.reload import Reloader
+from edge.sources import Source, check_capture, list_sources, open_source
 from edge.sources.files import ImageSource
 from edge.sources.network import PASSWORD, USER
 from edge.statistics import summary_text
@@ -92,7 +93,7 @@ def demo(arguments: argparse.Namespace) -> int:
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     arguments.window = False
-    arguments.mqtt = arguments.metrics = arguments.web = None
+    arguments.mqtt = arguments.metrics = arguments.web = arguments.web_cert = arguments.web_key = None
     return _run(arguments, Capture(), wait=False)
 
 
@@ -102,6 +103,7 @@ def install_service(arguments: argparse.Namespace) -> int:
 
     service.check_systemd()
     refuse_credentials(arguments.run.source, USER, PASSWORD)
+    check_capture(arguments.run.source, _capture(arguments.run))
     _check_outputs(arguments.run)
     _check_network(arguments.run)
     text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
@@ -145,6 +147,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
     cv2.setNumThreads(max(1, usable_cores() - 1))
     _check_outputs(arguments)
+    certificate = _certificate(arguments)
     show = arguments.window and has_display()
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
@@ -160,15 +163,19 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             outputs = _outputs(arguments, source, recognizer)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
-            page = _live_page(arguments, options, metrics) if metrics and arguments.web else None
+            page = _live_page(arguments, options, metrics, certificate) if metrics and arguments.web else None
             outputs += [output for output in (metrics, page) if output]
         except BaseException:
             source.close()
             raise
         # What another program wrote into a pipe cannot be read again.
         reopen = None if arguments.source == "-" else open_
-        with Pipeline(source, recognizer, outputs, reopen) as pipeline, announced(pipeline.statistics) as heartbeat:
-            _watch(pipeline, signals, show, partial(_reload_all, recognizer, page, options), heartbeat)
+        with (
+            Pipeline(source, recognizer, outputs, reopen) as pipeline,
+            Reloader(signals.reload, partial(_reload_all, recognizer, page, options)),
+            announced(pipeline.statistics) as heartbeat,
+        ):
+            _watch(pipeline, signals, show, heartbeat)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -202,10 +209,8 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _watch(
-    pipeline: Pipeline, signals: "Signals", show: bool, reload: Callable[[], None], heartbeat: Heartbeat
-) -> None:
-    """The main thread's part: take results, show them where there is a window, and pass signals on."""
+def _watch(pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartbeat) -> None:
+    """The main thread's part: take results, show them where there is a window, and stop when somebody wants it."""
     with ExitStack() as stack:
         window = stack.enter_context(Window()) if show else None
         while True:
@@ -220,24 +225,12 @@ def _watch(
                 window.poll()
             if signals.stop.is_set() or (window and window.closed):
                 pipeline.stop()
-            if signals.reload.is_set():
-                signals.reload.clear()
-                # Aside, for frames are not to wait; a second request is answered by a second thread.
-                threading.Thread(target=_reload, args=(reload,), name="reload", daemon=True).start()
 
 
 def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Options) -> None:
     recognizer.reload(options)
     if page:
         page.reload()
-
-
-def _reload(reload: Callable[[], None]) -> None:
-    try:
-        reload()
-        log.warning("the model was loaded anew")
-    except UserError as error:
-        log.warning("the model stays as it was: %s", error)
 
 
 @dataclass(frozen=True)
@@ -340,11 +333,13 @@ def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics"
     return Metrics(recognizer, arguments.metrics)
 
 
-def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metrics") -> "LivePage":
+def _live_page(
+    arguments: argparse.Namespace, options: Options, metrics: "Metrics", certificate: tuple[Path, Path] | None
+) -> "LivePage":
     with needs_extra("web"):
         from edge.web.page import LivePage
         from edge.web.token import token_file
-    page = LivePage(arguments.web, options, metrics, _certificate(arguments))
+    page = LivePage(arguments.web, options, metrics, certificate)
     print(f"live page: {page.url}", file=sys.stderr)
     if page.new_token and sys.stderr.isatty():  # where nobody looks there is a log, which is no place for it
         print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
@@ -354,8 +349,11 @@ def _live_page(arguments: argparse.Namespace, options: Options, metrics: "Metric
 
 
 def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """The live page's, which without a page would be given for nothing."""
     if bool(arguments.web_cert) != bool(arguments.web_key):
         raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    if arguments.web_cert and not arguments.web:
+        raise UserError("--web-cert is for the live page, and there is none", "add --web, or leave it out")
     return (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
 
 
@@ -370,9 +368,10 @@ def _check_network(arguments: argparse.Namespace) -> None:
     if arguments.metrics or arguments.web:
         with needs_extra("metrics" if arguments.metrics else "web"):
             import edge.metrics
+    certificate = _certificate(arguments)
     if arguments.web:
         with needs_extra("web"):
             import edge.web.page  # noqa: F401
             from edge.web.server import check_certificate
-        if certificate := _certificate(arguments):
+        if certificate:
             check_certificate(*certificate)

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -9,6 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where files that a killed process left stay
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -24,14 +30,23 @@ def whole_file(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file() and not path.is_dir():
         yield path  # a device or a pipe: nothing to replace
         return
-    part = _beside(path)
-    try:
-        yield part
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+    with _beside(path) as part:
+        try:
+            yield part
+            part.chmod(0o666 & ~_umask())
+            part.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                part.unlink()
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what `whole_file` left beside `path` in a process that was killed; not what one that runs is writing."""
+    for part in path.parent.glob(f".{glob.escape(path.stem)}-{'?' * 8}{glob.escape(path.suffix)}"):
+        with suppress(OSError), part.open("rb") as file:  # in use, or gone
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -74,8 +89,12 @@ def _swap(new: Path, path: Path, old: Path) -> None:
         raise
 
 
-def _beside(path: Path) -> Path:
-    """A new empty file in the folder of `path`, which is made where it is missing."""
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A new empty file in the folder of `path`, which is made where it is missing.
+
+    It is locked meanwhile: the system takes locks away with their process, which tells it from one left behind.
+    """
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -83,8 +102,13 @@ def _beside(path: Path) -> Path:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
-    os.close(handle)
-    return Path(name)
+    try:
+        if fcntl:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield Path(name)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

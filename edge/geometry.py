@@ -1,11 +1,18 @@
 """Boxes and the plane's similarities."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
+SMALLEST_SPREAD = 1e-9
+"""Points in one place have no rotation and no scale: they are brought to the middle of their goals."""
+
 Box = tuple[float, float, float, float]
 """(x, y, w, h) in pixels, or relative to a side where it says so."""
+
+Point = tuple[float, float]
+"""(x, y), likewise."""
 
 
 def as_box(values: Iterable[float]) -> Box:
@@ -28,14 +35,34 @@ def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return common / np.maximum(total, 1e-9)
 
 
-def similarity(points: np.ndarray, goals: np.ndarray) -> np.ndarray:
-    """The rotation, scale and shift that bring `points` nearest to `goals`, both `[n, 2]`, by least squares.
+@dataclass(frozen=True)
+class Similarity:
+    """A rotation, scale and shift of the plane. Its points are complex numbers here, x + iy: with so few of them plain
+    numbers take a tenth of the time of arrays.
 
-    With points as complex numbers a similarity is `goal = a * point + b`, and `a` an ordinary regression.
+    Attributes:
+        turn: what a point is multiplied by: rotation and scale.
+        shift: what is added then.
     """
-    p, g = (place[:, 0] + 1j * place[:, 1] for place in (points, goals))
-    p_mean, g_mean = p.sum() / len(p), g.sum() / len(g)
-    p_centred = p - p_mean
-    a = np.vdot(p_centred, g) / np.vdot(p_centred, p_centred).real
-    b = g_mean - a * p_mean
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+    turn: complex
+    shift: complex
+
+    def back(self, point: complex) -> complex:
+        """Where a point comes from."""
+        return (point - self.shift) / self.turn
+
+    def matrix(self) -> np.ndarray:
+        """As OpenCV wants it: float64 `[2, 3]`."""
+        a, b = self.turn, self.shift
+        return np.array(((a.real, -a.imag, b.real), (a.imag, a.real, b.imag)))
+
+
+def nearest_similarity(points: Iterable[Point], goals: Iterable[Point]) -> Similarity:
+    """The one that brings as many points nearest to their goals, by least squares: an ordinary regression."""
+    p, g = ([complex(*place) for place in places] for places in (points, goals))
+    p_mean, g_mean = sum(p) / len(p), sum(g) / len(g)
+    centred = [point - p_mean for point in p]
+    spread = sum(abs(point) ** 2 for point in centred)
+    turn = sum(point.conjugate() * goal for point, goal in zip(centred, g, strict=True)) / max(spread, SMALLEST_SPREAD)
+    return Similarity(turn, g_mean - turn * p_mean)

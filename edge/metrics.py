@@ -66,6 +66,7 @@ class Metrics:
     """
 
     name = "metrics"
+    complete = True  # to count does not wait for those who ask
 
     def __init__(self, recognizer: Recognizer, address: tuple[str, int] | None = None) -> None:
         """Take the address, so that nobody starts a run whose metrics cannot be had.

@@ -13,7 +13,6 @@ import ssl
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,8 +58,8 @@ EXPIRY = 90
 STEADY = ("fps", "temperature")
 """What of the state goes along with changes, but is none."""
 
-RATE_WINDOW = 10
-"""Beats over which frames a second are counted."""
+NO_FRAMES = 10.0
+"""Seconds over which frames a second are counted, and after which there are none."""
 
 EVENTS_A_SECOND = 20
 """Events that are published; those beyond are counted. Six faces that come at once bring twelve."""
@@ -164,12 +163,13 @@ class HomeAutomation:
     """
 
     name = "mqtt"
+    complete = False
 
     def __init__(self, broker: Broker, statistics: Statistics) -> None:
         """Prepare; nothing is sent yet.
 
         Raises:
-            UserError: the file of the password or of the authority cannot be read.
+            UserError: the file of the password or of the authority cannot be read, or would be for nothing.
         """
         self._broker, self._statistics = broker, statistics
         self._state_topic, self._availability_topic, self._events_topic = (
@@ -177,7 +177,6 @@ class HomeAutomation:
         )
         self._events, self._ration = Events(), _Ration()
         self._result: FrameResult | None = None
-        self._answered: deque[tuple[float, int]] = deque(maxlen=RATE_WINDOW + 1)
         self._published: dict[str, Any] = {}
         self._published_at = -math.inf
         self._told, self._refused = "", False
@@ -219,6 +218,7 @@ class HomeAutomation:
         client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_PAUSE)
         client.max_queued_messages_set(QUEUED)
+        _check_variables(self._broker)
         if user := os.environ.get(USER):
             client.username_pw_set(user, _password())
         if self._broker.tls:
@@ -233,7 +233,8 @@ class HomeAutomation:
 
     def _beat(self) -> None:
         """Publish the state where it has changed, or is to be renewed."""
-        fps, statistics, now = self._fps(), self._statistics, time.monotonic()
+        statistics, now = self._statistics, time.monotonic()
+        fps = statistics.recent_fps(NO_FRAMES)
         result = None if fps == 0 else self._result  # what was seen before the camera was lost is not the case now
         current = state(result, fps, statistics.states(), statistics.count_of("mqtt.events_left_out"))
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
@@ -242,13 +243,6 @@ class HomeAutomation:
             properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
             self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
             self._published, self._published_at = current, now
-
-    def _fps(self) -> float | None:
-        self._answered.append((time.monotonic(), self._statistics.count_of("frames")))
-        (began, before), (ended, after) = self._answered[0], self._answered[-1]
-        if len(self._answered) <= RATE_WINDOW and after == before:
-            return None  # too early to say that there are none
-        return (after - before) / (ended - began)
 
     def _tell(self, event: dict[str, Any]) -> None:
         published = self._ration.take() and self._client.publish(self._events_topic, json.dumps(event), qos=1)
@@ -319,6 +313,15 @@ class _Ration:
             self._since, self._left = now, EVENTS_A_SECOND
         self._left -= 1
         return self._left >= 0
+
+
+def _check_variables(broker: Broker) -> None:
+    """What is set and would not be used is a mistake, and one that leaves a door open."""
+    for name in (PASSWORD, PASSWORD_FILE):
+        if os.environ.get(name) and not os.environ.get(USER):
+            raise UserError(f"{name} is set, and {USER} is not", f"set {USER}, too, or neither")
+    if os.environ.get(CA) and not broker.tls:
+        raise UserError(f"{CA} is set, and the broker's address is one without TLS", "write it as mqtts://")
 
 
 def _password() -> str | None:

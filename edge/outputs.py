@@ -21,9 +21,13 @@ class Output(Protocol):
 
     Attributes:
         name: as the statistics give it.
+        complete: whether it is to have every result of a recording, which waits for it. One that is told to others as
+            it happens is not: when it is behind it loses the oldest, and when it hangs it is abandoned, as every
+            output of a camera is.
     """
 
     name: str
+    complete: bool
 
     def __enter__(self) -> "Output": ...
 
@@ -41,6 +45,7 @@ class JsonLines:
     """
 
     name = "jsonl"
+    complete = True
 
     def __init__(self, path: Path, *, live: bool) -> None:
         self._path, self._live = path, live
@@ -100,6 +105,7 @@ class AnnotatedVideo:
     """The frames with what was found drawn over them, as MP4; the file appears whole at the end."""
 
     name = "video"
+    complete = True
 
     def __init__(self, path: Path, fps: float | None) -> None:
         """`fps` is the rate at which it will play; 30 where the source does not know its own."""
@@ -143,6 +149,7 @@ class Window:
     """A window with the annotated frames. Toolkits want the main thread, so the main thread writes to it."""
 
     name = "window"
+    complete = True
     TITLE = "emotion-edge (q quits)"
 
     def __init__(self) -> None:

@@ -2,7 +2,8 @@
 
     source -> frames -> find -> found -> read -> one queue for each output, and one for the caller
 
-Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next.
+Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next, and
+for each output that is to be complete.
 """
 
 import logging
@@ -67,7 +68,9 @@ class Pipeline:
         self._frames: Channel[Frame] = Channel(1 if drop else 4, drop_oldest=drop)
         self._found: Channel[Found] = Channel(1 if drop else 4, drop_oldest=drop)
         self._results: Channel[FrameResult] = Channel(4, drop_oldest=drop)
-        self._queues: list[Channel[FrameResult]] = [Channel(32, drop_oldest=drop) for _ in outputs]
+        self._queues: list[Channel[FrameResult]] = [
+            Channel(32, drop_oldest=drop or not output.complete) for output in outputs
+        ]
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
         for name, channel in zip(names, self._channels, strict=True):
@@ -80,6 +83,7 @@ class Pipeline:
         ]
         if drop:
             stages.append(("governor", self._govern, ()))
+        self._waited_for = {output.name for output in outputs if output.complete and not drop}
         # Daemons: a thread that hangs in a driver must not keep the process alive.
         self._threads = [
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
@@ -135,11 +139,10 @@ class Pipeline:
             raise self._error
 
     def _join(self) -> None:
-        """Wait for all threads; output files are finished in theirs, so recordings wait as long as it takes."""
+        """Wait for all threads; files of a recording are finished in theirs, which takes as long as it takes."""
         deadline = time.monotonic() + STOP_TIMEOUT
         for thread in self._threads:
-            waits_for_file = not self._source.live and thread.name not in ("capture", "find", "read")
-            thread.join(None if waits_for_file else max(0.0, deadline - time.monotonic()))
+            thread.join(None if thread.name in self._waited_for else max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 log.warning("%s did not end within %.1f s and is abandoned", thread.name, STOP_TIMEOUT)
 

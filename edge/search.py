@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from edge.detect import Detection, Detector
@@ -14,7 +13,7 @@ SURROUNDINGS = 1.6
 """Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
 
 NEAR_SIDES = (64, 96, 128)
-"""Pixels that such squares are searched at: as finely as the whole picture where that is enough."""
+"""Pixels that such squares are searched at: as finely as the whole picture, but never enlarged."""
 
 WORTH_WHILE = 0.7
 """Squares of more than this share of the pixels of the whole picture take as long as all of it."""
@@ -92,10 +91,11 @@ class Search:
         squares = []
         for x, y, w, h in (detection.box for detection in expected):
             side = round(SURROUNDINGS * max(w, h))
+            resolution = next((n for n in NEAR_SIDES if n >= side * scale), NEAR_SIDES[-1])
+            side = max(side, resolution)
             if side > min(height, width):
                 return None
             left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
-            resolution = next((n for n in NEAR_SIDES if n >= side * scale), NEAR_SIDES[-1])
             squares.append(_Square(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
         pixels = sum(square.resolution**2 for square in squares)
         return squares if pixels <= WORTH_WHILE * height * width * scale**2 else None
@@ -103,14 +103,13 @@ class Search:
     def _find_near(self, image: np.ndarray, square: _Square) -> Detection | None:
         """The face nearest to the square's middle: others at its edge are cut off, and have squares of their own."""
         part = image[square.y : square.y + square.side, square.x : square.x + square.side]
-        small = cv2.resize(part, (square.resolution, square.resolution), interpolation=cv2.INTER_LINEAR)
         if square.resolution not in self._near:
             self._near[square.resolution] = self._make(square.resolution)
-        found = self._near[square.resolution].detect(small)
+        found = self._near[square.resolution].detect(part)
         if not found:
             return None
-        nearest = min(found, key=lambda detection: _from_middle(detection.box, square.resolution))
-        return _moved(nearest, square.side / square.resolution, (square.x, square.y))
+        nearest = min(found, key=lambda detection: _from_middle(detection.box, square.side))
+        return _moved(nearest, 1.0, (square.x, square.y))
 
 
 def _from_middle(box: Box, side: int) -> float:

@@ -251,11 +251,7 @@ def _check_ports(run: argparse.Namespace) -> None:
 def _certificate(run: argparse.Namespace) -> list[tuple[str, Path]]:
     """The live page's options that name files, and the files, which are to be handed over."""
     named = ("web-cert", run.web_cert), ("web-key", run.web_key)
-    files = [(name, path.absolute()) for name, path in named if path]
-    for _, path in files:
-        if not os.access(path, os.R_OK):
-            raise UserError(f"{path}: cannot be read", "name a file in PEM format")
-    return files
+    return [(name, path.absolute()) for name, path in named if path]
 
 
 def _seen(run: argparse.Namespace) -> list[Path]:

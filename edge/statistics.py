@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,7 +58,8 @@ class Statistics:
         self._queues: list[tuple[str, Queue]] = []
         self._counts: Counter[str] = Counter()
         self._states: dict[str, float | int | bool | None] = {}
-        self._started = self._ended = time.monotonic()
+        self._answered: deque[float] = deque(maxlen=WINDOW)
+        self._created = self._started = self._ended = time.monotonic()
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
@@ -134,12 +135,25 @@ class Statistics:
                 self._started = time.monotonic()
             self._counts["frames"] += 1
             self._ended = time.monotonic()
+            self._answered.append(self._ended)
 
     def fps(self) -> float:
         """Results a second between the first and the last."""
         with self._lock:
             seconds = self._ended - self._started
             return (self._counts["frames"] - 1) / seconds if seconds > 0 else 0.0
+
+    def recent_fps(self, seconds: float) -> float | None:
+        """Results a second at present: of the last so many seconds, 0 where none has come in them.
+
+        None while nothing can be said: the run is younger than that, and there are not two of them.
+        """
+        now = time.monotonic()
+        with self._lock:
+            times = list(takewhile(lambda time: now - time <= seconds, reversed(self._answered)))
+        if times and times[0] > times[-1]:
+            return (len(times) - 1) / (times[0] - times[-1])
+        return len(times) / seconds if now - self._created > seconds else None
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON: fps, counts and states by name, and of each time by name its percentiles in ms."""

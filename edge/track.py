@@ -1,6 +1,7 @@
 """Gives each face a number and keeps it while the face moves, is hidden for a moment, or passes another."""
 
 import math
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +112,8 @@ def _distance(track: Track, found: Detection, time: float) -> float:
     if expected.landmarks is None or found.landmarks is None:
         away = math.dist(_centre(expected), _centre(found))
     else:
-        away = float(np.hypot(*(expected.landmarks - found.landmarks).T).mean())
+        places = zip(expected.landmarks.tolist(), found.landmarks.tolist(), strict=True)
+        away = statistics.fmean(math.dist(*pair) for pair in places)
     distance = away / (sum(sides) / 2)
     reach = REACH + REACH_A_SECOND * max(0.0, time - track.seen)
     return distance if distance <= reach else math.inf

@@ -44,7 +44,7 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
         data: the data set's root.
         folder: the run's folder; made when it is not there.
         weights: `imagenet`, `none` or a file, see `train.pretrained.load_pretrained`; or the folder of a run whose
-            backbone has the same shape.
+            backbone is as wide or wider.
 
     Raises:
         UserError: bad data, weights that do not fit, a run with another configuration, or a loss that exploded.
@@ -249,9 +249,11 @@ def _learnt(folder: Path, config: Config) -> keras.Model:
     theirs, progress = run.load_run_config(folder), run.load_progress(folder)
     if not progress.epochs:
         raise UserError(f"{folder}: the run has not finished an epoch", "train it first")
-    for knob in ("alpha", "grey"):
-        if getattr(theirs, knob) != getattr(config, knob):
-            raise UserError(f"{folder}: the run's {knob} is {getattr(theirs, knob)}", "start from another one")
+    if theirs.alpha < config.alpha or theirs.grey != config.grey:
+        known = f"alpha {theirs.alpha}, grey {theirs.grey}".lower()
+        raise UserError(
+            f"{folder}: the run's network is narrower or sees otherwise ({known})", "start from another one"
+        )
     learner = Learner(theirs, theirs.stage_at(progress.epochs - 1), images=1)
     run.load_variables(folder, learner.variables())
     return learner.average

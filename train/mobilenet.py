@@ -10,6 +10,7 @@ Three things differ from Keras's own, none of them in what the network computes:
 Weights move between all of these forms by `carry_weights`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -115,10 +116,12 @@ def build_backbone(
 
 
 def carry_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give a backbone the weights of another of the same width, in its own form.
+    """Give a backbone the weights of another, in its own form.
 
     Args:
-        source: a backbone; its normalization is folded where the target has none.
+        source: a backbone; its normalization is folded where the target has none. Where it is wider, evenly spaced ones
+            of its channels are taken (weight selection, arXiv 2311.18823): a start from which a narrow network learns
+            sooner and more than from chance.
         target: its first convolution takes over that of the source; where the source saw an enlarged image and the
             target does not, both answer alike but for the outermost row and column.
     """
@@ -132,9 +135,18 @@ def carry_weights(source: keras.Model, target: keras.Model) -> None:
             weights = tuple(theirs.convolution.get_weights())
         if layer.strides != theirs.convolution.strides:
             weights = (stem_on_own_grid(weights[0]), *weights[1:])
-        layer.set_weights(weights)
+        _set_narrowed(layer, weights)
         if ours.normalization and theirs.normalization:
-            ours.normalization.set_weights(theirs.normalization.get_weights())
+            _set_narrowed(ours.normalization, theirs.normalization.get_weights())
+
+
+def _set_narrowed(layer: keras.Layer, weights: Sequence[np.ndarray]) -> None:
+    """Of each axis the places that fit; two layers of the same widths keep the same channels."""
+    for variable, values in zip(layer.weights, weights, strict=True):
+        for axis, (wide, narrow) in enumerate(zip(values.shape, variable.shape, strict=True)):
+            if narrow != wide:
+                values = values.take(np.linspace(0, wide - 1, narrow).round().astype(int), axis)
+        variable.assign(values)
 
 
 def folded(

@@ -1,4 +1,4 @@
-"""Makes a peer's environment from its lock, once."""
+"""Makes an environment from its lock, once."""
 
 import logging
 import subprocess
@@ -17,21 +17,25 @@ TIME_OUT = 1800
 """Seconds for a download of half a gigabyte."""
 
 
-def prepare(name: str) -> Path:
-    """The Python of a peer's environment, made anew when its lock has changed.
+def prepare(name: str, lock: Path) -> Path:
+    """The folder of an environment, made anew when its lock has changed.
+
+    Args:
+        name: of the folder in `PLACE`.
+        lock: what is installed, and nothing else: dependencies of a package that are not in it are those of features
+            that are not measured.
 
     Raises:
         UserError: it cannot be made.
     """
-    lock, folder = ROOT / "requirements" / f"peer-{name}.txt", PLACE / name
-    python, stamp = folder / "bin" / "python", folder / "lock.txt"
+    folder = PLACE / name
+    stamp = folder / "lock.txt"
     if stamp.is_file() and stamp.read_text() == lock.read_text():
-        return python
+        return folder
     log.info("peers: setting up %s", name)
     try:
         venv.create(folder, clear=True, with_pip=True)
-        # Dependencies of a peer that are not in its lock are those of features that are not measured.
-        command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(lock)]
+        command = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(lock)]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIME_OUT)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or str(error)
@@ -40,4 +44,27 @@ def prepare(name: str) -> Path:
             f"see to the network and to Python {sys.version_info.major}.{sys.version_info.minor}, or leave peers out",
         ) from error
     stamp.write_text(lock.read_text())
-    return python
+    return folder
+
+
+def python_of(folder: Path) -> Path:
+    """The program of an environment."""
+    return folder / "bin" / "python"
+
+
+def locked_version(package: str, lock: Path) -> str:
+    """The version of a package in a lock.
+
+    Raises:
+        LookupError: the lock has none.
+    """
+    for line in lock.read_text().splitlines():
+        name, _, version = line.partition("==")
+        if name == package:
+            return version.split()[0]
+    raise LookupError(f"{lock}: no {package}")
+
+
+def bytes_in(folder: Path) -> int:
+    """Bytes of all files in a folder and below; links are not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -148,6 +148,7 @@ class _Worker:
                     progress.update(self.job.video, news)
         except (EOFError, OSError):
             self.end()
+            self.job.place.clear_leftovers()
             code = self.process.exitcode
             outcome = Outcome(f"{self.job.video}: its process ended with status {code}: check the file", failed=True)
         if outcome:

@@ -104,6 +104,7 @@ class Digest:
     """
 
     name = "report"
+    complete = True
 
     def __init__(self, pictures: bool) -> None:
         self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0

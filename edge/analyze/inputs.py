@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UserError
+from edge.files import clear_leftovers
 from edge.sources.files import IMAGE_SUFFIXES
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""
+
+ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts"}
@@ -28,6 +31,11 @@ class Place:
 
     def path(self, ending: str) -> Path:
         return self.folder / f"{self.name}{ending}"
+
+    def clear_leftovers(self) -> None:
+        """Remove the half-written files of a process that was killed."""
+        for ending in ENDINGS:
+            clear_leftovers(self.path(ending))
 
     def summary(self) -> dict[str, Any]:
         """What the summary says that is there; nothing where there is none that can be read."""
@@ -114,4 +122,4 @@ def _owner(place: Place) -> str | None:
 
 
 def _is_taken(place: Place) -> bool:
-    return any(place.path(ending).exists() for ending in (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED))
+    return any(place.path(ending).exists() for ending in ENDINGS)

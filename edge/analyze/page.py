@@ -67,13 +67,10 @@ def _caveats(bundle: Bundle, card: str | None) -> str:
 
 
 def _accuracy(bundle: Bundle) -> str:
-    measured = bundle.manifest["variants"][bundle.variant]
     judges = {"crowd": "the majority of a crowd", "folder": "the labels of the data set"}
     parts = [
-        f"with {judge} on {measured[key]['accuracy']:.1%} of {measured[key]['images']:,} photographs "
-        f"(macro-F1 {measured[key]['macro_f1']:.1%})"
-        for key, judge in judges.items()
-        if key in measured
+        f"with {judges[by.labels]} on {by.accuracy:.1%} of {by.images:,} photographs (macro-F1 {by.macro_f1:.1%})"
+        for by in bundle.measured
     ]
     if not parts:
         return "How often the model is right is not stated in its bundle."

@@ -40,6 +40,7 @@ class Table:
     """Writes rows as they come, so that hours take no more memory than seconds. An output of the pipeline."""
 
     name = "table"
+    complete = True
 
     def __init__(self, csv: Path, parquet: Path) -> None:
         self._paths = csv, parquet

@@ -27,9 +27,6 @@ from edge.recognize import Recognizer
 from edge.sources.files import VideoFileSource
 from edge.statistics import Statistics
 
-SLACK = 0.1
-"""Seconds by which a face may be found later than the search of the whole picture is due."""
-
 
 def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
     """Answer every frame of a video and write its files.
@@ -47,6 +44,7 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
     """
     bundle = load_bundle(job.options.model, job.options.variant)
     made_from = job.made_from(bundle)
+    job.place.clear_leftovers()
     # Every face in every frame: what a report says must not hang on whose turn it was.
     recognizer = Recognizer.from_options(replace(job.options, most_readings=job.options.most_faces))
     with ExitStack() as files:
@@ -81,7 +79,7 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
     if job.wanted.annotated:
         seen.append(AnnotatedVideo(parts[ANNOTATED], fps))
     if job.wanted.blur:
-        seen = [Blurred(output, job.options.search_every + SLACK) for output in seen]
+        seen = [Blurred(output, job.options.search_every) for output in seen]
     return [Table(parts[CSV], parts[PARQUET]), *seen]
 
 

@@ -51,7 +51,7 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
         capture: how cameras and streams are asked to deliver.
 
     Raises:
-        UserError: it is not there, cannot be opened, or holds no frame.
+        UserError: it is not there, cannot be opened, holds no frame, or is no source for what `capture` asks for.
     """
     # Imported where they are needed: a board wants its first frame soon.
     capture = capture or Capture()
@@ -59,6 +59,7 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
         from edge.sources.picamera import pi_cameras
 
         spec = "picamera2" if pi_cameras() else "0"
+    check_capture(spec, capture)
     if spec == "picamera2" or spec.startswith("picamera2:"):
         from edge.sources.picamera import Picamera2Source
 
@@ -78,6 +79,27 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
     from edge.sources.files import open_file
 
     return open_file(Path(spec))
+
+
+def check_capture(spec: str, capture: Capture) -> None:
+    """See that nothing is asked for that such a source does not know.
+
+    Raises:
+        UserError: it is; the source is not named, for there may be a password in its address.
+    """
+    pi = spec == "auto" or spec.startswith("picamera2")
+    camera = pi or spec.isdigit() or spec.startswith("/dev/video")
+    rtsp, raw = spec.startswith(("rtsp://", "rtsps://")), spec == "-"
+    for option, given, fits, what in (
+        ("--size", capture.size, camera or raw, "cameras and raw frames"),
+        ("--fps", capture.fps, camera or raw, "cameras and raw frames"),
+        ("--control", capture.controls, pi, "a Raspberry Pi's camera"),
+        ("--rtsp", capture.rtsp != Capture.rtsp, rtsp, "rtsp:// addresses"),
+        ("--pixels", capture.pixels != Capture.pixels, raw, "raw frames on standard input"),
+        ("--live", capture.live, raw, "raw frames on standard input"),
+    ):
+        if given and not fits:
+            raise UserError(f"{option} is for {what}, and the source is something else", "leave it out")
 
 
 def list_sources() -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ class LivePage:
     """
 
     name = "live page"
+    complete = False
 
     def __init__(
         self,

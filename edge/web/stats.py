@@ -1,20 +1,19 @@
 """How the run is doing, for the page."""
 
 import time
-from collections import deque
-from collections.abc import Mapping
 from typing import Any
 
-from edge.bundle import read_manifest
+from edge.bundle import Bundle, load_bundle
 from edge.options import Options
 from edge.results import FrameResult
 from edge.statistics import Statistics, under
 
-RECENT = 30
-"""Frames over which the rate is measured."""
+RECENT = 60
+"""Frames whose age is told."""
 
 IDLE = 3.0
-"""Seconds without a frame after which a run counts as paused: its camera is away, or hangs."""
+"""Seconds without a frame after which a run counts as paused: its camera is away, or hangs. The rate is that of as many
+seconds."""
 
 PASSED_ON = ("captured", "frames", "faces", "frames_with_faces", "faces_left_out")
 
@@ -24,32 +23,30 @@ class Stats:
 
     def __init__(self, statistics: Statistics, options: Options) -> None:
         self._statistics, self._options = statistics, options
-        self._times: deque[float] = deque(maxlen=RECENT)
-        self._began = time.monotonic()
+        self._last = time.monotonic()
         self._source: str | None = None
         self.reload()
 
     def reload(self) -> None:
         """Take the model's facts from the bundle as it is now."""
-        self._model = model_facts(read_manifest(self._options.model), self._options.variant)
+        self._model = model_facts(load_bundle(self._options.model, self._options.variant))
 
     def note(self, result: FrameResult) -> None:
         """Note that a result has come."""
-        self._times.append(time.monotonic())
+        self._last = time.monotonic()
         self._source = result.frame.source
 
     @property
     def idle(self) -> float:
         """Seconds since the last result, or since the start."""
-        times = list(self._times)
-        return time.monotonic() - (times[-1] if times else self._began)
+        return time.monotonic() - self._last
 
     @property
     def state(self) -> str:
         """`starting`, `running` or `paused`."""
         if self.idle > IDLE:
             return "paused"
-        return "running" if self._times else "starting"
+        return "running" if self._source is not None else "starting"
 
     def now(self) -> dict[str, Any]:
         """Plain values for JSON, see `Stats` in openapi.json."""
@@ -58,7 +55,7 @@ class Stats:
             "state": self.state,
             "idle_s": round(self.idle, 1),
             "source": self._source,
-            "fps": round(self._fps(), 1),
+            "fps": round(self._statistics.recent_fps(IDLE) or 0.0, 1),
             "frame_age_ms": {"p50": self._age(50), "p95": self._age(95)},
             "counts": {name: counts.get(name, 0) for name in PASSED_ON},
             "dropped": under("dropped.", counts),
@@ -66,25 +63,18 @@ class Stats:
             "model": self._model,
         }
 
-    def _fps(self) -> float:
-        """Of the last frames, up to now: it falls when nothing comes."""
-        times = list(self._times)
-        seconds = (times[-1] - times[0]) if len(times) > 1 and self.idle < 1 else 0.0
-        return (len(times) - 1) / seconds if seconds > 0 else 0.0
-
     def _age(self, q: float) -> float | None:
-        age = self._statistics.recent("frame age", q, 2 * RECENT)
+        age = self._statistics.recent("frame age", q, RECENT)
         return None if age is None else round(age * 1000, 1)
 
 
-def model_facts(manifest: Mapping[str, Any], variant: str) -> dict[str, Any]:
-    """What a model is: name, variant, sha256, and on what it was how often right, where its manifest says so."""
-    entry = manifest["variants"].get(variant, {})
-    judges = [judge for judge in ("crowd", "folder") if judge in entry]
+def model_facts(bundle: Bundle) -> dict[str, Any]:
+    """What a model is: name, variant, sha256, and how often it was right by whose labels, where its bundle tells."""
+    own = bundle.measured[0] if bundle.measured else None
     return {
-        "name": manifest.get("name"),
-        "variant": variant,
-        "sha256": entry.get("sha256"),
-        "accuracy": entry[judges[0]].get("accuracy") if judges else None,
-        "labels": judges[0] if judges else None,
+        "name": bundle.name,
+        "variant": bundle.variant,
+        "sha256": bundle.sha256,
+        "accuracy": own and own.accuracy,
+        "labels": own and own.labels,
     }

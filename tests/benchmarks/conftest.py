@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.accuracy import Accuracy
 from benchmarks.bars import check_bars
+from benchmarks.chance import Interval
 from benchmarks.contenders import open_contenders
 from benchmarks.counts import Counts
 from benchmarks.crowd import Crowd
@@ -19,8 +20,12 @@ from benchmarks.latency import Latency
 from benchmarks.live import Live
 from benchmarks.machine import Machine
 from benchmarks.memory import Memory
+from benchmarks.operators import Layer, Profile
 from benchmarks.outputs import OutputCost
-from benchmarks.peers import Peer
+from benchmarks.peers.accuracy import PeerAccuracy
+from benchmarks.peers.clip import Peer
+from benchmarks.peers.footprint import Footprint
+from benchmarks.peers.model import ModelAlone
 from benchmarks.pipeline import Pipeline, Run
 from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
 from benchmarks.sizes import FrameSize
@@ -107,6 +112,15 @@ def figures() -> Record:
     shares = dict.fromkeys(PARTS, 0.12) | {REST: 1 - 0.12 * len(PARTS)}
     return {
         "counts": [Counts(v, 1000, {"ADD": 1, "CONV_2D": 2}, 3, 5000, None) for v in variants],
+        "operators": [
+            Profile(
+                v,
+                distribution([1.5 * ms]),
+                ms,
+                (*layers(0.9 * ms), Layer("Add (ND)", "", "Add (ND)", (), (), 0, 0.1 * ms)),
+            )
+            for v, ms in (("float32", 2.0), ("int8", 1.0))
+        ],
         "latency": [
             Latency(v, n, distribution([0.5, 0.7, 0.9]), 1428.6, distribution([0.7])) for v in variants for n in (1, 4)
         ],
@@ -147,9 +161,20 @@ def figures() -> Record:
             for name, more in (("none", 0.0), ("--web, nobody looks", 0.01), ("--web, one viewer", 0.1))
         ],
         "peers": [
-            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0)
+            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0, distribution([1e8]))
             for n in (1, 2)
             for name, fps in (("emotion-edge", 300.0), ("fer", 20.0))
+        ],
+        "peers-model": [
+            ModelAlone(name, "1", 1, distribution([ms, 2 * ms]), distribution([ms]), distribution([5e7]))
+            for name, ms in (("emotion-edge", 1.0), ("fer", 0.5), ("mediapipe", 0.9))
+        ],
+        "peers-footprint": [
+            Footprint(name, "1", size, once) for name, size in (("emotion-edge", 300_000_000), ("fer", 2_400_000_000))
+        ],
+        "peers-accuracy": [
+            PeerAccuracy(name, "1", 100, share, share, None, None, None, Interval(0.7 - share, low, high), None)
+            for name, share, low, high in (("emotion-edge", 0.7, 0.0, 0.0), ("fer", 0.6, 0.02, 0.18))
         ],
         "training": [
             Training(preset, 64, 128, distribution([200.0]), distribution([fed]), fed / 200, once, seconds)
@@ -157,6 +182,12 @@ def figures() -> Record:
         ],
         "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
     }
+
+
+def layers(ms: float) -> list[Layer]:
+    """Two convolutions that take so long together."""
+    kernel, sizes = "Convolution (NHWC, F32) IGEMM", ((1, 96, 96, 3), (1, 48, 48, 8))
+    return [Layer("conv_2d 3×3", name, kernel, *sizes, 497_664, ms * part) for name, part in (("a", 0.75), ("b", 0.25))]
 
 
 def machine() -> Machine:

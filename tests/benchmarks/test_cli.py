@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.page import BEGIN, END, FRONT
+from benchmarks.page import BEGIN, BOARDS_BEGIN, END, FRONT
+from benchmarks.peers.lineup import line_up
 from benchmarks.plots import CHARTS
 from benchmarks.report import report
-from benchmarks.results import keep
+from benchmarks.results import keep, read_record
 from benchmarks.sizes import SIZES
 from benchmarks.suite import NOT_REACHED
 from edge.assets import YUNET, fetch
@@ -63,19 +64,24 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
 
 @pytest.mark.usefixtures("_detector")
 def test_a_gap_is_named_and_the_rest_is_there(bundle, clip, tmp_path, monkeypatch, capfd):
-    def prepare(name):
+    def prepare(name, lock):
         raise UserError("no network", "wait")
 
-    monkeypatch.setattr("benchmarks.peers.prepare", prepare)
+    monkeypatch.setattr("benchmarks.peers.lineup.prepare", prepare)
+    monkeypatch.setattr("benchmarks.peers.footprint.prepare", prepare)
     output = tmp_path / "results"
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ["latency", "peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
     assert main([*words, "--rounds", "1", "--page", str(page)]) == 0
     record = record_of(output)
-    assert list(record["figures"]) == ["latency"]
-    assert record["missing"] == {"peers": "no network: wait"}
-    assert "Not measured: peers (no network: wait)." in page.read_text()
+    assert list(record["figures"]) == ["latency", "peers", "peers-model", "peers-footprint"], "peers stands for all"
+    assert {row["name"] for row in record["figures"]["peers"] + record["figures"]["peers-model"]} == {"emotion-edge"}
+    assert record["figures"]["peers-footprint"] == []
+    packages = ("fer", "fer hdf5", "facex", "mediapipe")
+    gaps = {f"{name}, {who}" for name in ("peers", "peers-model", "peers-footprint") for who in packages}
+    assert set(record["missing"]) == gaps | {"peers-footprint, emotion-edge", "peers-accuracy"}
+    assert "Not measured: peers, facex (no network: wait)." in page.read_text()
 
 
 @pytest.mark.usefixtures("_detector")
@@ -87,9 +93,24 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     record = record_of(output)
-    assert list(record["figures"]) == ["latency"]
+    assert list(record["figures"]) == ["latency", "operators"]
     assert record["missing"] == dict.fromkeys(("memory", "pipeline", "stages", "live", "crowd", "sizes"), NOT_REACHED)
     assert f"Not measured: pipeline ({NOT_REACHED})." in report(record)
+
+
+@pytest.mark.usefixtures("_detector")
+def test_peers_that_are_interrupted_leave_what_they_found(bundle, clip, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.suite.line_up", lambda bundle: line_up(bundle, []))
+    monkeypatch.setattr("benchmarks.suite.measure_models", interrupt)
+    output = tmp_path / "results"
+    words = ["peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]
+    assert main(words) == 130
+    record = record_of(output)
+    assert list(record["figures"]) == ["peers"]
+    assert record["missing"] == dict.fromkeys(("peers-model", "peers-footprint", "peers-accuracy"), NOT_REACHED)
 
 
 def record_of(folder):
@@ -136,6 +157,32 @@ def test_two_runs_are_compared_and_what_got_worse_ends_with_1(record, tmp_path, 
     assert main(["compare", str(before), str(after), "--tolerance", "0.99"]) == 1, "it is twice as much"
     record["figures"] = {}
     assert main(["compare", str(before), str(keep(record, tmp_path / "empty"))]) == 2
+
+
+def test_a_model_with_other_operators_ends_with_1_and_a_gap_does_not(record, tmp_path, capsys):
+    before = keep(record, tmp_path / "before")
+    del record["figures"]["live"]
+    assert main(["compare", str(before), str(keep(record, tmp_path / "less"))]) == 0
+    assert "does not have it: live" in capsys.readouterr().out
+    record["figures"]["counts"][0]["operators"]["MUL"] = 1
+    assert main(["compare", str(before), str(keep(record, tmp_path / "other"))]) == 1
+    assert "**other operators** in float32: MUL 0 → 1" in capsys.readouterr().out
+
+
+def test_the_table_of_boards_goes_into_its_page(bundle, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    page.write_text(f"{BOARDS_BEGIN}{END}")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 0
+    assert "| Raspberry Pi 5 Model B " in page.read_text()
+    assert capsys.readouterr().out.strip() in page.read_text()
+    page.write_text("no marks")
+    assert main(["boards", "--model", str(bundle), "--page", str(page)]) == 2
+
+
+def test_the_baseline_is_a_record_of_counts_with_instructions():
+    baseline = read_record(ROOT / "benchmarks" / "baseline.json")
+    assert list(baseline["figures"]) == ["counts"]
+    assert any(row["instructions"] for row in baseline["figures"]["counts"])
 
 
 @pytest.mark.parametrize(

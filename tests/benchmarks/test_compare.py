@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
-from benchmarks.compare import changes_text, compare
+from benchmarks.compare import changes_text, compare, lost, other_graphs
 from benchmarks.harness import distribution
 from benchmarks.results import as_plain
 
@@ -61,3 +61,22 @@ def test_only_what_both_have_is_compared_and_all_of_it_is_shown(record):
     changes = compare(record, less)
     assert len(changes) == len(record["figures"]["crowd"])
     assert changes_text(changes, 0.05).count("no difference beyond chance") == len(changes)
+
+
+def test_what_the_second_record_lacks_is_named(record):
+    for row in record["figures"]["counts"]:
+        row["instructions"] = 20_000_000
+    less = deepcopy(record)
+    del less["figures"]["live"]
+    less["figures"]["counts"][1]["instructions"] = None
+    assert lost(record, less) == ["live", "counts, variant int8: instructions"]
+    assert not lost(less, record)
+
+
+def test_other_operators_are_named_and_are_no_number(record):
+    other = deepcopy(record)
+    other["figures"]["counts"][1]["operators"] = {"CONV_2D": 2, "MUL": 1}
+    assert other_graphs(record, other) == ["int8: ADD 1 → 0, MUL 0 → 1"]
+    assert not other_graphs(record, record)
+    del other["figures"]["counts"]
+    assert not other_graphs(record, other)

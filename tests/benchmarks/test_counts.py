@@ -5,14 +5,14 @@ import shutil
 import pytest
 
 from benchmarks import counts
-from benchmarks.counts import frame_bytes, instructions, operators
+from benchmarks.counts import frame_bytes, instructions, kinds_of_operators
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 
 from .conftest import SIZE
 
 
 def test_the_operators_of_a_graph_are_counted_and_what_runs_them_is_not(bundle):
-    counted = operators(load_bundle(bundle, "int8").model)
+    counted = kinds_of_operators(load_bundle(bundle, "int8").model)
     assert counted["SOFTMAX"] == 1
     assert "DELEGATE" not in counted
 

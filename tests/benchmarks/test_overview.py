@@ -36,9 +36,11 @@ def test_bundles_of_several_records_stand_in_one_table(record):
     for row in nano["figures"]["accuracy"]:
         row["accuracy"] = 0.6
     names = {p.name: (p.ms, p.accuracy) for p in points([record, nano])}
-    assert names == dict.fromkeys(("tiny float32", "tiny int8"), (0.7, 0.71)) | dict.fromkeys(
-        ("nano float32", "nano int8"), (0.1, 0.6)
+    first, second = (
+        {f"{bundle} {variant}": figures for variant in ("float32", "int8")}
+        for bundle, figures in (("tiny", (0.7, 0.71)), ("nano", (0.1, 0.6)))
     )
+    assert names == first | second | {"fer 1": (0.75, 0.6)}, "another package is in both, and stands there once"
     assert {p.where for p in points([record, nano])} == {"A Board, test"}
     assert overview([record, nano]).count("| nano") == 2
 

@@ -28,6 +28,10 @@ def test_every_measurement_has_a_table_and_a_title():
     "row",
     [
         ["int8", "1,000", "5,000", "–", "1 ADD, 2 CONV_2D"],
+        ["conv_2d 3×3", "2", "1.800", "90%", "2", "0.900", "90%", "0.50"],
+        ["Add (ND)", "1", "0.200", "10%", "1", "0.100", "10%", "0.50"],
+        ["a whole inference", "–", "3.000", "150%", "–", "1.500", "150%", "0.50"],
+        ["b", "conv_2d 3×3", "96×96×3 → 48×48×8", "0.50", "Convolution (NHWC, F32) IGEMM", "0.225", "22%"],
         ["(no model)", "–", "40"],
         ["int8", "1", "0.700", "0.880", "0.896", "1429", "not told apart"],
         ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120", "not told apart"],
@@ -43,6 +47,9 @@ def test_every_measurement_has_a_table_and_a_title():
         ["nano", "64×64", "200", "192", "96.0% (not told apart)", "0.5", "no run named"],
         ["--web, one viewer", "20.0%", "+10.0% (not told apart)"],
         ["fer 1", "2", "20.0", "20.0–20.0", "100%", "0.5", "100"],
+        ["fer 1", "0.750", "0.975", "0.500–0.500", "50"],
+        ["fer 1", "2400", "0.50", "0.50–0.50"],
+        ["fer 1", "60.00%", "60.00%", "–", "–"],
         ["int8", "71.00%", "65.43%", "–", "–"],
     ],
     ids=lambda row: " ".join(row[:2]),
@@ -51,12 +58,27 @@ def test_the_figures_are_in_the_tables(record, row):
     assert row in cells(report(record))
 
 
+def test_layers_that_take_no_time_that_can_be_told_have_no_share(record):
+    for profile in record["figures"]["operators"]:
+        profile["layers_ms"] = 0.0
+        for layer in profile["layers"]:
+            layer["ms"] = 0.0
+    assert ["conv_2d 3×3", "2", "0.000", "–", "2", "0.000", "–", "–"] in cells(report(record))
+
+
 def test_a_gap_is_named_and_not_filled_in(record):
     del record["figures"]["peers"]
     record["missing"]["peers"] = "no network"
     text = report(record)
     assert "Not measured: peers (no network)." in text
     assert TITLES["peers"] not in text
+
+
+def test_a_package_that_is_missing_is_named_beside_those_that_are_not(record):
+    record["missing"]["peers, facex"] = "no network"
+    text = report(record)
+    assert "Not measured: peers, facex (no network)." in text
+    assert TITLES["peers"] in text
 
 
 def test_variants_that_are_not_there_are_named(record):

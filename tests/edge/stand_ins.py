@@ -125,8 +125,9 @@ class KeepingOutput:
         on_enter: Callable[[], Any] = lambda: None,
         on_write: Callable[[int], Any] = lambda seq: None,
         on_exit: Callable[[], Any] = lambda: None,
+        complete: bool = True,
     ) -> None:
-        self.name = name
+        self.name, self.complete = name, complete
         self.seqs: list[int] = []
         self.entered = self.left = 0
         self.failed: bool | None = None

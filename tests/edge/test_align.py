@@ -86,7 +86,7 @@ def test_a_box_lands_on_the_templates_box(box, size):
 
 
 def test_a_box_of_another_shape_keeps_its_centre_and_area():
-    transform = face_transform(Detection((100, 50, 80, 80), 0.9, None), TEMPLATE, SIZE)
+    transform = face_transform(Detection((100, 50, 80, 80), 0.9, None), TEMPLATE, SIZE).matrix()
     left, top, width, height = np.array(TEMPLATE.box) * SIZE
     assert transform @ (140, 90, 1) == pytest.approx((left + width / 2, top + height / 2))
     assert transform[0, 0] ** 2 * 80 * 80 == pytest.approx(width * height)
@@ -121,3 +121,11 @@ def test_the_picture_is_left_alone():
     before = image.copy()
     crop_face(image, detection, TEMPLATE, SIZE)
     assert (image == before).all()
+
+
+@pytest.mark.parametrize("place", [(50.0, 50.0), (-500.0, 20.0), (99.0, 5000.0)])
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 400.0])
+def test_senseless_landmarks_give_some_crop(place, spread):
+    landmarks = (CANONICAL * spread + place).astype(np.float32)
+    crop = crop_face(picture((10, 20, 30), 100, 80), Detection((0, 0, 9, 9), 0.9, landmarks), TEMPLATE, 48)
+    assert (crop == (30, 20, 10)).all()

@@ -456,12 +456,23 @@ class TestRuns:
 
     def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
         worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        patiently(lambda: any(tmp_path.glob(".a-*.csv")))
         worker.process.kill()
         found = []
         with Progress({clip: 1}) as progress:
             patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
         assert found[-1].failed
         assert "its process ended with status -9" in capsys.readouterr().err
+        assert files(tmp_path) == set(), "nothing is left of what it had begun"
+
+    def test_what_a_killed_run_left_is_cleared_by_the_next(self, clip, bundle, tmp_path):
+        worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True)), threads=1)
+        patiently(lambda: any(tmp_path.glob(".a.annotated-*.mp4")))
+        worker.process.kill()
+        worker.end()
+        assert files(tmp_path), "half-written"
+        analyze_video(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()))
+        assert files(tmp_path) == {"a.csv", "a.parquet", "a.html", "a.json"}
 
     def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
         video = write_clip(tmp_path / "a.mp4")

@@ -42,9 +42,9 @@ class Pictures(KeepingOutput):
         self.images.append(result.frame.image)
 
 
-def blurred(results, ahead=0.25):
+def blurred(results):
     output = Pictures()
-    with Blurred(output, ahead) as hiding:
+    with Blurred(output, search_every=0.2) as hiding:
         for one in results:
             hiding.write(one)
     assert output.seqs == [one.frame.seq for one in results], "all, in order"
@@ -91,12 +91,14 @@ class TestBlurred:
     @pytest.mark.parametrize(
         ("seen", "hidden"),
         [
-            pytest.param([2], [0, 1, 2, 3, 4, 5], id="before it was found and after"),
-            pytest.param([5], [2, 3, 4, 5], id="no longer before than frames are held back"),
+            # Frames wait for one that is more than a second later, which is here the third.
+            pytest.param([4], [1, 2, 3, 4, 5, 6], id="before it was found and after"),
+            pytest.param([7], [4, 5, 6, 7, 8], id="until the end"),
+            pytest.param([0, 5], [0, 1, 2, 3, 4, 5, 6, 7], id="a face that stays where it is, lost for two seconds"),
         ],
     )
     def test_a_face_is_hidden_around_the_time_when_it_was_seen(self, seen, hidden):
-        results = [at(i, i / 10, *[face(box=BOX)] * (i in seen)) for i in range(6)]
+        results = [at(i, i / 2, *[face(box=BOX)] * (i in seen)) for i in range(9)]
         images = blurred(results)
         assert [i for i, image in enumerate(images) if (image != NOISE).any()] == hidden
 
@@ -106,20 +108,20 @@ class TestBlurred:
 
     def test_while_it_is_lost_it_is_hidden_on_its_whole_way(self):
         near, far, way = (20, 15, 10, 10), (44, 19, 10, 10), (20, 15, 34, 14)
-        images = blurred([at(0, 0.0, face(box=near)), at(1, 0.1), at(2, 0.25, face(box=far)), at(3, 0.3)])
-        assert [changed(NOISE, image) for image in images] == [
-            surroundings(box, MARGIN, NOISE) for box in (near, way, far, far)
+        results = [at(0, 0.0, face(box=near)), at(1, 0.1), at(2, 0.9), at(3, 1.0, face(box=far)), at(4, 1.1)]
+        assert [changed(NOISE, image) for image in blurred(results)[:-1]] == [
+            surroundings(box, MARGIN, NOISE) for box in (near, way, way, far)
         ]
 
     def test_a_failure_reaches_the_output(self):
         output = KeepingOutput()
         with pytest.raises(ZeroDivisionError):
-            write_and_fail(Blurred(output, 1.0), [result(0)])
+            write_and_fail(Blurred(output, 0.2), [result(0)])
         assert (output.left, output.failed, output.seqs) == (1, True, [])
 
     def test_only_so_many_frames_are_held_back(self):
         output = KeepingOutput()
-        with Blurred(output, 0.25) as hiding:
+        with Blurred(output, search_every=0.2) as hiding:
             for i in range(100):
                 hiding.write(at(i, i / 10, image=picture()))
-                assert len(output.seqs) >= i - 3
+                assert len(output.seqs) >= i - 11

@@ -26,6 +26,36 @@ def test_the_default_is_the_int8_model(bundle):
     assert VARIANTS == ("float32", "float16", "dynamic", "int8")
 
 
+FOLDER = {"images": 100, "accuracy": 0.59, "macro_f1": 0.51, "calibration_error": 0.2}
+CROWD = {"images": 90, "accuracy": 0.84, "macro_f1": 0.74, "calibration_error": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("entry", "manifest", "expected"),
+    [
+        ({"folder": FOLDER, "crowd": CROWD}, {"labels": "crowd"}, ["crowd", "folder"]),
+        ({"folder": FOLDER, "crowd": CROWD}, {"labels": "folder"}, ["folder", "crowd"]),
+        ({"folder": FOLDER, "crowd": CROWD}, {}, ["crowd", "folder"]),
+        ({"folder": FOLDER, "crowd": None}, {"labels": "folder"}, ["folder"]),
+        ({}, {}, []),
+    ],
+)
+def test_a_models_accuracy_is_first_that_by_the_labels_it_answers_with(
+    make_bundle, tmp_path, entry, manifest, expected
+):
+    variants = json.loads((make_bundle(tmp_path) / MANIFEST).read_text())["variants"]
+    variants["int8"] |= entry
+    measured = load_bundle(make_bundle(tmp_path, variants=variants, **manifest)).measured
+    assert [(by.labels, by.images, by.accuracy, by.macro_f1) for by in measured] == [
+        (kind, entry[kind]["images"], entry[kind]["accuracy"], entry[kind]["macro_f1"]) for kind in expected
+    ]
+
+
+def test_a_model_works_at_its_input_size_unless_its_manifest_says_otherwise(make_bundle, tmp_path):
+    assert load_bundle(make_bundle(tmp_path)).resolution == 48
+    assert load_bundle(make_bundle(tmp_path, resolution=96)).resolution == 96
+
+
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
@@ -65,6 +95,7 @@ def test_a_folder_that_is_not_there(tmp_path):
         pytest.param({"variants": {"int8": {}}}, "is not the manifest's", id="no hash to compare with"),
         pytest.param({"name": None}, "name.* is missing or malformed", id="no name"),
         pytest.param({"input_size": None}, "input_size.* is missing or malformed", id="no size"),
+        pytest.param({"resolution": "fine"}, "fine.* is missing or malformed", id="resolution is no number"),
         pytest.param({"input_size": "large"}, "large.* is missing or malformed", id="size is no number"),
         pytest.param({"face_template": None}, "face_template.* is missing or malformed", id="no template"),
         pytest.param({"face_template": {"landmarks": []}}, "0 landmarks.* malformed", id="no landmarks"),

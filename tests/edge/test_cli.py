@@ -209,6 +209,13 @@ BAD_INPUTS = {
     "no bundle": ("run CLIP --model nothing", "nothing: no model bundle here"),
     "other classes": ("run CLIP --model five", "the model knows 5 classes"),
     "no such variant": ("run CLIP --variant dynamic", "the bundle has no variant dynamic"),
+    "a page's certificate without a page": ("run CLIP --web-cert c.pem --web-key k.pem", "--web-cert is for the live"),
+    "a rate of a recording": ("run CLIP --fps 10", "--fps is for cameras and raw frames"),
+    "a size of a stream": ("run rtsp://u:secret@h/live --size 64x48", "--size is for cameras and raw frames"),
+    "a control of another camera": ("run 97 --control AeEnable=false", "--control is for a Raspberry Pi's camera"),
+    "udp without rtsp": ("run http://127.0.0.1/ --rtsp udp", "--rtsp is for rtsp:// addresses"),
+    "pixels of a recording": ("run CLIP --pixels gray", "--pixels is for raw frames"),
+    "a recording as live": ("run CLIP --live", "--live is for raw frames"),
     "format of the video": ("run CLIP --output out/v.gif", "v.gif: the annotated video must end in"),
     # Whichever comes first is named. An output that is through before another one fails is whole, and stays.
     "outputs that cannot be": ("run CLIP --jsonl nothing --output text.png/v.mp4", ": cannot be written"),
@@ -237,6 +244,7 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bund
     assert (status, out) == (2, "")
     assert err.startswith("emotion-edge: ")
     assert message in err
+    assert "secret" not in err
     assert err.count("\n") == 1, err
     assert files(wrong) == before
 

@@ -1,11 +1,14 @@
 """Files appear whole or not at all."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from edge.errors import UserError
-from edge.files import whole_file, whole_folder, write_whole
+from edge.files import clear_leftovers, whole_file, whole_folder, write_whole
 
 
 @pytest.mark.parametrize(
@@ -104,3 +107,32 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pa
         new.rmdir()
     assert (path / "old").read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from edge.files import whole_file
+with whole_file(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="not here")
+def test_what_a_killed_process_left_is_cleared_and_what_is_being_written_is_not(tmp_path):
+    path, other = tmp_path / "a [1].csv", tmp_path / ".a [1]-mine.csv"
+    other.write_text("somebody's")
+    process = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "writing\n"
+        (part,) = {*tmp_path.iterdir()} - {other}
+        clear_leftovers(path)
+        assert part.read_text() == "half"
+    finally:
+        process.kill()
+        process.communicate()
+    assert part.exists()
+    clear_leftovers(path)
+    assert [*tmp_path.iterdir()] == [other]

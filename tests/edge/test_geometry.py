@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.geometry import as_box, overlap, similarity
+from edge.geometry import as_box, nearest_similarity, overlap
 
 
 @pytest.mark.parametrize("values", [(1, 2, 3, 4), np.array([1, 2, 3, 4], np.float32), iter([1, 2, 3, 4])])
@@ -54,13 +54,15 @@ def test_similarity_finds_the_one_that_was_applied(degrees, scale, shift):
         ]
     )
     points = np.array([[30, 40], [70, 41], [50, 60], [35, 80], [66, 79]], float)
-    assert similarity(points, points @ expected[:, :2].T + expected[:, 2]) == pytest.approx(expected, abs=1e-9)
+    found = nearest_similarity(points, points @ expected[:, :2].T + expected[:, 2])
+    assert found.matrix() == pytest.approx(expected, abs=1e-9)
+    assert found.back(complex(*expected[:, 2])) == pytest.approx(0, abs=1e-9)
 
 
 def test_similarity_is_the_nearest_by_least_squares():
     random = np.random.default_rng(0)
     points, goals = random.uniform(0, 100, (2, 5, 2))
-    found = similarity(points, goals)
+    found = nearest_similarity(points, goals).matrix()
 
     def error(transform):
         return ((points @ transform[:, :2].T + transform[:, 2] - goals) ** 2).sum()
@@ -72,5 +74,11 @@ def test_similarity_is_the_nearest_by_least_squares():
 
 def test_similarity_does_not_mirror():
     points = np.array([[0, 0], [10, 0], [0, 10], [3, 7], [8, 8]], float)
-    transform = similarity(points, points * (-1, 1))
+    transform = nearest_similarity(points, points * (-1, 1)).matrix()
     assert np.linalg.det(transform[:, :2]) >= 0
+
+
+def test_points_in_one_place_are_brought_to_the_middle_of_their_goals():
+    assert nearest_similarity([(3, 4)] * 2, [(0, 0), (10, 20)]).matrix() == pytest.approx(
+        np.array([[0, 0, 5], [0, 0, 10]])
+    )

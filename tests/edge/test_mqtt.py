@@ -193,7 +193,7 @@ def quick(monkeypatch):
     """Beats and the first pauses are short."""
     monkeypatch.setattr(mqtt, "BEAT", 0.05)
     monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 1)
-    monkeypatch.setattr(mqtt, "RATE_WINDOW", 10_000)  # nobody counts frames here
+    monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)  # nobody counts frames here
 
 
 @pytest.fixture
@@ -277,15 +277,15 @@ class TestPublishing:
             ]
 
     def test_frames_that_stay_away_are_trouble_and_what_was_seen_is_no_longer_true(self, broker, by_hand, monkeypatch):
-        monkeypatch.setattr(mqtt, "RATE_WINDOW", 2)
+        monkeypatch.setattr(mqtt, "NO_FRAMES", 1e-9)
         statistics = Statistics()
         with Subscriber(broker.port) as subscriber, automation(broker.port, statistics) as output:
             connected(output)
             output.write(result(0, face(HAPPY)))
             statistics.answered()
-            for _ in range(4):
-                output._beat()
+            output._beat()
             subscriber.wait_for_state(emotion=None, faces=None, fps=0.0, trouble=["no frames"])
+            monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)
             statistics.answered()
             output._beat()
             subscriber.wait_for_state(emotion="happy", faces=1, trouble=[])
@@ -494,6 +494,21 @@ def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch
         automation(free_port(), tls=True)
     assert str(path) in caught.value.problem
     assert getattr(mqtt, variable) in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("PASSWORD", "PASSWORD is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("PASSWORD_FILE", "PASSWORD_FILE is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("CA", "without TLS"),
+    ],
+)
+def test_a_variable_that_would_not_be_used_is_refused(monkeypatch, variable, message):
+    monkeypatch.setenv(getattr(mqtt, variable), "some secret")
+    with pytest.raises(UserError, match=message) as caught:
+        automation(free_port())
+    assert "some secret" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("yunet")

@@ -100,6 +100,24 @@ class TestRecordings:
         assert enough.is_set()
         assert slow.seqs == fast.seqs == list(range(200))
 
+    @pytest.mark.parametrize("hangs", ["on_enter", "on_write", "on_exit"])
+    def test_an_output_that_may_be_incomplete_never_holds_the_recording_or_the_others_up(self, hangs, caplog):
+        released = threading.Event()
+        stalled = KeepingOutput("network", complete=False, **{hangs: lambda *_: released.wait(LONG)})
+        file = KeepingOutput("file")
+        try:
+            with Pipeline(ScriptedSource(200), ScriptedRecognizer(), [stalled, file]) as pipeline:
+                assert seqs(pipeline) == list(range(200))
+                ended = time.monotonic()
+            assert time.monotonic() - ended < STOPPED_WITHIN
+            assert file.seqs == list(range(200))
+            assert file.left == 1
+            assert f"network did not end within {STOP_TIMEOUT} s and is abandoned" in caplog.text
+            dropped = pipeline.statistics.counts()["dropped.network"]
+            assert hangs == "on_exit" or dropped >= 200 - 32 - 1
+        finally:
+            released.set()
+
     def test_outputs_finish_their_files_after_the_end(self):
         last = threading.Event()
         output = KeepingOutput(on_write=lambda seq: seq < 9 or last.wait(LONG))

@@ -25,7 +25,7 @@ class WhiteSquares:
     """Finds what is white, with its centre as the only landmark; keeps the sizes of the pictures it was given."""
 
     def __init__(self, side):
-        self.sizes = []
+        self.side, self.sizes = side, []
 
     def detect(self, image):
         self.sizes.append(image.shape[:2])
@@ -53,7 +53,7 @@ def find(search, image, expected, time):
 
 
 def near_sizes(search):
-    return [size[0] for detector in search._near.values() for size in detector.sizes]
+    return [detector.side for detector in search._near.values() for _ in detector.sizes]
 
 
 def boxes(detections):
@@ -119,6 +119,7 @@ def test_faces_are_searched_for_as_finely_as_in_the_whole_picture(search):
         known = find(search, scene((100, 100), side=side), [], 0.0)
         find(search, scene((100, 100), side=side), known, 0.05)
     assert near_sizes(search) == [64, 64, 96, 96]
+    assert all(min(size) >= near.side for near in search._near.values() for size in near.sizes), "none is enlarged"
 
 
 def test_faces_too_many_for_squares_are_searched_for_in_the_whole_picture(search):

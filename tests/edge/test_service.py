@@ -256,7 +256,10 @@ def open_secrets():
         pytest.param("rtsp://me:secret@cam/ --yes", lambda: None, "credentials do not belong", id="credentials"),
         pytest.param("0 --yes --variant dynamic", lambda: None, "dynamic", id="a variant that is not there"),
         pytest.param("0 --yes --web 0.0.0.0:443", lambda: None, "port 443: the service has no right", id="a low port"),
-        pytest.param("0 --yes --web-key nowhere.pem", lambda: None, "nowhere.pem: cannot be read", id="no such key"),
+        pytest.param(
+            "0 --yes --web --web-cert c.pem --web-key k.pem", lambda: None, "k.pem: no certificate", id="no such key"
+        ),
+        pytest.param("0 --yes --live", lambda: None, "--live is for raw frames", id="an option for another source"),
         pytest.param("0 --yes", open_secrets, "others may read the credentials", id="credentials for all to read"),
     ],
 )

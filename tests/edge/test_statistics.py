@@ -38,6 +38,27 @@ def test_fps(clock, times, fps):
     assert gathered.summary()["counts"].get("frames", 0) == len(times)
 
 
+@pytest.mark.parametrize(
+    ("times", "now", "fps"),
+    [
+        pytest.param([], 9, None, id="too early to say that there are none"),
+        pytest.param([], 11, 0, id="none"),
+        pytest.param([1], 2, None, id="one frame has no rate"),
+        pytest.param([1], 10.5, 0.1, id="unless it was the only one for long enough"),
+        pytest.param([1, 1.5, 2], 3, 2, id="from the first on"),
+        pytest.param([*range(10), 30, 31, 31.5, 32], 39, 1.5, id="of the last seconds alone"),
+        pytest.param([1, 2, 3], 14, 0, id="no more"),
+    ],
+)
+def test_the_rate_at_present(clock, times, now, fps):
+    gathered = Statistics()
+    for t in times:
+        clock[0] = 100 + t
+        gathered.answered()
+    clock[0] = 100 + now
+    assert gathered.recent_fps(10) == (None if fps is None else pytest.approx(fps))
+
+
 def test_percentiles_in_milliseconds():
     gathered = Statistics()
     for i in range(101):

@@ -20,6 +20,7 @@ pytest.importorskip("starlette", reason="the extra 'web' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 
 from edge.annotate import COLOURS
+from edge.bundle import load_bundle
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.listen import is_own, listen, own_names
@@ -260,17 +261,20 @@ class TestRecords:
             live.reload()
             assert live.now()["model"]["name"] == "newer"
 
-    @pytest.mark.parametrize(
-        ("entry", "accuracy", "labels"),
-        [
-            ({"crowd": {"accuracy": 0.84}, "folder": {"accuracy": 0.59}}, 0.84, "crowd"),
-            ({"folder": {"accuracy": 0.59}}, 0.59, "folder"),
-            ({}, None, None),
-        ],
-    )
-    def test_facts_of_a_model(self, entry, accuracy, labels):
-        facts = stats.model_facts({"name": "m", "variants": {"int8": {"sha256": "ab"} | entry}}, "int8")
-        assert facts == {"name": "m", "variant": "int8", "sha256": "ab", "accuracy": accuracy, "labels": labels}
+    @pytest.mark.parametrize("labels", ["crowd", "folder"])
+    def test_a_models_accuracy_is_by_the_labels_that_it_answers_with(self, make_bundle, tmp_path, labels):
+        variants = json.loads((make_bundle(tmp_path) / "manifest.json").read_text())["variants"]
+        accuracies = {"crowd": 0.84, "folder": 0.59}
+        variants["int8"] |= {
+            kind: {"images": 9, "accuracy": accuracy, "macro_f1": 0.5} for kind, accuracy in accuracies.items()
+        }
+        make_bundle(tmp_path, variants=variants, labels=labels)
+        facts = stats.model_facts(load_bundle(tmp_path))
+        assert (facts["accuracy"], facts["labels"]) == (accuracies[labels], labels)
+
+    def test_a_model_that_was_not_measured_has_no_accuracy(self, bundle):
+        facts = stats.model_facts(load_bundle(bundle))
+        assert (facts["name"], facts["accuracy"], facts["labels"]) == ("tiny", None, None)
 
 
 class TestPictures:

@@ -4,6 +4,7 @@ import re
 import shutil
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from edge.options import Options
 from edge.web import token
 from edge.web.page import LivePage
 
-from .stand_ins import ScriptedRecognizer, face, picture, result
+from .stand_ins import ScriptedRecognizer, face, frame, patiently, picture, result
 
 browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -56,10 +57,11 @@ def tab(request, chromium):
 
 
 class Run:
-    """A page with a clip that plays: one face that shows `label`."""
+    """A page with a clip that plays: one face, `number`, that shows `label`."""
 
     def __init__(self, bundle, port=0):
-        self.label = HAPPY
+        self.label, self.number, self.written = HAPPY, 1, 0
+        self.step = 1.0  # seconds from frame to frame
         self._live = LivePage(("127.0.0.1", port), Options(model=bundle), Metrics(ScriptedRecognizer()))
         self.url = self._live.url
         self._stop = threading.Event()
@@ -86,9 +88,11 @@ class Run:
     def _play(self):
         seq = 0
         while not self._stop.wait(0.04):
-            there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200))
-            self._live.write(result(seq, there, image=picture((90, 90, 90), 640, 480)))
+            there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200), number=self.number)
+            shown = frame(seq, picture((90, 90, 90), 640, 480), captured=1000 + seq * self.step)
+            self._live.write(replace(result(seq, there), frame=shown))
             seq += 1
+            self.written = seq
 
 
 @contextmanager
@@ -107,8 +111,8 @@ def bar(tab, emotion):
 
 
 def wait_until(tab, condition):
-    """Poll a condition of the page, as JavaScript."""
-    tab.wait_for_function(condition, timeout=LONG)
+    """Poll a condition of the page, as JavaScript: Playwright's own way of waiting is against the page's policy."""
+    patiently(lambda: tab.evaluate(condition), LONG / 1000)
 
 
 def test_a_clip_is_shown_and_its_changes_are_followed(tab, bundle, no_threads_left):
@@ -151,9 +155,34 @@ def test_a_lost_connection_is_told_and_found_again(tab, bundle, no_threads_left)
 def test_a_server_that_is_gone_without_a_word_is_told(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+        tab.evaluate("""
+          window.states = [];
+          const status = document.querySelector("#status");
+          new MutationObserver(() => states.push(status.dataset.state)).observe(status, { attributes: true });
+        """)
         run.cut()
-        wait_until(tab, "document.querySelector('#status').dataset.state === 'lost'")
+        wait_until(tab, "states.includes('lost')")
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+
+
+def test_pictures_that_are_slow_to_show_are_skipped_and_never_old(tab, bundle, no_threads_left):
+    slow = """
+      const decode = window.createImageBitmap;
+      window.shown = 0;
+      window.createImageBitmap = async (...of) => {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        shown += 1;
+        return decode(...of);
+      };
+    """
+    tab.add_init_script(slow)
+    with Run(bundle) as run, visited(tab, run):
+        wait_until(tab, "window.shown >= 3")
+        assert run.written > 2 * 3, "pictures were skipped"
+        written = run.written
+        run.pause()
+        waiting = tab.evaluate("new Promise((r) => { const had = shown; setTimeout(() => r(shown - had), 2500); })")
+        assert waiting <= 3, f"of {written}, the one that is being shown, the newest, and one that was on its way"
 
 
 def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
@@ -166,16 +195,41 @@ def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
 def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         reached = []
-        for _ in range(5):
+        buttons = ["boxes", "wall", "full", "keys"] if tab.viewport_size == DESKTOP else ["boxes", "wall", "full"]
+        for _ in range(2 + len(buttons)):
             tab.keyboard.press("Tab")
             reached.append(tab.evaluate("document.activeElement.id || document.activeElement.textContent"))
             outline = tab.evaluate("getComputedStyle(document.activeElement).outlineWidth")
             assert outline == "3px", reached[-1]
-        assert reached == ["Skip to the faces", "boxes", "wall", "full", "API"]
+        assert reached == ["Skip to the faces", *buttons, "API"]
         tab.keyboard.press("b")
         assert tab.locator("#boxes").get_attribute("aria-pressed") == "false"
         tab.keyboard.press("w")
         browsers.expect(tab.locator(".people")).to_be_hidden()
+
+
+def test_keys_that_act_alone_can_be_taken_away(tab, bundle, no_threads_left):
+    tab.set_viewport_size(DESKTOP)
+    with Run(bundle) as run, visited(tab, run):
+        tab.click("#keys")
+        for _ in range(2):
+            browsers.expect(tab.locator("kbd").first).to_be_hidden()
+            tab.keyboard.press("b")
+            assert tab.locator("#boxes").get_attribute("aria-pressed") == "true"
+            tab.reload()
+        tab.click("#keys")
+        tab.keyboard.press("b")
+        assert tab.locator("#boxes").get_attribute("aria-pressed") == "false"
+
+
+def test_a_face_that_has_gone_is_told_so(tab, bundle, no_threads_left):
+    run = Run(bundle)
+    run.step = 0.04  # its own pace: a face that has gone stays for some seconds
+    with run, visited(tab, run):
+        browsers.expect(tab.locator(".who")).to_have_text("#1", timeout=LONG)
+        run.number = 2
+        browsers.expect(tab.locator(".who")).to_have_text(["#1, gone", "#2"], timeout=LONG)
+        browsers.expect(tab.locator(".who")).to_have_text(["#2"], timeout=LONG)
 
 
 def test_a_browser_signs_in_without_a_token_in_the_address(tab, bundle, monkeypatch, no_threads_left):

@@ -107,6 +107,22 @@ def test_what_is_folded_once_is_carried_as_it_is(lively):
     assert all((a == b).all() for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
+def spaced(wide, narrow):
+    return np.linspace(0, wide - 1, narrow).round().astype(int)
+
+
+def test_a_narrow_network_begins_with_evenly_spaced_channels_of_a_wide_one():
+    wide = build_backbone(32, 1, 1.0, own_grid=False, normalized=True, momentum=0.9, learning=False)
+    narrow = backbone(normalized=True)
+    carry_weights(wide, narrow)
+    top, top_norm = narrow.get_layer("top"), narrow.get_layer("top_norm")
+    chosen = spaced(320, 112)  # of the last block's channels; the top keeps all of its own
+    assert (top.get_weights()[0] == wide.get_layer("top").get_weights()[0][:, :, chosen]).all()
+    assert (top_norm.get_weights()[0] == wide.get_layer("top_norm").get_weights()[0]).all()
+    made = narrow.get_layer("block_16_project").get_weights()[0]
+    assert (made == wide.get_layer("block_16_project").get_weights()[0][..., chosen][:, :, spaced(960, 336)]).all()
+
+
 def test_an_even_kernel_stays_even():
     kernel = stem_on_own_grid(np.ones((3, 3, 1, 2), np.float32))
     assert kernel.sum() == pytest.approx(18)  # enlarging keeps the mean

@@ -41,10 +41,12 @@ export function followEvents(on) {
   });
 }
 
-/** `on.picture(blob, seq, width, height)` may take its time: the server skips what cannot be taken meanwhile.
+/** `on.picture(blob, seq, width, height)` may take its time: what comes meanwhile is skipped, but for the newest.
  *
+ * It is read all the same: what nobody reads waits in the buffers on its way, and would be seconds old when shown.
  * The stream is read here and not by an <img>, which would not tell which frame it shows, nor that it has ended. */
 export function followPictures(on) {
+  const show = newestOnly(on.picture);
   return again(async () => {
     await visible();
     const control = new AbortController();
@@ -60,7 +62,7 @@ export function followPictures(on) {
       for await (const part of parts(response.body.getReader())) {
         came = true;
         const [width, height] = part.headers["x-size"].split("x").map(Number);
-        await on.picture(new Blob([part.body], { type: "image/jpeg" }), Number(part.headers["x-seq"]), width, height);
+        show(new Blob([part.body], { type: "image/jpeg" }), Number(part.headers["x-seq"]), width, height);
       }
     } catch {
       // Lost or hidden; what the page says about it is for the events to tell.
@@ -70,6 +72,21 @@ export function followPictures(on) {
     }
     return came;
   });
+}
+
+/** Lets `work` be done once at a time; of what comes while it is, the newest is next. */
+function newestOnly(work) {
+  let [working, next] = [false, null];
+  return async (...of) => {
+    next = of;
+    if (working) return;
+    for (working = true; next; ) {
+      const now = next;
+      next = null;
+      await work(...now).catch(() => {}); // a damaged picture: there will be others
+    }
+    working = false;
+  };
 }
 
 function visible() {

@@ -67,7 +67,6 @@ class Card {
     this.names = Object.keys(face.probabilities);
     this.bins = [];
     this.find = (name) => node.querySelector(`.${name}`);
-    this.find("who").textContent = `#${face.id}`;
     this.minute = this.find("minute");
     this.rows = this.names.map((name, i) => this.row(name, i));
   }
@@ -102,7 +101,9 @@ class Card {
 
   drawBars(time) {
     const { face } = this;
-    this.node.toggleAttribute("data-gone", time - this.seen > GONE);
+    const gone = time - this.seen > GONE;
+    this.node.toggleAttribute("data-gone", gone);
+    setText(this.find("who"), gone ? `#${this.id}, gone` : `#${this.id}`);
     this.node.style.setProperty("--colour", `var(--${face.emotion ?? "unsure"})`);
     setText(this.find("emotion"), told(face));
     setText(this.find("confidence"), percent(face.confidence));

@@ -147,7 +147,24 @@ const actions = {
     if (document.fullscreenElement) document.exitFullscreen();
     else document.documentElement.requestFullscreen?.();
   },
+  keys() {
+    keys = !keys;
+    localStorage.setItem("keys", keys ? "on" : "off");
+    showKeys();
+  },
 };
+
+// Who speaks to the machine instead of typing, or hits keys by accident, wants none that act alone.
+let keys = localStorage.getItem("keys") !== "off";
+
+function showKeys() {
+  toggle($("keys"), keys);
+  for (const id of ["boxes", "wall", "full"]) {
+    if (keys) $(id).setAttribute("aria-keyshortcuts", id[0]);
+    else $(id).removeAttribute("aria-keyshortcuts");
+    $(id).querySelector("kbd").hidden = !keys;
+  }
+}
 
 function showWall() {
   const wall = location.hash === "#wall";
@@ -158,7 +175,7 @@ function showWall() {
 
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!keys || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const action = { b: actions.boxes, w: actions.wall, f: actions.full }[event.key.toLowerCase()];
   if (action) action();
 });
@@ -168,6 +185,7 @@ setInterval(() => {
   faces.drawMinutes();
   sayWhatLasts();
 }, MINUTE_EVERY);
+showKeys();
 showWall();
 followEvents(on);
 followPictures(on);

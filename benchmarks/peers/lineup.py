@@ -1,0 +1,190 @@
+"""Who is measured beside the edge, and their turns."""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby, product
+from pathlib import Path
+from typing import TypeVar, cast
+
+from benchmarks.harness import interleave
+from benchmarks.peers.environment import locked_version, prepare, python_of
+from benchmarks.process import ROOT, Usage, run_fresh
+from edge.bundle import Bundle, model_file
+from edge.errors import UserError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+OURS = "emotion-edge"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package, and the way in which it is used.
+
+    Attributes:
+        name: of both, in tables.
+        package: its name in its lock, `requirements/peer-PACKAGE.txt`, and in that of its program, `with_PACKAGE.py`.
+        start: the statement that imports what reads a face.
+        options: the last words to its program.
+        on_our_model: it has no model of its own: it runs ours, and looks for no faces.
+    """
+
+    name: str
+    package: str
+    start: str
+    options: tuple[str, ...] = ()
+    on_our_model: bool = False
+
+    @property
+    def lock(self) -> Path:
+        return LOCKS / f"peer-{self.package}.txt"
+
+
+PACKAGES = (
+    Package("fer", "fer", "from fer.fer import FER"),
+    Package("fer hdf5", "fer", "from fer.fer import FER", ("hdf5",)),
+    Package("facex", "facex", "from facex import PoolManager"),
+    Package("mediapipe", "mediapipe", "from mediapipe.tasks.python.vision import ImageClassifier", on_our_model=True),
+)
+
+LOCKS = ROOT / "requirements"
+
+START = (
+    "from edge.pipeline import Pipeline; from edge.recognize import Recognizer; from edge.interpreter import runtime"
+)
+"""Of our own, which takes its runtime when that is first wanted."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One that can be run on this machine.
+
+    Attributes:
+        name: the package's; `emotion-edge` for our own.
+        version: the package's; the variant for our own.
+        python: of its environment.
+        module: its program.
+        options: the last words to it.
+        start: the statement that imports what reads a face.
+        finds_faces: whether it looks for faces in a frame.
+    """
+
+    name: str
+    version: str
+    python: Path
+    module: str
+    options: tuple[str, ...]
+    start: str
+    finds_faces: bool = True
+
+    def run(self, task: str, source: Path, answer: Path, cores: int) -> Usage:
+        """Let its program do a task; see `benchmarks.peers.program`.
+
+        Raises:
+            UserError, RuntimeError: it failed.
+        """
+        words = (self.module, task, source.resolve(), answer, *self.options)
+        return run_fresh([str(self.python), "-m", *map(str, words)], cores)
+
+
+Turns = dict[tuple[Contestant, int], list[T]]
+"""By contestant and number of cores, what each round found."""
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """Everybody.
+
+    Attributes:
+        contestants: our own first.
+        gaps: by name, why a package does not take part.
+    """
+
+    contestants: tuple[Contestant, ...]
+    gaps: dict[str, str] = field(default_factory=dict)
+
+    def that_find_faces(self) -> "Lineup":
+        """Without those that classify only, which is no gap."""
+        return replace(self, contestants=tuple(c for c in self.contestants if c.finds_faces))
+
+    def in_turns(
+        self, what: str, run: Callable[[Contestant, int], T], cores: Sequence[int], rounds: int
+    ) -> tuple[Turns[T], dict[str, str]]:
+        """Let everybody do the same on every number of cores; a package that fails loses its own results, no others.
+
+        Args:
+            what: is measured.
+            run: measures one of them once.
+            cores: numbers of cores.
+            rounds: turns of each.
+
+        Returns:
+            The results, and by name, why there is nothing of a package.
+        """
+        gaps = dict(self.gaps)
+
+        def turn(contestant: Contestant, n: int) -> T | None:
+            try:
+                return None if contestant.name in gaps else run(contestant, n)
+            except FAILURES as error:
+                if contestant.name == OURS:
+                    raise
+                gaps[contestant.name] = _reason(error)
+                log.warning("%s: %s is left out: %s", what, contestant.name, gaps[contestant.name])
+                return None
+
+        cases = {case: partial(turn, *case) for case in product(self.contestants, cores)}
+        results = interleave(what, cases, rounds)
+        whole = {case: found for case, found in results.items() if case[0].name not in gaps}
+        return cast(Turns[T], whole), gaps
+
+
+FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)
+"""Of a package's program: it ends with an error, or leaves no answer, or one that is none."""
+
+
+def line_up(ours: Bundle, packages: Sequence[Package] = PACKAGES) -> Lineup:
+    """Make the environments; a package whose environment cannot be made does not take part.
+
+    Args:
+        ours: the bundle with the variant that ships.
+        packages: beside it; the ways to use one stand together.
+    """
+    model = str((ours.folder / model_file(ours.variant)).resolve())
+    own = Contestant(
+        OURS, ours.variant, Path(sys.executable), "benchmarks.peers.with_edge", (model,), f"{START}; runtime()"
+    )
+    contestants = [own]
+    gaps: dict[str, str] = {}
+    for name, group in groupby(packages, key=lambda package: package.package):
+        ways = list(group)
+        try:
+            python = python_of(prepare(name, ways[0].lock))
+        except UserError as error:
+            log.warning("peers: %s is left out: %s", name, error)
+            gaps |= {way.name: str(error) for way in ways}
+        else:
+            contestants += [_contestant(way, python, model) for way in ways]
+    return Lineup(tuple(contestants), gaps)
+
+
+def _contestant(package: Package, python: Path, model: str) -> Contestant:
+    return Contestant(
+        package.name,
+        locked_version(package.package, package.lock),
+        python,
+        f"benchmarks.peers.with_{package.package}",
+        (model,) if package.on_our_model else package.options,
+        package.start,
+        finds_faces=not package.on_our_model,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """In one line: of a program's traceback the last one says what it was."""
+    return (str(error).strip() or repr(error)).splitlines()[-1]

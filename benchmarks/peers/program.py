@@ -1,0 +1,61 @@
+"""What the programs of the packages have in common.
+
+    python -m benchmarks.peers.with_NAME TASK INPUT ANSWER [OPTION]
+
+`clip` answers the frames of a video, `face` the first crop of an array again and again, `faces` all crops of it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness import timed_burst
+
+Classify = Callable[[np.ndarray], Sequence[float] | np.ndarray]
+
+LONG_ENOUGH = 15.0
+"""Seconds after which the rest of the clip is left unanswered: the rate is known."""
+
+
+def serve(classify: Classify, faces_in: Callable[[np.ndarray], int] | None = None) -> None:
+    """Do the task that the command line names, and leave the answer in the file that it names.
+
+    Args:
+        classify: a crop, uint8 RGB `[h, w, 3]`, to the probabilities of the seven emotions in the order of `EMOTIONS`,
+            by the package's own preprocessing.
+        faces_in: the number of faces in a frame, uint8 BGR `[h, w, 3]`, once their emotions are known; None where the
+            package looks for none.
+    """
+    task, source, answer = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    if task == "clip" and faces_in:
+        answer.write_text(json.dumps(_clip(source, faces_in)))
+    elif task == "face":
+        face = np.load(source)[0]
+        answer.write_text(json.dumps(timed_burst(lambda: classify(face))))
+    elif task == "faces":
+        np.save(answer, np.array([classify(face) for face in np.load(source)], np.float32))
+    else:
+        raise ValueError(f"no such task here: {task}")
+
+
+def _clip(source: str, faces_in: Callable[[np.ndarray], int]) -> dict[str, float]:
+    import cv2  # here, because the model alone does not want it
+
+    video = cv2.VideoCapture(source)
+    found: list[int] = []
+    times: list[float] = []
+    while not times or times[-1] - times[0] < LONG_ENOUGH:
+        ok, frame = video.read()
+        if not ok:
+            break
+        found.append(faces_in(frame))
+        times.append(time.perf_counter())
+        print(found[-1], flush=True)
+    return {
+        "with_faces": sum(n > 0 for n in found) / len(found),
+        "fps": (len(times) - 1) / (times[-1] - times[0]),
+    }

@@ -1,0 +1,10 @@
+"""Our own model alone: the file that the option names, as the edge runs it."""
+
+import sys
+from pathlib import Path
+
+from benchmarks.peers.program import serve
+from edge.classify import EmotionClassifier
+
+classifier = EmotionClassifier(Path(sys.argv[4]).read_bytes())
+serve(lambda face: classifier.classify(face[None])[0])
