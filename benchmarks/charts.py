@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.operators import by_kind
 from benchmarks.overview import Point, by_place, front
+from benchmarks.peers.lineup import OURS
 from benchmarks.results import Record
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
@@ -114,7 +115,7 @@ def draw_memory(record: Record) -> Figure:
     rows += [
         (row["name"], row["peak"], 2)
         for row in record["figures"].get("peers", ())
-        if row["name"] != "emotion-edge" and row["cores"] == 1 and "peak" in row
+        if row["name"] != OURS and row["cores"] == 1
     ]
     figure, axes = _figure((8, 1.2 + 0.4 * len(rows)))
     drawn = axes.barh(

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from benchmarks.peers.lineup import OURS
 from benchmarks.report import UNKNOWN, table
 from benchmarks.results import Record
-
-OURS = "emotion-edge"
-"""What rows of other packages call this one, whose variants are here by themselves."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +80,9 @@ def _variants(record: Record) -> Iterator[tuple[str, float, float]]:
 
 
 def _packages(record: Record) -> Iterator[tuple[str, float, float]]:
-    """Of other packages, what there is in any of their measurements on one core."""
-    times: dict[str, float] = {}
-    accuracies: dict[str, float] = {}
-    for measurement, rows in record["figures"].items():
-        for row in rows if measurement.startswith("peers") else ():
-            if row["name"] == OURS or row.get("cores", 1) != 1:
-                continue
-            name = f"{row['name']} {row['version']}"
-            if time := row.get("model_ms") or row.get("ms"):
-                times[name] = time["p50"]
-            if row.get("accuracy") is not None:
-                accuracies[name] = row["accuracy"]
-    for name in times:
-        if name in accuracies:
-            yield name, times[name], accuracies[name]
+    """Of other packages, those whose models were timed on one core; this one's variants are there by themselves."""
+    figures = record["figures"]
+    times = {row["name"]: row["ms"]["p50"] for row in figures.get("peers-model", ()) if row["cores"] == 1}
+    for row in figures.get("peers-accuracy", ()):
+        if row["name"] in times and row["name"] != OURS:
+            yield f"{row['name']} {row['version']}", times[row["name"]], row["accuracy"]

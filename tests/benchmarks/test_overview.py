@@ -51,18 +51,11 @@ def test_figures_of_other_machines_and_splits_are_not_mixed(record):
     assert {p.where for p in points([record, other])} == {"A Board", "a processor, val"}
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        {"peers": {"model_ms": {"p50": 3.0}, "accuracy": 0.6}},
-        {"peers-model": {"ms": {"p50": 3.0}}, "peers-accuracy": {"accuracy": 0.6}},
-    ],
-    ids=["in one", "in measurements of their own"],
-)
-def test_other_packages_join_once_both_is_known(record, rows):
-    record["figures"] = {name: [{"name": "fer", "version": "1", **row}] for name, row in rows.items()}
-    assert points([record]) == [Point("fer 1", "A Board", 3.0, 0.6)]
-    for row in record["figures"].values():
-        row[0].pop("accuracy", None)
-    assert points([record]) == []
-    assert overview([record]) == ""
+def test_other_packages_join_once_time_and_accuracy_are_known(record):
+    figures = {name: record["figures"][name] for name in ("peers-model", "peers-accuracy")}
+    record["figures"] = figures
+    assert points([record]) == [Point("fer 1", "A Board", 0.75, 0.6)]
+    for name, rows in figures.items():
+        record["figures"] = {name: rows}
+        assert points([record]) == []
+        assert overview([record]) == ""
