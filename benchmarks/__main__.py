@@ -17,19 +17,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy import load_examination
+from benchmarks.accuracy import Examination, load_examination
 from benchmarks.board_table import board_records, boards_text
 from benchmarks.compare import TOLERANCE, changes_text, compare, lost, other_graphs
 from benchmarks.contenders import open_contenders
-from benchmarks.page import BOARDS_BEGIN, check_page, fill_page, write_page
+from benchmarks.page import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.pipeline import check_clip
-from benchmarks.report import report
 from benchmarks.results import Record, file_name, read_record
 from benchmarks.suite import MEASUREMENTS, USUAL, Plan, measure
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli import whole_number
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 5
 """Enough to see whether the rounds agree; a board takes some minutes for them."""
@@ -44,24 +45,34 @@ def benchmark(arguments: argparse.Namespace) -> int:
     if arguments.page:
         check_page(arguments.page)
     contenders = open_contenders(arguments.model)
-    examination = None
-    if arguments.data:
-        examination = load_examination(arguments.data, arguments.split, contenders.input_size)
+    examination = _examination(arguments, contenders.input_size)
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(folder) / "demo.mp4"
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        plan = Plan(contenders, examination, clip, arguments.rounds)
+        plan = Plan(contenders, examination, clip, arguments.rounds, arguments.runs)
         record = measure(plan, _names(arguments), arguments.output)
-    _show(record, arguments)
+    _show([record], arguments)
     return 0
 
 
+def _examination(arguments: argparse.Namespace, size: int) -> Examination | UserError:
+    """What the accuracy is measured on, or why it is not: that is a gap in the report, and the rest of it is there."""
+    if not arguments.data:
+        return UserError("no data set was named", "name it by --data")
+    try:
+        return load_examination(arguments.data, arguments.split, size)
+    except UserError as error:
+        log.warning("accuracy: will not be measured: %s", error)
+        return error
+
+
 def report_again(arguments: argparse.Namespace) -> int:
-    """Show what was measured before."""
-    for path in arguments.records:
-        _show(read_record(path), arguments)
+    """Show what was measured before, of several machines or bundles beside one another."""
+    if arguments.page:
+        check_page(arguments.page)
+    _show([read_record(path) for path in arguments.records], arguments)
     return 0
 
 
@@ -97,18 +108,25 @@ def _names(arguments: argparse.Namespace) -> Sequence[str]:
     return asked or usual
 
 
-def _show(record: Record, arguments: argparse.Namespace) -> None:
-    """Tables to the screen and into the page; plots, where matplotlib is installed, into the folder."""
-    print(report(record))
+def _show(records: Sequence[Record], arguments: argparse.Namespace) -> None:
+    """Tables to the screen and into the page; plots, where matplotlib is installed, beside the record or the page."""
+    print(reports(records, {}))
+    print(f"\nrecords: {', '.join(str(arguments.output / file_name(record)) for record in records)}")
+    beside = arguments.page or arguments.output / file_name(records[-1])
+    pictures = _pictures(records, beside.with_suffix(""))
     if arguments.page:
-        write_page(arguments.page, record)
-    print(f"\nrecord: {arguments.output / file_name(record)}")
+        write_page(arguments.page, records, pictures)
+
+
+def _pictures(records: Sequence[Record], folder: Path) -> Pictures:
     try:
         from benchmarks.plots import draw
     except ImportError:
         print("no plots: run \"pip install 'emotion-edge[bench]'\" for them")
-        return
-    print(f"plots: {', '.join(str(path) for path in draw(record, arguments.output)) or 'none'}")
+        return {}
+    drawn = draw(records, folder)
+    print(f"plots: {', '.join(map(str, drawn.values())) or 'none'}")
+    return drawn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
         "--split", choices=("val", "test"), default="test", help="of the data set; default: %(default)s"
     )
     parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
+    parser.add_argument(
+        "--runs", nargs="+", type=Path, default=[], metavar="FOLDER", help="training runs, each called after its preset"
+    )
     parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
     _add_places(parser)
     return parser

@@ -9,6 +9,9 @@ DRAWS = 4000
 ENDS = (2.5, 97.5)
 """Percentiles at the ends of an interval."""
 
+LEAST_ROUNDS = 3
+"""Rounds below which nobody knows how far rounds differ, and two contenders are not told apart."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -45,6 +48,11 @@ def ratio(before: np.ndarray, after: np.ndarray) -> Interval:
     medians = [np.median(draw(values, (DRAWS, len(values))), axis=1) for values in (before, after)]
     low, high = np.percentile(medians[1] / medians[0], ENDS)
     return Interval(float(np.median(after) / np.median(before)), float(low), float(high))
+
+
+def told_apart(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two contenders' medians differ by more than their rounds do among themselves."""
+    return min(len(one), len(other)) >= LEAST_ROUNDS and not ratio(one, other).holds(1)
 
 
 def lead(ours: np.ndarray, theirs: np.ndarray) -> Interval:

@@ -12,7 +12,7 @@ from benchmarks.results import Record
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
-IDENTITY = ("variant", "name", "output", "threads", "cores", "faces")
+IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "fault", "preset")
 """Keys of a row that say what was measured; rows that agree in them are compared."""
 
 FIGURES = {
@@ -22,7 +22,10 @@ FIGURES = {
     "pipeline": [("fps", +1), ("first_record", -1)],
     "live": [("age_p99_ms", -1), ("cpu", -1)],
     "crowd": [("ms", -1)],
+    "sizes": [("ms", -1)],
     "outputs": [("cpu", -1)],
+    "faults": [("noticed", -1), ("recovered", -1)],
+    "training": [("fed", +1)],
     "peers": [("fps", +1), ("peaks", -1)],
     "peers-model": [("round_ms", -1), ("peaks", -1)],
     "peers-footprint": [("size", -1), ("start", -1)],
@@ -122,7 +125,7 @@ def _figures(record: Record) -> Iterator[tuple[Key, np.ndarray]]:
         for row in record["figures"].get(measurement, ()):
             which = " ".join(f"{key} {row[key]}" for key in IDENTITY if key in row)
             for key, sign in keys:
-                if row[key] is not None:
+                if row.get(key) is not None:
                     yield (f"{measurement}, {which}: {key}", sign), sample(row[key])
 
 

@@ -1,13 +1,12 @@
 """What more faces in the picture cost.
 
-    python -m benchmarks.crowd FOLDER VARIANT FACES ANSWER
+    python -m benchmarks.crowd FOLDER VARIANT FACES WIDTH ANSWER
 
 is the process that is measured; it leaves the figures of one run in the file ANSWER.
 """
 
 import json
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,23 +14,16 @@ from itertools import product
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from benchmarks.harness import Distribution, distribution, interleave
 from benchmarks.process import run_module
-from edge.assets import ASTRONAUT, fetch
+from benchmarks.scenes import FRAMES, WIDTH, Scenes, run_scenes
 from edge.bundle import Bundle
-from edge.frames import Frame
 from edge.machine import usable_cores
 from edge.options import Options
-from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
-from edge.sources.files import read_image
 
 FACES = (1, 2, 4, 8)
-FRAMES, FPS = 150, 30.0
-COLUMNS, PORTRAIT = 4, 300
-"""Portraits stand in two rows of four in a picture of 1280×720, and move a pixel a frame."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ def measure_crowd(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> lis
         rounds: runs of each.
     """
     cases = {
-        (variant, n): partial(run_module, "benchmarks.crowd", [bundle.folder.resolve(), variant, n], cores)
+        (variant, n): partial(run_module, "benchmarks.crowd", [bundle.folder.resolve(), variant, n, WIDTH], cores)
         for (variant, bundle), n in product(bundles.items(), FACES)
     }
     return [
@@ -71,40 +63,14 @@ def measure_crowd(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> lis
     ]
 
 
-class Scenes:
-    """A recording, in memory, of people who move a little."""
-
-    name, live, fps, total = "generated", False, FPS, FRAMES
-
-    def __init__(self, faces: int) -> None:
-        self._faces, self._seq = faces, 0
-        self._portrait = cv2.resize(read_image(fetch(ASTRONAUT)), (PORTRAIT, PORTRAIT), interpolation=cv2.INTER_AREA)
-
-    def read(self) -> Frame | None:
-        if self._seq == FRAMES:
-            return None
-        i, self._seq = self._seq, self._seq + 1
-        return Frame(i, i / FPS, self._scene(i % 20), self.name, time.monotonic())
-
-    def close(self) -> None:
-        self._seq = FRAMES
-
-    def _scene(self, moved: int) -> np.ndarray:
-        scene = np.full((720, 1280, 3), 90, np.uint8)
-        for n in range(self._faces):
-            x, y = moved + (n % COLUMNS) * 318, moved + (n // COLUMNS) * 350
-            scene[y : y + PORTRAIT, x : x + PORTRAIT] = self._portrait
-        return scene
-
-
 def main() -> int:
     """Be the process that is measured."""
-    folder, variant, faces, answer = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
+    folder, variant, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[5])
+    faces, width = int(sys.argv[3]), int(sys.argv[4])
     cv2.setNumThreads(max(1, usable_cores() - 1))  # as `emotion-edge run`
-    with Pipeline(Scenes(faces), Recognizer.from_options(Options(model=folder, variant=variant))) as pipeline:
-        found = sum(len(result.faces) for result in pipeline)
-    figures = {"found": found / (faces * FRAMES), "ms": 1000 / pipeline.statistics.fps()}
-    answer.write_text(json.dumps(figures))
+    recognizer = Recognizer.from_options(Options(model=folder, variant=variant))
+    found, ms = run_scenes(Scenes(faces, width), recognizer)
+    answer.write_text(json.dumps({"found": found / (faces * FRAMES), "ms": ms}))
     return 0
 
 

@@ -1,6 +1,6 @@
 """How long one inference on a face takes, and how many faces a second that makes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.harness import Distribution, distribution, interleave, timed_burst
+from benchmarks.process import restricted_to
 from edge.bundle import Bundle
 from edge.classify import EmotionClassifier
 
@@ -32,21 +33,29 @@ class Latency:
 
 
 def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], rounds: int) -> list[Latency]:
-    """Time every variant with every number of threads, in turns.
+    """Time every variant with every number of threads, each on as many cores, in turns.
 
     Args:
         bundles: by variant.
         threads: numbers of threads.
         rounds: turns of each.
     """
-    cases = {
-        (variant, n): partial(
-            timed_burst, partial(EmotionClassifier.from_bundle(bundle, n).classify, random_face(bundle))
-        )
-        for (variant, bundle), n in product(bundles.items(), threads)
-    }
+    cases = {(variant, n): _case(bundle, n) for (variant, bundle), n in product(bundles.items(), threads)}
     results = interleave("latency", cases, rounds)
     return [_latency(variant, n, bursts) for (variant, n), bursts in results.items()]
+
+
+def _case(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
+    """A turn of one variant; the runtime's threads keep to the cores of the thread that made them."""
+    with restricted_to(threads):
+        classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle)
+        classifier.classify(face)
+
+    def turn() -> list[float]:
+        with restricted_to(threads):
+            return timed_burst(partial(classifier.classify, face))
+
+    return turn
 
 
 def _latency(variant: str, threads: int, bursts: list[list[float]]) -> Latency:

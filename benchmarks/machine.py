@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.board import read_condition
 from edge.interpreter import runtime
 from edge.machine import package_version, usable_cores
 
@@ -81,6 +82,27 @@ def describe_machine() -> Machine:
         opencv=cv2.__version__,
         numpy=np.__version__,
     )
+
+
+@dataclass(frozen=True)
+class State:
+    """What changes while something is measured.
+
+    Attributes:
+        governor: who chooses the clock rate, None where that cannot be read.
+        temperature: of the processor, degrees Celsius; None where nothing tells it.
+        slowed: whether a board has lowered its clock because of heat or voltage.
+    """
+
+    governor: str | None
+    temperature: float | None
+    slowed: bool
+
+
+def current_state() -> State:
+    """Look at the machine now."""
+    condition = read_condition()
+    return State(_read(GOVERNOR), condition.temperature, condition.slowed)
 
 
 def can_restrict() -> bool:

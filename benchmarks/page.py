@@ -1,7 +1,10 @@
-"""Puts a record's report into a page, between two marks; what people wrote around it stays."""
+"""Puts the reports of records into a page, between two marks; what people wrote around it stays."""
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.overview import machine_name, overview
 from benchmarks.report import report
 from benchmarks.results import Record
 from edge.errors import UserError
@@ -9,8 +12,14 @@ from edge.files import write_whole
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 
+FRONT = "accuracy-latency"
+"""The picture that all records share."""
+
 BOARDS_BEGIN = "<!-- boards: written by make boards -->"
-"""In place of the first of them, in the page that has the table of boards."""
+"""In place of `BEGIN`, in the page that has the table of boards."""
+
+Pictures = Mapping[tuple[int, str], Path]
+"""By the place of a record among others, and by measurement; what all share stands at -1."""
 
 
 def check_page(path: Path) -> None:
@@ -22,13 +31,27 @@ def check_page(path: Path) -> None:
     _parts(path)
 
 
-def write_page(path: Path, record: Record) -> None:
+def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> None:
     """Replace the figures of a page.
 
     Raises:
         UserError: as above.
     """
-    fill_page(path, f"Measured {record['created'][:10]}.\n\n{report(record)}")
+    links = {key: os.path.relpath(picture, path.parent) for key, picture in pictures.items()}
+    fill_page(path, reports(records, links))
+
+
+def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> str:
+    """All of them, one after the other, and first what they share."""
+    shared = overview(records)
+    parts = [shared] if shared else []
+    parts += [f"![{FRONT}]({links[-1, FRONT]})"] if (-1, FRONT) in links else []
+    for i, record in enumerate(records):
+        if len(records) > 1:
+            parts.append(f"### {record['bundle']['name']} on {machine_name(record)}")
+        own = {measurement: link for (place, measurement), link in links.items() if place == i}
+        parts += [f"Measured {record['created'][:10]}.", report(record, own)]
+    return "\n\n".join(parts)
 
 
 def fill_page(path: Path, text: str, begin: str = BEGIN) -> None:

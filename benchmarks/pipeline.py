@@ -121,10 +121,11 @@ def run_once(folder: Path, variant: str, clip: Path, cores: int) -> Run:
     )
 
 
-def edge_command(source: str, folder: Path, variant: str, summary: Path) -> list[str]:
+def edge_command(source: str, folder: Path, variant: str, summary: Path | None = None) -> list[str]:
     """The edge's command on a source, with a bundle's variant, without a window; it leaves its summary in a file."""
-    command = [sys.executable, "-m", "edge", "run", source, "--no-window", "--summary", str(summary)]
-    return [*command, "--model", str(folder.resolve()), "--variant", variant]
+    command = [sys.executable, "-m", "edge", "run", source, "--no-window"]
+    command += ["--model", str(folder.resolve()), "--variant", variant]
+    return [*command, "--summary", str(summary)] if summary else command
 
 
 def _pipeline(variant: str, cores: int, runs: list[Run]) -> Pipeline:

@@ -117,6 +117,18 @@ def restrict_to(cores: int) -> None:
 
 
 @contextmanager
+def restricted_to(cores: int) -> Iterator[None]:
+    """The same for the calling thread, and for those that it starts, as long as the block lasts."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    restrict_to(cores)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def _fed_by(feeder: Sequence[str] | None) -> Iterator[int]:
     if feeder is None:
         yield subprocess.DEVNULL

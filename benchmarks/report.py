@@ -1,27 +1,42 @@
 """Records as Markdown, which a terminal shows as well. MB are millions of bytes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from benchmarks.chance import ratio, sample, told_apart
 from benchmarks.operators import by_kind
 from benchmarks.results import Record
+from benchmarks.training import PROVED
 from benchmarks.verdict import verdict_text
 
 IDLE = 0.05
 """Share of the processor time that others may take on a machine that counts as idle."""
 
 UNKNOWN = "–"
+NOT_TOLD_APART = "not told apart"
 
 DEAREST = 10
 """Layers of a variant that are named one by one."""
 
+NO_PICTURES: Mapping[str, str] = MappingProxyType({})
+
 Rows = list[list[str]]
 
 
-def report(record: Record) -> str:
-    """Everything that a record holds, and what it lacks."""
-    parts = [machine_text(record["machine"]), _models(record)]
-    parts += [f"{TITLES[name]}\n\n{TABLES[name](record)}" for name in TABLES if name in record["figures"]]
+def report(record: Record, pictures: Mapping[str, str] = NO_PICTURES) -> str:
+    """Everything that a record holds, and what it lacks.
+
+    Args:
+        record: what was measured.
+        pictures: by measurement, the address of a picture to show below its table.
+    """
+    machine = "\n".join([machine_text(record["machine"]), *states_text(record)])
+    parts = [machine, _models(record)]
+    for name in TABLES:
+        if name in record["figures"]:
+            parts += [TITLES[name], TABLES[name](record)]
+            parts += [f"![{name}]({pictures[name]})"] if name in pictures else []
     parts += [verdict] if (verdict := verdict_text(record)) else []
     parts += [f"Not measured: {name} ({reason})." for name, reason in record["missing"].items()]
     return "\n\n".join([*parts, bars_text(record["bars"])])
@@ -31,9 +46,8 @@ def machine_text(machine: Record) -> str:
     """The machine in two lines, and a third where it was not idle."""
     name = f"{machine['board']}, {machine['cpu']}" if machine["board"] else machine["cpu"]
     cores = f"{machine['usable_cores']} of {machine['cores']} cores"
-    governor = f", governor {machine['governor']}" if machine["governor"] else ""
     lines = [
-        f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB{governor}",
+        f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB",
         f"{machine['os']}, Python {machine['python']}, {machine['runtime']}, OpenCV {machine['opencv']}",
     ]
     if machine["busy"] is not None and machine["busy"] > IDLE:
@@ -41,6 +55,20 @@ def machine_text(machine: Record) -> str:
             f"the machine was not idle (others took {machine['busy']:.0%} of it): expect better on one that is"
         )
     return "\n".join(lines)
+
+
+def states_text(record: Record) -> list[str]:
+    """A line on governor and temperature before and after, where the machine tells of them."""
+    states = record.get("states", {})
+    told = [_state(states[when], when) for when in ("before", "after") if when in states]
+    return ["; ".join(told)] if any(told) else []
+
+
+def _state(state: Record, when: str) -> str:
+    parts = [f"governor {state['governor']}"] if state["governor"] else []
+    parts += [f"{state['temperature']:.0f} °C"] if state["temperature"] is not None else []
+    parts += ["**slowed down** by heat or voltage"] if state["slowed"] else []
+    return f"{when}: {', '.join(parts)}" if parts else ""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -184,10 +212,11 @@ def _latency(record: Record) -> str:
             str(row["threads"]),
             *(f"{row['ms'][q]:.3f}" for q in ("p50", "p95", "p99")),
             f"{row['faces_per_second']:.0f}",
+            beside_best(row, record["figures"]["latency"], "round_ms", "threads"),
         ]
         for row in record["figures"]["latency"]
     ]
-    return table(["variant", "threads", "median ms", "p95", "p99", "faces/s"], rows)
+    return table(["variant", "threads", "median ms", "p95", "p99", "faces/s", "beside the best"], rows)
 
 
 def _pipeline(record: Record) -> str:
@@ -199,12 +228,32 @@ def _pipeline(record: Record) -> str:
             *(f"{row['stage_p50_ms'][stage]:.2f}" for stage in ("detect", "classify")),
             f"{row['first_record']['p50']:.2f}",
             _megabytes(row["peak"]),
+            beside_best(row, record["figures"]["pipeline"], "fps", "cores", better=+1),
         ]
         for row in record["figures"]["pipeline"]
     ]
-    return table(
-        ["variant", "cores", "FPS", "lowest–highest", "detect ms", "classify ms", "first record s", "peak MB"], rows
-    )
+    columns = ["variant", "cores", "FPS", "lowest–highest", "detect ms", "classify ms", "first record s", "peak MB"]
+    return table([*columns, "beside the best"], rows)
+
+
+def beside_best(row: Record, rows: Sequence[Record], key: str, setting: str, better: int = -1) -> str:
+    """How a variant's median stands to the best one's in the same setting, unless that may be chance.
+
+    Args:
+        row: the variant's.
+        rows: of all variants in all settings.
+        key: of a distribution over rounds.
+        setting: the key in which rows must agree to be compared.
+        better: +1 where more is better, -1 where less is.
+    """
+    others = [other for other in rows if other[setting] == row[setting]]
+    best = max(others, key=lambda other: better * other[key]["p50"])
+    if len(others) == 1:
+        return UNKNOWN
+    if row is best:
+        return "best"
+    ours, its = sample(row[key]), sample(best[key])
+    return f"{ratio(its, ours).middle:.2f} times" if told_apart(its, ours) else NOT_TOLD_APART
 
 
 def _stages(record: Record) -> str:
@@ -219,10 +268,18 @@ def _stages(record: Record) -> str:
         ]
         for row in record["figures"]["stages"]
     ]
-    return table(
-        ["variant", "cores", "decode alone", "detect alone", "classify alone", "together", "of slowest", "overhead"],
-        rows,
-    )
+    columns = ["variant", "cores", "decode alone", "detect alone", "classify alone"]
+    return table([*columns, "together", "of slowest", "overhead"], rows) + _shares(record)
+
+
+def _shares(record: Record) -> str:
+    """Where the processor's time goes, in the runs in which it can be told."""
+    known = [row for row in record["figures"]["stages"] if row.get("shares")]
+    if not known:
+        return ""
+    parts = list(known[0]["shares"])
+    rows = [[row["variant"], *(f"{row['shares'][part]:.1%}" for part in parts)] for row in known]
+    return "\n\nProcessor time of a frame on one core:\n\n" + table(["variant", *parts], rows)
 
 
 def _live(record: Record) -> str:
@@ -237,6 +294,20 @@ def _live(record: Record) -> str:
         for row in record["figures"]["live"]
     ]
     return table(["variant", "cores", "frames answered", "p99 of frame age, ms", "of one core"], rows)
+
+
+def _by_size(record: Record) -> str:
+    rows = [
+        [
+            f"{row['width']}×{row['height']}",
+            row["variant"],
+            f"{row['found']:.0%}",
+            f"{row['ms']['p50']:.2f}",
+            _spread(row["ms"], ".2f")[1],
+        ]
+        for row in record["figures"]["sizes"]
+    ]
+    return table(["pixels", "variant", "found", "ms a frame", "lowest–highest"], rows)
 
 
 def _crowd(record: Record) -> str:
@@ -254,8 +325,59 @@ def _crowd(record: Record) -> str:
 
 
 def _outputs(record: Record) -> str:
-    rows = [[row["output"], f"{row['cpu']['p50']:.1%}", f"{row['more']:+.1%}"] for row in record["figures"]["outputs"]]
+    without = next(row for row in record["figures"]["outputs"] if row["output"] == "none")
+    rows = [
+        [row["output"], f"{row['cpu']['p50']:.1%}", _marked(f"{row['more']:+.1%}", without["cpu"], row["cpu"])]
+        for row in record["figures"]["outputs"]
+    ]
     return table(["output", "of one core", "more than without"], rows)
+
+
+def _marked(difference: str, one: Record, other: Record) -> str:
+    """A difference in words, with a mark where it may be chance."""
+    chance = one is not other and not told_apart(sample(one), sample(other))
+    return f"{difference} ({NOT_TOLD_APART})" if chance else difference
+
+
+def _faults(record: Record) -> str:
+    rows = [
+        [
+            row["fault"],
+            row["outcome"],
+            *(_seconds(row[key]) for key in ("noticed", "recovered")),
+            UNKNOWN if row["lost"] is None else str(row["lost"]),
+            f"{row['growth'] / 1e6:+.1f}",
+        ]
+        for row in record["figures"]["faults"]
+    ]
+    return table(["fault", "the run", "noticed after s", "well again after s", "frames lost", "grown MB"], rows)
+
+
+def _seconds(values: Record | None) -> str:
+    return f"{values['p50']:.2f}" if values else UNKNOWN
+
+
+def _training(record: Record) -> str:
+    rows = [
+        [
+            row["preset"],
+            f"{row['resolution']}×{row['resolution']}",
+            *(f"{row[key]['p50']:.0f}" for key in ("bare", "fed")),
+            _marked(f"{row['share']:.1%}", row["bare"], row["fed"]),
+            f"{row['first_batch']['p50']:.1f}",
+            _times_to(row["seconds_to"]),
+        ]
+        for row in record["figures"]["training"]
+    ]
+    columns = ["preset", "first stage", "bare images/s", "fed images/s", "of bare", "first batch s"]
+    return table([*columns, "minutes to validation accuracy"], rows)
+
+
+def _times_to(seconds: Record | None) -> str:
+    if seconds is None:
+        return "no run named"
+    words = {kind: "not reached" if value is None else f"{value / 60:.0f}" for kind, value in seconds.items()}
+    return ", ".join(f"{kind} {text}" for kind, text in words.items())
 
 
 def _peers(record: Record) -> str:
@@ -304,11 +426,14 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "stages": _stages,
     "live": _live,
     "crowd": _crowd,
+    "sizes": _by_size,
     "outputs": _outputs,
+    "faults": _faults,
     "peers": _peers,
     "peers-model": _peers_model,
     "peers-footprint": _peers_footprint,
     "peers-accuracy": _peers_accuracy,
+    "training": _training,
     "accuracy": _accuracy,
 }
 
@@ -322,6 +447,11 @@ TITLES = {
     "outside decoding and networks",
     "live": "**On a camera of 30 frames a second**, the clip's frames through a pipe; the worst run's share of frames",
     "crowd": "**More faces**, 1280×720, from memory",
+    "sizes": "**Larger pictures**, one face that grows with them, from memory",
+    "faults": "**Faults**, from the moment they begin; the worst round's losses and growth",
+    "training": "**Training**: steps on batches in memory, and the same fed by the input pipeline; "
+    f"minutes of a run until {PROVED['crowd']:.0%} (crowd) and {PROVED['folder']:.0%} (folder) of the labels, on "
+    "the machine that the run was made on",
     "outputs": "**Outputs**, on a camera of 640×480 and 15 frames a second",
     "peers": "**Other packages**, decoding, detection and classification, in turns with this one",
     "peers-model": "**Their models alone**, in turns with this one's on one core: a crop in memory to probabilities; "

@@ -1,15 +1,19 @@
 """The record of a run: everything that it found, as JSON keeps it and reports read it.
 
 One object (times in the unit that the key names, else seconds; memory and sizes in bytes; shares from 0 to 1; a
-distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99` and `maximum`):
+distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, where they are few, `values`):
 
-    schema_version   2; raised when a key changes its meaning or goes
+    schema_version   2; raised when a key changes its meaning or goes, not when one is added
     created          UTC, ISO 8601
-    machine          see `benchmarks.machine.Machine`
+    machine          see `benchmarks.machine.Machine`: what does not change during a run
+    states           before and after (which moves on with every measurement): see `benchmarks.machine.State`
     settings         rounds, threads, cores, clip, split, and how long the warm-up and a turn are
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
-    figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of what its module's dataclass holds
-    missing          by measurement, why it has no figures; by measurement and peer, why this one is not among them
+    figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of rows. A row is the dataclass of the
+                     measurement's module, key by key: first what it is of (variant, name, output, fault or preset;
+                     threads, cores, faces or width), then what was found, a number or a distribution over the rounds
+    missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
+                     come to is here, too. By measurement and peer, why this one is not among them
     bars             list of promise, measured, reached (null where not measured)
 """
 
@@ -22,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contenders
-from benchmarks.machine import describe_machine
+from benchmarks.machine import current_state, describe_machine
 from edge.errors import UserError
 from edge.files import write_whole
 
@@ -50,10 +54,12 @@ def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
     Raises:
         UserError: this machine has no TFLite runtime.
     """
+    state = asdict(current_state())
     record = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": asdict(describe_machine()),
+        "states": {"before": state, "after": state},
         "settings": settings,
         "bundle": _bundle(contenders),
         "figures": {},

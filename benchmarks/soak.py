@@ -63,14 +63,14 @@ class FailingCamera:
 
     name, live, fps, total = "generated", True, FPS, None
 
-    def __init__(self, scenes: list[np.ndarray], frames: int, clock: Iterator[int]) -> None:
-        """`clock` goes on from one camera to the next."""
-        self._scenes, self._frames, self._seq, self._clock = scenes, frames, 0, clock
+    def __init__(self, scenes: list[np.ndarray], frames: int, clock: Iterator[int], rate: float = RATE) -> None:
+        """`clock` goes on from one camera to the next; `rate` is of frames a second that it gives."""
+        self._scenes, self._frames, self._seq, self._clock, self._rate = scenes, frames, 0, clock, rate
 
     def read(self) -> Frame | None:
         if self._seq == self._frames:
             return None
-        time.sleep(1 / RATE)
+        time.sleep(1 / self._rate)
         self._seq += 1
         tick = next(self._clock)
         return Frame(self._seq, tick / FPS, self._scenes[tick % SCENES], self.name, time.monotonic())
@@ -93,22 +93,22 @@ def soak(model: Path, frames: int, openings: int) -> tuple[Held, Held, dict[str,
     Raises:
         UserError: the model is missing or broken.
     """
-    camera = partial(FailingCamera, _scenes(), max(1, frames // openings), count())
+    camera = partial(FailingCamera, moving_scenes(), max(1, frames // openings), count())
     capture.FIRST_PAUSE = 0.0  # opening is what is tried here, not patience
     recognizer = Recognizer.from_options(Options(model=model))
     warm: Held | None = None
     with Pipeline(camera(), recognizer, reopen=camera) as pipeline:
         for answered, _ in enumerate(pipeline, start=1):
             if answered >= WARM_UP * frames and warm is None:
-                warm = _held()
+                warm = held()
             if answered >= frames and pipeline.statistics.count_of("source.back") >= openings:
                 break
-        at_end = _held()
+        at_end = held()
     assert warm is not None, "a run has more frames than its warm-up"
     return warm, at_end, pipeline.statistics.summary()["counts"]
 
 
-def _scenes() -> list[np.ndarray]:
+def moving_scenes() -> list[np.ndarray]:
     portrait = cv2.resize(read_image(fetch(ASTRONAUT)), (160, 160))
     scenes = []
     for i in range(SCENES):
@@ -123,7 +123,7 @@ def _scenes() -> list[np.ndarray]:
     return scenes
 
 
-def _held() -> Held:
+def held() -> Held:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Held(pages * os.sysconf("SC_PAGE_SIZE"), threading.active_count(), len([*Path("/proc/self/fd").iterdir()]))
 
@@ -135,7 +135,7 @@ def grown(warm: Held, at_end: Held, left: int) -> bool:
 
 def report(warm: Held, at_end: Held, left: int, counts: dict[str, int]) -> str:
     """The run in lines for the terminal."""
-    before, after = (f"{held.memory / 1e6:.1f} MB" for held in (warm, at_end))
+    before, after = (f"{one.memory / 1e6:.1f} MB" for one in (warm, at_end))
     return "\n".join(
         [
             f"{counts['frames']:,} frames answered, {counts['captured']:,} captured, {counts['faces']:,} faces",

@@ -7,31 +7,47 @@ is the process that is measured; it leaves the figures of one run in the file AN
 
 import json
 import sys
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 
 from benchmarks.harness import interleave
 from benchmarks.process import run_module
-from edge.bundle import Bundle, load_bundle
+from edge import recognize
+from edge.bundle import Bundle
 from edge.classify import EmotionClassifier
-from edge.detect import Detector, open_detector
+from edge.detect import Haar, YuNet
 from edge.machine import usable_cores
 from edge.options import Options
+from edge.outputs import JsonLines, Output
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.search import Search
-from edge.sources import open_source
+from edge.smooth import Smoother
+from edge.sources import Source, open_source
+from edge.track import Tracker
 
 MOST_FRAMES = 300
 """Frames that are held in memory, for stages that are to wait for nothing."""
+
+PARTS = ("decode", "search", "detect", "track", "align", "classify", "smooth", "outputs")
+"""What the processor's time of a frame goes into, in the order of a frame's way."""
+
+NETWORKS = ("decode", "detect", "classify")
+"""Those that are work of libraries; everything else is the pipeline's own."""
+
+REST = "rest"
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,8 @@ class Stages:
         of_slowest: the same as a share of the slowest stage's.
         overhead: share of the processor's time that went neither into decoding nor into the networks of detection and
             recognition; None where stages use threads of libraries, whose time nobody tells apart.
+        shares: of that time by part (`PARTS`, and `REST` for what is in none of them: handing over, waking up), each
+            without the parts inside it, of a run that writes its records to a file; None as above.
     """
 
     variant: str
@@ -54,6 +72,7 @@ class Stages:
     together: float
     of_slowest: float
     overhead: float | None
+    shares: dict[str, float] | None
 
 
 def measure_stages(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Stages]:
@@ -77,32 +96,40 @@ def _stages(variant: str, cores: int, runs: list[dict[str, Any]]) -> Stages:
     return Stages(
         variant,
         cores,
-        {stage: float(np.median([run["alone"][stage] for run in runs])) for stage in runs[0]["alone"]},
+        _medians([run["alone"] for run in runs]),
         float(np.median([run["together"] for run in runs])),
         float(np.median([run["together"] / min(run["alone"].values()) for run in runs])),
         float(np.median([run["overhead"] for run in runs])) if cores == 1 else None,
+        _medians([run["shares"] for run in runs]) if cores == 1 else None,
     )
 
 
-class Timed:
-    """A function, and the seconds that the calling thread spent on a processor in it."""
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call, self.seconds = call, 0.0
-
-    def __call__(self, *arguments: Any) -> Any:
-        started = time.thread_time()
-        result = self._call(*arguments)
-        self.seconds += time.thread_time() - started
-        return result
+def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.median([run[key] for run in runs])) for key in runs[0]}
 
 
-class _TimedDetector:
-    """A detector whose network's time is added up with that of others."""
+class Spent:
+    """Seconds of processor time that threads spent in the parts of the edge, each without the parts inside it."""
 
-    def __init__(self, detector: Detector, spent: list[Timed]) -> None:
-        self.detect = Timed(detector.detect)
-        spent.append(self.detect)
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._now = threading.local()
+
+    def timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, whose time is counted under the part."""
+
+        def run(*arguments: Any, **named: Any) -> Any:
+            around, self._now.part = getattr(self._now, "part", None), part
+            started = time.thread_time()
+            try:
+                return call(*arguments, **named)
+            finally:
+                took, self._now.part = time.thread_time() - started, around
+                self.seconds[part] += took  # a part belongs to one thread
+                if around is not None:
+                    self.seconds[around] -= took
+
+        return run
 
 
 def alone(clip: Path, recognizer: Recognizer) -> dict[str, float]:
@@ -130,23 +157,36 @@ def together(clip: Path, recognizer: Recognizer) -> float:
     return pipeline.statistics.fps()
 
 
-def overhead(clip: Path, bundle: Bundle, options: Options) -> float:
-    """Share of the processor's time that went into none of decoding, detection and inference."""
-    spent: list[Timed] = []
-    make = partial(open_detector, options.detector, threshold=options.detector_threshold)
-    search = Search(lambda side: _TimedDetector(make(side), spent), options.detector_side, options.search_every)
-    classifier, source = EmotionClassifier.from_bundle(bundle), open_source(str(clip))
-    for owner, name in ((classifier, "classify"), (source, "read")):
-        spent.append(Timed(getattr(owner, name)))
-        setattr(owner, name, spent[-1])
-    with Pipeline(source, Recognizer(search, classifier, bundle.template, options)) as pipeline:
-        results = iter(pipeline)
-        next(results)  # what is made at the first frame is not the pipeline's
-        began, before = time.process_time(), sum(timed.seconds for timed in spent)
-        for _ in results:
-            pass
+def shares(clip: Path, options: Options, outputs: Sequence[Output] = ()) -> dict[str, float]:
+    """Run the pipeline; by part, and for the rest, its share of the processor's time after the first frame."""
+    spent, source = Spent(), open_source(str(clip))
+    with ExitStack() as stack:
+        for part, owner, name in parts(source, outputs):
+            stack.enter_context(patch.object(owner, name, spent.timed(part, getattr(owner, name))))
+        recognizer = Recognizer.from_options(options)
+        with Pipeline(source, recognizer, outputs) as pipeline:
+            results = iter(pipeline)
+            next(results)  # what is made at the first frame is not the pipeline's
+            began, before = time.process_time(), spent.seconds.copy()
+            for _ in results:
+                pass
         passed = time.process_time() - began
-    return 1 - (sum(timed.seconds for timed in spent) - before) / passed
+    found = {part: (seconds - before[part]) / passed for part, seconds in spent.seconds.items()}
+    return {part: found.get(part, 0.0) for part in PARTS} | {REST: 1 - sum(found.values())}
+
+
+def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str]]:
+    """Where the edge's parts are: name, owner and the owner's attribute of each."""
+    return [
+        ("decode", type(source), "read"),
+        ("search", Search, "find"),
+        *(("detect", detector, "detect") for detector in (YuNet, Haar)),
+        ("track", Tracker, "update"),
+        ("align", recognize, "crop_face"),
+        ("classify", EmotionClassifier, "classify"),
+        *(("smooth", Smoother, name) for name in ("update", "keep")),
+        *(("outputs", output, "write") for output in outputs),
+    ]
 
 
 def main() -> int:
@@ -158,7 +198,8 @@ def main() -> int:
     together(clip, recognizer)  # not counted: caches fill
     recognizer.forget()
     figures = {"alone": alone(clip, recognizer), "together": together(clip, Recognizer.from_options(options))}
-    figures["overhead"] = overhead(clip, load_bundle(folder, variant), options)
+    figures["overhead"] = 1 - sum(shares(clip, options)[part] for part in NETWORKS)
+    figures["shares"] = shares(clip, options, [JsonLines(answer.with_name("records.jsonl"), live=True)])
     answer.write_text(json.dumps(figures))
     return 0
 

@@ -12,10 +12,11 @@ from benchmarks.bars import VARIANT, check_bars
 from benchmarks.contenders import Contenders
 from benchmarks.counts import measure_counts
 from benchmarks.crowd import measure_crowd
+from benchmarks.faults import measure_faults
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
-from benchmarks.machine import can_restrict, usable_cores
+from benchmarks.machine import can_restrict, current_state, usable_cores
 from benchmarks.memory import measure_memory
 from benchmarks.operators import measure_operators
 from benchmarks.outputs import measure_outputs
@@ -26,7 +27,9 @@ from benchmarks.peers.lineup import Lineup, line_up
 from benchmarks.peers.model import measure_models
 from benchmarks.pipeline import measure_pipeline
 from benchmarks.results import Partial, Record, as_plain, keep, new_record
+from benchmarks.sizes import measure_sizes
 from benchmarks.stages import measure_stages
+from benchmarks.training import measure_training
 from edge.bundle import Bundle
 from edge.errors import UserError
 
@@ -39,15 +42,17 @@ class Plan:
 
     Attributes:
         contenders: who takes part.
-        examination: what the accuracy is measured on, None without a data set.
+        examination: what the accuracy is measured on, or why it is not.
         clip: a video for the pipeline.
         rounds: turns of every contender in every measurement.
+        runs: folders of training runs, whose histories are read.
     """
 
     contenders: Contenders
-    examination: Examination | None
+    examination: Examination | UserError
     clip: Path
     rounds: int
+    runs: Sequence[Path] = ()
 
     @property
     def bundles(self) -> dict[str, Bundle]:
@@ -85,15 +90,15 @@ class Plan:
             "threads": self.threads,
             "cores": self.cores,
             "clip": self.clip.name,
-            "split": self.examination.name if self.examination else None,
+            "split": self.examination.name if isinstance(self.examination, Examination) else None,
             "warm_up": WARM_UP,
             "burst": BURST,
         }
 
 
 def _examination(plan: Plan) -> Examination:
-    if plan.examination is None:
-        raise UserError("no data set was named", "name it by --data")
+    if isinstance(plan.examination, UserError):
+        raise plan.examination
     return plan.examination
 
 
@@ -106,18 +111,23 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
     "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
     "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
+    "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
+    "faults": lambda plan: measure_faults(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),
     "peers-model": lambda plan: measure_models(plan.lineup, plan.shipping.input_size, min(plan.cores), plan.rounds),
     "peers-footprint": lambda plan: measure_footprint(plan.lineup, plan.shipping, max(plan.cores), plan.rounds),
+    "training": lambda plan: measure_training(plan.runs, max(plan.cores), plan.rounds),
     # Last, because they are long work that warms a board up.
     "accuracy": lambda plan: measure_accuracy(plan.bundles, _examination(plan), max(plan.cores)),
     "peers-accuracy": lambda plan: measure_peer_accuracy(plan.lineup, _examination(plan), max(plan.cores)),
 }
 """What each of them measures stands at the top of its module."""
 
-USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "accuracy")
+USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
 """What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
+
+NOT_REACHED = "the run was ended before it"
 
 
 def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
@@ -132,18 +142,20 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
         UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
     record = new_record(plan.contenders, plan.settings())
-    for name in MEASUREMENTS:
-        if name not in names:
-            continue
+    wanted = [name for name in MEASUREMENTS if name in names]
+    record["missing"] = dict.fromkeys(wanted, NOT_REACHED)
+    for name in wanted:
         try:
             found = MEASUREMENTS[name](plan)
             if isinstance(found, Partial):
                 record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
                 found = found.rows
             record["figures"][name] = as_plain(found)
+            del record["missing"][name]
         except UserError as error:
             log.warning("%s: not measured: %s", name, error)
             record["missing"][name] = str(error)
         record["bars"] = as_plain(check_bars(record))
+        record["states"]["after"] = as_plain(current_state())
         keep(record, folder)
     return record

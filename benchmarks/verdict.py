@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.chance import Interval, ratio, sample
+from benchmarks.chance import LEAST_ROUNDS, Interval, ratio, sample
 from benchmarks.peers.lineup import OURS
 from benchmarks.results import Record, find_row
-
-LEAST_ROUNDS = 3
-"""Fewer do not tell what is noise."""
 
 AHEAD, BEHIND, LEVEL, UNDECIDED = "Ahead", "Behind", "No difference beyond chance", "Too few rounds to say"
 

@@ -42,11 +42,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def clear_leftovers(path: Path) -> None:
     """Remove what `whole_file` left beside `path` in a process that was killed; not what one that runs is writing."""
-    for part in path.parent.glob(f".{glob.escape(path.stem)}-{'?' * 8}{glob.escape(path.suffix)}"):
-        with suppress(OSError), part.open("rb") as file:  # in use, or gone
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                part.unlink()
+    stem, suffix, drawn = glob.escape(path.stem), glob.escape(path.suffix), "?" * 8
+    # A part may have been written whole itself, by an output that does so wherever it writes to.
+    for pattern in (f".{stem}-{drawn}{suffix}", f"..{stem}-{drawn}-{drawn}{suffix}"):
+        for part in path.parent.glob(pattern):
+            with suppress(OSError), part.open("rb") as file:  # in use, or gone
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    part.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

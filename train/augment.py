@@ -19,9 +19,12 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.T
         Faces and labels of the same shapes and ranges.
     """
     seeds = tf.unstack(tf.random.split(seed, 4))
-    faces = _move(faces, knobs, seeds[0])
-    faces = _relight(faces, knobs, seeds[1])
-    faces = _hide(faces, knobs.erase, seeds[2])
+    if knobs.flip or knobs.rotation or knobs.scale or knobs.shift:
+        faces = _move(faces, knobs, seeds[0])
+    if knobs.contrast or knobs.brightness:
+        faces = _relight(faces, knobs, seeds[1])
+    if knobs.erase:
+        faces = _hide(faces, knobs.erase, seeds[2])
     return _blend(faces, labels, knobs.mix, seeds[3]) if knobs.mix else (faces, labels)
 
 

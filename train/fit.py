@@ -11,7 +11,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
             if (stage := config.stage_at(epoch)) != learner.stage:
                 learner = Learner(config, stage, len(training.images), carry=learner)
             started = time.monotonic()
-            figures = learner.train_epoch(training, epoch, bar)
+            figures = learner.train_epoch(batches(config, training, epoch), epoch, bar)
             figures |= learner.validate(validation)
             figures |= {"seconds": time.monotonic() - started}
             progress = progress.after(figures)
@@ -76,6 +76,11 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
                     run.save_model(folder, kind, learner.averaged_model(kind))
             run.save_progress(folder, config, progress, learner.variables())
             bar.write(run.epoch_line(config, progress))
+
+
+def limit_threads() -> None:
+    """Before TensorFlow computes anything: shards run side by side, and cores that share an operation as well wait."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def steps_an_epoch(config: Config, images: int) -> int:
@@ -162,10 +167,10 @@ class Learner:
         """All state, in a fixed order: network (with its dropout's generators), optimizer, average."""
         return [*self.network.variables, *self._optimizer.variables, *self.average.weights]
 
-    def train_epoch(self, training: Labelled, epoch: int, bar: tqdm) -> dict[str, float]:
-        """One pass in an order and with changes that depend on seed and epoch alone; mean loss and accuracies."""
+    def train_epoch(self, batches: Iterable[tuple[tf.Tensor, tf.Tensor]], epoch: int, bar: tqdm) -> dict[str, float]:
+        """A step for each batch; mean loss and accuracies."""
         losses, hits = [], []
-        for step, (faces, targets) in enumerate(batches(self.config, training, epoch)):
+        for step, (faces, targets) in enumerate(batches):
             loss, hit = self._step_function(faces, targets)
             losses.append(float(loss))
             hits.append(hit.numpy())
@@ -309,8 +314,7 @@ def main() -> int:
     folder = arguments.run or Path("runs") / Path(arguments.config).stem
     for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us ignores the former
         signal.signal(number, signal.default_int_handler)
-    # Shards are computed side by side; cores that share one operation as well only wait for each other.
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    limit_threads()
     try:
         fit(load_config(arguments.config), arguments.data, folder, arguments.weights)
     except KeyboardInterrupt:

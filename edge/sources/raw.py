@@ -43,7 +43,8 @@ class RawSource:
         """
         if sys.stdin.isatty():
             raise UserError("standard input is a terminal", "pipe the frames of another program into this one")
-        return cls(sys.stdin.buffer, capture)
+        # A stream of our own: at its end Python closes `sys.stdin`, and aborts where a thread hangs in reading it.
+        return cls(open(sys.stdin.fileno(), "rb", closefd=False), capture)
 
     def read(self) -> Frame | None:
         content = b"" if self._stream.closed else self._stream.read(self._bytes)

@@ -14,6 +14,7 @@ from benchmarks.chance import Interval
 from benchmarks.contenders import open_contenders
 from benchmarks.counts import Counts
 from benchmarks.crowd import Crowd
+from benchmarks.faults import Fault
 from benchmarks.harness import distribution
 from benchmarks.latency import Latency
 from benchmarks.live import Live
@@ -27,7 +28,9 @@ from benchmarks.peers.footprint import Footprint
 from benchmarks.peers.model import ModelAlone
 from benchmarks.pipeline import Pipeline, Run
 from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
-from benchmarks.stages import Stages
+from benchmarks.sizes import FrameSize
+from benchmarks.stages import PARTS, REST, Stages
+from benchmarks.training import Training
 from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
 from edge.emotions import EMOTIONS
 from tests.edge.tiny_model import tiny_model
@@ -88,6 +91,10 @@ def record(bundle) -> Record:
         "schema_version": SCHEMA_VERSION,
         "created": "2025-01-02T03:04:05+00:00",
         "machine": machine(),
+        "states": {
+            "before": {"governor": "ondemand", "temperature": 50.0, "slowed": False},
+            "after": {"governor": "ondemand", "temperature": 82.4, "slowed": True},
+        },
         "settings": {"rounds": 1, "threads": (1, 4), "cores": (1, 2, 4), "clip": "clip.mp4", "split": None},
         "bundle": new_record(open_contenders(bundle), {})["bundle"],
         "figures": figures(),
@@ -102,6 +109,7 @@ def figures() -> Record:
     stages = {stage: {"p50": 4.0, "p95": 5.0, "p99": 6.0} for stage in ("detect", "classify", "frame age")}
     run = Run(160.0, 200, 180, 0.4, 1.7, 120_000_000, stages)
     medians, variants = dict.fromkeys(stages, 4.0), ("float32", "int8")
+    shares = dict.fromkeys(PARTS, 0.12) | {REST: 1 - 0.12 * len(PARTS)}
     return {
         "counts": [Counts(v, 1000, {"ADD": 1, "CONV_2D": 2}, 3, 5000, None) for v in variants],
         "operators": [
@@ -126,12 +134,28 @@ def figures() -> Record:
         ],
         "stages": [
             Stages(
-                "int8", n, {"decode": 900.0, "detect": 400.0, "classify": 200.0}, 190.0, 0.95, 0.1 if n == 1 else None
+                "int8",
+                n,
+                {"decode": 900.0, "detect": 400.0, "classify": 200.0},
+                190.0,
+                0.95,
+                0.1 if n == 1 else None,
+                shares if n == 1 else None,
             )
             for n in (1, 2)
         ],
-        "live": [Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]))],
+        "live": [
+            Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]), (0.0, 0.1, 0.2), (9.0, 20.0, 8.0))
+        ],
         "crowd": [Crowd("int8", 2, n, 1.0, distribution([4.0 + n])) for n in (1, 8)],
+        "sizes": [
+            FrameSize("int8", 2, *size, 1.0, distribution([ms]))
+            for size, ms in (((320, 180), 2.0), ((1920, 1080), 5.5))
+        ],
+        "faults": [
+            Fault("camera lost", "goes on", distribution([0.25]), distribution([0.75]), 16, 70_000),
+            Fault("camera absent", "ends with status 2", distribution([0.5]), None, None, 0),
+        ],
         "outputs": [
             OutputCost(name, distribution([0.1 + more]), more)
             for name, more in (("none", 0.0), ("--web, nobody looks", 0.01), ("--web, one viewer", 0.1))
@@ -151,6 +175,10 @@ def figures() -> Record:
         "peers-accuracy": [
             PeerAccuracy(name, "1", 100, share, share, None, None, None, Interval(0.7 - share, low, high), None)
             for name, share, low, high in (("emotion-edge", 0.7, 0.0, 0.0), ("fer", 0.6, 0.02, 0.18))
+        ],
+        "training": [
+            Training(preset, 64, 128, distribution([200.0]), distribution([fed]), fed / 200, once, seconds)
+            for preset, fed, seconds in (("edge", 196.0, {"crowd": 600.0, "folder": None}), ("nano", 192.0, None))
         ],
         "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
     }

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.page import BEGIN, BOARDS_BEGIN, END
+from benchmarks.page import BEGIN, BOARDS_BEGIN, END, FRONT
 from benchmarks.peers.lineup import line_up
+from benchmarks.plots import CHARTS
+from benchmarks.report import report
 from benchmarks.results import keep, read_record
+from benchmarks.sizes import SIZES
+from benchmarks.suite import NOT_REACHED
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
 
@@ -34,9 +38,9 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     output = tmp_path / "results"
     arguments = ["--model", str(bundle), "--clip", str(clip), "--data", str(data), "--output", str(output)]
     assert main([*arguments, "--rounds", "1"]) == 0
-    assert {path.suffix for path in output.iterdir()} == {".json", ".png"}
+    assert {path.suffix for path in output.iterdir()} == {".json", ""}
     assert record_of(output)["missing"] == {}
-    assert {path.name for path in output.glob("*.png")} == {"latency.png", "operators.png", "pipeline.png"}
+    assert {path.stem for path in output.glob("*/*.png")} == {*CHARTS, FRONT}
     record = record_of(output)["figures"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
@@ -49,11 +53,13 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert {f["variant"] for f in record["stages"] + record["live"] + record["crowd"]} == {"int8"}
     assert all(0 < f["overhead"] < 1 for f in record["stages"] if f["cores"] == 1)
     assert all(f["answered"] > 0.5 and f["cpu"]["p50"] > 0 for f in record["live"])
+    assert all(len(f["seconds"]) == len(f["ages_ms"]) > 10 for f in record["live"])
     assert [f["faces"] for f in record["crowd"]] == [1, 2, 4, 8]
+    assert [(f["width"], f["height"]) for f in record["sizes"]] == [*SIZES]
     shown = capfd.readouterr().out
     assert "not in this bundle: float16, dynamic" in shown
     assert main(["report", *map(str, output.glob("*.json")), "--output", str(tmp_path / "again")]) == 0
-    assert capfd.readouterr().out.split("record:")[0] == shown.split("record:")[0]
+    assert capfd.readouterr().out.split("records:")[0] == shown.split("records:")[0]
 
 
 @pytest.mark.usefixtures("_detector")
@@ -86,7 +92,10 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     monkeypatch.setattr("benchmarks.suite.measure_memory", interrupt)
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
-    assert list(record_of(output)["figures"]) == ["latency", "operators"]
+    record = record_of(output)
+    assert list(record["figures"]) == ["latency", "operators"]
+    assert record["missing"] == dict.fromkeys(("memory", "pipeline", "stages", "live", "crowd", "sizes"), NOT_REACHED)
+    assert f"Not measured: pipeline ({NOT_REACHED})." in report(record)
 
 
 @pytest.mark.usefixtures("_detector")
@@ -99,7 +108,9 @@ def test_peers_that_are_interrupted_leave_what_they_found(bundle, clip, tmp_path
     output = tmp_path / "results"
     words = ["peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]
     assert main(words) == 130
-    assert list(record_of(output)["figures"]) == ["peers"]
+    record = record_of(output)
+    assert list(record["figures"]) == ["peers"]
+    assert record["missing"] == dict.fromkeys(("peers-model", "peers-footprint", "peers-accuracy"), NOT_REACHED)
 
 
 def record_of(folder):
@@ -111,7 +122,6 @@ def record_of(folder):
     [
         ({"--model": "nowhere"}, "no model bundle here"),
         ({"--clip": "nowhere.mp4"}, "no such clip"),
-        ({"--data": "nowhere"}, "no such split"),
         ({"--output": "file"}, "not a folder"),
         ({"--page": "page.md"}, "cannot be read"),
     ],
@@ -197,7 +207,38 @@ def test_a_board_without_the_training_dependencies_can_start():
     assert "--clip" in done.stdout
 
 
-def test_accuracy_without_the_training_dependencies_is_refused(bundle, data, monkeypatch, capsys):
+@pytest.mark.usefixtures("_detector")
+def test_a_data_set_that_is_missing_is_a_gap_that_is_named(bundle, clip, tmp_path):
+    output = tmp_path / "results"
+    words = ["latency", "accuracy", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
+    assert main([*words, "--rounds", "1", "--data", str(tmp_path / "nowhere")]) == 0
+    record = record_of(output)
+    assert list(record["figures"]) == ["latency"]
+    assert "no such split" in record["missing"]["accuracy"]
+    assert record["settings"]["split"] is None
+
+
+@pytest.mark.usefixtures("_detector")
+def test_accuracy_without_the_training_dependencies_is_a_gap_too(bundle, clip, data, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "train.dataset", None)
-    assert main(["--model", str(bundle), "--data", str(data)]) == 2
-    assert "emotion-edge[train]" in capsys.readouterr().err
+    output = tmp_path / "results"
+    words = ["accuracy", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
+    assert main([*words, "--data", str(data)]) == 0
+    assert record_of(output)["figures"] == {}
+    assert "emotion-edge[train]" in record_of(output)["missing"]["accuracy"]
+
+
+def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    record["figures"] = {name: record["figures"][name] for name in ("latency", "accuracy")}
+    first = keep(record, tmp_path / "first")
+    record["bundle"]["name"] = "nano"
+    second = keep(record, tmp_path / "second")
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}{END}")
+    assert main(["report", str(first), str(second), "--page", str(page)]) == 0
+    assert {path.name for path in (tmp_path / "page").iterdir()} == {
+        *("accuracy-latency.png", "tiny-latency.png", "nano-latency.png"),
+    }
+    assert all(f"![{name}](page/" in page.read_text() for name in (FRONT, "latency"))
+    assert "### nano on A Board" in capsys.readouterr().out

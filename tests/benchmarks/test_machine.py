@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks import machine
-from benchmarks.machine import describe_machine, usable_cores
+from benchmarks.machine import State, current_state, describe_machine, usable_cores
+from edge.board import Condition
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +33,10 @@ def test_what_cannot_be_read_is_none(tmp_path, monkeypatch):
     found = describe_machine()
     assert (found.board, found.governor, found.busy) == (None, None, None)
     assert found.cpu
+
+
+def test_the_state_is_that_of_now(tmp_path, monkeypatch):
+    (tmp_path / "governor").write_text("powersave\n")
+    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "governor")
+    monkeypatch.setattr(machine, "read_condition", lambda: Condition(61.5, slowed=True))
+    assert current_state() == State("powersave", 61.5, True)

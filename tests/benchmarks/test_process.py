@@ -1,9 +1,10 @@
 import os
 import sys
+from contextlib import suppress
 
 import pytest
 
-from benchmarks.process import run_fresh, run_module
+from benchmarks.process import restricted_to, run_fresh, run_module
 from edge.errors import UserError
 
 
@@ -39,6 +40,15 @@ def test_a_command_runs_on_as_many_cores_as_it_is_given():
     assert os.sched_getaffinity(0) == own
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_a_block_keeps_its_thread_to_some_cores_and_gives_them_back():
+    own = os.sched_getaffinity(0)
+    with suppress(KeyError), restricted_to(1):
+        assert os.sched_getaffinity(0) == {min(own)}
+        raise KeyError
+    assert os.sched_getaffinity(0) == own
+
+
 def test_the_user_errors_of_a_command_are_passed_on():
     with pytest.raises(UserError) as caught:
         run_fresh([sys.executable, "-m", "edge", "run", "/nowhere.mp4", "--model", "/nowhere"], 1)
@@ -59,6 +69,6 @@ def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
 
 
 def test_a_module_leaves_its_answer_in_a_file(bundle):
-    answer = run_module("benchmarks.crowd", [bundle, "int8", 1], 1)
+    answer = run_module("benchmarks.crowd", [bundle, "int8", 1, 320], 1)
     assert set(answer) == {"found", "ms"}
     assert answer["ms"] > 0

@@ -1,6 +1,8 @@
 import pytest
 
-from benchmarks.report import TABLES, TITLES, bars_text, machine_text, report, table
+from benchmarks.harness import distribution
+from benchmarks.report import TABLES, TITLES, bars_text, beside_best, machine_text, report, states_text, table
+from benchmarks.results import as_plain
 from benchmarks.suite import MEASUREMENTS
 
 
@@ -31,13 +33,19 @@ def test_every_measurement_has_a_table_and_a_title():
         ["a whole inference", "–", "3.000", "150%", "–", "1.500", "150%", "0.50"],
         ["b", "conv_2d 3×3", "96×96×3 → 48×48×8", "0.50", "Convolution (NHWC, F32) IGEMM", "0.225", "22%"],
         ["(no model)", "–", "40"],
-        ["int8", "1", "0.700", "0.880", "0.896", "1429"],
-        ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120"],
+        ["int8", "1", "0.700", "0.880", "0.896", "1429", "not told apart"],
+        ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120", "not told apart"],
         ["int8", "1", "900", "400", "200", "190", "95%", "10.0%"],
         ["int8", "2", "900", "400", "200", "190", "95%", "–"],
         ["int8", "2", "100.0%", "20.0", "20.0%"],
         ["int8", "8", "100%", "12.00", "12.00–12.00"],
-        ["--web, one viewer", "20.0%", "+10.0%"],
+        ["1920×1080", "int8", "100%", "5.50", "5.50–5.50"],
+        ["int8", *["12.0%"] * 8, "4.0%"],
+        ["camera lost", "goes on", "0.25", "0.75", "16", "+0.1"],
+        ["camera absent", "ends with status 2", "0.50", "–", "–", "+0.0"],
+        ["edge", "64×64", "200", "196", "98.0% (not told apart)", "0.5", "crowd 10, folder not reached"],
+        ["nano", "64×64", "200", "192", "96.0% (not told apart)", "0.5", "no run named"],
+        ["--web, one viewer", "20.0%", "+10.0% (not told apart)"],
         ["fer 1", "2", "20.0", "20.0–20.0", "100%", "0.5", "100"],
         ["fer 1", "0.750", "0.975", "0.500–0.500", "50"],
         ["fer 1", "2400", "0.50", "0.50–0.50"],
@@ -85,3 +93,48 @@ def test_bars(reached, word):
 @pytest.mark.parametrize(("busy", "expected"), [(0.4, True), (0.01, False), (None, False)])
 def test_a_busy_machine_is_said_to_be_one(record, busy, expected):
     assert ("not idle" in machine_text(record["machine"] | {"busy": busy})) == expected
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"),
+    [
+        pytest.param([0.80, 0.81, 0.82], "1.16 times", id="apart"),
+        pytest.param([0.60, 0.71, 0.90], "not told apart", id="all over the place"),
+        pytest.param([0.80, 0.81], "not told apart", id="too few rounds to know"),
+    ],
+)
+def test_a_difference_inside_the_noise_is_not_called_one(ours, verdict):
+    best, other = (
+        {"variant": v, "threads": 1, "ms": as_plain(distribution(values))}
+        for v, values in (("int8", [0.69, 0.70, 0.71]), ("float32", ours))
+    )
+    elsewhere = best | {"threads": 4, "ms": as_plain(distribution([0.1]))}
+    assert beside_best(best, [other, best, elsewhere], "ms", "threads") == "best"
+    assert beside_best(other, [other, best, elsewhere], "ms", "threads") == verdict
+    assert beside_best(elsewhere, [other, best, elsewhere], "ms", "threads") == "–"
+
+
+def test_more_can_be_better():
+    rows = [{"cores": 1, "fps": as_plain(distribution([n, n + 1, n + 2]))} for n in (100, 200)]
+    assert [beside_best(row, rows, "fps", "cores", better=+1) for row in rows] == ["0.50 times", "best"]
+
+
+def test_governor_and_temperature_before_and_after_are_told_where_they_are_known(record):
+    expected = "before: governor ondemand, 50 °C; after: governor ondemand, 82 °C, **slowed down** by heat or voltage"
+    assert expected in report(record)
+    unknown = {"governor": None, "temperature": None, "slowed": False}
+    assert states_text({"states": {"before": unknown, "after": unknown}}) == states_text({}) == []
+
+
+def test_pictures_stand_below_their_tables(record):
+    text = report(record, {"crowd": "pictures/crowd.png"})
+    table_, _, after = text.partition("![crowd](pictures/crowd.png)")
+    assert TITLES["crowd"] in table_
+    assert after.startswith(f"\n\n{TITLES['sizes']}")
+
+
+def test_a_record_without_the_newer_keys_is_shown_too(record):
+    del record["states"]
+    for row in record["figures"]["stages"]:
+        del row["shares"]
+    assert "Processor time" not in report(record)

@@ -13,7 +13,7 @@ def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
     record = new_record(open_contenders(bundle), {"rounds": 1})
     assert record["schema_version"] == SCHEMA_VERSION == 2
     assert set(record) == {
-        *("schema_version", "created", "machine", "settings", "bundle", "figures", "missing", "bars"),
+        *("schema_version", "created", "machine", "states", "settings", "bundle", "figures", "missing", "bars"),
     }
     assert set(record["machine"]) >= {"board", "cpu", "cores", "memory", "os", "governor", "python", "runtime"}
     assert record["bundle"]["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size

@@ -467,7 +467,7 @@ class TestRuns:
 
     def test_what_a_killed_run_left_is_cleared_by_the_next(self, clip, bundle, tmp_path):
         worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True)), threads=1)
-        patiently(lambda: any(tmp_path.glob(".a.annotated-*.mp4")))
+        patiently(lambda: any(tmp_path.glob("..a.annotated-*.mp4")))  # the part that is written is a part's own
         worker.process.kill()
         worker.end()
         assert files(tmp_path), "half-written"

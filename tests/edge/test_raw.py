@@ -1,8 +1,10 @@
 """Raw frames through a pipe."""
 
 import io
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from edge.sources.raw import RawSource
 
 from .source_suite import Promise, SourceSuite
 
+ROOT = Path(__file__).parents[2]
 SIZE = (6, 4)
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), np.uint8)
 
@@ -91,3 +94,22 @@ def test_another_program_is_recognized_through_a_pipe(tmp_path, bundle, yunet, p
     lines = (tmp_path / "r.jsonl").read_text().splitlines()
     assert len(lines) == 3
     assert all('"id": 1' in line for line in lines)
+
+
+def test_a_program_that_hangs_is_given_up_and_the_run_ends_in_order(tmp_path, bundle, yunet, portrait):
+    """The thread that hangs in the pipe must not keep Python from its end."""
+    height, width = portrait.shape[:2]
+    command = [sys.executable, "-m", "edge", "run", "-", "--size", f"{width}x{height}", "--live", "--jsonl", "-"]
+    with subprocess.Popen(
+        [*command, "--no-window", "--model", str(bundle)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as process:
+        process.stdin.write(portrait.tobytes())
+        process.stdin.flush()
+        assert process.wait(60) == 0
+        assert process.stdout.read().count(b"\n") == 1
+        assert b"hangs and is abandoned" in process.stderr.read()

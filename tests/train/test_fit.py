@@ -16,7 +16,7 @@ keras = pytest.importorskip("keras")
 from edge.errors import UserError  # noqa: E402
 from train.config import from_dict  # noqa: E402
 from train.dataset import load_labelled, load_split  # noqa: E402
-from train.fit import Learner, fit  # noqa: E402
+from train.fit import Learner, batches, fit  # noqa: E402
 from train.run import load_progress  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_a_stage_goes_on_where_the_last_one_ended(bars, knobs):
     training = load_labelled(bars, "train", 32, 1, config.labels)
     first = Learner(config, 0, len(training.images))
     with tqdm(disable=True) as bar:
-        first.train_epoch(training, 0, bar)
+        first.train_epoch(batches(config, training, 0), 0, bar)
     second = Learner(config, 1, len(training.images), carry=first)
     faces = training.images[:8] / np.float32(255)
     before, after = (

@@ -1,0 +1,58 @@
+"""Pictures of people who move a little, in memory: a recording that nobody has to decode."""
+
+import time
+
+import cv2
+import numpy as np
+
+from edge.assets import ASTRONAUT, fetch
+from edge.frames import Frame
+from edge.pipeline import Pipeline
+from edge.recognize import Recognizer
+from edge.sources.files import read_image
+
+FRAMES, FPS = 150, 30.0
+DIFFERENT = 20
+"""Pictures, each with the people a pixel further; then the first comes again."""
+
+WIDTH, HEIGHT = 1280, 720
+COLUMNS, PORTRAIT = 4, 300
+"""Portraits stand in two rows of four in a picture of 1280×720; in others everything is larger or smaller."""
+
+
+class Scenes:
+    """A recording of a number of faces."""
+
+    name, live, fps, total = "generated", False, FPS, FRAMES
+
+    def __init__(self, faces: int, width: int = WIDTH) -> None:
+        """Draw `faces` people, at most eight, into pictures of 16:9."""
+        scale, self._seq = width / WIDTH, 0
+        side = round(PORTRAIT * scale)
+        portrait = cv2.resize(read_image(fetch(ASTRONAUT)), (side, side), interpolation=cv2.INTER_AREA)
+        self._pictures = [_picture(portrait, faces, scale, moved) for moved in range(DIFFERENT)]
+
+    def read(self) -> Frame | None:
+        if self._seq == FRAMES:
+            return None
+        i, self._seq = self._seq, self._seq + 1
+        return Frame(i, i / FPS, self._pictures[i % DIFFERENT], self.name, time.monotonic())
+
+    def close(self) -> None:
+        self._seq = FRAMES
+
+
+def run_scenes(scenes: Scenes, recognizer: Recognizer) -> tuple[int, float]:
+    """Answer all pictures; how many faces were found, and milliseconds a frame."""
+    with Pipeline(scenes, recognizer) as pipeline:
+        found = sum(len(result.faces) for result in pipeline)
+    return found, 1000 / pipeline.statistics.fps()
+
+
+def _picture(portrait: np.ndarray, faces: int, scale: float, moved: int) -> np.ndarray:
+    side = len(portrait)
+    picture = np.full((round(HEIGHT * scale), round(WIDTH * scale), 3), 90, np.uint8)
+    for n in range(faces):
+        x, y = (round(scale * (moved + place)) for place in ((n % COLUMNS) * 318, (n // COLUMNS) * 350))
+        picture[y : y + side, x : x + side] = portrait
+    return picture
