@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import camera
 from benchmarks.pipeline import edge_command
-from benchmarks.process import ROOT, restricted_to
+from benchmarks.process import ROOT, fed_by, restricted_to
 from edge.bundle import Bundle
 
 SIZE, FPS, WHOLE = (640, 480), 30.0, 2.0
@@ -167,16 +167,9 @@ def _edge(
             process.kill()
 
 
-@contextmanager
-def _camera(clip: Path) -> Iterator[int]:
+def _camera(clip: Path) -> AbstractContextManager[int]:
     """A camera that is there for as long as anybody waits."""
-    words = camera.command(clip, SIZE, FPS, PATIENCE)
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.fileno()
-        finally:
-            process.kill()
+    return fed_by(camera.command(clip, SIZE, FPS, PATIENCE))
 
 
 def _write_damaged(path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.accuracy import Examination, score_answers
 from benchmarks.chance import Interval, lead
-from benchmarks.peers.lineup import OURS, Contestant, Lineup
+from benchmarks.peers.lineup import LONG_TIME_OUT, OURS, Contestant, Lineup
 from benchmarks.results import Partial
 from edge.emotions import EMOTIONS
 
@@ -76,7 +76,7 @@ def _answers(faces: Path, contestant: Contestant, cores: int) -> np.ndarray:
     log.info("peers-accuracy: %s", contestant.name)
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "probabilities.npy"
-        contestant.run("faces", faces, answer, cores)
+        contestant.run("faces", faces, answer, cores, LONG_TIME_OUT)
         found: np.ndarray = np.load(answer)
     expected = (len(np.load(faces, mmap_mode="r")), len(EMOTIONS))
     if found.shape != expected or not np.isfinite(found).all():

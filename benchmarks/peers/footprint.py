@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from benchmarks.harness import Distribution, distribution
 from benchmarks.peers.environment import bytes_in, prepare
-from benchmarks.peers.lineup import LOCKS, OURS, Contestant, Lineup
+from benchmarks.peers.lineup import LOCKS, OURS, TIME_OUT, Contestant, Lineup
 from benchmarks.process import ROOT, run_fresh
 from benchmarks.results import Partial
 from edge.bundle import Bundle
@@ -64,7 +64,7 @@ def _own_size(ours: Bundle) -> int:
 
 def _start(contestant: Contestant, cores: int) -> float:
     code = f"{contestant.start}; print(flush=True)"
-    seconds = run_fresh([str(contestant.python), "-c", code], cores).first_line
+    seconds = run_fresh([str(contestant.python), "-c", code], cores, time_out=TIME_OUT).first_line
     if seconds is None:
         raise ValueError("its import ended the process")
     return seconds

@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 OURS = "emotion-edge"
 
+TIME_OUT, LONG_TIME_OUT = 600.0, 7200.0
+"""Seconds after which a package's program counts as one that hangs; the longer ones where it answers thousands of faces."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -82,14 +85,15 @@ class Contestant:
     start: str
     finds_faces: bool = True
 
-    def run(self, task: str, source: Path, answer: Path, cores: int) -> Usage:
+    def run(self, task: str, source: Path, answer: Path, cores: int, time_out: float = TIME_OUT) -> Usage:
         """Let its program do a task; see `benchmarks.peers.program`.
 
         Raises:
-            UserError, RuntimeError: it failed.
+            UserError: it hangs.
+            RuntimeError: it failed.
         """
         words = (self.module, task, source.resolve(), answer, *self.options)
-        return run_fresh([str(self.python), "-m", *map(str, words)], cores)
+        return run_fresh([str(self.python), "-m", *map(str, words)], cores, time_out=time_out)
 
 
 Turns = dict[tuple[Contestant, int], list[T]]

@@ -62,6 +62,16 @@ def test_any_other_failure_is_a_bug(code):
         run_fresh(python(code), 1)
 
 
+def test_a_command_that_hangs_is_ended_and_its_answer_is_that_it_hung():
+    with pytest.raises(UserError, match="did not end within 1 s") as caught:
+        run_fresh(python("import time; print(1, flush=True); time.sleep(600)"), 1, time_out=1)
+    assert caught.value.remedy.startswith("leave it out")
+
+
+def test_a_command_may_take_as_long_as_it_is_given():
+    assert run_fresh(python("print(1)"), 1, time_out=600).lines == 1
+
+
 def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
     endless = python("import sys\nwhile True: print('line')")
     usage = run_fresh(python("import sys\nfor i in range(3): print(sys.stdin.readline(), end='')"), 1, endless)
