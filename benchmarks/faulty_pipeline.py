@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.faulty_command import FPS, PATIENCE, WHOLE, Seen
 from benchmarks.soak import FailingCamera, held, moving_scenes
 from edge.frames import Frame
-from edge.machine import usable_cores
+from edge.machine import spare_cores
 from edge.options import Options
 from edge.pipeline import Pipeline
 from edge.quiet import quiet_libraries
@@ -241,7 +241,7 @@ def main() -> int:
     """Be the process in which it happens."""
     fault, folder, variant, answer = sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     quiet_libraries()
-    cv2.setNumThreads(max(1, usable_cores() - 1))  # as `emotion-edge run`
+    cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
     recognizer = Recognizer.from_options(Options(model=folder, variant=variant))
     answer.write_text(json.dumps(asdict(FAULTS[fault](recognizer))))
     return 0

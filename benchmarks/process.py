@@ -2,9 +2,9 @@
 
     python -m benchmarks.process CORES SECONDS COMMAND…
 
-is the small process in between, which ends the command after so many seconds, never after `inf`. Linux counts the memory
-of the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing. It
-imports the standard library alone, and `edge.errors`, which does, too.
+is the small process in between, which ends the command after so many seconds, never after `inf`. Linux counts the
+memory of the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
+It imports the standard library alone, and `edge.errors`, which does, too.
 """
 
 import json

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import product
 
-from benchmarks.harness import Distribution, distribution, interleave
-from benchmarks.process import run_module
+from benchmarks.harness import Distribution
+from benchmarks.scenes import measure_scenes
 from edge.bundle import Bundle
 
 SIZES = ((320, 180), (640, 360), (1280, 720), (1920, 1080))
@@ -41,11 +39,8 @@ def measure_sizes(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> lis
         cores: that a process may use.
         rounds: runs of each.
     """
-    cases = {
-        (variant, size): partial(run_module, "benchmarks.crowd", [bundle.folder.resolve(), variant, 1, size[0]], cores)
-        for (variant, bundle), size in product(bundles.items(), SIZES)
-    }
+    heights = dict(SIZES)
+    results = measure_scenes("sizes", bundles, [(1, width) for width in heights], cores, rounds)
     return [
-        FrameSize(variant, cores, *size, min(run["found"] for run in runs), distribution(run["ms"] for run in runs))
-        for (variant, size), runs in interleave("sizes", cases, rounds).items()
+        FrameSize(variant, cores, width, heights[width], *found) for (variant, (_, width)), found in results.items()
     ]

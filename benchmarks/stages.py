@@ -28,7 +28,7 @@ from edge import recognize
 from edge.bundle import Bundle
 from edge.classify import EmotionClassifier
 from edge.detect import Haar, YuNet
-from edge.machine import usable_cores
+from edge.machine import spare_cores
 from edge.options import Options
 from edge.outputs import JsonLines, Output
 from edge.pipeline import Pipeline
@@ -193,7 +193,7 @@ def main() -> int:
     """Be the process that is measured."""
     folder, variant, clip, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
     options = Options(model=folder, variant=variant)
-    cv2.setNumThreads(max(1, usable_cores() - 1))  # as `emotion-edge run`
+    cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
     recognizer = Recognizer.from_options(options)
     together(clip, recognizer)  # not counted: caches fill
     recognizer.forget()

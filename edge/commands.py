@@ -24,7 +24,7 @@ from edge.channel import Closed
 from edge.demo import write_demo_clip
 from edge.errors import UserError, needs_extra
 from edge.files import whole_file
-from edge.machine import has_display, usable_cores
+from edge.machine import has_display, spare_cores
 from edge.notify import Heartbeat, announced, notify_waiting
 from edge.options import Capture, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
@@ -144,8 +144,7 @@ def _agreed(yes: bool) -> None:
 
 
 def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
-    # Stages already run side by side; threads of OpenCV beyond the spare cores only take turns with them.
-    cv2.setNumThreads(max(1, usable_cores() - 1))
+    cv2.setNumThreads(spare_cores())
     _check_outputs(arguments)
     certificate = _certificate(arguments)
     show = arguments.window and has_display()

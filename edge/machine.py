@@ -14,6 +14,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def spare_cores() -> int:
+    """Threads for OpenCV: stages already run side by side, and more than the spare cores only take turns with them."""
+    return max(1, usable_cores() - 1)
+
+
 def has_display() -> bool:
     """Whether a window can be shown: OpenCV was built with windows, and there is a screen that answers."""
     import cv2

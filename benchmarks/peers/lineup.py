@@ -22,7 +22,7 @@ T = TypeVar("T")
 OURS = "emotion-edge"
 
 TIME_OUT, LONG_TIME_OUT = 600.0, 7200.0
-"""Seconds after which a package's program counts as one that hangs; the longer ones where it answers thousands of faces."""
+"""Seconds after which a package's program counts as one that hangs; the second, where it answers thousands of faces."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import cv2
 import pytest
 
 from edge import machine
-from edge.machine import camera_devices, has_display, usable_cores
+from edge.machine import camera_devices, has_display, spare_cores, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,9 @@ def test_devices_that_are_closed_to_this_user(monkeypatch):
 
 def test_there_is_a_core():
     assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize(("usable", "spare"), [(1, 1), (2, 1), (4, 3)])
+def test_a_core_is_left_to_the_stages(monkeypatch, usable, spare):
+    monkeypatch.setattr(machine, "usable_cores", lambda: usable)
+    assert spare_cores() == spare
