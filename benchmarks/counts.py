@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.crowd import FRAMES, Scenes
 from benchmarks.graph import operators
 from benchmarks.process import ROOT
+from benchmarks.scenes import Scenes
 from edge.bundle import Bundle, load_bundle
 from edge.classify import EmotionClassifier
+from edge.errors import UserError
 from edge.options import Options
 from edge.recognize import Recognizer
 
@@ -38,6 +39,8 @@ FEW, MANY = 1, 101
 
 TIME_OUT = 600
 """Seconds for one of them: valgrind is some fifty times slower."""
+
+REMEDY = "count on another machine, or without valgrind"
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def frame_bytes(bundle: Bundle) -> int:
     """The most that one frame takes on its way from the source to the result, of ten that are like one another."""
     recognizer, source = Recognizer.from_options(Options(model=bundle.folder, variant=bundle.variant)), Scenes(1)
     peaks = []
-    for i in range(FRAMES):
+    for i in range(2 * SETTLED):
         frame = source.read()
         assert frame is not None, "a recording has its frames"
         if i == SETTLED:
@@ -97,14 +100,16 @@ def frame_bytes(bundle: Bundle) -> int:
         recognizer.read(recognizer.find(frame))
         if i >= SETTLED:
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
-        if i == 2 * SETTLED:
-            break
     tracemalloc.stop()
     return int(np.median(peaks))
 
 
 def instructions(bundle: Bundle) -> int | None:
-    """Instructions of one inference, counted by valgrind where it is installed."""
+    """Instructions of one inference, counted by valgrind where it is installed.
+
+    Raises:
+        UserError: it cannot run one.
+    """
     if shutil.which("valgrind") is None:
         log.warning("instructions: not counted: valgrind is not installed")
         return None
@@ -116,7 +121,12 @@ def _counted(bundle: Bundle, inferences: int) -> int:
     program = [sys.executable, "-m", "benchmarks.counts", str(bundle.folder.resolve()), bundle.variant, str(inferences)]
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *program]
     same = os.environ | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=same, timeout=TIME_OUT, check=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=same, timeout=TIME_OUT, check=True)
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"valgrind was not through with an inference in {TIME_OUT} s", REMEDY) from error
+    except subprocess.CalledProcessError as error:  # it does not know all instructions of every processor
+        raise UserError(f"an inference in valgrind ended with status {error.returncode}", REMEDY) from error
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
     assert found is not None, "cachegrind ends with a summary"
     return int(found[1].replace(",", ""))

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import counts
 from benchmarks.counts import frame_bytes, instructions, kinds_of_operators
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.errors import UserError
 
 from .conftest import SIZE
 
@@ -30,3 +31,17 @@ def test_instructions_of_an_inference_are_counted_without_those_of_the_start(mon
     assert counted is not None
     # A start takes a thousand million, and a few of them more or less from one time to the next.
     assert 5e6 < counted < 1e8
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [("exit 132", "ended with status 132"), ("exec sleep 60", "not through with an inference in 1 s")],
+)
+def test_a_valgrind_that_does_not_know_this_processor_is_a_gap(bundle, tmp_path, monkeypatch, script, problem):
+    valgrind = tmp_path / "valgrind"
+    valgrind.write_text(f"#!/bin/sh\n{script}\n")
+    valgrind.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(counts, "TIME_OUT", 1)
+    with pytest.raises(UserError, match=problem):
+        instructions(load_bundle(bundle, "int8"))
