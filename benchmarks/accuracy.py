@@ -1,4 +1,4 @@
-"""How often the variants are right. Needs the training package's dependencies, which a board may not have."""
+"""How often the variants are right. What scores them draws, too: it needs matplotlib, which a board may not have."""
 
 import logging
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.bundle import Bundle
-from edge.errors import UserError
+from edge.errors import UserError, needs_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,10 +66,10 @@ def load_examination(root: Path, name: str, size: int) -> Examination:
     Raises:
         UserError: the data set or something that reads it is missing.
     """
-    try:
-        from train.dataset import load_split, read_crowd_majority
-    except ImportError as error:
-        raise _dependencies(error) from error
+    with needs_extra("bench"):
+        import train.evaluate  # noqa: F401  before there are answers to score
+    from train.dataset import load_split, read_crowd_majority
+
     split = load_split(root, name, size, 3)
     try:
         return Examination(name, split, read_crowd_majority(root, split.files))
@@ -85,14 +85,9 @@ def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, th
         bundles: by variant.
         examination: the images and what is right.
         threads: threads of an inference; the answers are the same with any number.
-
-    Raises:
-        UserError: what evaluates is missing.
     """
-    try:
-        from train.candidates import predict_tflite
-    except ImportError as error:
-        raise _dependencies(error) from error
+    from train.candidates import predict_tflite
+
     results = []
     for variant, bundle in bundles.items():
         log.info("accuracy: %s on %d images", variant, len(examination.split.files))
@@ -119,10 +114,3 @@ def score_answers(probabilities: "np.ndarray", examination: Examination) -> dict
         "crowd_accuracy": found.crowd.accuracy if found.crowd else None,
         "crowd_macro_f1": found.crowd.macro_f1 if found.crowd else None,
     }
-
-
-def _dependencies(error: ImportError) -> UserError:
-    return UserError(
-        f"accuracy needs a module that is not installed ({error.name})",
-        "run \"pip install 'emotion-edge[train]'\", or leave --data out",
-    )

@@ -219,13 +219,15 @@ def test_a_data_set_that_is_missing_is_a_gap_that_is_named(bundle, clip, tmp_pat
 
 
 @pytest.mark.usefixtures("_detector")
-def test_accuracy_without_the_training_dependencies_is_a_gap_too(bundle, clip, data, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "train.dataset", None)
+def test_accuracy_without_what_scores_it_is_a_gap_too(bundle, clip, data, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "train.evaluate", raising=False)
+    monkeypatch.delitem(sys.modules, "train.plots", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     output = tmp_path / "results"
     words = ["accuracy", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
     assert main([*words, "--data", str(data)]) == 0
     assert record_of(output)["figures"] == {}
-    assert "emotion-edge[train]" in record_of(output)["missing"]["accuracy"]
+    assert "emotion-edge[bench]" in record_of(output)["missing"]["accuracy"]
 
 
 def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys):
