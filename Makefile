@@ -14,6 +14,9 @@ SYSTEM_NUMPY := $(shell $(PYTHON) -c 'from importlib import metadata, util; util
 BOOKWORM := $(filter 1.%,$(SYSTEM_NUMPY))
 EDGE := $(if $(BOOKWORM),bookworm,edge)
 
+# What is measured is what runs on the board, in the same environment: only what draws the plots comes on top.
+BENCH := $(VENV)/$(EDGE).stamp $(VENV)/bench.stamp
+
 SOURCE ?= auto
 MODEL ?= models/default
 REPORTS ?= reports
@@ -85,23 +88,23 @@ evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=run
 export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/default] [ARGS='--labels folder']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
 
-bench: $(VENV)/bench.stamp $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
+bench: $(BENCH) $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 # In a folder of their own, so that there is one record in it.
 COUNT = rm -rf $(VENV)/counts && $(BIN)/python -m benchmarks counts --model "$(MODEL)" --output $(VENV)/counts
 
-bench-counts: $(VENV)/bench.stamp ## compare what no machine's speed changes with benchmarks/baseline.json; wants valgrind for all of it
+bench-counts: $(BENCH) ## compare what no machine's speed changes with benchmarks/baseline.json; wants valgrind for all of it
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare benchmarks/baseline.json $(VENV)/counts/*.json
 
-baseline: $(VENV)/bench.stamp ## count anew what bench-counts compares with, after the model or the code was changed on purpose
+baseline: $(BENCH) ## count anew what bench-counts compares with, after the model or the code was changed on purpose
 	@command -v valgrind >/dev/null || { echo "emotion-edge: valgrind is not installed: run 'sudo apt install valgrind'" >&2; exit 2; }
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare $(VENV)/counts/*.json $(VENV)/counts/*.json >/dev/null # refuses a record without counts
 	@cp $(VENV)/counts/*.json benchmarks/baseline.json
 
-boards: $(VENV)/bench.stamp ## write the table of boards, from benchmarks/boards/*.json and the model, into docs/boards.md
+boards: $(BENCH) ## write the table of boards, from benchmarks/boards/*.json and the model, into docs/boards.md
 	@$(BIN)/python -m benchmarks boards --model "$(MODEL)" --page docs/boards.md >/dev/null
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
@@ -146,7 +149,7 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(LOCK) --constraint requirements/opencv4.txt -o requirements/bookworm.txt
 	@$(LOCK) --extra analyze $(ON_TOP) -o requirements/analyze.txt
 	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
-	@$(LOCK) --extra bench --constraint requirements/edge.txt -o requirements/bench.txt
+	@$(LOCK) --extra bench $(ON_TOP) -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 
 clean: ## remove the environment and what tests left behind

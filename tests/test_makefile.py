@@ -37,7 +37,7 @@ def would_run(folder, target, numpy, *words):
         pytest.param("2.2.4", True, "edge", id="trixie"),
     ],
 )
-@pytest.mark.parametrize("target", ["run", "demo", "doctor"])
+@pytest.mark.parametrize("target", ["run", "demo", "doctor", "bench"])
 def test_the_environment_fits_the_systems_picamera2(tmp_path, target, numpy, system, lock):
     said = would_run(tmp_path, target, numpy)
     assert ("-m venv --system-site-packages" in said) == system
@@ -60,6 +60,13 @@ def test_bookworm_runs_what_was_tested():
     assert {"numpy", "opencv-python", "ai-edge-litert"} <= {line.partition("==")[0] for line in packages("bookworm")}
 
 
+@pytest.mark.parametrize("lock", ["outputs", "analyze", "bench"])
+def test_what_comes_on_top_leaves_the_boards_packages_alone(lock):
+    assert not {line.partition("==")[0] for line in packages(lock)} & {
+        line.partition("==")[0] for line in packages("edge")
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "locks"),
     [
@@ -67,7 +74,7 @@ def test_bookworm_runs_what_was_tested():
         pytest.param(["run", "ARGS=--jsonl - --mqtt mqtt://broker"], {"edge", "outputs"}, id="MQTT"),
         pytest.param(["run", "ARGS=--jsonl -"], {"edge"}, id="nothing more"),
         pytest.param(["analyze", "VIDEO=clip.mp4"], {"edge", "analyze"}, id="reports"),
-        pytest.param(["bench", "ARGS=all"], {"bench", "outputs"}, id="all benchmarks"),
+        pytest.param(["bench", "ARGS=all"], {"edge", "bench", "outputs"}, id="all benchmarks"),
     ],
 )
 def test_what_is_asked_for_is_installed(tmp_path, words, locks):
