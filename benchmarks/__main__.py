@@ -24,7 +24,7 @@ from benchmarks.contenders import open_contenders
 from benchmarks.page import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.pipeline import check_clip
 from benchmarks.results import Record, file_name, read_record
-from benchmarks.suite import MEASUREMENTS, USUAL, Plan, measure
+from benchmarks.suite import FAILED, MEASUREMENTS, USUAL, Plan, measure
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli import whole_number
 from edge.demo import write_demo_clip
@@ -39,7 +39,10 @@ ALL = "all"
 
 
 def benchmark(arguments: argparse.Namespace) -> int:
-    """Measure, show and keep the results. What is missing is said before anything is measured."""
+    """Measure, show and keep the results; 1 where a measurement failed that should not.
+
+    What is missing is said before anything is measured.
+    """
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f"{arguments.output}: not a folder", "name a folder by --output")
     if arguments.page:
@@ -53,8 +56,8 @@ def benchmark(arguments: argparse.Namespace) -> int:
         check_clip(clip)
         plan = Plan(contenders, examination, clip, arguments.rounds, arguments.runs)
         record = measure(plan, _names(arguments), arguments.output)
-    _show([record], arguments)
-    return 0
+    _show([record], [arguments.output / file_name(record)], arguments)
+    return int(any(reason.startswith(FAILED) for reason in record["missing"].values()))
 
 
 def _examination(arguments: argparse.Namespace, size: int) -> Examination | UserError:
@@ -72,7 +75,7 @@ def report_again(arguments: argparse.Namespace) -> int:
     """Show what was measured before, of several machines or bundles beside one another."""
     if arguments.page:
         check_page(arguments.page)
-    _show([read_record(path) for path in arguments.records], arguments)
+    _show([read_record(path) for path in arguments.records], arguments.records, arguments)
     return 0
 
 
@@ -108,10 +111,10 @@ def _names(arguments: argparse.Namespace) -> Sequence[str]:
     return asked or usual
 
 
-def _show(records: Sequence[Record], arguments: argparse.Namespace) -> None:
+def _show(records: Sequence[Record], paths: Sequence[Path], arguments: argparse.Namespace) -> None:
     """Tables to the screen and into the page; plots, where matplotlib is installed, beside the record or the page."""
     print(reports(records, {}))
-    print(f"\nrecords: {', '.join(str(arguments.output / file_name(record)) for record in records)}")
+    print(f"\nrecords: {', '.join(map(str, paths))}")
     beside = arguments.page or arguments.output / file_name(records[-1])
     pictures = _pictures(records, beside.with_suffix(""))
     if arguments.page:

@@ -180,6 +180,11 @@ def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
     return kind(f"{' '.join(command)} ended with status {status}:\n{errors}")
 
 
+def summary(error: Exception) -> str:
+    """An error in one line: of a program's traceback the last one says what it was."""
+    return (str(error).strip() or repr(error)).splitlines()[-1]
+
+
 def main() -> int:
     """Watch one command; its figures go to standard output as JSON, its own errors to standard error."""
     cores, time_out, *command = sys.argv[1:]

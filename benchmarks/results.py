@@ -13,7 +13,8 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
                      measurement's module, key by key: first what it is of (variant, name, output, fault or preset;
                      threads, cores, faces or width), then what was found, a number or a distribution over the rounds
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
-                     come to is here, too. By measurement and peer, why this one is not among them
+                     come to is here, too, and what failed by a bug. By measurement and peer, why this one is not
+                     among them
     bars             list of promise, measured, reached (null where not measured)
 """
 

@@ -16,7 +16,7 @@ from benchmarks.faults import measure_faults
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
-from benchmarks.machine import can_restrict, current_state, usable_cores
+from benchmarks.machine import can_restrict, current_state
 from benchmarks.memory import measure_memory
 from benchmarks.operators import measure_operators
 from benchmarks.outputs import measure_outputs
@@ -26,12 +26,14 @@ from benchmarks.peers.footprint import measure_footprint
 from benchmarks.peers.lineup import Lineup, line_up
 from benchmarks.peers.model import measure_models
 from benchmarks.pipeline import measure_pipeline
+from benchmarks.process import summary
 from benchmarks.results import Partial, Record, as_plain, keep, new_record
 from benchmarks.sizes import measure_sizes
 from benchmarks.stages import measure_stages
 from benchmarks.training import measure_training
 from edge.bundle import Bundle
 from edge.errors import UserError
+from edge.machine import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +129,13 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
 USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
 """What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
 
-NOT_REACHED = "the run was ended before it"
+NOT_REACHED, FAILED = "the run was ended before it", "it failed"
 
 
 def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
     """Measure, and keep the record after each measurement: what interrupts a run leaves what was found before.
+
+    A bug, or a process that crashes, shows its traceback and costs its own measurement: a run may take hours.
 
     Args:
         plan: what to measure on.
@@ -155,6 +159,9 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
         except UserError as error:
             log.warning("%s: not measured: %s", name, error)
             record["missing"][name] = str(error)
+        except Exception as error:
+            log.exception("%s: not measured", name)
+            record["missing"][name] = f"{FAILED}: {summary(error)}"
         record["bars"] = as_plain(check_bars(record))
         record["states"]["after"] = as_plain(current_state())
         keep(record, folder)

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from benchmarks.harness import interleave
 from benchmarks.peers.environment import locked_version, prepare, python_of
-from benchmarks.process import ROOT, Usage, run_fresh
+from benchmarks.process import ROOT, Usage, run_fresh, summary
 from edge.bundle import Bundle, model_file
 from edge.errors import UserError
 
@@ -138,7 +138,7 @@ class Lineup:
             except FAILURES as error:
                 if contestant.name == OURS:
                     raise
-                gaps[contestant.name] = _reason(error)
+                gaps[contestant.name] = summary(error)
                 log.warning("%s: %s is left out: %s", what, contestant.name, gaps[contestant.name])
                 return None
 
@@ -187,8 +187,3 @@ def _contestant(package: Package, python: Path, model: str) -> Contestant:
         package.start,
         finds_faces=not package.on_our_model,
     )
-
-
-def _reason(error: Exception) -> str:
-    """In one line: of a program's traceback the last one says what it was."""
-    return (str(error).strip() or repr(error)).splitlines()[-1]

@@ -113,6 +113,21 @@ def test_peers_that_are_interrupted_leave_what_they_found(bundle, clip, tmp_path
     assert record["missing"] == dict.fromkeys(("peers-model", "peers-footprint", "peers-accuracy"), NOT_REACHED)
 
 
+@pytest.mark.usefixtures("_detector")
+def test_a_bug_is_shown_and_costs_its_own_measurement(bundle, clip, tmp_path, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("it ended with status 1:\nTraceback\nValueError: rotten")
+
+    monkeypatch.setattr("benchmarks.suite.measure_latency", fail)
+    output = tmp_path / "results"
+    words = ["latency", "memory", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
+    assert main([*words, "--rounds", "1"]) == 1
+    record = record_of(output)
+    assert list(record["figures"]) == ["memory"]
+    assert record["missing"] == {"latency": "it failed: ValueError: rotten"}
+    assert "Traceback (most recent call last)" in caplog.text
+
+
 def record_of(folder):
     return json.loads(next(folder.glob("*.json")).read_text())
 
