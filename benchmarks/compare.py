@@ -26,6 +26,7 @@ FIGURES = {
     "outputs": [("cpu", -1)],
     "faults": [("noticed", -1), ("recovered", -1)],
     "training": [("fed", +1)],
+    "accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
     "peers": [("fps", +1), ("peaks", -1)],
     "peers-model": [("round_ms", -1), ("peaks", -1)],
     "peers-footprint": [("size", -1), ("start", -1)],
