@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.peers.lineup import OURS
 from benchmarks.results import Record, find_row
 
 VARIANT, RESOLUTION = "int8", 96
@@ -71,9 +72,7 @@ def _of_ours(measurement: str, cores: int, *keys: str) -> Callable[[Record], flo
 
 def _times_fer(cores: int) -> Callable[[Record], float]:
     def figure(record: Record) -> float:
-        ours, fer = (
-            find_row(record, "peers", name=name, cores=cores)["fps"]["p50"] for name in ("emotion-edge", "fer")
-        )
+        ours, fer = (find_row(record, "peers", name=name, cores=cores)["fps"]["p50"] for name in (OURS, "fer"))
         return float(ours / fer)
 
     return figure

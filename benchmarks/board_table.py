@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.contenders import Contenders
 from benchmarks.graph import multiply_adds
+from benchmarks.overview import machine_name
 from benchmarks.process import ROOT
 from benchmarks.report import UNKNOWN, table
 from benchmarks.results import Record, read_record
@@ -85,14 +86,13 @@ def estimate(board: Board, variant: str, contenders: Contenders) -> float | None
 
 def _measured(record: Record, contenders: Contenders) -> Iterator[list[str]]:
     """A row for each variant, on as many threads and cores as there were."""
-    machine = record["machine"]
     board = next((board for board in BOARDS if _is_of(record, board)), None)
     for variant, file in record["bundle"]["variants"].items():
         face, clip, live = (_last(record, name, variant) for name in ("latency", "pipeline", "live"))
         current = variant in contenders.bundles
         same = current and hashlib.sha256(contenders.bundles[variant].model).hexdigest() == file["sha256"]
         yield [
-            machine["board"] or machine["cpu"],
+            machine_name(record),
             variant,
             f"{face['ms']['p50']:.2f}" if face else UNKNOWN,
             _estimate(board, variant, contenders) if board and current else UNKNOWN,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report import table
 from edge.bundle import DEFAULT_BUNDLE
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
@@ -84,10 +85,13 @@ def lag(steady: Steadiness, plain: Steadiness) -> float:
 
 def report(rows: Sequence[tuple[str, Steadiness, float]]) -> str:
     """A table in Markdown."""
-    lines = ["| labels | changes a minute | frames with a label | lag, ms |", "|---|---|---|---|"]
-    for name, found, late in rows:
-        lines.append(f"| {name} | {found.changes_a_minute:.1f} | {found.labelled:.1%} | {1000 * late:.0f} |")
-    return "\n".join(lines)
+    return table(
+        ["labels", "changes a minute", "frames with a label", "lag, ms"],
+        [
+            [name, f"{found.changes_a_minute:.1f}", f"{found.labelled:.1%}", f"{1000 * late:.0f}"]
+            for name, found, late in rows
+        ],
+    )
 
 
 def main() -> int:
