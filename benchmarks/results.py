@@ -33,6 +33,9 @@ from edge.files import write_whole
 
 SCHEMA_VERSION = 2
 
+KEYS = frozenset({"created", "machine", "settings", "bundle", "figures", "missing", "bars"})
+"""Those that every record of this version has; others were added."""
+
 Record = dict[str, Any]
 
 
@@ -110,6 +113,8 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path}: no record of a benchmark", remedy) from error
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
+    if not record.keys() >= KEYS:
+        raise UserError(f"{path}: no record of a benchmark", remedy)
     found: Record = record
     return found
 
