@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 SETTLED = 10
 """Frames after which nothing is made for the first time any more."""
 
-FEW, MANY = 1, 101
-"""Inferences of two runs under valgrind, whose difference leaves the start out."""
+FEW, MANY = 1, 401
+"""Inferences of two runs under valgrind, whose difference leaves the start out: that differs by some ten million."""
 
 TIME_OUT = 600
 """Seconds for one of them: valgrind is some fifty times slower."""

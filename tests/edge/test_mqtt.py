@@ -402,7 +402,7 @@ class TestBroker:
         with automation(strict.port) as output:
             output.write(result(0, face(HAPPY)))
             patiently(lambda: len([r for r in caplog.records if "refused" in r.getMessage()]) >= 2)
-            patiently(lambda: output._client._reconnect_delay == 2)  # it doubles
+            patiently(lambda: (output._client._reconnect_delay or 0) >= 2)  # it doubles, perhaps more than once by now
         assert len(warnings(caplog)) == 1
         assert mqtt.PASSWORD in warnings(caplog)[0]
         assert "Not authorized" in warnings(caplog)[0]
