@@ -36,6 +36,9 @@ ENDLESS = sys.maxsize
 SPELL = 2.0
 """Seconds of what ends by itself: noise, and an output that takes nothing."""
 
+FOREVER = threading.Event()
+"""Is never set: nothing interrupts a driver."""
+
 AFTERWARDS = 1.0
 """Seconds for which a run goes on once all is well again."""
 
@@ -113,8 +116,7 @@ def _lost(last: Frame, trouble: Trouble) -> None:
 
 
 def _hang(last: Frame, trouble: Trouble) -> None:
-    """Nothing interrupts a driver."""
-    threading.Event().wait()
+    FOREVER.wait()
 
 
 def _freeze(last: Frame, trouble: Trouble) -> Frame:

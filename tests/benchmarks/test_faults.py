@@ -1,5 +1,6 @@
 """Faults happen, and what is seen of them is told. Nothing is asserted about how many seconds it took."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -20,12 +21,15 @@ pytestmark = pytest.mark.usefixtures("yunet")
 
 
 @pytest.fixture
-def hurry(monkeypatch):
-    """A quarter of the time for everything that is waited for."""
+def hurry(monkeypatch, no_threads_left):
+    """A quarter of the time for everything that is waited for, and an end of what hangs."""
+    monkeypatch.setattr(faulty_pipeline, "FOREVER", threading.Event())
     for name in ("SILENCE", "STILLNESS", "FIRST_PAUSE"):
         monkeypatch.setattr(capture, name, getattr(capture, name) / 4)
     monkeypatch.setattr(faulty_pipeline, "AFTERWARDS", 0.1)
     monkeypatch.setattr(faulty_pipeline, "WHOLE", 0.5)
+    yield
+    faulty_pipeline.FOREVER.set()
 
 
 @pytest.mark.usefixtures("hurry")
