@@ -51,7 +51,7 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
     assert manifest["name"] == "small"
     assert manifest["resolution"] == 64
     assert manifest["training"]["config"] == description["config"]
-    assert manifest["training"]["epochs"] == 16
+    assert manifest["training"]["epochs"] == 30
     assert manifest["data"]["train"] == description["data"]["train"]
     assert manifest["calibration"] == {"split": "train", "images": 280, "seed": 0}
     for figures in manifest["variants"].values():
