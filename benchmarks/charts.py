@@ -43,7 +43,7 @@ Whisker = tuple[float, float, float]
 
 
 def draw_front(found: Sequence[Point]) -> Figure:
-    """Accuracy against time, with the front of what nothing beats in both, by machine and split.
+    """Accuracy against time, with the front of what nothing beats in both, by machine, split and labels.
 
     Points have numbers, whose names the legend has: models may stand close to one another.
     """
@@ -61,7 +61,7 @@ def draw_front(found: Sequence[Point]) -> Figure:
     axes.set(
         title="accuracy against time",
         xlabel="ms of one face, one thread (logarithmic; left is better)",
-        ylabel="% of the folders' labels",
+        ylabel="% of the labels",
         xscale="log",
     )
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -7,6 +7,9 @@ from benchmarks.peers.lineup import OURS
 from benchmarks.report import UNKNOWN, table
 from benchmarks.results import Record
 
+KINDS = {"accuracy": "folder labels", "crowd_accuracy": "FER+ majority"}
+"""Keys of an accuracy, and what the answers are compared with."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -14,9 +17,9 @@ class Point:
 
     Attributes:
         name: bundle and variant, or another package.
-        where: machine and split; only what agrees in it can be compared.
+        where: machine, split and kind of label; only what agrees in it can be compared.
         ms: milliseconds of one face with one thread, median.
-        accuracy: share of the folders' labels that it answers.
+        accuracy: share of these labels that it answers.
     """
 
     name: str
@@ -29,10 +32,12 @@ def points(records: Sequence[Record]) -> list[Point]:
     """The models of which both was measured, each once."""
     found: dict[tuple[str, str], Point] = {}
     for record in records:
-        split = record["settings"]["split"]
-        where = f"{machine_name(record)}, {split}" if split else machine_name(record)
-        for name, ms, accuracy in [*_variants(record), *_packages(record)]:
-            found.setdefault((name, where), Point(name, where, ms, accuracy))
+        place = ", ".join(filter(None, (machine_name(record), record["settings"]["split"])))
+        for name, ms, row in [*_variants(record), *_packages(record)]:
+            for key, labels in KINDS.items():
+                if row[key] is not None:
+                    where = f"{place}, {labels}"
+                    found.setdefault((name, where), Point(name, where, ms, row[key]))
     return list(found.values())
 
 
@@ -62,8 +67,8 @@ def overview(records: Sequence[Record]) -> str:
         ]
     if not rows:
         return ""
-    title = "**Accuracy against time**: one inference on one face with one thread, accuracy by the folders' labels"
-    columns = ["model", "machine and split", "median ms", "accuracy", "none is faster and better"]
+    title = "**Accuracy against time**: one inference on one face with one thread, accuracy by kind of label"
+    columns = ["model", "machine, split, labels", "median ms", "accuracy", "none is faster and better"]
     return f"{title}\n\n{table(columns, rows)}"
 
 
@@ -72,17 +77,17 @@ def machine_name(record: Record) -> str:
     return str(record["machine"]["board"] or record["machine"]["cpu"])
 
 
-def _variants(record: Record) -> Iterator[tuple[str, float, float]]:
+def _variants(record: Record) -> Iterator[tuple[str, float, Record]]:
     times = {row["variant"]: row["ms"]["p50"] for row in record["figures"].get("latency", ()) if row["threads"] == 1}
     for row in record["figures"].get("accuracy", ()):
         if row["variant"] in times:
-            yield f"{record['bundle']['name']} {row['variant']}", times[row["variant"]], row["accuracy"]
+            yield f"{record['bundle']['name']} {row['variant']}", times[row["variant"]], row
 
 
-def _packages(record: Record) -> Iterator[tuple[str, float, float]]:
+def _packages(record: Record) -> Iterator[tuple[str, float, Record]]:
     """Of other packages, those whose models were timed on one core; this one's variants are there by themselves."""
     figures = record["figures"]
     times = {row["name"]: row["ms"]["p50"] for row in figures.get("peers-model", ()) if row["cores"] == 1}
     for row in figures.get("peers-accuracy", ()):
         if row["name"] in times and row["name"] != OURS:
-            yield f"{row['name']} {row['version']}", times[row["name"]], row["accuracy"]
+            yield f"{row['name']} {row['version']}", times[row["name"]], row

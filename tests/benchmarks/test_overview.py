@@ -41,20 +41,30 @@ def test_bundles_of_several_records_stand_in_one_table(record):
         for bundle, figures in (("tiny", (0.7, 0.71)), ("nano", (0.1, 0.6)))
     )
     assert names == first | second | {"fer 1": (0.75, 0.6)}, "another package is in both, and stands there once"
-    assert {p.where for p in points([record, nano])} == {"A Board, test"}
+    assert {p.where for p in points([record, nano])} == {"A Board, test, folder labels"}
     assert overview([record, nano]).count("| nano") == 2
 
 
 def test_figures_of_other_machines_and_splits_are_not_mixed(record):
     other = deepcopy(record)
     other["machine"]["board"], other["settings"]["split"] = None, "val"
-    assert {p.where for p in points([record, other])} == {"A Board", "a processor, val"}
+    assert {p.where for p in points([record, other])} == {
+        "A Board, folder labels",
+        "a processor, val, folder labels",
+    }
+
+
+def test_models_are_compared_by_each_kind_of_label(record):
+    for row in record["figures"]["accuracy"]:
+        row["crowd_accuracy"] = 0.8
+    by_crowd = {p.name: p.accuracy for p in points([record]) if p.where == "A Board, FER+ majority"}
+    assert by_crowd == {"tiny float32": 0.8, "tiny int8": 0.8}, "the other package was not compared with the crowd"
 
 
 def test_other_packages_join_once_time_and_accuracy_are_known(record):
     figures = {name: record["figures"][name] for name in ("peers-model", "peers-accuracy")}
     record["figures"] = figures
-    assert points([record]) == [Point("fer 1", "A Board", 0.75, 0.6)]
+    assert points([record]) == [Point("fer 1", "A Board, folder labels", 0.75, 0.6)]
     for name, rows in figures.items():
         record["figures"] = {name: rows}
         assert points([record]) == []
