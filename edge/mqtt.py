@@ -179,7 +179,8 @@ class HomeAutomation:
         self._result: FrameResult | None = None
         self._published: dict[str, Any] = {}
         self._published_at = -math.inf
-        self._told, self._refused = "", False
+        self._told: set[str] = set()  # the troubles of the present absence
+        self._refused = False
         self._client = self._make_client()
         self._tried, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
@@ -269,7 +270,7 @@ class HomeAutomation:
             return
         if self._told:
             log.warning("%s: connected", self._broker.host)
-            self._told = ""
+            self._told.clear()
         self._introduce()
         client.publish(self._availability_topic, ONLINE, retain=True)
         client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
@@ -294,9 +295,9 @@ class HomeAutomation:
             client.publish(self._availability_topic, ONLINE, retain=True)
 
     def _trouble(self, what: str) -> None:
-        level = logging.INFO if what == self._told else logging.WARNING  # once is enough for a broker that stays away
+        level = logging.INFO if what in self._told else logging.WARNING  # once is enough for a broker that stays away
         log.log(level, "%s: %s", self._broker.host, what)
-        self._told = what
+        self._told.add(what)
         self._tried.set()
 
 
