@@ -29,7 +29,7 @@ from train.config import Config, Labels, Stage, load_config
 from train.dataset import Labelled, load_labelled
 from train.distill import open_teachers, taught
 from train.mobilenet import carry_weights
-from train.model import build_network, copy_weights, deployable
+from train.model import build_network, carry_heads, copy_weights, deployable
 from train.pretrained import load_pretrained
 
 EXPLODED = 50.0
@@ -44,7 +44,7 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
         data: the data set's root.
         folder: the run's folder; made when it is not there.
         weights: `imagenet`, `none` or a file, see `train.pretrained.load_pretrained`; or the folder of a run whose
-            backbone is as wide or wider.
+            backbone is as wide or wider, and whose heads are taken over where they fit.
 
     Raises:
         UserError: bad data, weights that do not fit, a run with another configuration, or a loss that exploded.
@@ -151,11 +151,13 @@ class Learner:
         self._step_function = tf.function(self._step, reduce_retracing=True)
 
     def start_from(self, weights: str) -> None:
-        """Put pretrained weights, or what a run has learnt, into the backbone, and the average at the start."""
+        """Put pretrained weights into the backbone, or into all that fits what a run has learnt; the average, too."""
         if weights == "none":
             return
         source = _learnt(Path(weights), self.config) if Path(weights).is_dir() else self._published(weights)
         carry_weights(source.get_layer("backbone"), self.network.get_layer("backbone"))
+        if Path(weights).is_dir():
+            carry_heads(source, self.network)
         copy_weights(self.network, self.average)
 
     def _published(self, weights: str) -> keras.Model:

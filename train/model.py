@@ -64,6 +64,15 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
+def carry_heads(source: keras.Model, target: keras.Model) -> None:
+    """Give each head the weights of the source's head for the same labels, where there is one of the same form."""
+    theirs = {head.name: head.get_weights() for head in head_layers(source)}
+    for head in head_layers(target):
+        weights = theirs.get(head.name, [])
+        if [w.shape for w in weights] == [w.shape for w in head.get_weights()]:
+            head.set_weights(weights)
+
+
 def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
     """Wrap a trained network so that it takes raw pixels: uint8 RGB `[n, size, size, 3]` to `[n, 7]`.
 

@@ -13,7 +13,7 @@ python=${PYTHON:-$project/.venv/bin/python}
 processors=${PROCESSORS:-cortex-a72 cortex-a76} # of a Raspberry Pi 4 and a 5
 
 if [ ! -e "$root/ready" ]; then
-  rm -rf "$root" "$emulator"
+  rm -rf "$root" "$emulator"; mkdir -p "$boards"
   # QEMU 10: the 7.2 of bookworm crashes in the TFLite runtime.
   mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$(mirror)" </dev/null
   mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$(mirror)" </dev/null --include="$python_packages"

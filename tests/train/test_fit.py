@@ -144,6 +144,17 @@ class TestStartFromRun:
         faces = images / np.float32(255)
         np.testing.assert_allclose(ours.predict(faces, verbose=0), theirs.predict(faces, verbose=0), atol=1e-5)
 
+    def test_heads_for_the_same_labels_go_on_too(self, finished, bars, knobs):
+        config = from_dict(knobs | {"labels": ["crowd", "folder"]} | stages((WHOLE, 1)))
+        learner = Learner(config, 0, 8)
+        before = learner.network.get_layer("crowd").get_weights()
+        learner.start_from(str(finished))
+        theirs = keras.models.load_model(finished / "best-folder.keras").get_layer("network").get_layer("folder")
+        for ours, learnt in zip(learner.network.get_layer("folder").get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, learnt)
+        for ours, begun in zip(learner.network.get_layer("crowd").get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, begun)
+
     @pytest.mark.parametrize(
         ("change", "problem"),
         [({"alpha": 0.5}, "narrower .*alpha 0.35"), ({"grey": False}, "sees otherwise .*grey true")],
