@@ -97,8 +97,8 @@ def _worst_fed(record: Record) -> float:
 PROMISES = (
     _Promise(f"{VARIANT} at {RESOLUTION}×{RESOLUTION}, one thread, median ≤ 1.0 ms", _inference, "{:.3f} ms", most=1.0),
     _Promise("pipeline, two cores, ≥ 150 FPS", _of_ours("pipeline", 2, "fps", "p50"), "{:.0f} FPS", least=150),
-    _Promise("two cores, ≥ 10 times fer's FPS", _times_fer(2), "{:.1f} times", least=10),
-    _Promise("one core, ≥ 8 times fer's FPS", _times_fer(1), "{:.1f} times", least=8),
+    _Promise("two cores, ≥ 10 times fer's FPS", _times_fer(2), "{:.2f} times", least=10),
+    _Promise("one core, ≥ 8 times fer's FPS", _times_fer(1), "{:.2f} times", least=8),
     _Promise("outside decoding and networks, one core, ≤ 15%", _of_ours("stages", 1, "overhead"), "{:.1%}", most=0.15),
     _Promise("≥ 90% of the slowest stage, two cores", _of_ours("stages", 2, "of_slowest"), "{:.0%}", least=0.9),
     _Promise(

@@ -27,7 +27,7 @@ from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
 from export.measure import Measured, measure
 from export.metadata import with_metadata
-from export.parity import compare, require_parity
+from export.parity import OPTIONAL, compare, require_parity
 from export.ranges import Ranges
 from export.source import chosen_labels, crowd_majority, fold_confidence, load_network, truth
 from export.template import measure_template
@@ -66,11 +66,13 @@ def export(arguments: argparse.Namespace) -> None:
     quantization = Quantization(
         equalize=arguments.equalize,
         ranges=arguments.ranges,
+        fine_logits=arguments.fine_logits,
         correct_biases=arguments.correct_biases,
         error_feedback=arguments.error_feedback,
     )
     models = {variant: with_metadata(m) for variant, m in convert(network, calibration, quantization).items()}
     variants = _measure(models, labels, arguments.data, test)
+    models = {variant: models[variant] for variant in variants}
     manifest = {
         **manifest_head(arguments.name, size, config.stages[config.stage_at(best)].resolution),
         "labels": labels,
@@ -107,12 +109,15 @@ def _check_data(
 
 
 def _measure(models: dict[str, bytes], labels: Labels, data: Path, test: Split) -> dict[str, Any]:
-    """Each variant's entry in the manifest; the first variant is what the others must equal."""
+    """The manifest's entry of each variant; one that is not float32's equal is left out where it may be, or refused."""
     crowd, right = crowd_majority(data, test), truth(labels, data, test)
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
     entries = {}
     for variant, content in models.items():
         parity = compare(answers["float32"], answers[variant], right)
+        if variant in OPTIONAL and (faults := parity.faults()):
+            print(f"{variant} is left out: it {'; it '.join(faults)}", file=sys.stderr)
+            continue
         require_parity(variant, parity)
         evaluation = evaluate(answers[variant], test, crowd)
         entries[variant] = describe_file(content) | _brief(evaluation) | {"parity": parity.as_dict()}
@@ -210,6 +215,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of calibration and template; default: %(default)s")
     parser.add_argument(
         "--no-equalize", dest="equalize", action="store_false", help="leave channels' ranges as they are"
+    )
+    parser.add_argument(
+        "--no-fine-logits", dest="fine_logits", action="store_false", help="leave the logits' range as it is"
     )
     parser.add_argument("--no-bias-correction", dest="correct_biases", action="store_false", help="leave biases alone")
     parser.add_argument("--no-error-feedback", dest="error_feedback", action="store_false", help="round to the nearest")

@@ -46,10 +46,10 @@ It must not be used to infer emotions of people at work or in education, which t
 
 ## How it was trained
 
-On {data}, {epochs} epochs, the best by validation accuracy being number {best}.
-{learnt}
+On {data}, {epochs} epochs on top of {start}, the best by
+validation accuracy being number {best}. {learnt}{taught}
 
-The training split gave the weights, the validation split the choice of the epoch and the temperature. The
+The training split gave the weights, the validation split the choice of the epoch, the temperature and the balance. The
 configuration and the data's fingerprints are in `manifest.json`.
 
 ## How good it is
@@ -67,7 +67,7 @@ The confusion matrix of {small} (rows: true; columns: answered; {own}):
 ## Confidence
 
 The temperature {temperature:.2f}, fitted on the validation split, is folded into the last layer (Guo et al. 2017,
-arXiv 1706.04599). The expected calibration error that is left on `{split}`, in 15 bins ({own}):
+arXiv 1706.04599).{balance} The expected calibration error that is left on `{split}`, in 15 bins ({own}):
 
 {calibration}
 
@@ -98,6 +98,11 @@ upright before that. Always answering *{commonest}* would be right in {commonest
 - Faces turned to the side were not measured.
 {data_limits}"""
 
+
+_START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
+
+_BALANCE = """
+So is a balance of {:g}, a head start for rare classes (Menon et al. 2020, arXiv 2007.07314)."""
 
 _FER_LIMITS = """\
 - FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and
@@ -133,10 +138,13 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         views=", where it looks at the face and at its mirror image" if manifest["mirror"] else "",
         created=manifest["created"],
         data=_data(manifest["data"], fer),
+        start=_START.get(training["weights"], f"what `{training['weights']}` had learnt"),
         learnt=_learnt(training["config"]["labels"], manifest["labels"], fer),
+        taught=_taught(training["config"]),
         epochs=training["epochs"],
         best=training["best_epoch"],
         temperature=manifest["temperature"],
+        balance=_BALANCE.format(manifest["balance"]) if manifest["balance"] else "",
         split=manifest["split"],
         images=" and ".join(f"{s.images:,} images by the {_TITLES[kind]}" for kind, s in m.scores.items()),
         variants=_variants_table(manifest["variants"]),
@@ -175,7 +183,14 @@ def _learnt(kinds: Sequence[str], own: str, fer: bool) -> str:
         return f"It learnt {names[kinds[0]]}."
     learnt = " and ".join(names[kind] for kind in kinds)
     heads = {"folder": "the folders", "crowd": "the crowd"}
-    return f"It learnt {learnt}\nat once, by two heads on one backbone; this bundle answers as {heads[own]} would."
+    return f"It learnt\n{learnt}\nat once, by two heads on one backbone; this bundle answers as {heads[own]} would."
+
+
+def _taught(config: Mapping[str, Any]) -> str:
+    if not config["teachers"]:
+        return ""
+    teachers = ", ".join(f"`{teacher}`" for teacher in config["teachers"])
+    return f"\nOf each label, {config['teacher_share']:.0%} is what {teachers} answered."
 
 
 def _own_first(measured: Measured) -> list[str]:

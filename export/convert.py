@@ -13,7 +13,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from edge.bundle import VARIANTS
 from edge.interpreter import open_interpreter
 from export.equalize import equalize
-from export.ranges import Ranges, set_ranges
+from export.ranges import Ranges, set_logit_range, set_ranges
 from export.refine import refine
 from train.model import deployable, luma_layer
 
@@ -28,6 +28,7 @@ class Quantization:
     Attributes:
         equalize: give channels equal ranges first (`export.equalize`).
         ranges: how a tensor's range is chosen (`export.ranges`).
+        fine_logits: choose the logits' range by the probabilities (`export.ranges.set_logit_range`).
         per_channel: one scale for each channel of a layer's weights, or one for all.
         correct_biases: take out what quantization shifts on average (`export.refine`).
         error_feedback: round weights so that their errors cancel (`export.refine`).
@@ -36,13 +37,14 @@ class Quantization:
 
     equalize: bool = True
     ranges: Ranges = "extremes"
+    fine_logits: bool = True
     per_channel: bool = True
     correct_biases: bool = True
     error_feedback: bool = True
     in_float: tuple[str, ...] = ()
 
 
-PLAIN = Quantization(equalize=False, correct_biases=False, error_feedback=False)
+PLAIN = Quantization(equalize=False, fine_logits=False, correct_biases=False, error_feedback=False)
 """Post-training quantization as TensorFlow has it, and no more."""
 
 
@@ -112,6 +114,8 @@ def calibrate(network: keras.Model, calibration: np.ndarray, quantization: Quant
 def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantization) -> bytes:
     """The int8 file of a calibrated one: int8's second half, in which nothing is trained or traced any more."""
     ranged = set_ranges(calibrated, calibration[:REFINING_FACES], quantization.ranges)
+    if quantization.fine_logits:
+        ranged = set_logit_range(ranged, calibration)
     inner = mlir_quantize(
         ranged, disable_per_channel=not quantization.per_channel, denylisted_nodes=list(quantization.in_float) or None
     )

@@ -130,7 +130,7 @@ def remedies(
     faces = representative_faces(training, samples, seed)
     rng = np.random.default_rng(seed)
     as_they_come = training.images[rng.permutation(len(training.images))[:samples]]
-    every = {"equalize": True, "correct_biases": True, "error_feedback": True}
+    every = {"equalize": True, "fine_logits": True, "correct_biases": True, "error_feedback": True}
     more = min(4 * samples, len(training.images))
 
     def made(name: str, option: str, **changes: Any) -> Remedy:
@@ -143,17 +143,18 @@ def remedies(
     return [
         made("plain", _options()),
         made("equal channels", _options("equalize"), equalize=True),
+        made("logits in finer steps", _options("fine-logits"), fine_logits=True),
         made("bias correction", _options("bias-correction"), correct_biases=True),
         made("error feedback", _options("error-feedback"), error_feedback=True),
         made("ranges of least error", f"{_options()} --ranges least_error", ranges="least_error"),
         made("ranges by percentile", f"{_options()} --ranges percentile", ranges="percentile"),
         made(
             "bias correction and error feedback",
-            "--no-equalize",
+            "--no-equalize --no-fine-logits",
             correct_biases=True,
             error_feedback=True,
         ),
-        made("the default: these two and equal channels", DEFAULT, **every),
+        made("the default: these two, equal channels and finer logits", DEFAULT, **every),
         made("the default with ranges of least error", "--ranges least_error", **every, ranges="least_error"),
         made("one scale for all weights of a layer", "", per_channel=False),
         made("one scale for all weights, and the default else", "", **every, per_channel=False),
@@ -316,7 +317,8 @@ def main(argv: list[str]) -> int:
 
 def _options(kept: str = "") -> str:
     """The options that turn everything off but this."""
-    return " ".join(f"--no-{name}" for name in ("equalize", "bias-correction", "error-feedback") if name != kept)
+    names = ("equalize", "fine-logits", "bias-correction", "error-feedback")
+    return " ".join(f"--no-{name}" for name in names if name != kept)
 
 
 def _layer_error(

@@ -9,6 +9,9 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from train.metrics import accuracy, confusion_matrix, macro_f1, precision_recall_f1
 
+OPTIONAL = ("dynamic",)
+"""Variants that a bundle can do without, where they are not float32's equals: no board runs them by itself."""
+
 LEAST_AGREEMENT = 0.97
 """Share of the images on which a variant must give float32's label."""
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from export.graph import Graph, watch
+from export.graph import Graph, values, watch
 
 Ranges = Literal["extremes", "percentile", "least_error"]
 """`extremes`: whatever calibration saw; `percentile`: less the outermost 0.01 % of the values on either side;
@@ -16,6 +16,9 @@ PER_FACE = 2000
 
 SHARES = np.linspace(0.5, 1.0, 26)
 """Shares of the extremes that `least_error` tries."""
+
+LOGIT_SHARES = np.linspace(0.04, 1.0, 25)
+"""Shares of the extremes of the logits that are tried for either side."""
 
 
 def set_ranges(calibrated: bytes, faces: np.ndarray, ranges: Ranges) -> bytes:
@@ -38,6 +41,39 @@ def set_ranges(calibrated: bytes, faces: np.ndarray, ranges: Ranges) -> bytes:
     return bytes(narrowed)
 
 
+def set_logit_range(calibrated: bytes, faces: np.ndarray) -> bytes:
+    """Spread the logits' 256 steps so that the probabilities which follow from them err least.
+
+    Two emotions whose logits fall on one step have the same probability, and the first of them is answered: over the
+    extremes a step is a tenth of a logit, and one face in fifty such a tie. A logit far below the largest one comes to
+    nothing in the softmax, whatever it was; what is cut off there makes the steps finer where faces are decided.
+
+    Args:
+        calibrated: float `.tflite` file with ranges.
+        faces: uint8 RGB `[n, size, size, 3]`.
+    """
+    narrowed = bytearray(calibrated)
+    graph = Graph(narrowed)
+    for softmax in (op for op in graph.operators() if op.kind == "SOFTMAX"):
+        if limits := graph.calibrated_range(softmax.inputs[0]):
+            limits[0][:], limits[1][:] = logit_range(values(calibrated, faces, softmax.inputs[0]))
+    return bytes(narrowed)
+
+
+def logit_range(logits: np.ndarray) -> tuple[float, float]:
+    """The range of logits, float32 `[n, classes]`, whose steps change the probabilities least, in the mean square."""
+    exact = _softmax(logits)
+    low, high = min(float(logits.min()), 0.0), max(float(logits.max()), 0.0)
+    tried = [(a * low, b * high) for a in LOGIT_SHARES for b in LOGIT_SHARES]
+    errors = [np.square(_softmax(rounded(logits, *limits)) - exact).mean() for limits in tried]
+    return tried[int(np.argmin(errors))]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict[int, np.ndarray]:
     """Values of tensors, float32 `[k]` each, drawn from all faces."""
     rng, graph = np.random.default_rng(0), Graph(content)
@@ -52,21 +88,21 @@ def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict
     return {tensor: np.concatenate(parts) for tensor, parts in seen.items()}
 
 
-def percentile_range(values: np.ndarray) -> tuple[float, float]:
+def percentile_range(seen: np.ndarray) -> tuple[float, float]:
     """Smallest and largest value less the tails; zero is always inside, as the format demands."""
-    low, high = np.quantile(values, [TAIL, 1 - TAIL])
+    low, high = np.quantile(seen, [TAIL, 1 - TAIL])
     return min(float(low), 0.0), max(float(high), 0.0)
 
 
-def least_error_range(values: np.ndarray) -> tuple[float, float]:
+def least_error_range(seen: np.ndarray) -> tuple[float, float]:
     """The share of the extremes whose 256 steps miss the values least, in the mean square."""
-    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    errors = [np.square(values - rounded(values, share * low, share * high)).mean() for share in SHARES]
+    low, high = min(float(seen.min()), 0.0), max(float(seen.max()), 0.0)
+    errors = [np.square(seen - rounded(seen, share * low, share * high)).mean() for share in SHARES]
     best = SHARES[int(np.argmin(errors))]
     return best * low, best * high
 
 
-def rounded(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def rounded(exact: np.ndarray, low: float, high: float) -> np.ndarray:
     """Values as 256 steps from low to high can hold them."""
     step = max(high - low, 1e-9) / 255
-    return np.clip(np.round(values / step), np.round(low / step), np.round(high / step)) * step
+    return np.clip(np.round(exact / step), np.round(low / step), np.round(high / step)) * step

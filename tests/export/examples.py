@@ -54,6 +54,7 @@ def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: s
         "mirror": False,
         "labels": labels,
         "temperature": 0.8123,
+        "balance": 0.0,
         "split": "test",
         "variants": {
             variant: {
@@ -64,7 +65,12 @@ def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: s
             }
             for variant, m in measurements.items()
         },
-        "training": {"config": {"alpha": 1.0, "labels": ["crowd", "folder"]}, "epochs": 30, "best_epoch": 27},
+        "training": {
+            "config": {"alpha": 1.0, "labels": ["crowd", "folder"], "teachers": [], "teacher_share": 0.0},
+            "weights": "imagenet",
+            "epochs": 30,
+            "best_epoch": 27,
+        },
         "data": {"source": source} if source else {},
     }
 

@@ -11,7 +11,7 @@ from export import debug  # noqa: E402
 from export.convert import PLAIN, calibrate, convert_float, quantize, wide_activations  # noqa: E402
 from export.graph import Graph, values  # noqa: E402
 from export.parity import compare  # noqa: E402
-from export.ranges import least_error_range, percentile_range, set_ranges  # noqa: E402
+from export.ranges import least_error_range, logit_range, percentile_range, rounded, set_ranges  # noqa: E402
 from export.refine import refine, round_with_feedback  # noqa: E402
 from train.dataset import load_split  # noqa: E402
 
@@ -93,6 +93,34 @@ def test_ranges_of_least_error_cut_a_lonely_extreme():
     assert (low, high) == (min(bulk.min(), 0), pytest.approx(1.9)) or high < 1.9
     assert percentile_range(np.append(bulk, 1000.0))[1] < 1.1
     assert least_error_range(np.full(10, 3.0, np.float32)) == (0, pytest.approx(3.0))
+
+
+def test_steps_of_logits_are_finer_where_faces_are_decided():
+    logits = np.random.default_rng(0).normal(0, 2, (500, 7)).astype(np.float32)
+    logits[:20, 3] += 25.0  # sure faces, which stay sure whatever is cut off
+    logits[:, 1] -= 12.0  # and an emotion that is never answered
+    low, high = logit_range(logits)
+    widest = float(logits.min()), float(logits.max())
+    assert high - low < 0.7 * (widest[1] - widest[0])
+
+    def ties(low: float, high: float) -> int:
+        first, second = np.sort(rounded(logits, low, high), axis=1)[:, :-3:-1].T
+        return int((first == second).sum())
+
+    assert ties(low, high) < ties(*widest)
+    same = rounded(logits, low, high).argmax(axis=1) == logits.argmax(axis=1)
+    assert same.mean() >= (rounded(logits, *widest).argmax(axis=1) == logits.argmax(axis=1)).mean()
+
+
+def test_finer_logits_are_what_the_softmax_takes(calibrated, faces, plain):
+    finer = quantize(calibrated, faces, replace(PLAIN, fine_logits=True))
+
+    def step(content: bytes) -> float:
+        graph = Graph(content)
+        (softmax,) = (op for op in graph.operators() if op.kind == "SOFTMAX")
+        return float(graph.scales(softmax.inputs[0])[0])
+
+    assert step(finer) < step(plain)
 
 
 def test_ranges_are_what_the_int8_graph_takes(calibrated, faces):
