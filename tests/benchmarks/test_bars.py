@@ -37,7 +37,7 @@ def test_each_is_missed_by_its_own_figure(record, measurement, changes, promise)
 def test_peers_and_crowds_are_ratios(record):
     record["figures"]["peers"][0]["fps"]["p50"] = 150.0  # ours on one core, 7.5 times fer's
     record["figures"]["crowd"][1]["ms"]["p50"] = 16.5  # 3.3 times one face
-    assert [bar.measured for bar in check_bars(record) if not bar.reached] == ["7.5 times", "3.3 times"]
+    assert [bar.measured for bar in check_bars(record) if not bar.reached] == ["7.50 times", "3.3 times"]
 
 
 def test_latency_at_another_resolution_says_nothing_of_the_bar(record):
