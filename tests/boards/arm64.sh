@@ -18,7 +18,9 @@ if [ ! -e "$root/ready" ]; then
   mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$(mirror)" </dev/null
   mmdebstrap --quiet --variant=extract --arch=arm64 bookworm "$root" "$(mirror)" </dev/null --include="$python_packages"
   locked "$root" --platform manylinux2014_aarch64 --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64
-  mkdir -p "$root/opt/emotion-edge" "$root/opt/cache" "$root/tmp"
+  mkdir -p "$root/opt/emotion-edge" "$root/opt/cache" "$root/tmp" "$root/usr/local/lib/python3.11/dist-packages"
+  # Not by PYTHONPATH: some tests start programs with an environment of their own.
+  printf '%s\n' /site /opt/emotion-edge > "$root/usr/local/lib/python3.11/dist-packages/emotion-edge.pth"
   touch "$root/ready"
 fi
 
@@ -34,7 +36,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/emotion-edge
 mkdir -p "$cache"; mount --bind "$cache" "$root/opt/cache"; mounted=("$root/opt/cache" "${mounted[@]}")
 
 inside() {
-  chroot "$root" /usr/bin/env -i -C /opt/emotion-edge PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 QEMU_CPU="$processor" PYTHONPATH=/site:/opt/emotion-edge \
+  chroot "$root" /usr/bin/env -i -C /opt/emotion-edge PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 QEMU_CPU="$processor" \
     PYTHONDONTWRITEBYTECODE=1 XDG_CACHE_HOME=/opt EMOTION_EDGE_CACHE=/opt/cache "$@"
 }
 
