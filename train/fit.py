@@ -154,10 +154,12 @@ class Learner:
         """Put pretrained weights into the backbone, or into all that fits what a run has learnt; the average, too."""
         if weights == "none":
             return
-        source = _learnt(Path(weights), self.config) if Path(weights).is_dir() else self._published(weights)
-        carry_weights(source.get_layer("backbone"), self.network.get_layer("backbone"))
         if Path(weights).is_dir():
+            source = _learnt(Path(weights), self.config)
             carry_heads(source, self.network)
+        else:
+            source = self._published(weights)
+        carry_weights(source.get_layer("backbone"), self.network.get_layer("backbone"))
         copy_weights(self.network, self.average)
 
     def _published(self, weights: str) -> keras.Model:

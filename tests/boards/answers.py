@@ -20,6 +20,7 @@ from edge.assets import ASTRONAUT, fetch
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.interpreter import open_interpreter
 from edge.sources.files import read_image
+from export.graph import Graph
 
 MOST_STEPS = 1
 """Of a probability; more is another answer, not another rounding."""
@@ -54,12 +55,8 @@ def answer(content: bytes, crops: np.ndarray) -> np.ndarray:
 def before_softmax(content: bytes) -> bytes:
     """The same graph, answering with its logits."""
     changed = bytearray(content)
-    model = tflite.Model.GetRootAs(changed, 0)
-    graph = model.Subgraphs(0)
-    operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
-    kinds = [model.OperatorCodes(operator.OpcodeIndex()) for operator in operators]
-    softmax = [max(k.BuiltinCode(), k.DeprecatedBuiltinCode()) for k in kinds].index(tflite.BuiltinOperator.SOFTMAX)
-    graph.OutputsAsNumpy()[:] = operators[softmax].Inputs(0)
+    softmax = next(operator for operator in Graph(changed).operators() if operator.kind == "SOFTMAX")
+    tflite.Model.GetRootAs(changed, 0).Subgraphs(0).OutputsAsNumpy()[:] = softmax.inputs[0]
     return bytes(changed)
 
 
