@@ -7,7 +7,7 @@ from train.config import Augmentation
 
 
 def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mirror, turn, scale, shift, relight and partly hide the faces, each one differently, and blend pairs of them.
+    """Mirror, turn, scale, shift, relight, partly hide and roughen the faces, each differently; blend pairs of them.
 
     Args:
         faces: float32 `[n, size, size, channels]` in [0, 1].
@@ -18,13 +18,15 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.T
     Returns:
         Faces and labels of the same shapes and ranges.
     """
-    seeds = tf.unstack(tf.random.split(seed, 4))
+    seeds = tf.unstack(tf.random.split(seed, 5))
     if knobs.flip or knobs.rotation or knobs.scale or knobs.shift:
         faces = _move(faces, knobs, seeds[0])
     if knobs.contrast or knobs.brightness:
         faces = _relight(faces, knobs, seeds[1])
     if knobs.erase:
         faces = _hide(faces, knobs.erase, seeds[2])
+    if knobs.noise:
+        faces = _roughen(faces, knobs.noise, seeds[4])
     return _blend(faces, labels, knobs.mix, seeds[3]) if knobs.mix else (faces, labels)
 
 
@@ -69,6 +71,14 @@ def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
     hidden = in_y[:, :, None] & in_x[:, None, :] & (u[4] < probability)[:, :, None]
     mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
     return tf.where(hidden[..., None], mean, faces)
+
+
+def _roughen(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
+    """A sensor's noise, from none to `most` a face. Rounding to 8 bits in a quantized network is noise of this kind."""
+    of_face, of_pixel = tf.unstack(tf.random.split(seed, 2))
+    deviation = tf.random.stateless_uniform((tf.shape(faces)[0], 1, 1, 1), of_face, 0.0, most)
+    noise = tf.random.stateless_normal(tf.shape(faces), of_pixel)
+    return tf.clip_by_value(faces + deviation * noise, 0.0, 1.0)
 
 
 def _blend(faces: tf.Tensor, labels: tf.Tensor, concentration: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

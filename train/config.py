@@ -29,6 +29,7 @@ class Stage:
     learning_rate: float  # peak, after the warm-up
     resolution: int  # pixels of the backbone's side: a smaller one learns the same features faster
     train_backbone: bool  # false: only the head learns, and the backbone's statistics stay as they were
+    augment: bool  # false: faces as they will be met, but for the mirror image
     normalize: bool  # false: batch normalization is folded into the convolutions, for good, before the stage begins
 
 
@@ -43,7 +44,12 @@ class Augmentation:
     contrast: float  # relative, about the face's own mean
     brightness: float  # of the full range, added
     erase: float  # probability of hiding a random rectangle with its mean
+    noise: float  # largest standard deviation of a pixel's noise, of the full range
     mix: float  # a of the Beta(a, a) by which two faces and their labels are blended (arXiv 1710.09412)
+
+    def only_mirror(self) -> "Augmentation":
+        """Without all that makes a face another picture than a camera's."""
+        return Augmentation(self.flip, **{field.name: 0.0 for field in fields(self) if field.name != "flip"})
 
 
 @dataclass(frozen=True)

@@ -104,12 +104,14 @@ def batches(config: Config, training: Labelled, epoch: int) -> Iterator[tuple[tf
     batch = min(config.batch_size, len(images) // config.shards * config.shards)
     order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
     order = order[: steps * batch].reshape(steps, batch)
+    stage = config.stages[config.stage_at(epoch)]
+    knobs = config.augmentation if stage.augment else config.augmentation.only_mirror()
     smoothing = np.array([config.label_smoothing if kind == "folder" else 0 for kind in config.labels], np.float32)
 
     def prepare(step: tf.Tensor, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([config.seed, tf.cast(step, tf.int32) + epoch * steps])
         targets = targets * (1 - smoothing[:, None]) + smoothing[:, None] / len(EMOTIONS)
-        return augment(tf.cast(faces, tf.float32) / 255, targets, config.augmentation, seed)
+        return augment(tf.cast(faces, tf.float32) / 255, targets, knobs, seed)
 
     def gather() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         for step, chosen in enumerate(order):

@@ -31,7 +31,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on that data."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    stage = {"epochs": 30, "learning_rate": 3e-3, "resolution": 64, "train_backbone": True, "normalize": True}
+    stage = {
+        "epochs": 30,
+        "learning_rate": 3e-3,
+        "resolution": 64,
+        "train_backbone": True,
+        "augment": True,
+        "normalize": True,
+    }
     fit(from_dict(knobs_of_a_small_run() | {"stages": [stage], "batch_size": 20, "shards": 1}), data, folder, "none")
     return folder
 

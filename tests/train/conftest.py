@@ -35,7 +35,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def knobs_of_a_small_run() -> dict:
     """A configuration as plain values."""
-    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase", "mix"), 0.0)
+    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase", "noise", "mix"), 0.0)
     return {
         "image_size": SIDE,
         "grey": True,
@@ -55,7 +55,16 @@ def knobs_of_a_small_run() -> dict:
         "mixed_precision": False,
         "seed": 1,
         "augmentation": {"flip": False, **still},
-        "stages": [{"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False, "normalize": True}],
+        "stages": [
+            {
+                "epochs": 1,
+                "learning_rate": 2e-3,
+                "resolution": 32,
+                "train_backbone": False,
+                "augment": True,
+                "normalize": True,
+            }
+        ],
     }
 
 

@@ -14,6 +14,7 @@ STILL = {
     "contrast": 0.0,
     "brightness": 0.0,
     "erase": 0.0,
+    "noise": 0.0,
     "mix": 0.0,
 }
 
@@ -40,7 +41,15 @@ def test_everything_off_changes_nothing():
 
 @pytest.mark.parametrize(
     "knobs",
-    [{"rotation": 12.0}, {"scale": 0.2}, {"shift": 0.1}, {"contrast": 0.5}, {"brightness": 0.3}, {"erase": 1.0}],
+    [
+        {"rotation": 12.0},
+        {"scale": 0.2},
+        {"shift": 0.1},
+        {"contrast": 0.5},
+        {"brightness": 0.3},
+        {"erase": 1.0},
+        {"noise": 0.1},
+    ],
 )
 def test_each_knob_changes_each_face_differently_and_stays_in_range(knobs):
     result = augmented(knobs)
@@ -67,8 +76,16 @@ def test_rotation_and_shift_keep_to_their_range():
     assert np.abs(slope).max() <= 20 * (0.6 / 47) * np.sin(np.radians(10)) * 1.05
 
 
+def test_noise_is_of_each_pixel_and_of_a_strength_of_each_face():
+    noise = augmented({"noise": 0.04}) - faces()
+    deviations = noise.std(axis=(1, 2, 3))
+    assert deviations.max() < 0.042
+    assert 0.015 < deviations.mean() < 0.025, "evenly spread from none to all"
+    assert np.abs(np.corrcoef(noise[:, 20, 20, 0], noise[:, 20, 21, 0])[0, 1]) < 0.4
+
+
 def test_a_seed_decides_everything():
-    knobs = {"flip": True, "rotation": 12.0, "erase": 0.5, "contrast": 0.3}
+    knobs = {"flip": True, "rotation": 12.0, "erase": 0.5, "contrast": 0.3, "noise": 0.1}
     assert (augmented(knobs, 3) == augmented(knobs, 3)).all()
     assert (augmented(knobs, 3) != augmented(knobs, 4)).any()
 

@@ -36,7 +36,7 @@ def test_presets_that_are_promised():
         ({"head": 128}, "head must be a list"),
         ({"stages": []}, "stages must have"),
         ({"augmentation": {"flip": True}}, "missing knob augmentation.brightness"),
-        ({"stages": [{"epochs": 1}]}, r"missing knob stages\[0\].learning_rate"),
+        ({"stages": [{"epochs": 1}]}, r"missing knob stages\[0\].augment"),
     ],
 )
 def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
@@ -46,7 +46,14 @@ def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
         from_dict(knobs)
 
 
-STAGE = {"epochs": 1, "learning_rate": 1e-3, "resolution": 32, "train_backbone": True, "normalize": True}
+STAGE = {
+    "epochs": 1,
+    "learning_rate": 1e-3,
+    "resolution": 32,
+    "train_backbone": True,
+    "augment": True,
+    "normalize": True,
+}
 
 
 @pytest.mark.parametrize(

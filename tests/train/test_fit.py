@@ -20,8 +20,22 @@ from train.fit import Learner, batches, fit  # noqa: E402
 from train.run import load_progress  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-HEAD = {"epochs": 1, "learning_rate": 2e-3, "resolution": 32, "train_backbone": False, "normalize": True}
-WHOLE = {"epochs": 1, "learning_rate": 1e-3, "resolution": 32, "train_backbone": True, "normalize": True}
+HEAD = {
+    "epochs": 1,
+    "learning_rate": 2e-3,
+    "resolution": 32,
+    "train_backbone": False,
+    "augment": True,
+    "normalize": True,
+}
+WHOLE = {
+    "epochs": 1,
+    "learning_rate": 1e-3,
+    "resolution": 32,
+    "train_backbone": True,
+    "augment": True,
+    "normalize": True,
+}
 
 
 def stages(*pairs):
@@ -47,6 +61,23 @@ def test_it_learns_and_writes_what_it_promises(bars, knobs, tmp_path):
     model = keras.models.load_model(tmp_path / "run/best-folder.keras")
     accuracy = (model.predict(test.images, verbose=0).argmax(axis=1) == test.classes).mean()
     assert accuracy >= 0.5
+
+
+def test_a_stage_without_augmentation_shows_faces_as_they_are_or_mirrored(bars, knobs):
+    knobs["augmentation"] |= {"flip": True, "rotation": 10.0, "contrast": 0.3, "noise": 0.1, "mix": 0.2}
+    config = from_dict(knobs | stages((WHOLE, 1), ({**WHOLE, "augment": False}, 1)))
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    known = {face.tobytes() for view in (training.images, training.images[:, :, ::-1]) for face in view}
+    changed, as_they_are = (
+        [
+            np.rint(face * 255).astype(np.uint8).tobytes() in known
+            for faces, _ in batches(config, training, epoch)
+            for face in faces.numpy()
+        ]
+        for epoch in range(2)
+    )
+    assert not any(changed)
+    assert all(as_they_are)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_been(bars, knobs, tmp_path):
