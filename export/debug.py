@@ -26,7 +26,7 @@ from edge.quiet import quiet_libraries
 from export.calibration import representative_faces
 from export.convert import PLAIN, Quantization, calibrate, convert_float, quantize, wide_activations
 from export.edge_tpu import edge_tpu_obstacles
-from export.graph import Graph, Operator, watch
+from export.graph import Graph, Operator, short_name, watch
 from export.parity import Parity, compare
 from export.ranges import sample_values
 from export.source import chosen_labels, fold_confidence, load_network, truth
@@ -237,7 +237,7 @@ def layer_report(errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -
     for e in errors[:WORST]:
         lines += [
             f"{e.sqnr:>7.1f}{e.fall:>7.1f}{e.rmse_per_step:>11.2f}{e.offset:>8.0%}{e.used:>12.0%}"
-            f"  {e.kind} {_short(e.layer)}",
+            f"  {e.kind} {short_name(e.layer)}",
             f"{'':>7}{e.low:.3g} {bars(samples[e.layer], e.low, e.high)} {e.high:.3g}",
         ]
     return "\n".join([*lines, f"{len(errors)} layers, the median at {np.median([e.sqnr for e in errors]):.1f} dB", ""])
@@ -276,7 +276,7 @@ def draw_layers(path: Path, errors: Sequence[LayerError]) -> None:
     axes = figure.subplots()
     shown = list(reversed(errors))
     axes.barh(range(len(shown)), [error.sqnr for error in shown])
-    axes.set_yticks(range(len(shown)), [_short(error.layer) for error in shown], fontsize=6)
+    axes.set_yticks(range(len(shown)), [short_name(error.layer) for error in shown], fontsize=6)
     axes.set(xlabel="signal-to-quantization-noise ratio, dB")
     with whole_file(path) as part:
         figure.savefig(part, dpi=100)
@@ -289,7 +289,7 @@ def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.
         axes.hist(samples[e.layer], bins=100, log=True)
         for limit in (e.low, e.high):
             axes.axvline(limit, color="red")
-        axes.set_title(f"{_short(e.layer)}: {e.sqnr:.1f} dB, {e.used:.0%} of the steps used", fontsize=8)
+        axes.set_title(f"{short_name(e.layer)}: {e.sqnr:.1f} dB, {e.used:.0%} of the steps used", fontsize=8)
     with whole_file(path) as part:
         figure.savefig(part, dpi=100)
 
@@ -382,8 +382,3 @@ def _remedy_line(remedy: Remedy, parity: Parity) -> str:
         f"{parity.agreement:>8.2%}{100 * parity.accuracy_loss:>10.2f}{100 * parity.macro_f1_loss:>10.2f}"
         f"{100 * max(parity.recall_loss):>8.2f}  {remedy.name}  {remedy.option}{mark}"
     )
-
-
-def _short(layer: str) -> str:
-    """A tensor's name without the path and the fused operations that TensorFlow puts before the last."""
-    return "/".join(layer.split(";")[0].split("/")[-3:])

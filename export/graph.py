@@ -117,6 +117,11 @@ class Graph:
             yield Operator(kind, inputs, record.Outputs(0), record)
 
 
+def short_name(tensor: str) -> str:
+    """A tensor's name without the path that TensorFlow puts before it and the operations that were fused into it."""
+    return "/".join(tensor.split(";")[0].split("/")[-3:])
+
+
 def watch(content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np.ndarray]], None]) -> None:
     """Run a graph on faces one by one, and look at its tensors after each.
 

@@ -1,7 +1,8 @@
-"""Standard TFLite metadata, by which other clients, such as MediaPipe Tasks, run the files unmodified.
+"""What a `.tflite` file says of itself: short names of its tensors, and standard TFLite metadata.
 
-The format: a flatbuffer by TensorFlow's `metadata_schema.fbs` in a buffer of the model that is called TFLITE_METADATA,
-and the files that it names in a zip archive behind the model's last byte.
+By the metadata other clients, such as MediaPipe Tasks, run the files unmodified. The format: a flatbuffer by
+TensorFlow's `metadata_schema.fbs` in a buffer of the model that is called TFLITE_METADATA, and the files that it names
+in a zip archive behind the model's last byte.
 """
 
 import io
@@ -13,6 +14,7 @@ from ai_edge_litert import schema_py_generated as tflite
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
 from edge.emotions import EMOTIONS
+from export.graph import short_name
 
 BUFFER = b"TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -21,8 +23,14 @@ OLDEST_PARSER = "1.0.0"
 
 
 def with_metadata(content: bytes) -> bytes:
-    """The `.tflite` file with its labels, and with its input's normalization: none, raw pixels go in."""
+    """The `.tflite` file with its labels, and with its input's normalization: none, raw pixels go in.
+
+    Its tensors get short names: those of TensorFlow are a thirtieth of a small model's file.
+    """
     model = tflite.ModelT.InitFromObj(tflite.Model.GetRootAs(content, 0))
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.name = short_name(tensor.name.decode()).encode()
     entry = tflite.MetadataT()
     entry.name, entry.buffer = BUFFER, len(model.buffers)
     model.metadata = [m for m in model.metadata or [] if m.name != BUFFER] + [entry]

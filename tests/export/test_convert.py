@@ -3,11 +3,13 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from benchmarks.graph import operators  # noqa: E402
 from edge.bundle import VARIANTS  # noqa: E402
 from edge.classify import EmotionClassifier  # noqa: E402
 from edge.emotions import EMOTIONS  # noqa: E402
 from edge.interpreter import open_interpreter  # noqa: E402
 from export.convert import convert  # noqa: E402
+from export.graph import Graph  # noqa: E402
 from export.metadata import with_metadata  # noqa: E402
 from train.dataset import load_split  # noqa: E402
 from train.model import deployable, mirrored  # noqa: E402
@@ -79,3 +81,11 @@ def test_mediapipe_runs_the_files_unmodified(variant, models, data):
             assert {category.index: category.category_name for category in found} == dict(enumerate(EMOTIONS))
             expected = ours.classify(face[None])[0]
             np.testing.assert_allclose([scores[name] for name in EMOTIONS], expected, atol=1 / 128)
+
+
+def test_tensors_have_short_names_by_which_the_layers_are_still_known(models):
+    for content in models.values():
+        graph = Graph(content)
+        names = [graph.name(op.output) for op in graph.operators()]
+        assert all(name.count("/") <= 2 and ";" not in name for name in names)
+        assert {"stem_relu", "block_0_depthwise_relu", "top_relu"} <= {op.name for op in operators(content)}
