@@ -9,17 +9,28 @@ import logging
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from edge.bundle import DEFAULT_BUNDLE, VARIANTS
 from edge.errors import UserError, exit_on_user_error
 from edge.options import DETECTORS, Capture, Options
 
 
+def program() -> NoReturn:
+    """The entry point: `main`, and an end of the process that waits for nobody."""
+    status = main()
+    if any(thread.daemon for thread in threading.enumerate()):
+        # One was abandoned in a driver or a library. Should it come back while Python takes itself down, Python would
+        # end it in the midst of foreign code, which aborts the process.
+        os._exit(status)
+    sys.exit(status)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
+    """Do what the command line says; returns the exit status."""
     arguments = _parsed(argv)
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(format="%(levelname)s %(message)s", level=level)

@@ -182,7 +182,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         print(summary_text(summary), file=terminal)
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(_what_was_kept(arguments, show), file=terminal)
+    print(_what_was_kept(arguments, show), file=terminal, flush=True)
     return 0
 
 

@@ -12,7 +12,7 @@ root=$boards/arm64 emulator=$boards/qemu
 python=${PYTHON:-$project/.venv/bin/python}
 processors=${PROCESSORS:-cortex-a72 cortex-a76} # of a Raspberry Pi 4 and a 5
 
-if [ ! -e "$root/ready" ]; then
+if ! current "$root"; then
   rm -rf "$root" "$emulator"; mkdir -p "$boards"
   # QEMU 10: the 7.2 of bookworm crashes in the TFLite runtime.
   mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$emulator" "$(mirror)" </dev/null
@@ -37,7 +37,7 @@ mkdir -p "$cache"; mount --bind "$cache" "$root/opt/cache"; mounted=("$root/opt/
 
 inside() {
   chroot "$root" /usr/bin/env -i -C /opt/emotion-edge PATH=/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 QEMU_CPU="$processor" \
-    PYTHONDONTWRITEBYTECODE=1 XDG_CACHE_HOME=/opt EMOTION_EDGE_CACHE=/opt/cache "$@"
+    PYTHONDONTWRITEBYTECODE=1 EMOTION_EDGE_PATIENCE=8 XDG_CACHE_HOME=/opt EMOTION_EDGE_CACHE=/opt/cache "$@"
 }
 
 cd "$project"

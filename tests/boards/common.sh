@@ -13,9 +13,14 @@ mirror() { apt-get indextargets --format '$(SITE)' | grep -v security | sort | u
 # What Python 3.11 and the packages of the edge's tests need of bookworm, unpacked without a step of installation.
 python_packages=python3.11-minimal,libpython3.11-stdlib,libstdc++6,libgcc-s1,zlib1g,libffi8,libssl3,libbz2-1.0,liblzma5,libsqlite3-0,libexpat1,libc-bin,coreutils,bash
 
+lock() { sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/d' "$project/requirements/test.txt"; }
+
+# current ROOT: whether it is there, with the packages that are locked now.
+current() { [ -e "$1/ready" ] && lock | cmp -s - "$1/locked.txt"; }
+
 # locked ROOT [arguments of pip]: those packages, as they are locked, into ROOT/site.
 locked() {
-  sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/d' "$project/requirements/test.txt" > "$1/locked.txt"
+  lock > "$1/locked.txt"
   "${PYTHON:-$project/.venv/bin/python}" -m pip install --quiet --no-deps --target "$1/site" --only-binary=:all: \
     --implementation cp --python-version 3.11 "${@:2}" -r "$1/locked.txt"
 }

@@ -18,8 +18,9 @@ from edge.errors import UserError
 from edge.options import Capture
 from edge.pipeline import Pipeline
 from edge.sources import list_sources, open_source
+from tests.edge.patience import patiently
 from tests.edge.source_suite import Promise, SourceSuite
-from tests.edge.stand_ins import KeepingOutput, ScriptedRecognizer, patiently
+from tests.edge.stand_ins import KeepingOutput, ScriptedRecognizer
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 DEVICE = "vivid.0"

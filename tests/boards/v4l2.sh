@@ -11,7 +11,7 @@ root=$boards/v4l2
 command -v qemu-system-x86_64 >/dev/null || stop "QEMU's system machine is missing" "run 'apt install --no-install-recommends qemu-system-x86'"
 [ "$(uname -m)" = x86_64 ] || stop "the emulated machine's Python is set up by this one's, which is no x86-64" "run it on a workstation"
 
-if [ ! -e "$root/ready" ]; then
+if ! current "$root"; then
   rm -rf "$root"
   mmdebstrap --quiet --variant=extract --include="linux-image-amd64,kmod,busybox-static,v4l-utils,$python_packages" bookworm "$root" "$(mirror)" </dev/null
   locked "$root"

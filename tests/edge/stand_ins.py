@@ -22,15 +22,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def patiently(asked: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first answer that counts as true; a test that waits for it in vain fails."""
-    deadline = time.monotonic() + seconds
-    while not (answer := asked()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return answer
-
-
 def picture(colour: Iterable[int] = (90, 90, 90), width: int = 64, height: int = 48) -> np.ndarray:
     """One colour (BGR) all over."""
     return np.full((height, width, 3), tuple(colour), np.uint8)

@@ -39,7 +39,7 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.options import Options
 
-from .stand_ins import patiently
+from .patience import patiently
 
 ROOT = Path(__file__).parents[2]
 WOMAN = ROOT / ".." / "shared" / "video" / "woman2.mp4"

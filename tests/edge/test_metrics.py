@@ -23,7 +23,8 @@ from edge.metrics import Metrics
 from edge.pipeline import Pipeline
 from edge.statistics import BOUNDS, WINDOW
 
-from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face, free_port, patiently, result
+from .patience import patiently
+from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face, free_port, result
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy" / "grafana.json").read_text())
 HAPPY, NEUTRAL = 3, 4

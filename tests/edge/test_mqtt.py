@@ -24,7 +24,8 @@ from edge.home_assistant import STATUS_TOPIC, discovery_topic
 from edge.mqtt import Broker, HomeAutomation, parse_broker, state
 from edge.statistics import Statistics
 
-from .stand_ins import face, free_port, patiently, result
+from .patience import patiently
+from .stand_ins import face, free_port, result
 
 ROOT = Path(__file__).parents[2]
 HAPPY, NEUTRAL = 3, 4

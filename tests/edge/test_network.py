@@ -18,8 +18,9 @@ from edge.options import Capture
 from edge.sources import network, open_source
 
 from .http_camera import HttpCamera, jpeg
+from .patience import patiently
 from .source_suite import Promise, SourceSuite
-from .stand_ins import free_port, patiently, picture
+from .stand_ins import free_port, picture
 
 RTSP_SERVER = """
 import sys, gi

@@ -9,7 +9,7 @@ from edge import reload
 from edge.errors import UserError
 from edge.reload import Reloader
 
-from .stand_ins import patiently
+from .patience import patiently
 
 
 class Loads:

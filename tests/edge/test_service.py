@@ -16,9 +16,10 @@ from edge.assets import YUNET
 from edge.errors import UserError
 from edge.service import unit_text
 
+from .patience import LONG
+
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-LONG = 60
 
 
 def keys(text):

@@ -30,7 +30,8 @@ from edge.web import app, guard, page, pictures, predict, server, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
 
-from .stand_ins import ScriptedRecognizer, face, patiently, picture, result
+from .patience import patiently
+from .stand_ins import ScriptedRecognizer, face, picture, result
 
 LONG = 10
 STOPPED_WITHIN = 2 + 3

@@ -17,7 +17,8 @@ from edge.options import Options
 from edge.web import token
 from edge.web.page import LivePage
 
-from .stand_ins import ScriptedRecognizer, face, frame, patiently, picture, result
+from .patience import patiently
+from .stand_ins import ScriptedRecognizer, face, frame, picture, result
 
 browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
