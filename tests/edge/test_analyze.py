@@ -39,12 +39,10 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.options import Options
 
-from .patience import patiently
+from .patience import LONG, STOPPED_WITHIN, patiently
 
 ROOT = Path(__file__).parents[2]
 WOMAN = ROOT / ".." / "shared" / "video" / "woman2.mp4"
-LONG = 60
-STOPPED_WITHIN = 2 + 3
 FOUND_BY = 24
 """Frame of the clip in which the face, there since frame 20, is found at the latest: searches are 0.2 s apart."""
 

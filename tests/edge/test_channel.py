@@ -6,7 +6,9 @@ import pytest
 
 from edge.channel import Channel, Closed
 
-LONG = 10
+from .patience import PATIENCE
+
+LONG = 10 * PATIENCE
 """Seconds after which a thread that should have been woken counts as asleep for ever."""
 
 

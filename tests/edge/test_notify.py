@@ -12,9 +12,10 @@ from edge.pipeline import Pipeline
 from edge.service import LIVES
 from edge.statistics import Statistics
 
+from .patience import PATIENCE
 from .stand_ins import ScriptedRecognizer, ScriptedSource
 
-LONG = 10.0
+LONG = 10.0 * PATIENCE
 
 
 @pytest.fixture(params=["file", "abstract"])

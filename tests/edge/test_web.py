@@ -30,12 +30,8 @@ from edge.web import app, guard, page, pictures, predict, server, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
 
-from .patience import patiently
+from .patience import LONG, STOPPED_WITHIN, patiently
 from .stand_ins import ScriptedRecognizer, face, picture, result
-
-LONG = 10
-STOPPED_WITHIN = 2 + 3
-"""The contract's two seconds, and more for a machine that is busy with other things."""
 
 TOKEN = "a-token-of-some-length"
 
