@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from tests.train.conftest import knobs_of_a_small_run, write_images  # noqa: E402
+from tests.train.conftest import WHOLE, knobs_of_a_small_run, write_images  # noqa: E402
 from train.config import from_dict  # noqa: E402
 from train.fit import fit  # noqa: E402
 
@@ -31,14 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on that data."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    stage = {
-        "epochs": 30,
-        "learning_rate": 3e-3,
-        "resolution": 64,
-        "train_backbone": True,
-        "augment": True,
-        "normalize": True,
-    }
+    stage = WHOLE | {"epochs": 30, "learning_rate": 3e-3, "resolution": 64}
     fit(from_dict(knobs_of_a_small_run() | {"stages": [stage], "batch_size": 20, "shards": 1}), data, folder, "none")
     return folder
 

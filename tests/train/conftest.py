@@ -33,6 +33,20 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_images(tmp_path_factory.mktemp("data") / "bars", {"train": 32, "val": 8, "test": 8})
 
 
+HEAD = {
+    "epochs": 1,
+    "learning_rate": 2e-3,
+    "resolution": 32,
+    "train_backbone": False,
+    "augment": True,
+    "normalize": True,
+}
+"""A stage of the smallest kind, in which the head alone learns."""
+
+WHOLE = HEAD | {"learning_rate": 1e-3, "train_backbone": True}
+"""The same for the whole network."""
+
+
 def knobs_of_a_small_run() -> dict:
     """A configuration as plain values."""
     still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase", "noise", "mix"), 0.0)
@@ -55,16 +69,7 @@ def knobs_of_a_small_run() -> dict:
         "mixed_precision": False,
         "seed": 1,
         "augmentation": {"flip": False, **still},
-        "stages": [
-            {
-                "epochs": 1,
-                "learning_rate": 2e-3,
-                "resolution": 32,
-                "train_backbone": False,
-                "augment": True,
-                "normalize": True,
-            }
-        ],
+        "stages": [HEAD],
     }
 
 

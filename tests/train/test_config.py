@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import UserError
+from tests.train.conftest import WHOLE
 from train.config import PRESETS, from_dict, load_config
 
 
@@ -46,16 +47,6 @@ def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
         from_dict(knobs)
 
 
-STAGE = {
-    "epochs": 1,
-    "learning_rate": 1e-3,
-    "resolution": 32,
-    "train_backbone": True,
-    "augment": True,
-    "normalize": True,
-}
-
-
 @pytest.mark.parametrize(
     ("second", "message"),
     [
@@ -64,7 +55,7 @@ STAGE = {
     ],
 )
 def test_stages_that_would_have_to_undo_something(knobs, second, message):
-    first = STAGE | {"normalize": False, "resolution": 64}
+    first = WHOLE | {"normalize": False, "resolution": 64}
     from_dict(knobs | {"stages": [first, first]})
     with pytest.raises(ValueError, match=message):
         from_dict(knobs | {"stages": [first, first | second]})

@@ -14,28 +14,13 @@ from tqdm import tqdm
 keras = pytest.importorskip("keras")
 
 from edge.errors import UserError  # noqa: E402
+from tests.train.conftest import HEAD, WHOLE  # noqa: E402
 from train.config import from_dict  # noqa: E402
 from train.dataset import load_labelled, load_split  # noqa: E402
 from train.fit import Learner, batches, fit  # noqa: E402
 from train.run import load_progress  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-HEAD = {
-    "epochs": 1,
-    "learning_rate": 2e-3,
-    "resolution": 32,
-    "train_backbone": False,
-    "augment": True,
-    "normalize": True,
-}
-WHOLE = {
-    "epochs": 1,
-    "learning_rate": 1e-3,
-    "resolution": 32,
-    "train_backbone": True,
-    "augment": True,
-    "normalize": True,
-}
 
 
 def stages(*pairs):
