@@ -77,7 +77,11 @@ class YuNet:
         _, rows = self._network.detect(small)
         if rows is None:
             return []
-        found = [Detection(as_box(row[:4] / scale), float(row[14]), row[4:14].reshape(5, 2) / scale) for row in rows]
+        boxes, landmarks = (rows[:, :4] / scale).tolist(), (rows[:, 4:14] / scale).reshape(-1, 5, 2)
+        found = [
+            Detection(as_box(box), score, places)
+            for box, score, places in zip(boxes, rows[:, 14].tolist(), landmarks, strict=True)
+        ]
         return sorted(found, key=lambda detection: -detection.score)
 
 

@@ -1,19 +1,24 @@
 """Looks for faces near where they are expected, and in the whole picture only now and then: that costs most."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from edge.detect import Detection, Detector
+from edge.detect import Detection, Detector, shrink
 from edge.frames import Frame
-from edge.geometry import Box, as_box, overlap
+from edge.geometry import Box, Point, as_box, overlap
 
 SURROUNDINGS = 1.6
 """Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
 
 NEAR_SIDES = (64, 96, 128)
 """Pixels that such squares are searched at: as finely as the whole picture, but never enlarged."""
+
+SHEETS = {4: (2, 2), 2: (1, 2), 1: (1, 1)}
+"""Squares that are searched in one picture, side by side, in rows and columns: four small ones take half as long as one
+after the other. Few forms, for each has a detector of its own."""
 
 WORTH_WHILE = 0.7
 """Squares of more than this share of the pixels of the whole picture take as long as all of it."""
@@ -44,7 +49,7 @@ class Search:
             every: seconds between two searches of the whole picture; 0 searches each one.
         """
         self._make, self._whole = make, make(side)
-        self._near: dict[int, Detector] = {}  # by their side, made when a face of that size is there
+        self._near: dict[tuple[int, ...], Detector] = {}  # by the form of their sheets, made when it is met
         self._side, self._every = side, every
         self._slower = 1
         self._last: float | None = None
@@ -69,7 +74,7 @@ class Search:
             The detections in pixels of the frame's image, the best first.
         """
         if not self._is_due(frame) and (squares := self._squares(frame.image, expected)) is not None:
-            near = [self._find_near(frame.image, square) for square in squares]
+            near = [found for sheet in _sheets(squares) for found in self._find_near(frame.image, sheet)]
             if None not in near:
                 return _distinct(found for found in near if found)
         self._last, self._shape = frame.captured, frame.image.shape
@@ -100,24 +105,42 @@ class Search:
         pixels = sum(square.resolution**2 for square in squares)
         return squares if pixels <= WORTH_WHILE * height * width * scale**2 else None
 
-    def _find_near(self, image: np.ndarray, square: _Square) -> Detection | None:
-        """The face nearest to the square's middle: others at its edge are cut off, and have squares of their own."""
-        part = image[square.y : square.y + square.side, square.x : square.x + square.side]
-        if square.resolution not in self._near:
-            self._near[square.resolution] = self._make(square.resolution)
-        found = self._near[square.resolution].detect(part)
-        if not found:
-            return None
-        nearest = min(found, key=lambda detection: _from_middle(detection.box, square.side))
-        return _moved(nearest, 1.0, (square.x, square.y))
+    def _find_near(self, image: np.ndarray, squares: Sequence[_Square]) -> Iterator[Detection | None]:
+        """For each square of one sheet, the face nearest to its middle: others are cut off, and have their own."""
+        rows, columns = SHEETS[len(squares)]
+        resolution = squares[0].resolution
+        sheet = np.empty((rows * resolution, columns * resolution, image.shape[2]), np.uint8)
+        corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
+        for (top, left), square in zip(corners, squares, strict=True):
+            part = image[square.y : square.y + square.side, square.x : square.x + square.side]
+            sheet[top : top + resolution, left : left + resolution] = shrink(part, resolution)[0]
+        if sheet.shape not in self._near:
+            self._near[sheet.shape] = self._make(max(sheet.shape))
+        found = self._near[sheet.shape].detect(sheet)
+        for (top, left), square in zip(corners, squares, strict=True):
+            middle, scale = (left + resolution / 2, top + resolution / 2), square.side / resolution
+            inside = [detection for detection in found if _away(detection.box, middle) < resolution / 2]
+            nearest = min(inside, key=lambda detection: _away(detection.box, middle), default=None)
+            yield nearest and _moved(nearest, scale, (square.x - scale * left, square.y - scale * top))
 
 
-def _from_middle(box: Box, side: int) -> float:
+def _sheets(squares: Sequence[_Square]) -> Iterator[list[_Square]]:
+    """Squares of one resolution, as many at a time as a sheet takes."""
+    for _, group in groupby(sorted(squares, key=lambda square: square.resolution), lambda square: square.resolution):
+        alike = list(group)
+        while alike:
+            count = next(count for count in SHEETS if count <= len(alike))
+            yield alike[:count]
+            alike = alike[count:]
+
+
+def _away(box: Box, point: Point) -> float:
+    """How far the centre of a box is from a point, along the axis where that is more."""
     x, y, w, h = box
-    return float(np.hypot(x + (w - side) / 2, y + (h - side) / 2))
+    return max(abs(x + w / 2 - point[0]), abs(y + h / 2 - point[1]))
 
 
-def _moved(detection: Detection, scale: float, corner: tuple[int, int]) -> Detection:
+def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
     """A detection in a part of the picture, as one in the picture."""
     x, y, w, h = (scale * value for value in detection.box)
     landmarks = None
@@ -128,12 +151,13 @@ def _moved(detection: Detection, scale: float, corner: tuple[int, int]) -> Detec
 
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
     """The best first, without those that a better one covers: two squares may have one face between them."""
-    kept: list[Detection] = []
-    for detection in sorted(detections, key=lambda detection: -detection.score):
-        if not kept or overlap(_table([detection.box]), _table([k.box for k in kept])).max() < SAME_FACE:
-            kept.append(detection)
-    return kept
-
-
-def _table(boxes: list[Box]) -> np.ndarray:
-    return np.array(boxes, float).reshape(-1, 4)
+    ranked = sorted(detections, key=lambda detection: -detection.score)
+    if len(ranked) < 2:
+        return ranked
+    boxes = np.array([detection.box for detection in ranked])
+    covered = overlap(boxes, boxes) >= SAME_FACE
+    kept: list[int] = []
+    for i in range(len(ranked)):
+        if not covered[i, kept].any():
+            kept.append(i)
+    return [ranked[i] for i in kept]

@@ -1,7 +1,6 @@
 """Gives each face a number and keeps it while the face moves, is hidden for a moment, or passes another."""
 
 import math
-import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,30 +92,50 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
     Returns:
         For each detection that continues a track, by its index, the track's index.
     """
+    expected = [_Shape.of(track.expected(time)) for track in tracks]
+    reaches = [REACH + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
+    found = [_Shape.of(detection) for detection in detections]
     distances = [
-        (_distance(track, found, time), i, j) for i, track in enumerate(tracks) for j, found in enumerate(detections)
+        (distance, i, j)
+        for i, shape in enumerate(expected)
+        for j, other in enumerate(found)
+        if (distance := shape.distance(other)) <= reaches[i]
     ]
     matches: dict[int, int] = {}
-    for distance, i, j in sorted(distances):
-        if distance < math.inf and j not in matches and i not in matches.values():
+    for _, i, j in sorted(distances):
+        if j not in matches and i not in matches.values():
             matches[j] = i
     return matches
 
 
-def _distance(track: Track, found: Detection, time: float) -> float:
-    """How far a detection is from where the track is expected, in sides of its box; infinite where out of reach."""
-    expected = track.expected(time)
-    sides = _side(expected), _side(found)
-    if max(sides) > GROWTH * min(sides):
-        return math.inf
-    if expected.landmarks is None or found.landmarks is None:
-        away = math.dist(_centre(expected), _centre(found))
-    else:
-        places = zip(expected.landmarks.tolist(), found.landmarks.tolist(), strict=True)
-        away = statistics.fmean(math.dist(*pair) for pair in places)
-    distance = away / (sum(sides) / 2)
-    reach = REACH + REACH_A_SECOND * max(0.0, time - track.seen)
-    return distance if distance <= reach else math.inf
+@dataclass(frozen=True)
+class _Shape:
+    """What two faces are compared by, in plain numbers: a crowd's faces are compared with each other in every frame.
+
+    Attributes:
+        side: of the box, as a square of its area.
+        centre: of the box.
+        landmarks: five, or none.
+    """
+
+    side: float
+    centre: tuple[float, float]
+    landmarks: list[list[float]]
+
+    @classmethod
+    def of(cls, detection: Detection) -> "_Shape":
+        landmarks = [] if detection.landmarks is None else detection.landmarks.tolist()
+        return cls(math.sqrt(max(detection.box[2] * detection.box[3], 1e-9)), _centre(detection), landmarks)
+
+    def distance(self, other: "_Shape") -> float:
+        """How far one is from the other, in sides of their boxes; infinite where they differ too much in size."""
+        if max(self.side, other.side) > GROWTH * min(self.side, other.side):
+            return math.inf
+        if self.landmarks and other.landmarks:
+            away = sum(map(math.dist, self.landmarks, other.landmarks)) / len(self.landmarks)
+        else:
+            away = math.dist(self.centre, other.centre)
+        return away / ((self.side + other.side) / 2)
 
 
 def _continued(track: Track, found: Detection, time: float) -> Track:
@@ -132,7 +151,3 @@ def _continued(track: Track, found: Detection, time: float) -> Track:
 def _centre(detection: Detection) -> tuple[float, float]:
     x, y, w, h = detection.box
     return x + w / 2, y + h / 2
-
-
-def _side(detection: Detection) -> float:
-    return math.sqrt(max(detection.box[2] * detection.box[3], 1e-9))
