@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.errors import UserError
 from edge.frames import Frame, to_bgr
+from edge.machine import spare_cores
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -49,7 +50,7 @@ class VideoFileSource:
         self.name = path.name
         if path.stat().st_size == 0:
             raise UserError(f"{path}: the file is empty", "give a video, an image or a folder of images")
-        self._capture = cv2.VideoCapture(str(path))
+        self._capture = _open_video(path)
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.total = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) or None
         self._opened, self._seq = time.time() if opened is None else opened, 0
@@ -86,6 +87,12 @@ class VideoFileSource:
         # container (.h264) have none, and play at their rate.
         seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or self._seq / (self.fps or 30.0)
         return (image, seconds) if ok else None
+
+
+def _open_video(path: Path) -> cv2.VideoCapture:
+    """By FFmpeg, which would take a thread for each core, where there is FFmpeg and it can read the file."""
+    opened = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, spare_cores()])
+    return opened if opened.isOpened() else cv2.VideoCapture(str(path))
 
 
 class ImageSource:
