@@ -82,12 +82,11 @@ def measure_training(runs: Sequence[Path], cores: int, rounds: int) -> list[Trai
     """
     if find_spec("tensorflow") is None:
         raise UserError("training needs TensorFlow", "run \"pip install 'emotion-edge[train]'\"")
-    from train.config import PRESETS
+    from train.config import presets
 
-    presets = sorted(path.stem for path in PRESETS.glob("*.toml"))
     seconds = histories(runs)
     results = []
-    for preset in presets:
+    for preset in presets():
         log.info("training: %s", preset)
         found = run_module("benchmarks.training", [preset, rounds], cores)
         bare, fed = distribution(found["bare"]), distribution(found["fed"])

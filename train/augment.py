@@ -5,9 +5,12 @@ import tensorflow as tf
 
 from train.config import Augmentation
 
+_FINER = 3
+"""Times that a face is enlarged before it is turned; odd, so that its pixels are still there."""
+
 
 def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mirror, turn, scale, shift, relight, partly hide and roughen the faces, each differently; blend pairs of them.
+    """Mirror, turn, scale, shift, relight, soften, partly hide and roughen faces, each differently; blend pairs.
 
     Args:
         faces: float32 `[n, size, size, channels]` in [0, 1].
@@ -18,11 +21,13 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.T
     Returns:
         Faces and labels of the same shapes and ranges.
     """
-    seeds = tf.unstack(tf.random.split(seed, 5))
+    seeds = tf.unstack(tf.random.split(seed, 6))
     if knobs.flip or knobs.rotation or knobs.scale or knobs.shift:
         faces = _move(faces, knobs, seeds[0])
     if knobs.contrast or knobs.brightness:
         faces = _relight(faces, knobs, seeds[1])
+    if knobs.blur:
+        faces = _soften(faces, knobs.blur, seeds[5])
     if knobs.erase:
         faces = _hide(faces, knobs.erase, seeds[2])
     if knobs.noise:
@@ -31,7 +36,11 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.T
 
 
 def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """One affine transformation a face, about its centre; what comes into view repeats the edge."""
+    """One affine transformation a face, about its centre; what comes into view repeats the edge.
+
+    Normalization gets used to how sharp the faces are that it sees, and reading them off between their pixels makes
+    them softer than those that will be met. So they are enlarged first, by cubics, which keep what is sharp.
+    """
     count, size = tf.shape(faces)[0], faces.shape[1]
     u = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
     angle = u[0] * (knobs.rotation * np.pi / 180)
@@ -42,15 +51,18 @@ def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
     centre = (size - 1) / 2
     dx = centre - (a + b) * centre + u[3] * knobs.shift * size
     dy = centre - (c + d) * centre + u[4] * knobs.shift * size
+    a, b, dx, c, d, dy = (_FINER * value for value in (a, b, dx, c, d, dy))
+    centred = (_FINER - 1) / 2  # of the enlarged pixels that one pixel became, the middle one
     zero = tf.zeros(count)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=faces,
-        transforms=tf.stack([a, b, dx, c, d, dy, zero, zero], axis=1),
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.image.resize(faces, [_FINER * size, _FINER * size], "bicubic"),
+        transforms=tf.stack([a, b, dx + centred, c, d, dy + centred, zero, zero], axis=1),
         output_shape=[size, size],
         interpolation="BILINEAR",
         fill_mode="NEAREST",
         fill_value=0.0,
     )
+    return tf.clip_by_value(moved, 0.0, 1.0)  # cubics swing over at edges
 
 
 def _relight(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -58,6 +70,13 @@ def _relight(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tenso
     mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
     faces = (faces - mean) * (1 + u[0] * knobs.contrast) + mean + u[1] * knobs.brightness
     return tf.clip_by_value(faces, 0.0, 1.0)
+
+
+def _soften(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
+    """Half of the faces out of focus or from afar: of each pixel, up to `most` is what its neighbours average."""
+    share = tf.random.stateless_uniform((tf.shape(faces)[0], 1, 1, 1), seed, -most, most)
+    blurred = tf.nn.avg_pool2d(tf.nn.avg_pool2d(faces, 3, 1, "SAME"), 3, 1, "SAME")
+    return faces + tf.maximum(share, 0) * (blurred - faces)
 
 
 def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:

@@ -44,6 +44,7 @@ class Augmentation:
     contrast: float  # relative, about the face's own mean
     brightness: float  # of the full range, added
     erase: float  # probability of hiding a random rectangle with its mean
+    blur: float  # largest share of a pixel that is its neighbourhood's mean; half of the faces stay sharp
     noise: float  # largest standard deviation of a pixel's noise, of the full range
     mix: float  # a of the Beta(a, a) by which two faces and their labels are blended (arXiv 1710.09412)
 
@@ -98,6 +99,11 @@ class Config:
         return asdict(self)
 
 
+def presets() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
 def load_config(name: str) -> Config:
     """Read a preset by name or a TOML file by path.
 
@@ -106,7 +112,7 @@ def load_config(name: str) -> Config:
     """
     path = PRESETS / f"{name}.toml" if (PRESETS / f"{name}.toml").is_file() else Path(name)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.toml")))
+        known = ", ".join(presets())
         raise UserError(f"{name}: no such configuration", f"name a TOML file or one of the presets {known}")
     try:
         content = tomllib.loads(path.read_text())

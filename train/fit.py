@@ -25,7 +25,7 @@ from edge.errors import UserError, exit_on_user_error
 from train import run
 from train.augment import augment
 from train.candidates import predict_keras
-from train.config import Config, Labels, Stage, load_config
+from train.config import Config, Labels, Stage, load_config, presets
 from train.dataset import Labelled, load_labelled
 from train.distill import open_teachers, taught
 from train.mobilenet import carry_weights
@@ -310,7 +310,7 @@ def _bar(config: Config, images: int, done: int) -> tqdm:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m train.fit", description=__doc__.split("\n")[0])
-    parser.add_argument("--config", default="edge", help="a preset (edge, taught, nano, seed) or a TOML file")
+    parser.add_argument("--config", default="edge", help=f"a preset ({', '.join(presets())}) or a TOML file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="the imported data set")
     parser.add_argument("--run", type=Path, help="the run's folder; an unfinished run goes on (default: runs/CONFIG)")
     parser.add_argument(

@@ -49,7 +49,8 @@ WHOLE = HEAD | {"learning_rate": 1e-3, "train_backbone": True}
 
 def knobs_of_a_small_run() -> dict:
     """A configuration as plain values."""
-    still = dict.fromkeys(("rotation", "scale", "shift", "contrast", "brightness", "erase", "noise", "mix"), 0.0)
+    kinds = ("rotation", "scale", "shift", "contrast", "brightness", "erase", "blur", "noise", "mix")
+    still = dict.fromkeys(kinds, 0.0)
     return {
         "image_size": SIDE,
         "grey": True,

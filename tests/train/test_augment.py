@@ -14,6 +14,7 @@ STILL = {
     "contrast": 0.0,
     "brightness": 0.0,
     "erase": 0.0,
+    "blur": 0.0,
     "noise": 0.0,
     "mix": 0.0,
 }
@@ -28,9 +29,15 @@ def labels(count: int = 64) -> np.ndarray:
     return np.eye(7, dtype=np.float32)[np.arange(count) % 7][:, None]
 
 
-def augmented(knobs: dict, seed: int = 0) -> np.ndarray:
+def stripes(count: int = 64) -> np.ndarray:
+    """Four pixels wide each, as fine as the features of so small a face."""
+    wave = 0.5 + 0.25 * np.sin(np.arange(48, dtype=np.float32) * np.pi / 2)
+    return np.broadcast_to(wave[None, None, :, None], (count, 48, 48, 1)).copy()
+
+
+def augmented(knobs: dict, seed: int = 0, faces: np.ndarray = faces()) -> np.ndarray:  # noqa: B008
     knobs = Augmentation(**(STILL | knobs))
-    changed, same = augment(tf.constant(faces()), tf.constant(labels()), knobs, tf.constant([1, seed]))
+    changed, same = augment(tf.constant(faces), tf.constant(labels()), knobs, tf.constant([1, seed]))
     assert (same.numpy() == labels()).all()
     return changed.numpy()
 
@@ -74,6 +81,20 @@ def test_rotation_and_shift_keep_to_their_range():
     turned = augmented({"rotation": 10.0})
     slope = turned[:, 34, 24, 0] - turned[:, 14, 24, 0]  # along y the ramp is flat until it is turned
     assert np.abs(slope).max() <= 20 * (0.6 / 47) * np.sin(np.radians(10)) * 1.05
+
+
+def test_moving_a_face_leaves_it_sharp():
+    moved = augmented({"shift": 0.1, "rotation": 10.0, "scale": 0.1}, faces=stripes())[:, 8:40, 8:40]
+    assert moved.std(axis=(1, 2, 3)).min() > 0.85 * stripes()[:, 8:40, 8:40].std()
+
+
+def test_half_of_the_faces_are_softened():
+    softened = augmented({"blur": 1.0}, faces=stripes())
+    inside = softened[:, 4:44, 4:44]
+    kept = inside.std(axis=(1, 2, 3)) / stripes()[:, 4:44, 4:44].std()
+    assert 16 < (kept > 0.999).sum() < 48
+    assert kept.min() < 0.4
+    np.testing.assert_allclose(inside.mean(axis=(1, 2, 3)), 0.5, atol=0.01)
 
 
 def test_noise_is_of_each_pixel_and_of_a_strength_of_each_face():
