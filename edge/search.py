@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import cv2
 import numpy as np
 
-from edge.detect import Detection, Detector, shrink
+from edge.detect import Detection, Detector
 from edge.frames import Frame
 from edge.geometry import Box, Point, as_box, overlap
 
@@ -113,7 +114,8 @@ class Search:
         corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
         for (top, left), square in zip(corners, squares, strict=True):
             part = image[square.y : square.y + square.side, square.x : square.x + square.side]
-            sheet[top : top + resolution, left : left + resolution] = shrink(part, resolution)[0]
+            cell = sheet[top : top + resolution, left : left + resolution]
+            cv2.resize(part, (resolution, resolution), dst=cell, interpolation=cv2.INTER_LINEAR)
         if sheet.shape not in self._near:
             self._near[sheet.shape] = self._make(max(sheet.shape))
         found = self._near[sheet.shape].detect(sheet)
