@@ -55,7 +55,7 @@ def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
     centred = (_FINER - 1) / 2  # of the enlarged pixels that one pixel became, the middle one
     zero = tf.zeros(count)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.image.resize(faces, [_FINER * size, _FINER * size], "bicubic"),
+        images=_enlarged(faces),
         transforms=tf.stack([a, b, dx + centred, c, d, dy + centred, zero, zero], axis=1),
         output_shape=[size, size],
         interpolation="BILINEAR",
@@ -63,6 +63,15 @@ def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
         fill_value=0.0,
     )
     return tf.clip_by_value(moved, 0.0, 1.0)  # cubics swing over at edges
+
+
+def _enlarged(faces: tf.Tensor) -> tf.Tensor:
+    """By cubics, which are linear: as products with a matrix they take a fourth of the time of the image operation."""
+    size, channels = faces.shape[1], faces.shape[3]
+    rows = tf.image.resize(np.eye(size, dtype=np.float32)[..., None], [_FINER * size, size], "bicubic")[..., 0]
+    planes = tf.reshape(tf.transpose(faces, [0, 3, 1, 2]), [-1, size, size])
+    finer = tf.matmul(tf.matmul(rows[None], planes), rows, transpose_b=True)
+    return tf.transpose(tf.reshape(finer, [-1, channels, _FINER * size, _FINER * size]), [0, 2, 3, 1])
 
 
 def _relight(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
