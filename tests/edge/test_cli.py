@@ -459,7 +459,7 @@ class Fed:
     def told(self, words):
         """The first line on stderr with these words."""
         while words not in (line := self.process.stderr.readline().decode()):
-            assert line, f"it ended without saying '{words}'"
+            assert line, f"it ended with {self.process.wait(LONG)} and did not say '{words}'"
         return line
 
     def end(self):
