@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.detect import Detection
+from edge.geometry import Point
 
 MEMORY = 1.0
 """Seconds for which a face that is not found keeps its number."""
@@ -119,7 +120,7 @@ class _Shape:
     """
 
     side: float
-    centre: tuple[float, float]
+    centre: Point
     landmarks: list[list[float]]
 
     @classmethod
@@ -148,6 +149,6 @@ def _continued(track: Track, found: Detection, time: float) -> Track:
     return Track(track.id, found, time, (vx, vy))
 
 
-def _centre(detection: Detection) -> tuple[float, float]:
+def _centre(detection: Detection) -> Point:
     x, y, w, h = detection.box
     return x + w / 2, y + h / 2
