@@ -21,6 +21,9 @@ DEAREST = 10
 
 NO_PICTURES: Mapping[str, str] = MappingProxyType({})
 
+FOUND_AND_TIME = ("found", "ms a frame", "lowest–highest")
+"""Columns of pictures with faces that were put into them."""
+
 Rows = list[list[str]]
 
 
@@ -84,12 +87,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def bars_text(bars: Sequence[Record]) -> str:
-    """Each promise with what was measured."""
-    words = {True: "reached", False: "**not reached**", None: UNKNOWN}
-    return table(
-        ["promised on two x86-64 cores", "measured", ""],
-        [[bar["promise"], bar["measured"], words[bar["reached"]]] for bar in bars],
-    )
+    """The promises of which something was measured, and how many others there are."""
+    measured = [bar for bar in bars if bar["reached"] is not None]
+    rows = [[bar["promise"], bar["measured"], "reached" if bar["reached"] else "**not reached**"] for bar in measured]
+    tables = [table(["promised on two x86-64 cores", "measured", ""], rows)] if rows else []
+    others = len(bars) - len(measured)
+    return "\n\n".join(tables + ([f"Promises of which nothing was measured here: {others}."] if others else []))
 
 
 def _models(record: Record) -> str:
@@ -298,30 +301,18 @@ def _live(record: Record) -> str:
 
 def _by_size(record: Record) -> str:
     rows = [
-        [
-            f"{row['width']}×{row['height']}",
-            row["variant"],
-            f"{row['found']:.0%}",
-            f"{row['ms']['p50']:.2f}",
-            _spread(row["ms"], ".2f")[1],
-        ]
-        for row in record["figures"]["sizes"]
+        [f"{row['width']}×{row['height']}", row["variant"], *_found_and_time(row)] for row in record["figures"]["sizes"]
     ]
-    return table(["pixels", "variant", "found", "ms a frame", "lowest–highest"], rows)
+    return table(["pixels", "variant", *FOUND_AND_TIME], rows)
 
 
 def _crowd(record: Record) -> str:
-    rows = [
-        [
-            row["variant"],
-            str(row["faces"]),
-            f"{row['found']:.0%}",
-            f"{row['ms']['p50']:.2f}",
-            _spread(row["ms"], ".2f")[1],
-        ]
-        for row in record["figures"]["crowd"]
-    ]
-    return table(["variant", "faces", "found", "ms a frame", "lowest–highest"], rows)
+    rows = [[row["variant"], str(row["faces"]), *_found_and_time(row)] for row in record["figures"]["crowd"]]
+    return table(["variant", "faces", *FOUND_AND_TIME], rows)
+
+
+def _found_and_time(row: Record) -> list[str]:
+    return [f"{row['found']:.0%}", f"{row['ms']['p50']:.2f}", _spread(row["ms"], ".2f")[1]]
 
 
 def _outputs(record: Record) -> str:

@@ -85,9 +85,17 @@ def test_variants_that_are_not_there_are_named(record):
     assert "not in this bundle: float16, dynamic" in report(record)
 
 
-@pytest.mark.parametrize(("reached", "word"), [(True, "reached"), (False, "**not reached**"), (None, "–")])
+@pytest.mark.parametrize(("reached", "word"), [(True, "reached"), (False, "**not reached**")])
 def test_bars(reached, word):
     assert cells(bars_text([{"promise": "p", "measured": "1 ms", "reached": reached}]))[2] == ["p", "1 ms", word]
+
+
+def test_promises_of_which_nothing_was_measured_are_counted():
+    measured, not_measured = ({"promise": "p", "measured": "1 ms", "reached": reached} for reached in (True, None))
+    text = bars_text([measured, not_measured, not_measured])
+    assert len(cells(text)) == 3
+    assert text.endswith("nothing was measured here: 2.")
+    assert not cells(bars_text([not_measured]))
 
 
 @pytest.mark.parametrize(("busy", "expected"), [(0.4, True), (0.01, False), (None, False)])
