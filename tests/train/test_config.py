@@ -15,7 +15,7 @@ def test_presets_are_valid_and_survive_json(name):
 
 def test_presets_that_are_promised():
     seed, edge = load_config("seed"), load_config("edge")
-    assert (seed.image_size, seed.epochs, seed.labels) == (224, 11, ("folder",))
+    assert (seed.image_size, seed.epochs, seed.labels) == (224, 10, ("folder",))
     assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, ("crowd", "folder"))
 
 
