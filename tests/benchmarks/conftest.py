@@ -64,9 +64,13 @@ def bundle(tmp_path) -> Path:
 
 @pytest.fixture
 def clip(tmp_path) -> Path:
-    path = tmp_path / "grey.avi"
+    return write_clip(tmp_path / "grey.avi", FRAMES)
+
+
+def write_clip(path: Path, frames: int) -> Path:
+    """A grey video of 25 frames a second."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for _ in range(FRAMES):
+    for _ in range(frames):
         writer.write(np.full((48, 64, 3), 90, np.uint8))
     writer.release()
     return path

@@ -8,6 +8,8 @@ from benchmarks.stages import NETWORKS, PARTS, REST, Spent, shares
 from edge.options import Options
 from edge.outputs import JsonLines
 
+from .conftest import write_clip
+
 
 def work(seconds):
     """Keep the processor busy, by its own clock."""
@@ -44,7 +46,10 @@ def test_time_is_counted_where_a_part_fails_too():
 
 
 @pytest.mark.usefixtures("yunet")
-def test_the_shares_of_a_run_are_a_whole(bundle, clip, tmp_path):
+def test_the_shares_of_a_run_are_a_whole(bundle, tmp_path):
+    clip = write_clip(
+        tmp_path / "long.avi", 100
+    )  # more than the queues hold, so that no stage has ended with the first frame
     options = Options(model=bundle, variant="int8")
     found = shares(clip, options, [JsonLines(tmp_path / "records.jsonl", live=True)])
     assert set(found) == {*PARTS, REST}

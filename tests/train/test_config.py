@@ -70,5 +70,5 @@ def test_files_that_are_none(tmp_path: Path):
     broken.write_text("image_size = ")
     with pytest.raises(UserError, match="not a TOML file"):
         load_config(str(broken))
-    with pytest.raises(UserError, match=r"no such configuration.*edge, nano, polished, seed, settled"):
+    with pytest.raises(UserError, match=r"no such configuration.*edge, nano, polished, seed, seed96, settled"):
         load_config("egde")
