@@ -47,9 +47,7 @@ def test_time_is_counted_where_a_part_fails_too():
 
 @pytest.mark.usefixtures("yunet")
 def test_the_shares_of_a_run_are_a_whole(bundle, tmp_path):
-    clip = write_clip(
-        tmp_path / "long.avi", 100
-    )  # more than the queues hold, so that no stage has ended with the first frame
+    clip = write_clip(tmp_path / "long.avi", 100)  # more than queues hold: no stage has ended with the first frame
     options = Options(model=bundle, variant="int8")
     found = shares(clip, options, [JsonLines(tmp_path / "records.jsonl", live=True)])
     assert set(found) == {*PARTS, REST}
