@@ -71,7 +71,7 @@ class Config:
     weight_decay: float  # AdamW's, decoupled (arXiv 1711.05101)
     warmup: float  # share of a stage's steps in which the rate rises from zero
     momentum: float  # of the batch statistics, a shard
-    average: float  # decay a step of the moving average of weights that is evaluated and saved; 0: none
+    average: float  # decay a step of the averaged weights that are evaluated and saved, less as a stage begins; 0: none
     mixed_precision: bool  # 16-bit arithmetic where the hardware has it
     seed: int  # of the weights, the order of the images and the augmentation
     augmentation: Augmentation
@@ -180,7 +180,7 @@ def _check_ranges(config: Config) -> None:
         ),
         (len(config.labels) >= 1, "labels must name at least one kind"),
         (len(set(config.labels)) == len(config.labels), "labels must name each kind once"),
-        (config.augmentation.mix >= 0, "augmentation.mix must not be negative"),
+        (config.seed >= 0, "seed must not be negative"),
         (len(config.stages) >= 1, "stages must have at least one entry"),
         (
             all(s.epochs >= 1 and 0 < s.learning_rate < math.inf for s in config.stages),
@@ -196,6 +196,9 @@ def _check_ranges(config: Config) -> None:
             own_grid == sorted(own_grid),
             "a stage after one at twice image_size must be at twice image_size, too",
         ),
+    ]
+    checks += [
+        (value >= 0, f"augmentation.{name} must not be negative") for name, value in asdict(config.augmentation).items()
     ]
     for ok, message in checks:
         if not ok:

@@ -130,8 +130,9 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) ->
         if file in rows:
             labels[i] = rows[file]
     sums = labels.sum(axis=1)
-    if bad := [f for f, s in zip(files, sums, strict=True) if not (abs(s - 1) < 1e-3 or s == 0)]:
-        raise UserError(f"{path}: the row of {bad[0]} sums neither to one nor to zero", "import the data again")
+    sound = (labels.min(axis=1) >= 0) & ((abs(sums - 1) < 1e-3) | (sums == 0))
+    if bad := [file for file, good in zip(files, sound, strict=True) if not good]:
+        raise UserError(f"{path}: the row of {bad[0]} is no distribution, and not all zero", "import the data again")
     return labels
 
 

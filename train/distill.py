@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.errors import UserError
 from edge.files import whole_file
-from train.candidates import Candidate, open_candidates, run_model, run_models
+from train.candidates import Candidate, check_probabilities, open_candidates, run_model, run_models
 from train.config import Config, Labels
 from train.dataset import Labelled, load_labelled
 
@@ -81,5 +81,6 @@ def _mean_answers(teachers: Sequence[Candidate], faces: dict[int, np.ndarray]) -
     answers: list[np.ndarray] = []
     for teacher in teachers:
         seen = faces[teacher.input_size]
-        answers += [teacher.predict(seen), teacher.predict(np.ascontiguousarray(seen[:, :, ::-1]))]
+        views = (seen, np.ascontiguousarray(seen[:, :, ::-1]))
+        answers += [check_probabilities(teacher.file, teacher.predict(view)) for view in views]
     return np.stack(answers).mean(axis=0)

@@ -32,8 +32,8 @@ from train.mobilenet import carry_weights
 from train.model import build_network, carry_heads, copy_weights, deployable
 from train.pretrained import load_pretrained
 
-EXPLODED = 50.0
-"""A loss that no step leads back from; guessing costs 1.9 a head."""
+EXPLODED = 8.0
+"""A head's loss that no step leads back from: guessing costs 1.9, being sure and wrong about everything 16."""
 
 
 def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
@@ -69,6 +69,8 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
             started = time.monotonic()
             figures = learner.train_epoch(batches(config, training, epoch), epoch, bar)
             figures |= learner.validate(validation)
+            if not learner.finite():
+                raise _exploded(f"after epoch {epoch + 1}, weights are no numbers any more")
             figures |= {"seconds": time.monotonic() - started}
             progress = progress.after(figures)
             for kind in config.labels:
@@ -180,11 +182,8 @@ class Learner:
             loss, hit = self._step_function(faces, targets)
             losses.append(float(loss))
             hits.append(hit.numpy())
-            if not losses[-1] < EXPLODED:  # NaN is not less than anything
-                raise UserError(
-                    f"the loss became {losses[-1]:.3g} in epoch {epoch + 1}, batch {step + 1}",
-                    "lower learning_rate and train again; the last finished epoch is kept",
-                )
+            if not losses[-1] < EXPLODED * len(self.config.labels):  # NaN is not less than anything
+                raise _exploded(f"the loss became {losses[-1]:.3g} in epoch {epoch + 1}, batch {step + 1}")
             bar.update()
         accuracies = {
             f"{kind}_accuracy": float(share)
@@ -205,6 +204,10 @@ class Learner:
             hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
             figures |= {f"val_{kind}_loss": float(cross_entropy.mean()), f"val_{kind}_accuracy": float(hits.mean())}
         return figures
+
+    def finite(self) -> bool:
+        """Whether all weights are numbers: ReLU may take NaN for zero, so that no loss need show it."""
+        return all(bool(tf.reduce_all(tf.math.is_finite(weight.value))) for weight in self.network.weights)
 
     def averaged_model(self, kind: Labels) -> keras.Model:
         """The deployable model of a kind of label with the averaged weights (plain ones where averaging is off)."""
@@ -250,7 +253,7 @@ def _learnt(folder: Path, config: Config) -> keras.Model:
     """The averaged network of a run's last epoch, for another configuration to go on with its backbone.
 
     Raises:
-        UserError: there is no run with an epoch, or its backbone has another shape.
+        UserError: there is no run with an epoch, or its backbone has another form.
     """
     theirs, progress = run.load_run_config(folder), run.load_progress(folder)
     if not progress.epochs:
@@ -260,9 +263,21 @@ def _learnt(folder: Path, config: Config) -> keras.Model:
         raise UserError(
             f"{folder}: the run's network is narrower or sees otherwise ({known})", "start from another one"
         )
+    last, first = theirs.stages[theirs.stage_at(progress.epochs - 1)], config.stages[0]
+    if theirs.sees_own_grid(last.resolution) and not config.sees_own_grid(first.resolution):
+        raise UserError(
+            f"{folder}: the run ended at twice the size of its faces, where the first convolution is another",
+            f"begin at a resolution of {2 * config.image_size}, or start from another one",
+        )
+    if first.normalize and not last.normalize:
+        raise UserError(f"{folder}: the run ended without normalization", "set normalize = false in the first stage")
     learner = Learner(theirs, theirs.stage_at(progress.epochs - 1), images=1)
     run.load_variables(folder, learner.variables())
     return learner.average
+
+
+def _exploded(what: str) -> UserError:
+    return UserError(what, "lower learning_rate and train again; the last finished epoch is kept")
 
 
 def _restored(config: Config, folder: Path, progress: run.Progress, images: int, weights: str) -> Learner:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,13 +99,13 @@ def load_progress(folder: Path) -> Progress:
     path = folder / CHECKPOINT
     if not path.is_file():
         return Progress()
-    with _read_checkpoint(path) as arrays:
+    with _checkpoint(path) as arrays:
         return Progress(tuple(json.loads(str(arrays["history"]))))
 
 
 def load_variables(folder: Path, variables: list[tf.Variable]) -> None:
     """Set all variables as the last finished epoch left them."""
-    with _read_checkpoint(folder / CHECKPOINT) as arrays:
+    with _checkpoint(folder / CHECKPOINT) as arrays:
         for i, variable in enumerate(variables):
             variable.assign(arrays[str(i)])
 
@@ -137,10 +139,13 @@ def epoch_line(config: Config, progress: Progress) -> str:
     )
 
 
-def _read_checkpoint(path: Path) -> Any:
+@contextmanager
+def _checkpoint(path: Path) -> Iterator[Any]:
+    """The arrays of a checkpoint; what is read while it is open may turn out damaged, too."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, OSError) as error:
+        with np.load(path, allow_pickle=False) as arrays:
+            yield arrays
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a checkpoint that can be read ({error})", "delete it to begin anew") from error
 
 

@@ -47,10 +47,13 @@ WHOLE = HEAD | {"learning_rate": 1e-3, "train_backbone": True}
 """The same for the whole network."""
 
 
+_KINDS = ("rotation", "scale", "shift", "contrast", "brightness", "erase", "blur", "noise", "mix")
+STILL = {"flip": False} | dict.fromkeys(_KINDS, 0.0)
+"""Faces that are not changed at all."""
+
+
 def knobs_of_a_small_run() -> dict:
     """A configuration as plain values."""
-    kinds = ("rotation", "scale", "shift", "contrast", "brightness", "erase", "blur", "noise", "mix")
-    still = dict.fromkeys(kinds, 0.0)
     return {
         "image_size": SIDE,
         "grey": True,
@@ -69,7 +72,7 @@ def knobs_of_a_small_run() -> dict:
         "average": 0.8,
         "mixed_precision": False,
         "seed": 1,
-        "augmentation": {"flip": False, **still},
+        "augmentation": STILL,
         "stages": [HEAD],
     }
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import UserError
-from tests.train.conftest import WHOLE
+from tests.train.conftest import STILL, WHOLE
 from train.config import from_dict, load_config, presets
 
 
@@ -15,7 +15,7 @@ def test_presets_are_valid_and_survive_json(name):
 
 def test_presets_that_are_promised():
     seed, edge = load_config("seed"), load_config("edge")
-    assert (seed.image_size, seed.epochs, seed.labels) == (224, 10, ("folder",))
+    assert (seed.image_size, seed.epochs, seed.labels) == (224, 9, ("folder",))
     assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, ("crowd", "folder"))
 
 
@@ -37,6 +37,8 @@ def test_presets_that_are_promised():
         ({"head": 128}, "head must be a list"),
         ({"stages": []}, "stages must have"),
         ({"augmentation": {"flip": True}}, "missing knob augmentation.blur"),
+        ({"augmentation": STILL | {"noise": -0.1}}, "augmentation.noise must not be negative"),
+        ({"seed": -1}, "seed must not be negative"),
         ({"stages": [{"epochs": 1}]}, r"missing knob stages\[0\].augment"),
     ],
 )

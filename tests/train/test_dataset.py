@@ -55,7 +55,7 @@ def test_soft_labels_replace_one_hot_where_they_are(tmp_path):
     labels = read_soft_labels(tmp_path, files, classes)
     assert labels.tolist() == [[0.5, 0, 0, 0, 0.5, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0] * 7]
     write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0, 0, 0]])
-    with pytest.raises(UserError, match=r"train/0/a.png sums neither"):
+    with pytest.raises(UserError, match=r"train/0/a.png is no distribution"):
         read_soft_labels(tmp_path, files, classes)
 
 

@@ -83,6 +83,14 @@ def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypat
     assert open_teachers(config) == [["best-folder.keras"], ["best-crowd.keras"]]
 
 
+def test_a_teacher_of_logits_is_refused(bars, knobs, tmp_path):
+    logits = Candidate("logits.keras", "", 32, lambda images: np.full((len(images), 7), 2, np.float32))
+    config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5})
+    training = load_labelled(bars, "train", 32, 1, config.labels)
+    with pytest.raises(UserError, match=r"logits\.keras: the outputs are no probabilities"):
+        taught(training, [[logits]], bars, config, tmp_path / "taught.npz")
+
+
 def test_a_missing_teacher_is_named(knobs):
     with pytest.raises(UserError, match="models/nobody: no such teacher"):
         open_teachers(from_dict(knobs | {"teachers": ["models/nobody"]}))

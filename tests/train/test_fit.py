@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tqdm import tqdm
 
 keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
 
 from edge.errors import UserError  # noqa: E402
 from tests.train.conftest import HEAD, WHOLE  # noqa: E402
@@ -179,6 +181,19 @@ class TestStartFromRun:
         with pytest.raises(UserError, match=problem):
             fit(from_dict(knobs | change), bars, tmp_path / "second", str(finished))
 
+    @pytest.mark.parametrize(
+        ("last", "first", "problem"),
+        [
+            ({"resolution": 64}, {"resolution": 32}, "first convolution is another.*begin at a resolution of 64"),
+            ({"normalize": False}, {"normalize": True}, "without normalization.*set normalize = false"),
+        ],
+    )
+    def test_a_backbone_of_another_form_is_refused(self, bars, knobs, tmp_path, last, first, problem):
+        fit(from_dict(knobs | stages(({**WHOLE, **last}, 1))), bars, tmp_path / "first", "none")
+        with pytest.raises(UserError) as refused:
+            fit(from_dict(knobs | stages(({**WHOLE, **first}, 1))), bars, tmp_path / "second", str(tmp_path / "first"))
+        assert re.search(problem, f"{refused.value.problem}: {refused.value.remedy}")
+
     def test_a_folder_without_a_run_is_refused(self, bars, knobs, tmp_path):
         with pytest.raises(UserError, match="no training run here"):
             fit(from_dict(knobs), bars, tmp_path / "second", str(tmp_path))
@@ -190,6 +205,40 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_epoch(bars, knobs
         fit(config, bars, tmp_path / "run", "none")
     assert load_progress(tmp_path / "run").epochs == 1
     assert (tmp_path / "run/best-folder.keras").is_file()
+
+
+def test_a_network_that_is_sure_and_wrong_has_exploded(bars, knobs):
+    learner = Learner(from_dict(knobs | stages((WHOLE, 1))), 0, 8)
+    answers = learner.network.get_layer("folder").get_layer("probabilities")
+    kernel, bias = answers.get_weights()
+    answers.set_weights([kernel, bias - 1000 * np.eye(7, dtype=np.float32)[3]])
+    happy = tf.one_hot(tf.fill((8, 1), 3), 7)
+    with pytest.raises(UserError, match=r"the loss became 16\.1 in epoch 1, batch 1"):
+        learner.train_epoch([(tf.zeros((8, 32, 32, 1)), happy)], 0, tqdm(disable=True))
+
+
+def test_weights_that_are_no_numbers_are_not_kept(bars, knobs, tmp_path, monkeypatch):
+    validate = Learner.validate
+
+    def spoilt(self, validation):
+        if self.stage == 1:
+            self.network.weights[0].assign(self.network.weights[0] * np.nan)
+        return validate(self, validation)
+
+    monkeypatch.setattr(Learner, "validate", spoilt)
+    with pytest.raises(UserError, match="after epoch 2, weights are no numbers"):
+        fit(from_dict(knobs | stages((WHOLE, 1), (WHOLE, 1))), bars, tmp_path / "run", "none")
+    assert load_progress(tmp_path / "run").epochs == 1
+
+
+@pytest.mark.parametrize("length", [0, 100])
+def test_a_cut_off_checkpoint_is_named(bars, knobs, tmp_path, length):
+    config = from_dict(knobs | stages((HEAD, 1)))
+    fit(config, bars, tmp_path / "run", "none")
+    checkpoint = tmp_path / "run/checkpoint.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:length])
+    with pytest.raises(UserError, match=r"checkpoint\.npz: not a checkpoint that can be read"):
+        fit(config, bars, tmp_path / "run", "none")
 
 
 def train(config: Path, data: Path, run: Path) -> subprocess.Popen:
