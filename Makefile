@@ -30,7 +30,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export bench bench-counts baseline boards soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -79,14 +79,18 @@ data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
 	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") --output "$(DATA)" $(ARGS)
 
-train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|nano|seed|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
+train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|polished|settled|nano|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
 evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
 	@$(BIN)/python -m train.evaluate --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
-export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/default] [ARGS='--labels folder']
-	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" --output "$(MODEL)" $(ARGS)
+# Only where it is asked for by name does a bundle take the place of the one that ships.
+export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels folder']
+	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" $(if $(filter-out file,$(origin MODEL)),--output "$(MODEL)") $(ARGS)
+
+debug: $(VENV)/workstation.stamp ## say why int8 does not answer like float, layer by layer, and what helps: [RUN=runs/edge] [ARGS='--mirror']
+	@$(BIN)/python -m export debug --run "$(RUN)" --data "$(DATA)" $(ARGS)
 
 bench: $(BENCH) $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)

@@ -171,4 +171,4 @@ def _are_tables(variants: Any) -> bool:
 
 
 _FIGURES = ("images", "accuracy", "macro_f1")
-_EXPORT_AGAIN = "make a bundle by 'make export', or name one by MODEL=<folder>"
+_EXPORT_AGAIN = "make a bundle by 'make export MODEL=<folder>', or name another by MODEL=<folder>"

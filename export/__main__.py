@@ -1,11 +1,12 @@
 """Turns a training run into a bundle: converted, quantized, measured, and proved equal.
 
-python -m export --run runs/edge --data data/fer2013 --output models/default
+python -m export --run runs/edge --data data/fer2013 --output models/edge
 """
 
 import argparse
 import json
 import logging
+import shlex
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -21,7 +22,7 @@ from edge.quiet import quiet_libraries
 from export import debug
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import representative_faces
-from export.card import model_card
+from export.card import FER_2013, model_card
 from export.convert import Quantization, convert
 from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
@@ -29,12 +30,11 @@ from export.measure import Measured, measure
 from export.metadata import with_metadata
 from export.parity import OPTIONAL, compare, require_parity
 from export.ranges import Ranges
-from export.source import chosen_labels, crowd_majority, fold_confidence, load_network, truth
+from export.source import add_source_options, crowd_majority, fold_confidence, open_source, truth
 from export.template import measure_template
 from train import run
 from train.candidates import predict_tflite
-from train.config import Config, Labels
-from train.dataset import Split, load_split, read_labels
+from train.dataset import Split, load_split
 from train.evaluate import Evaluation, evaluate
 from train.model import multiply_adds
 
@@ -46,39 +46,38 @@ def export(arguments: argparse.Namespace) -> None:
         UserError: the run or the data is missing or does not belong together, or a variant fails its proof.
     """
     check_target(arguments.output)
-    description, progress = run.load_description(arguments.run), run.load_progress(arguments.run)
-    config = run.load_run_config(arguments.run)
-    if not progress.epochs:
-        raise UserError(f"{arguments.run}: no finished epoch to export", "train it by 'make train'")
+    source = open_source(arguments)
+    config, progress, network = source.config, source.progress, source.network
     if progress.epochs < config.epochs and not arguments.unfinished:
         raise UserError(
             f"{arguments.run} is unfinished, {progress.epochs} epochs are done",
             "go on by 'make train', or add ARGS=--unfinished",
         )
-    labels = chosen_labels(arguments.run, config, arguments.labels)
-    network = load_network(arguments.run, labels, mirror=arguments.mirror)
-    size, best = network.input_shape[1], progress.best(labels)
-    training, validation, test = (load_split(arguments.data, n, size, 3) for n in ("train", "val", arguments.split))
-    _check_data(arguments, config, description, {"train": training, "val": validation})
+    size, best = network.input_shape[1], progress.best(source.labels)
+    test = load_split(arguments.data, arguments.split, size, 3)
+    crowd, right = crowd_majority(arguments.data, test), truth(source.labels, arguments.data, test)
+    calibration = representative_faces(source.training, arguments.samples, arguments.seed)
+    _check_unseen(calibration, test, arguments.split)
+    template = _template(arguments, source.training)
 
-    temperature, strength = fold_confidence(network, labels, arguments.data, training, validation, arguments.balance)
-    calibration = representative_faces(training, arguments.samples, arguments.seed)
+    temperature, strength = fold_confidence(source, arguments.data, arguments.balance)
     quantization = Quantization(
         equalize=arguments.equalize,
         ranges=arguments.ranges,
         fine_logits=arguments.fine_logits,
         correct_biases=arguments.correct_biases,
         error_feedback=arguments.error_feedback,
+        in_float=tuple(arguments.in_float),
     )
     models = {variant: with_metadata(m) for variant, m in convert(network, calibration, quantization).items()}
-    variants = _measure(models, labels, arguments.data, test)
+    variants = _measure(models, arguments, test, crowd, right)
     models = {variant: models[variant] for variant in variants}
     manifest = {
         **manifest_head(arguments.name, size, config.stages[config.stage_at(best)].resolution),
-        "labels": labels,
+        "labels": source.labels,
         "mirror": arguments.mirror,
         "multiply_adds": multiply_adds(network, views=2 if arguments.mirror else 1),
-        "face_template": _template(arguments, training),
+        "face_template": template,
         "temperature": round(temperature, 4),
         "balance": strength,
         "split": arguments.split,
@@ -86,31 +85,31 @@ def export(arguments: argparse.Namespace) -> None:
         "calibration": {"split": "train", "images": len(calibration), "seed": arguments.seed},
         "quantization": asdict(quantization),
         "edge_tpu_obstacles": edge_tpu_obstacles(models["int8"]),
-        "training": _training(description, progress, best),
-        "data": _source(arguments.data) | description["data"] | {arguments.split: test.fingerprint},
+        "training": _training(source.description, progress, best),
+        "data": _origin(arguments.data, source.training)
+        | source.description["data"]
+        | {arguments.split: test.fingerprint},
         "tools": tool_versions(),
     }
-    measured = _measure_for_card(models, manifest, arguments.data, test)
+    measured = _measure_for_card(models, manifest, test, crowd)
     write_bundle(arguments.output, models, manifest, model_card(manifest, measured), draw_figures(measured))
     print(_report(arguments.output, manifest))
 
 
-def _check_data(
-    arguments: argparse.Namespace, config: Config, description: dict[str, Any], splits: dict[str, Split]
-) -> None:
-    """The figures of a bundle must belong to the data that its manifest names."""
-    for name, split in splits.items():
-        _, fingerprint = read_labels(arguments.data, split, config.labels)
-        if fingerprint != description["data"][name]:
-            raise UserError(
-                f"{arguments.data}: its {name} split is not the one that {arguments.run} was trained on",
-                "name that data set by DATA=<folder>",
-            )
+def _check_unseen(calibration: np.ndarray, test: Split, name: str) -> None:
+    """Ranges that were taken from the very faces which are measured would flatter int8."""
+    known = {face.tobytes() for face in calibration}
+    if both := [file for file, face in zip(test.files, test.images, strict=True) if face.tobytes() in known]:
+        raise UserError(
+            f"{len(both)} calibration images are in the split {name} as well, the first as {both[0]}",
+            "import the data by 'make data', which leaves doubles out",
+        )
 
 
-def _measure(models: dict[str, bytes], labels: Labels, data: Path, test: Split) -> dict[str, Any]:
+def _measure(
+    models: dict[str, bytes], arguments: argparse.Namespace, test: Split, crowd: np.ndarray | None, right: np.ndarray
+) -> dict[str, Any]:
     """The manifest's entry of each variant; one that is not float32's equal is left out where it may be, or refused."""
-    crowd, right = crowd_majority(data, test), truth(labels, data, test)
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
     entries = {}
     for variant, content in models.items():
@@ -118,17 +117,24 @@ def _measure(models: dict[str, bytes], labels: Labels, data: Path, test: Split) 
         if variant in OPTIONAL and (faults := parity.faults()):
             print(f"{variant} is left out: it {'; it '.join(faults)}", file=sys.stderr)
             continue
-        require_parity(variant, parity)
+        require_parity(variant, parity, _why(arguments))
         evaluation = evaluate(answers[variant], test, crowd)
         entries[variant] = describe_file(content) | _brief(evaluation) | {"parity": parity.as_dict()}
     return entries
 
 
+def _why(arguments: argparse.Namespace) -> str:
+    """The command that looks into the same network."""
+    own = ["--labels", arguments.labels] if arguments.labels else []
+    own += ["--mirror"] if arguments.mirror else []
+    words = [f"RUN={arguments.run}", f"DATA={arguments.data}", *([f"ARGS={' '.join(own)}"] if own else [])]
+    return f"make debug {shlex.join(words)}"
+
+
 def _measure_for_card(
-    models: dict[str, bytes], manifest: dict[str, Any], data: Path, test: Split
+    models: dict[str, bytes], manifest: dict[str, Any], test: Split, crowd: np.ndarray | None
 ) -> dict[str, Measured]:
     """What the card tells of the reference and of the variant that boards run."""
-    crowd = crowd_majority(data, test)
     truths = {"folder": test.classes} | ({} if crowd is None else {"crowd": crowd})
     landmarks = np.array(manifest["face_template"]["landmarks"])
     return {
@@ -168,10 +174,12 @@ def _training(description: dict[str, Any], progress: run.Progress, best: int) ->
     }
 
 
-def _source(data: Path) -> dict[str, str]:
-    """What the data set was imported from, where its import says so."""
+def _origin(data: Path, training: Split) -> dict[str, str]:
+    """What the data set was imported from, where its import says so, and what it is, where its files' names do."""
     record = data / "import.json"
-    return {"source": json.loads(record.read_text())["source"]} if record.is_file() else {}
+    origin = {"source": json.loads(record.read_text())["source"]} if record.is_file() else {}
+    known = all(Path(file).name.startswith("Training_") for file in training.files)
+    return origin | ({"dataset": FER_2013} if known else {})
 
 
 def _report(folder: Path, manifest: dict[str, Any]) -> str:
@@ -205,14 +213,10 @@ def main() -> int:
     if sys.argv[1:2] == ["debug"]:
         return debug.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m export", description="Turn a training run into a bundle.")
-    parser.add_argument("--run", type=Path, default=Path("runs/edge"), help="default: %(default)s")
-    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--labels", choices=get_args(Labels), help="what it answers with; default: the run's first")
-    parser.add_argument("--output", type=Path, default=Path("models/default"), help="default: %(default)s")
+    add_source_options(parser)
+    parser.add_argument("--output", type=Path, help="the bundle's folder; default: models/ and the run's name")
     parser.add_argument("--name", help="the bundle's name; default: its folder's")
     parser.add_argument("--split", choices=("val", "test"), default="test", help="measured on; default: %(default)s")
-    parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of calibration and template; default: %(default)s")
     parser.add_argument(
         "--no-equalize", dest="equalize", action="store_false", help="leave channels' ranges as they are"
     )
@@ -224,13 +228,15 @@ def main() -> int:
     parser.add_argument(
         "--ranges", choices=get_args(Ranges), default="extremes", help="how tensors get theirs; default: %(default)s"
     )
+    parser.add_argument(
+        "--in-float", nargs="+", metavar="LAYER", default=[], help="leave these in float, as 'export debug' names them"
+    )
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="take the face template from another bundle")
-    parser.add_argument("--balance", type=float, metavar="S", help="0 to 1, in favour of rare classes; default: fitted")
-    parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too: better, and half as fast")
     parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     arguments = parser.parse_args()
     quiet_libraries()
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow warns of its own converter's ways
+    arguments.output = arguments.output or Path("models") / arguments.run.resolve().name
     arguments.name = arguments.name or arguments.output.resolve().name
     export(arguments)
     return 0

@@ -15,7 +15,7 @@ from edge.errors import UserError
 from edge.files import whole_folder
 from edge.interpreter import runtime
 
-TOOLS = ("tensorflow", "keras", "numpy", "ai-edge-litert", "mediapipe")
+TOOLS = ("tensorflow", "keras", "numpy", "opencv-python", "ai-edge-litert", "mediapipe")
 
 
 def manifest_head(name: str, input_size: int, resolution: int) -> dict[str, Any]:

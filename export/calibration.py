@@ -15,7 +15,7 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
 
     Args:
         training: the split that the model was trained on; calibrating on what it is judged by would flatter it.
-        samples: how many in all, at least `LEAST_IMAGES`; a multiple of seven is used in full.
+        samples: how many in all, at least `LEAST_IMAGES`; what seven does not divide goes to the first classes.
         seed: of the draw.
 
     Returns:
@@ -26,12 +26,13 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
     """
     if samples < LEAST_IMAGES:
         raise UserError(f"{samples} calibration images are too few", f"take at least {LEAST_IMAGES}")
-    rng, share = np.random.default_rng(seed), samples // len(EMOTIONS)
+    rng = np.random.default_rng(seed)
+    share, left = divmod(samples, len(EMOTIONS))
     members = [np.flatnonzero(training.classes == number) for number in range(len(EMOTIONS))]
     for name, indices in zip(EMOTIONS, members, strict=True):
         if not len(indices):
             raise UserError(f"no training image of class '{name}' to calibrate with", "every class needs images")
-    chosen = np.concatenate([rng.permutation(indices)[:share] for indices in members])
+    chosen = np.concatenate([rng.permutation(of)[: share + (i < left)] for i, of in enumerate(members)])
     if len(chosen) < LEAST_IMAGES:
         raise UserError(
             f"the training split gives {len(chosen)} balanced calibration images", f"it must give {LEAST_IMAGES}"

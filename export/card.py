@@ -99,6 +99,9 @@ upright before that. Always answering *{commonest}* would be right in {commonest
 {data_limits}"""
 
 
+FER_2013 = "FER-2013"
+"""The data set of which the card knows who collected it, under what terms, and what is wrong with it."""
+
 _START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
 
 _BALANCE = """
@@ -127,7 +130,7 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
     training = manifest["training"]
     small, m = list(measured.items())[-1]
     scores = m.scores[m.labels]
-    fer = manifest["data"].get("source", "").lower().startswith("fer")
+    fer = manifest["data"].get("dataset") == FER_2013
     default = next(a for a in m.risk_coverage if a.threshold == Smoothing().unsure_below)
     return _TEXT.format(
         name=manifest["name"],

@@ -1,6 +1,6 @@
 """Keras model to TFLite, in four variants that all take the same bytes: uint8 RGB `[n, size, size, 3]`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,8 +11,10 @@ from tensorflow.lite.python.util import modify_model_io_type
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edge.bundle import VARIANTS
+from edge.errors import UserError
 from edge.interpreter import open_interpreter
 from export.equalize import equalize
+from export.graph import Graph, short_name
 from export.ranges import Ranges, set_logit_range, set_ranges
 from export.refine import refine
 from train.model import deployable, luma_layer
@@ -32,7 +34,8 @@ class Quantization:
         per_channel: one scale for each channel of a layer's weights, or one for all.
         correct_biases: take out what quantization shifts on average (`export.refine`).
         error_feedback: round weights so that their errors cancel (`export.refine`).
-        in_float: names of tensors whose layers stay in float; the graph is then not one of integers alone.
+        in_float: layers that stay in float, by the short names of their outputs (`export.graph.short_name`); the
+            graph is then not one of integers alone.
     """
 
     equalize: bool = True
@@ -112,18 +115,33 @@ def calibrate(network: keras.Model, calibration: np.ndarray, quantization: Quant
 
 
 def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantization) -> bytes:
-    """The int8 file of a calibrated one: int8's second half, in which nothing is trained or traced any more."""
+    """The int8 file of a calibrated one: int8's second half, in which nothing is trained or traced any more.
+
+    Raises:
+        UserError: there is no layer of a name in `in_float`.
+    """
     ranged = set_ranges(calibrated, calibration[:REFINING_FACES], quantization.ranges)
     if quantization.fine_logits:
         ranged = set_logit_range(ranged, calibration)
     inner = mlir_quantize(
-        ranged, disable_per_channel=not quantization.per_channel, denylisted_nodes=list(quantization.in_float) or None
+        ranged,
+        disable_per_channel=not quantization.per_channel,
+        denylisted_nodes=_outputs(ranged, quantization.in_float) or None,
     )
     content = modify_model_io_type(inner, tf.uint8, tf.uint8)
     biases, feedback = quantization.correct_biases, quantization.error_feedback
     if not (biases or feedback):
         return content
     return refine(content, ranged, calibration[:REFINING_FACES], biases=biases, feedback=feedback)
+
+
+def _outputs(content: bytes, layers: Sequence[str]) -> list[str]:
+    """The full names of the tensors that the layers of these short names give."""
+    graph = Graph(content)
+    names = [graph.name(operator.output) for operator in graph.operators()]
+    if unknown := set(layers) - set(map(short_name, names)):
+        raise UserError(f"no layer '{min(unknown)}' to leave in float", "see their names by 'make debug'")
+    return [name for name in names if short_name(name) in layers]
 
 
 def _integer_converter(network: keras.Model, calibration: np.ndarray) -> tf.lite.TFLiteConverter:

@@ -13,13 +13,15 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge.errors import UserError
 from edge.files import whole_file, write_whole
 from edge.interpreter import open_interpreter
 from edge.quiet import quiet_libraries
@@ -29,10 +31,8 @@ from export.edge_tpu import edge_tpu_obstacles
 from export.graph import Graph, Operator, short_name, watch
 from export.parity import Parity, compare
 from export.ranges import sample_values
-from export.source import chosen_labels, fold_confidence, load_network, truth
-from train import run
-from train.config import Labels
-from train.dataset import Split, load_split
+from export.source import add_source_options, fold_confidence, open_source, truth
+from train.dataset import Split
 
 LOOKED_AT = 32
 """Faces by which layers are compared: each gives thousands of values a layer."""
@@ -85,11 +85,13 @@ class Remedy:
         name: for the table.
         option: of `make export`, by which it is had; empty where it is for comparison only.
         make: content of the file.
+        integer: whether the graph is one of integers alone.
     """
 
     name: str
     option: str
     make: Callable[[], bytes]
+    integer: bool = True
 
 
 def layer_errors(calibrated: bytes, quantized: bytes, faces: np.ndarray) -> list[LayerError]:
@@ -130,39 +132,47 @@ def remedies(
     faces = representative_faces(training, samples, seed)
     rng = np.random.default_rng(seed)
     as_they_come = training.images[rng.permutation(len(training.images))[:samples]]
-    every = {"equalize": True, "fine_logits": True, "correct_biases": True, "error_feedback": True}
+    named = tuple(map(short_name, worst))
     more = min(4 * samples, len(training.images))
 
-    def made(name: str, option: str, **changes: Any) -> Remedy:
-        quantization = replace(PLAIN, **changes)
-        return Remedy(name, option, lambda: quantize(calibrated[quantization.equalize], faces, quantization))
+    def made(name: str, option: str, how: Quantization) -> Remedy:
+        make = partial(quantize, calibrated[how.equalize], faces, how)
+        return Remedy(name, option, make, integer=not how.in_float)
+
+    def plain_but(name: str, option: str, **change: Any) -> Remedy:
+        return made(name, option, replace(PLAIN, **change))
 
     def calibrated_by(name: str, option: str, others: np.ndarray) -> Remedy:
         return Remedy(name, option, lambda: quantize(calibrate(network, others, PLAIN), others, PLAIN))
 
+    default, plain = Quantization(), _options()
     return [
-        made("plain", _options()),
-        made("equal channels", _options("equalize"), equalize=True),
-        made("logits in finer steps", _options("fine-logits"), fine_logits=True),
-        made("bias correction", _options("bias-correction"), correct_biases=True),
-        made("error feedback", _options("error-feedback"), error_feedback=True),
-        made("ranges of least error", f"{_options()} --ranges least_error", ranges="least_error"),
-        made("ranges by percentile", f"{_options()} --ranges percentile", ranges="percentile"),
-        made(
+        made("plain", plain, PLAIN),
+        plain_but("equal channels", _options("equalize"), equalize=True),
+        plain_but("logits in finer steps", _options("fine-logits"), fine_logits=True),
+        plain_but("bias correction", _options("bias-correction"), correct_biases=True),
+        plain_but("error feedback", _options("error-feedback"), error_feedback=True),
+        plain_but("ranges of least error", f"{plain} --ranges least_error", ranges="least_error"),
+        plain_but("ranges by percentile", f"{plain} --ranges percentile", ranges="percentile"),
+        plain_but(
             "bias correction and error feedback",
-            "--no-equalize --no-fine-logits",
+            _options("bias-correction", "error-feedback"),
             correct_biases=True,
             error_feedback=True,
         ),
-        made("the default: these two, equal channels and finer logits", DEFAULT, **every),
-        made("the default with ranges of least error", "--ranges least_error", **every, ranges="least_error"),
-        made("one scale for all weights of a layer", "", per_channel=False),
-        made("one scale for all weights, and the default else", "", **every, per_channel=False),
+        made("the default: these two, equal channels and finer logits", DEFAULT, default),
+        made("the default with ranges of least error", "--ranges least_error", replace(default, ranges="least_error")),
+        plain_but("one scale for all weights of a layer", "", per_channel=False),
+        made("one scale for all weights, and the default else", "", replace(default, per_channel=False)),
         calibrated_by(
-            f"{more} calibration images", f"{_options()} --samples {more}", representative_faces(training, more, seed)
+            f"{more} calibration images", f"{plain} --samples {more}", representative_faces(training, more, seed)
         ),
         calibrated_by("calibration images as they come", "", as_they_come),
-        made(f"the {len(worst)} worst layers in float (not an integer-only graph)", "", in_float=tuple(worst)),
+        plain_but(
+            f"the {len(worst)} worst layers in float (not an integer-only graph)",
+            f"{plain} --in-float {' '.join(named)}",
+            in_float=named,
+        ),
         Remedy("16-bit activations", "", lambda: wide_activations(network, faces)),
     ]
 
@@ -187,38 +197,42 @@ def debug(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: the run or the data is missing.
     """
-    labels = chosen_labels(arguments.run, run.load_run_config(arguments.run), arguments.labels)
-    network = load_network(arguments.run, labels)
-    size = network.input_shape[1]
-    training, split = (load_split(arguments.data, name, size, 3) for name in ("train", arguments.split))
-    fold_confidence(network, labels, arguments.data, training, split)
-    chosen = np.random.default_rng(arguments.seed).permutation(len(split.images))[: arguments.images]
-    images, right = split.images[chosen], truth(labels, arguments.data, split)[chosen]
+    source = open_source(arguments)
+    network, validation = source.network, source.validation
+    right = truth(source.labels, arguments.data, validation)
+    chosen = np.random.default_rng(arguments.seed).permutation(len(right))[: arguments.images]
+    images, right = validation.images[chosen], right[chosen]
+    if not (right >= 0).any():
+        raise UserError(f"none of {len(images)} images has a clear label", "look at more by --images")
+    fold_confidence(source, arguments.data, arguments.balance)
 
-    faces = representative_faces(training, arguments.samples, arguments.seed)
+    faces = representative_faces(source.training, arguments.samples, arguments.seed)
     calibrated = {on: calibrate(network, faces, Quantization(equalize=on)) for on in (False, True)}
     looked_at = Quantization() if arguments.refined else replace(PLAIN, per_channel=not arguments.per_tensor)
-    source = calibrated[looked_at.equalize]
-    errors = layer_errors(source, quantize(source, faces, looked_at), images[:LOOKED_AT])
-    samples = _samples(source, images[:LOOKED_AT], errors[:WORST])
+    whole = calibrated[looked_at.equalize]
+    errors = layer_errors(whole, quantize(whole, faces, looked_at), images[:LOOKED_AT])
+    samples = _samples(whole, images[:LOOKED_AT], errors[:WORST])
     print(layer_report(errors, samples))
 
     reference = answers(convert_float(network), images)
     convolutions = [error.layer for error in errors if error.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
     outcomes = []
-    for remedy in remedies(network, training, calibrated, arguments.samples, arguments.seed, convolutions[:WORST]):
+    for remedy in remedies(
+        network, source.training, calibrated, arguments.samples, arguments.seed, convolutions[:WORST]
+    ):
         parity = compare(reference, answers(remedy.make(), images), right)
         outcomes.append((remedy, parity))
         print(_remedy_line(remedy, parity), flush=True)
     outcomes.sort(key=lambda outcome: -outcome[1].agreement)
     obstacles = edge_tpu_obstacles(quantize(calibrated[True], faces, Quantization()))
-    print(remedy_report(outcomes, len(images), arguments.split, obstacles))
+    print(remedy_report(outcomes, len(images), obstacles))
 
     arguments.output.mkdir(parents=True, exist_ok=True)
     record = {
         "run": str(arguments.run),
-        "labels": labels,
-        "split": arguments.split,
+        "labels": source.labels,
+        "mirror": arguments.mirror,
+        "split": "val",
         "images": len(images),
         "looked_at": asdict(looked_at),
         "layers": [asdict(error) for error in errors],
@@ -249,10 +263,10 @@ def bars(values: np.ndarray, low: float, high: float) -> str:
     return "".join(BARS[int(np.ceil(c / max(counts.max(), 1e-9) * (len(BARS) - 1)))] for c in counts)
 
 
-def remedy_report(outcomes: Sequence[tuple[Remedy, Parity]], images: int, split: str, obstacles: Sequence[str]) -> str:
+def remedy_report(outcomes: Sequence[tuple[Remedy, Parity]], images: int, obstacles: Sequence[str]) -> str:
     """The remedies, best first, and what to do."""
     head = (
-        f"{'agrees':>8}{'accuracy':>10}{'macro-F1':>10}{'recall':>8}  remedy ({images} faces of {split}; points lost)"
+        f"{'agrees':>8}{'accuracy':>10}{'macro-F1':>10}{'recall':>8}  remedy ({images} validation faces; points lost)"
     )
     lines = ["", head, *(_remedy_line(remedy, parity) for remedy, parity in outcomes), "", advice(outcomes)]
     tail = [f"Edge TPU: {obstacle}" for obstacle in obstacles[:5]] or ["Edge TPU: every operation is supported"]
@@ -263,7 +277,7 @@ def advice(outcomes: Sequence[tuple[Remedy, Parity]]) -> str:
     """One sentence: what to do."""
     had = [(remedy, parity) for remedy, parity in outcomes if remedy.option]
     passing = [(remedy, parity) for remedy, parity in had if not parity.faults()] or had
-    best, parity = max(passing, key=lambda outcome: outcome[1].agreement)
+    best, parity = max(passing, key=lambda outcome: (outcome[0].integer, outcome[1].agreement))
     options = "as it is" if best.option == DEFAULT else f"with ARGS='{best.option}'"
     if faults := parity.faults():
         return f"Nothing is enough: the best, {best.name}, {faults[0]}; train with less regularization, or longer."
@@ -297,13 +311,8 @@ def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.
 def main(argv: list[str]) -> int:
     """Entry point of `python -m export debug`; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m export debug", description="Find out why int8 is not float32.")
-    parser.add_argument("--run", type=Path, default=Path("runs/edge"), help="default: %(default)s")
-    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--labels", choices=get_args(Labels), help="what it answers with; default: the run's first")
-    parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all draws; default: %(default)s")
-    parser.add_argument("--split", choices=("val",), default="val", help="the test split decides nothing")
-    parser.add_argument("--images", type=int, help="measure on so many of the split; default: all")
+    add_source_options(parser)
+    parser.add_argument("--images", type=int, help="measure on so many of the validation split; default: all")
     parser.add_argument("--output", type=Path, help="default: the folder 'debug' of the run")
     parser.add_argument("--per-tensor", action="store_true", help="look at layers with one scale for all weights")
     parser.add_argument("--refined", action="store_true", help="look at layers as 'make export' makes them, not plain")
@@ -315,10 +324,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _options(kept: str = "") -> str:
-    """The options that turn everything off but this."""
+def _options(*kept: str) -> str:
+    """The options that turn everything off but these."""
     names = ("equalize", "fine-logits", "bias-correction", "error-feedback")
-    return " ".join(f"--no-{name}" for name in names if name != kept)
+    return " ".join(f"--no-{name}" for name in names if name not in kept)
 
 
 def _layer_error(

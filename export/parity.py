@@ -92,8 +92,8 @@ def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Pa
     )
 
 
-def require_parity(variant: str, parity: Parity) -> None:
-    """Refuse a variant that is another model.
+def require_parity(variant: str, parity: Parity, explain: str) -> None:
+    """Refuse a variant that is another model; `explain` is the command that says why.
 
     Raises:
         UserError: it agrees on too few images, or loses too much.
@@ -101,5 +101,5 @@ def require_parity(variant: str, parity: Parity) -> None:
     if faults := parity.faults():
         raise UserError(
             f"{variant} is not float32's equal: it {'; it '.join(faults)}",
-            "see why by 'python -m export debug'; nothing was written",
+            f"see why by: {explain} (nothing was written)",
         )

@@ -1,6 +1,9 @@
-"""What a bundle is made from: a run's best network, and what counts as right for it."""
+"""What a bundle is made from: a run's best network, the data it saw, and what counts as right for it."""
 
+import argparse
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -8,10 +11,68 @@ import numpy as np
 from edge.errors import UserError
 from export.balance import choose_strength, fold_balance
 from export.temperature import fit_temperature, fold_temperature
-from train.candidates import predict_keras, run_model
+from train import run
+from train.candidates import load_keras, predict_keras, run_model
 from train.config import Config, Labels
-from train.dataset import Split, read_crowd_majority, read_labels
+from train.dataset import Split, load_split, read_crowd_majority, read_labels
 from train.model import deployable, mirrored
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run, opened.
+
+    Attributes:
+        config: its configuration.
+        description: its `run.json`.
+        progress: its finished epochs.
+        labels: the kind of label that is answered with.
+        network: the best epoch's, with the head for these labels alone.
+        training: the split it learnt from, uint8 RGB at the network's size.
+        validation: the split it was chosen by.
+    """
+
+    config: Config
+    description: dict[str, Any]
+    progress: run.Progress
+    labels: Labels
+    network: keras.Model
+    training: Split
+    validation: Split
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """The options by which `open_source` and what follows it know what to look at."""
+    parser.add_argument("--run", type=Path, default=Path("runs/edge"), help="default: %(default)s")
+    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
+    parser.add_argument("--labels", choices=get_args(Labels), help="what it answers with; default: the run's first")
+    parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too: better, and half as fast")
+    parser.add_argument("--balance", type=_share, metavar="S", help="0 to 1, for rare classes; default: fitted")
+    parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
+    parser.add_argument("--seed", type=_seed, default=0, help="of all draws; default: %(default)s")
+
+
+def open_source(arguments: argparse.Namespace) -> Source:
+    """Open what `add_source_options` name.
+
+    Raises:
+        UserError: there is no run, no finished epoch, no such label; or the data is not what it was trained on.
+    """
+    folder: Path = arguments.run
+    description, config, progress = run.load_description(folder), run.load_run_config(folder), run.load_progress(folder)
+    if not progress.epochs:
+        raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
+    labels = chosen_labels(folder, config, arguments.labels)
+    network = load_network(folder, labels, mirror=arguments.mirror)
+    training, validation = (load_split(arguments.data, name, network.input_shape[1], 3) for name in ("train", "val"))
+    for name, split in (("train", training), ("val", validation)):
+        _, fingerprint = read_labels(arguments.data, split, config.labels)
+        if fingerprint != description["data"][name]:
+            raise UserError(
+                f"{arguments.data}: its {name} split is not the one that {folder} was trained on",
+                "name that data set by DATA=<folder>",
+            )
+    return Source(config, description, progress, labels, network, training, validation)
 
 
 def chosen_labels(folder: Path, config: Config, wanted: Labels | None) -> Labels:
@@ -40,10 +101,10 @@ def load_network(folder: Path, labels: Labels, *, mirror: bool = False) -> keras
     """
     path = folder / run_model(labels)
     if not path.is_file():
-        raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
+        raise UserError(f"{path}: the run's best model is missing", "train it by 'make train'")
     try:
-        network = keras.models.load_model(path, compile=False).get_layer("network")
-    except (ValueError, OSError) as error:
+        network = load_keras(path, path.read_bytes()).get_layer("network")
+    except ValueError as error:
         raise UserError(f"{path}: not a model of this package ({error})", "train it by 'make train'") from error
     return mirrored(network) if mirror else network
 
@@ -54,36 +115,50 @@ def crowd_majority(data: Path, split: Split) -> np.ndarray | None:
 
 
 def truth(labels: Labels, data: Path, split: Split) -> np.ndarray:
-    """What is right, int `[n]`: the crowd's clear majority (-1 elsewhere), or the folder where nobody voted."""
+    """What is right, int `[n]`: the crowd's clear majority (-1 elsewhere), or the folder where nobody voted.
+
+    Raises:
+        UserError: people voted, but no image has a clear majority.
+    """
     crowd = crowd_majority(data, split) if labels == "crowd" else None
+    if crowd is not None and not (crowd >= 0).any():
+        raise UserError(f"{data}: no image of a split has a clear majority of votes", "export with --labels folder")
     return split.classes if crowd is None else crowd
 
 
-def fold_confidence(
-    network: keras.Model, labels: Labels, data: Path, training: Split, validation: Split, strength: float | None = None
-) -> tuple[float, float]:
-    """Fit temperature and balance on what was not trained on, and put both into the last layer.
+def fold_confidence(source: Source, data: Path, strength: float | None = None) -> tuple[float, float]:
+    """Fit balance and temperature on the validation split, and put both into the network's last layer.
+
+    The temperature comes last, since it must be honest about the answers that are given in the end.
 
     Args:
-        network: with one head; its last layer is changed.
-        labels: the kind it answers with.
+        source: its network is changed; by its training labels a class is rare.
         data: the data set's folder.
-        training: by whose labels a class is rare.
-        validation: what both are fitted on.
         strength: of the balance; fitted where it is None.
 
     Returns:
         Temperature and strength.
     """
-    right = truth(labels, data, validation)
+    right = truth(source.labels, data, source.validation)
     clear = right >= 0
-    probabilities = predict_keras(deployable(network), validation.images[clear])
-    temperature = fit_temperature(probabilities, right[clear])
-    fold_temperature(network, temperature)
-    learnt, _ = read_labels(data, training, [labels])
+    model, faces = deployable(source.network), source.validation.images[clear]
+    learnt, _ = read_labels(data, source.training, [source.labels])
     shares = learnt.sum(axis=(0, 1)) / learnt.sum()
     if strength is None:
-        tempered = np.clip(probabilities, 1e-7, 1) ** (1 / temperature)
-        strength = choose_strength(tempered, right[clear], shares)
-    fold_balance(network, strength, shares)
+        strength = choose_strength(predict_keras(model, faces), right[clear], shares)
+    fold_balance(source.network, strength, shares)
+    temperature = fit_temperature(predict_keras(model, faces), right[clear])
+    fold_temperature(source.network, temperature)
     return temperature, strength
+
+
+def _share(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value

@@ -146,12 +146,17 @@ def _open_tflite(path: Path, content: bytes) -> Candidate:
 
 
 def _open_keras(path: Path, content: bytes) -> Candidate:
-    model = _load_keras(path, content)
+    model = load_keras(path, content)
     size = _input_size(model, path)
     return Candidate(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_keras, model))
 
 
-def _load_keras(path: Path, content: bytes) -> "keras.Model":
+def load_keras(path: Path, content: bytes) -> "keras.Model":
+    """The model in a `.keras` file, whose content was read before.
+
+    Raises:
+        UserError: it holds none that this version of Keras can read.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr
     import keras
 

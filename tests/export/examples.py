@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from export.card import FER_2013
 from export.measure import Measured, measure
 from train.metrics import Scores
 
@@ -44,7 +45,7 @@ def with_curve(measurements: dict[str, Measured], name: str, curve: list[tuple[f
     return {v: replace(m, robustness=m.robustness | {name: curve}) for v, m in measurements.items()}
 
 
-def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: str = "fer2013.zip") -> dict[str, Any]:
+def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: str | None = None) -> dict[str, Any]:
     """What the card takes from a manifest."""
     return {
         "name": "example",
@@ -71,7 +72,7 @@ def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: s
             "epochs": 30,
             "best_epoch": 27,
         },
-        "data": {"source": source} if source else {},
+        "data": {"dataset": FER_2013} if source is None else {"source": source} if source else {},
     }
 
 

@@ -8,8 +8,15 @@ keras = pytest.importorskip("keras")
 
 from edge.errors import UserError  # noqa: E402
 from export import debug  # noqa: E402
-from export.convert import PLAIN, calibrate, convert_float, quantize, wide_activations  # noqa: E402
-from export.graph import Graph, values  # noqa: E402
+from export.convert import (  # noqa: E402
+    PLAIN,
+    Quantization,
+    calibrate,
+    convert_float,
+    quantize,
+    wide_activations,
+)
+from export.graph import Graph, short_name, values  # noqa: E402
 from export.parity import compare  # noqa: E402
 from export.ranges import least_error_range, logit_range, percentile_range, rounded, set_ranges  # noqa: E402
 from export.refine import refine, round_with_feedback  # noqa: E402
@@ -143,10 +150,16 @@ def test_ranges_are_what_the_int8_graph_takes(calibrated, faces):
 def test_layers_left_in_float_are_exact(calibrated, faces):
     layer = next(op for op in Graph(calibrated).operators() if op.kind == "DEPTHWISE_CONV_2D")
     name = Graph(calibrated).name(layer.output)
-    mixed = quantize(calibrated, faces, replace(PLAIN, in_float=(name,)))
-    found = [t for t in Graph(mixed).tensors() if Graph(mixed).name(t) == name]
-    assert [t for t in found if not len(Graph(mixed).scales(t))], "the layer computes in integers"
-    assert np.isfinite(values(mixed, faces[:2], found[0])).all()
+    for how in (PLAIN, Quantization()):
+        mixed = quantize(calibrated, faces, replace(how, in_float=(short_name(name),)))
+        found = [t for t in Graph(mixed).tensors() if Graph(mixed).name(t) == name]
+        assert [t for t in found if not len(Graph(mixed).scales(t))], "the layer computes in integers"
+        assert np.isfinite(values(mixed, faces[:2], found[0])).all()
+
+
+def test_a_layer_that_is_not_there_cannot_be_left_in_float(calibrated, faces):
+    with pytest.raises(UserError, match="no layer 'nowhere' to leave in float"):
+        quantize(calibrated, faces, replace(PLAIN, in_float=("nowhere",)))
 
 
 def test_bars():
@@ -164,6 +177,9 @@ def test_advice_names_the_option_that_passes():
     coarse = debug.Remedy("coarse", "--coarse", bytes)
     assert "ARGS='--fine'" in debug.advice([(coarse, bad), (fine, good)])
     assert debug.advice([(coarse, bad)]).startswith("Nothing is enough: the best, coarse")
+    mixed = debug.Remedy("mixed", "--in-float a", bytes, integer=False)
+    assert "ARGS='--fine'" in debug.advice([(mixed, good), (fine, good)])
+    assert "ARGS='--in-float a'" in debug.advice([(mixed, good), (coarse, bad)])
 
 
 def test_the_command(run_folder, data, tmp_path, capsys, monkeypatch):
@@ -184,6 +200,11 @@ def test_a_run_without_a_model_is_a_user_error(run_folder, tmp_path, data):
     (tmp_path / "run.json").write_bytes((run_folder / "run.json").read_bytes())
     with pytest.raises(UserError, match="no finished epoch"):
         debug.main(["--run", str(tmp_path), "--data", str(data)])
+
+
+def test_no_image_to_measure_on_is_a_user_error(run_folder, data):
+    with pytest.raises(UserError, match="none of 0 images has a clear label"):
+        debug.main(["--run", str(run_folder), "--data", str(data), "--images", "0"])
 
 
 def test_wide_activations_are_closer_than_int8(network, faces, plain):

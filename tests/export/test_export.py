@@ -1,3 +1,5 @@
+import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -5,13 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("keras")
 
 from edge.bundle import VARIANTS, load_bundle, read_manifest
 from edge.errors import UserError
+from export.__main__ import _check_unseen, _origin
 from export.bundle import check_target, write_bundle
+from export.source import fold_confidence, open_source
+from export.temperature import fit_temperature
+from train.candidates import predict_keras
+from train.dataset import Split, load_split
+from train.model import deployable
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "models/default"
@@ -65,8 +74,8 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
 @pytest.mark.parametrize(
     ("damage", "options", "message"),
     [
-        (lambda run: (run / "best-folder.keras").unlink(), (), "no finished epoch to export"),
-        (lambda run: (run / "best-folder.keras").write_bytes(b"no"), (), "not a model of this package"),
+        (lambda run: (run / "best-folder.keras").unlink(), (), "best model is missing"),
+        (lambda run: (run / "best-folder.keras").write_bytes(b"no"), (), "not a readable Keras model"),
         (lambda run: (run / "checkpoint.npz").unlink(), (), "no finished epoch to export"),
         (lambda run: shutil.rmtree(run), (), "no training run here"),
         (lambda run: None, ("--samples", "100"), "too few"),
@@ -87,6 +96,31 @@ def test_what_is_wrong_is_one_line_and_leaves_the_old_bundle(
     assert "Traceback" not in done.stderr
     assert before == {p.name: p.read_bytes() for p in output.iterdir()}
     assert {p.name for p in tmp_path.iterdir()} <= {"run", "bundle"}
+
+
+def test_faces_that_are_measured_cannot_be_calibrated_with(data):
+    test = load_split(data, "test", 32, 3)
+    with pytest.raises(UserError, match=r"2 calibration images are in the split test as well, the first as test/0/003"):
+        _check_unseen(np.concatenate([test.images[3:5], load_split(data, "train", 32, 3).images]), test, "test")
+
+
+def test_the_temperature_is_honest_about_balanced_answers(run_folder, data):
+    source = open_source(argparse.Namespace(run=run_folder, data=data, labels=None, mirror=False))
+    whole = source.training
+    some = np.flatnonzero((whole.classes == 0) | (np.arange(len(whole.classes)) % 5 == 0))
+    uneven = Split(tuple(whole.files[i] for i in some), whole.images[some], whole.classes[some], "")
+    temperature, strength = fold_confidence(dataclasses.replace(source, training=uneven), data, 0.6)
+    assert strength == 0.6 and temperature != pytest.approx(1, abs=0.05)
+    probabilities = predict_keras(deployable(source.network), source.validation.images)
+    assert fit_temperature(probabilities, source.validation.classes) == pytest.approx(1, abs=0.02)
+
+
+def test_a_data_set_is_known_by_its_files(data, tmp_path):
+    split = load_split(data, "train", 32, 3)
+    assert _origin(data, split) == {}
+    fer = dataclasses.replace(split, files=tuple(f"train/0/Training_{i:07}.png" for i in range(len(split.files))))
+    (tmp_path / "import.json").write_text('{"source": "archive.zip"}')
+    assert _origin(tmp_path, fer) == {"source": "archive.zip", "dataset": "FER-2013"}
 
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(run_folder, data, tmp_path):

@@ -32,7 +32,7 @@ def test_differences_are_counted():
 def test_a_variant_that_is_better_passes(truth):
     worse = truth.copy()
     worse[::50] = (worse[::50] + 1) % 7
-    require_parity("int8", compare(sure(worse), sure(truth), truth))
+    require_parity("int8", compare(sure(worse), sure(truth), truth), "why")
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_the_gate(truth, changed, fault):
     answers[changed] = (answers[changed] + 1) % 7
     parity = compare(sure(truth), sure(answers), truth)
     if fault is None:
-        require_parity("int8", parity)
+        require_parity("int8", parity, "why")
     else:
         with pytest.raises(UserError, match=fault):
-            require_parity("int8", parity)
+            require_parity("int8", parity, "why")
 
 
 def test_a_small_class_may_lose_an_image_but_not_two():
