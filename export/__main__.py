@@ -70,7 +70,7 @@ def export(arguments: argparse.Namespace) -> None:
         in_float=tuple(arguments.in_float),
     )
     models = {variant: with_metadata(m) for variant, m in convert(network, calibration, quantization).items()}
-    variants = _measure(models, arguments, test, crowd, right)
+    variants = _measure(models, test, crowd, right, _why(arguments))
     models = {variant: models[variant] for variant in variants}
     manifest = {
         **manifest_head(arguments.name, size, config.stages[config.stage_at(best)].resolution),
@@ -107,7 +107,7 @@ def _check_unseen(calibration: np.ndarray, test: Split, name: str) -> None:
 
 
 def _measure(
-    models: dict[str, bytes], arguments: argparse.Namespace, test: Split, crowd: np.ndarray | None, right: np.ndarray
+    models: dict[str, bytes], test: Split, crowd: np.ndarray | None, right: np.ndarray, explain: str
 ) -> dict[str, Any]:
     """The manifest's entry of each variant; one that is not float32's equal is left out where it may be, or refused."""
     answers = {variant: predict_tflite(content, test.images) for variant, content in models.items()}
@@ -117,7 +117,7 @@ def _measure(
         if variant in OPTIONAL and (faults := parity.faults()):
             print(f"{variant} is left out: it {'; it '.join(faults)}", file=sys.stderr)
             continue
-        require_parity(variant, parity, _why(arguments))
+        require_parity(variant, parity, explain)
         evaluation = evaluate(answers[variant], test, crowd)
         entries[variant] = describe_file(content) | _brief(evaluation) | {"parity": parity.as_dict()}
     return entries

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import keras
 import numpy as np
 
+from edge.cli import whole_number
 from edge.errors import UserError
 from export.balance import choose_strength, fold_balance
 from export.temperature import fit_temperature, fold_temperature
@@ -49,7 +50,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too: better, and half as fast")
     parser.add_argument("--balance", type=_share, metavar="S", help="0 to 1, for rare classes; default: fitted")
     parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
-    parser.add_argument("--seed", type=_seed, default=0, help="of all draws; default: %(default)s")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of all draws; default: %(default)s")
 
 
 def open_source(arguments: argparse.Namespace) -> Source:
@@ -155,10 +156,4 @@ def fold_confidence(source: Source, data: Path, strength: float | None = None) -
 def _share(text: str) -> float:
     if not 0 <= (value := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def _seed(text: str) -> int:
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
     return value

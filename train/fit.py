@@ -263,7 +263,8 @@ def _learnt(folder: Path, config: Config) -> keras.Model:
         raise UserError(
             f"{folder}: the run's network is narrower or sees otherwise ({known})", "start from another one"
         )
-    last, first = theirs.stages[theirs.stage_at(progress.epochs - 1)], config.stages[0]
+    ended = theirs.stage_at(progress.epochs - 1)
+    last, first = theirs.stages[ended], config.stages[0]
     if theirs.sees_own_grid(last.resolution) and not config.sees_own_grid(first.resolution):
         raise UserError(
             f"{folder}: the run ended at twice the size of its faces, where the first convolution is another",
@@ -271,7 +272,7 @@ def _learnt(folder: Path, config: Config) -> keras.Model:
         )
     if first.normalize and not last.normalize:
         raise UserError(f"{folder}: the run ended without normalization", "set normalize = false in the first stage")
-    learner = Learner(theirs, theirs.stage_at(progress.epochs - 1), images=1)
+    learner = Learner(theirs, ended, images=1)
     run.load_variables(folder, learner.variables())
     return learner.average
 
