@@ -10,17 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
+from edge.cli import whole_number
 from edge.errors import exit_on_user_error
 from train.importer.build import import_data
 from train.importer.readers import MAX_BYTES
 from train.importer.report import report
-
-
-def _whole_number(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
 
 
 def main() -> int:
@@ -29,9 +23,9 @@ def main() -> int:
     parser.add_argument("source", type=Path, help="zip or folder of class folders, or fer2013.csv")
     parser.add_argument("--votes", type=Path, metavar="FERPLUS.csv", help="FER+ votes, sidecar or fer2013new.csv")
     parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--seed", type=_whole_number, default=0, help="of the split, default: %(default)s")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the split, default: %(default)s")
     parser.add_argument(
-        "--max-bytes", type=_whole_number, default=MAX_BYTES, help="a zip's limit, default: %(default)s"
+        "--max-bytes", type=whole_number(0), default=MAX_BYTES, help="a zip's limit, default: %(default)s"
     )
     args = parser.parse_args()
     # A terminated import cleans up after itself as an interrupted one does.
