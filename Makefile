@@ -79,7 +79,7 @@ data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
 	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") --output "$(DATA)" $(ARGS)
 
-train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|polished|settled|nano|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
+train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|polished|settled|nano|nano_settled|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
 evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]

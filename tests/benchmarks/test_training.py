@@ -66,7 +66,16 @@ def test_all_presets_stand_in_the_table(tmp_path, monkeypatch):
 
     monkeypatch.setattr(training, "run_module", run)
     rows = measure_training([history(tmp_path / "edge", (0.9, 0.9, 60))], 2, 3)
-    assert [row.preset for row in rows] == ["edge", "nano", "polished", "seed", "seed96", "settled", "taught"]
+    assert [row.preset for row in rows] == [
+        "edge",
+        "nano",
+        "nano_settled",
+        "polished",
+        "seed",
+        "seed96",
+        "settled",
+        "taught",
+    ]
     assert asked == [("benchmarks.training", row.preset, 3, 2) for row in rows]
     assert {row.share for row in rows} == {0.95}
     known = {row.preset: row.seconds_to for row in rows}

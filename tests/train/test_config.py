@@ -72,5 +72,7 @@ def test_files_that_are_none(tmp_path: Path):
     broken.write_text("image_size = ")
     with pytest.raises(UserError, match="not a TOML file"):
         load_config(str(broken))
-    with pytest.raises(UserError, match=r"no such configuration.*edge, nano, polished, seed, seed96, settled"):
+    with pytest.raises(
+        UserError, match=r"no such configuration.*edge, nano, nano_settled, polished, seed, seed96, settled"
+    ):
         load_config("egde")
