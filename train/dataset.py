@@ -119,13 +119,17 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) ->
         float32 `[n, 7]`; a row sums to one, or to zero where labels.csv says that none of the seven is shown.
 
     Raises:
-        UserError: labels.csv is malformed.
+        UserError: labels.csv is malformed, or of other images.
     """
     labels = one_hot(classes)
     path = root / "labels.csv"
     if not path.is_file():
         return labels
     rows = _read_csv(path, [str(i) for i in range(len(EMOTIONS))])
+    if rows and not any((root / file).is_file() for file in rows):  # else the folders would be learnt, unsaid
+        raise UserError(
+            f"{path}: no image here has any of its names, such as {next(iter(rows))}", "name them as train/0/<image>"
+        )
     for i, file in enumerate(files):
         if file in rows:
             labels[i] = rows[file]

@@ -51,11 +51,16 @@ def test_soft_labels_replace_one_hot_where_they_are(tmp_path):
     files, classes = ("train/0/a.png", "train/1/b.png", "train/2/c.png"), np.array([0, 1, 2])
     header = ["file", *map(str, range(7))]
     assert read_soft_labels(tmp_path, files, classes).tolist() == np.eye(7)[:3].tolist()
+    (tmp_path / "train/0").mkdir(parents=True)
+    (tmp_path / files[0]).touch()
     write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0.5, 0, 0], [files[2], *[0] * 7]])
     labels = read_soft_labels(tmp_path, files, classes)
     assert labels.tolist() == [[0.5, 0, 0, 0, 0.5, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0] * 7]
     write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0, 0, 0]])
     with pytest.raises(UserError, match=r"train/0/a.png is no distribution"):
+        read_soft_labels(tmp_path, files, classes)
+    write_rows(tmp_path / "labels.csv", header, [["a.png", 1, 0, 0, 0, 0, 0, 0]])
+    with pytest.raises(UserError, match=r"no image here has any of its names, such as a\.png"):
         read_soft_labels(tmp_path, files, classes)
 
 
