@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,14 @@ class Bundle:
     def measured(self) -> tuple[Measured, ...]:
         """What the manifest tells of its accuracy: first by the kind of label that it answers with, then by others."""
         entry = self.manifest["variants"][self.variant]
-        own = self.manifest.get("labels", LABELS[0])
+        own = answers_with(self.manifest)
         kinds = sorted((kind for kind in LABELS if entry.get(kind)), key=lambda kind: kind != own)
         return tuple(Measured(kind, *(entry[kind][key] for key in _FIGURES)) for kind in kinds)
+
+
+def answers_with(manifest: Mapping[str, Any]) -> str:
+    """The kind of label that a bundle's answers are of; `crowd` where its manifest does not say."""
+    return str(manifest.get("labels", LABELS[0]))
 
 
 def model_file(variant: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.bundle import MANIFEST, answers_with, read_manifest
 from edge.errors import UserError
 from edge.files import whole_file
 from train.candidates import Candidate, check_probabilities, open_candidates, run_model, run_models
@@ -17,13 +18,13 @@ from train.dataset import Labelled, load_labelled
 def open_teachers(config: Config) -> list[list[Candidate]]:
     """The models that teach, for each kind of label.
 
-    A run teaches each kind by the model that has learnt it. A bundle teaches by its first variant, which is the most
-    exact; it and a model file teach whatever is learnt.
+    A run teaches each kind by the model that has learnt it. A bundle teaches the kind that it answers with, by its
+    first variant, which is the most exact. A model file teaches whatever is learnt.
 
     Raises:
-        UserError: nothing is there, it is no model, or the run has not learnt that kind.
+        UserError: nothing is there, it is no model, the run has not learnt a kind, or nobody teaches it.
     """
-    return [[_open_teacher(Path(path), kind) for path in config.teachers] for kind in config.labels]
+    return [_open_teachers(config.teachers, kind) for kind in config.labels]
 
 
 def taught(
@@ -50,6 +51,19 @@ def taught(
     share = config.teacher_share
     labels = ((1 - share) * training.labels + share * answers).astype(np.float32)
     return dataclasses.replace(training, labels=labels)
+
+
+def _open_teachers(paths: Sequence[str], kind: Labels) -> list[Candidate]:
+    teachers = [_open_teacher(Path(path), kind) for path in paths if _teaches(Path(path), kind)]
+    if paths and not teachers:
+        raise UserError(
+            f"none of the teachers {', '.join(paths)} answers with the labels of the {kind}", "add one that does"
+        )
+    return teachers
+
+
+def _teaches(path: Path, kind: Labels) -> bool:
+    return not (path / MANIFEST).is_file() or answers_with(read_manifest(path)) == kind
 
 
 def _open_teacher(path: Path, kind: Labels) -> Candidate:

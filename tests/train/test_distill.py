@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from edge.bundle import MANIFEST
 from edge.errors import UserError
 from train.candidates import Candidate, run_model
 from train.config import from_dict
@@ -81,6 +82,19 @@ def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypat
     monkeypatch.setattr("train.distill.open_candidates", lambda path: [path.name])
     config = from_dict(knobs | {"teachers": [str(tmp_path)], "labels": ["folder", "crowd"]})
     assert open_teachers(config) == [["best-folder.keras"], ["best-crowd.keras"]]
+
+
+def test_a_bundle_teaches_the_kind_of_label_that_it_answers_with(tmp_path, monkeypatch, knobs):
+    for kind in ("crowd", "folder"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / MANIFEST).touch()
+    monkeypatch.setattr("train.distill.read_manifest", lambda path: {"labels": path.name})
+    monkeypatch.setattr("train.distill.open_candidates", lambda path: [path.name])
+    crowd, folder = str(tmp_path / "crowd"), str(tmp_path / "folder")
+    both = from_dict(knobs | {"teachers": [crowd, folder], "labels": ["folder", "crowd"]})
+    assert open_teachers(both) == [["folder"], ["crowd"]]
+    with pytest.raises(UserError, match=r"none of the teachers .*/crowd answers with the labels of the folder"):
+        open_teachers(from_dict(knobs | {"teachers": [crowd], "labels": ["crowd", "folder"]}))
 
 
 def test_a_teacher_of_logits_is_refused(bars, knobs, tmp_path):
