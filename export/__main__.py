@@ -168,6 +168,7 @@ def _training(description: dict[str, Any], progress: run.Progress, best: int) ->
     return {
         "config": description["config"],
         "weights": description["weights"],
+        "teachers": description["teachers"],
         "epochs": progress.epochs,
         "best_epoch": best + 1,
         "best": {name: round(value, 5) for name, value in progress.history[best].items()},
