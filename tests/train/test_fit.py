@@ -36,19 +36,19 @@ def test_stages_follow_one_another(knobs):
 
 def test_it_learns_and_writes_what_it_promises(bars, knobs, tmp_path):
     fit(
-        from_dict(knobs | {"batch_size": 16} | stages(({**WHOLE, "learning_rate": 2e-3}, 24))),
+        # In one piece: eight faces of half a batch are too few to normalize over, and what comes out is chance.
+        from_dict(knobs | {"batch_size": 16, "shards": 1} | stages(({**WHOLE, "learning_rate": 2e-3}, 24))),
         bars,
         tmp_path / "run",
         "none",
     )
-    # By chance one in seven, and never so many of 56; how far it gets depends on how a processor rounds.
-    assert load_progress(tmp_path / "run").history[-1]["val_folder_accuracy"] >= 0.35
+    assert load_progress(tmp_path / "run").history[-1]["val_folder_accuracy"] >= 0.5  # by chance: 0.14
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"run.json", "checkpoint.npz", "best-folder.keras", "history.csv", "curves.png", "tensorboard"}
     test = load_split(bars, "test", 32, 3)
     model = keras.models.load_model(tmp_path / "run/best-folder.keras")
     accuracy = (model.predict(test.images, verbose=0).argmax(axis=1) == test.classes).mean()
-    assert accuracy >= 0.35
+    assert accuracy >= 0.5
 
 
 def test_a_stage_without_augmentation_shows_faces_as_they_are_or_mirrored(bars, knobs):
