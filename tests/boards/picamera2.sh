@@ -19,7 +19,7 @@ if [ ! -e "$root/ready" ]; then
   done
   mkdir -p "$root/opt/emotion-edge" "$root/opt/frames"
   inside python3 -m venv --system-site-packages /opt/venv
-  inside /opt/venv/bin/pip install --quiet picamera2==0.3.38 ai-edge-litert==2.3.0 opencv-python-headless pytest
+  inside /opt/venv/bin/pip install --quiet picamera2==0.3.38 av==18.1.0 ai-edge-litert==2.3.0 opencv-python-headless pytest
   cp "$here/dma_heap.c" "$root/opt/"
   inside gcc -shared -fPIC -O2 -Wall -o /opt/dma_heap.so /opt/dma_heap.c
   install -D -m 644 "$here/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/virtual.yaml"

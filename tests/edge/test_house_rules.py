@@ -54,6 +54,7 @@ def test_the_walk_sees_the_files_it_is_about():
 
 
 EXTRAS = {
+    "edge/ffmpeg.py": {"av"},
     "edge/sources/picamera.py": {"picamera2"},
     "edge/mqtt.py": {"paho"},
     "edge/metrics.py": {"prometheus_client"},
@@ -67,7 +68,7 @@ EXTRAS = {
 
 
 @pytest.mark.parametrize("path", modules("edge"), ids=shown)
-def test_the_edge_imports_numpy_opencv_and_the_standard_library_only(path):
+def test_the_edge_imports_numpy_opencv_pyav_and_the_standard_library_only(path):
     assert packages(path) <= {"edge", "numpy", "cv2"} | EXTRAS.get(shown(path), set()) | sys.stdlib_module_names
 
 
@@ -89,7 +90,7 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
     loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
-    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values())
+    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values()) - {"av"}
     assert not {name for name in loaded if name.split(".")[0] in unwanted}
     assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 
@@ -169,6 +170,11 @@ def test_training_and_export_take_the_classes_from_the_edge():
         takers = [shown(path) for path in modules(folder) if "edge.emotions" in set(imports(path))]
         if len(modules(folder)) > 1:  # more than the empty __init__
             assert takers, f"nothing in {folder}/ imports edge.emotions"
+
+
+def test_opencv_is_loaded_before_pyav():
+    loaded = python("import sys, edge.ffmpeg; print(*sys.modules)").split()
+    assert loaded.index("cv2") < loaded.index("av"), "OpenCV's windows hang otherwise"
 
 
 def test_libraries_do_not_print():
