@@ -24,7 +24,7 @@ from edge.machine import spare_cores
 from edge.options import Options
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 
 FRAMES, FPS = 150, 30.0
 DIFFERENT = 20

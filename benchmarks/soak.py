@@ -31,7 +31,7 @@ from edge.options import Options
 from edge.pipeline import Pipeline
 from edge.quiet import quiet_libraries
 from edge.recognize import Recognizer
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 
 RATE, FPS = 1000.0, 30.0
 """Frames a second that the camera gives, and those that it says it gives: days pass in minutes.

@@ -32,8 +32,8 @@ from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
 from edge.reload import Reloader
 from edge.sources import Source, check_capture, list_sources, open_source
-from edge.sources.files import ImageSource
 from edge.sources.network import PASSWORD, USER
+from edge.sources.pictures import ImageSource
 from edge.statistics import summary_text
 
 if TYPE_CHECKING:  # their packages are extras

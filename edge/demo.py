@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.assets import ASTRONAUT, fetch
 from edge.files import whole_file
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 
 WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 8
 FACE = (224.0, 120.0)

@@ -9,7 +9,7 @@ import pytest
 
 from edge.assets import ASTRONAUT, YUNET, Asset, fetch
 from edge.errors import UserError
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 
 
 def _fetched(asset: Asset) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.errors import UserError
 from edge.files import clear_leftovers
-from edge.sources.files import IMAGE_SUFFIXES
+from edge.sources.pictures import IMAGE_SUFFIXES
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""

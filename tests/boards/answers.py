@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as tflite
 from edge.assets import ASTRONAUT, fetch
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.interpreter import open_interpreter
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 from export.graph import Graph
 
 MOST_STEPS = 1

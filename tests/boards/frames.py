@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge.assets import ASTRONAUT, fetch
-from edge.sources.files import read_image
+from edge.sources.pictures import read_image
 
 FRAMES = 30
 

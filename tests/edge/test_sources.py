@@ -17,8 +17,9 @@ from edge.options import Capture
 from edge.sources import camera as camera_module
 from edge.sources import open_source
 from edge.sources.camera import CameraSource
-from edge.sources.files import PICTURE_SPACING, VideoFileSource, read_image
+from edge.sources.files import VideoFileSource
 from edge.sources.opencv import MOST_DAMAGED
+from edge.sources.pictures import PICTURE_SPACING, read_image
 
 from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
