@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.errors import UserError
 from edge.files import clear_leftovers
-from edge.sources.pictures import IMAGE_SUFFIXES
+from edge.sources.kinds import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""
@@ -94,9 +94,9 @@ def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
 def _videos_at(path: Path) -> list[Path]:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
     if not path.is_dir():
+        if is_picture(path):
+            raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
         return [path]
     videos = [p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     videos = sorted(video for video in videos if not video.name.startswith(".") and not video.name.endswith(ANNOTATED))

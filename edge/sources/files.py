@@ -9,7 +9,8 @@ import numpy as np
 from edge.errors import UserError
 from edge.frames import Frame, to_bgr
 from edge.machine import spare_cores
-from edge.sources.pictures import IMAGE_SUFFIXES, ImageSource, images_in
+from edge.sources.kinds import is_picture
+from edge.sources.pictures import ImageSource, images_in
 
 WHOLE = 0.9
 """A video with less than this share of its frames was cut off."""
@@ -27,7 +28,7 @@ def open_file(path: Path) -> "VideoFileSource | ImageSource":
         raise UserError(
             f"{path}: no such file, folder or camera", "give a camera, an address, a video, an image or a folder"
         )
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_picture(path):
         return ImageSource([path])
     return VideoFileSource(path)
 

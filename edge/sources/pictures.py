@@ -8,8 +8,7 @@ import numpy as np
 
 from edge.errors import UserError
 from edge.frames import Frame
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+from edge.sources.kinds import is_picture
 
 PICTURE_SPACING = 2.0
 """Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
@@ -64,7 +63,8 @@ def images_in(folder: Path) -> list[Path]:
     Raises:
         UserError: there are none.
     """
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    # Hidden ones are no photos: macOS leaves `._IMG_1.jpg` beside IMG_1.jpg on disks of other systems.
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_picture(path))
     if not paths:
         raise UserError(f"{folder}: no images in this folder", "give a folder of JPEG or PNG files")
     return paths
