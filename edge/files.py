@@ -26,8 +26,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: there can be no such file.
     """
-    path = path.resolve()  # of a link, the file that it means
-    if path.exists() and not path.is_file() and not path.is_dir():
+    with _told_unwritable(path):
+        path = path.resolve()  # of a link, the file that it means
+        special = path.exists() and not path.is_file() and not path.is_dir()
+    if special:
         yield path  # a device or a pipe: nothing to replace
         return
     with _beside(path) as part:
@@ -98,13 +100,11 @@ def _beside(path: Path) -> Iterator[Path]:
 
     It is locked meanwhile: the system takes locks away with their process, which tells it from one left behind.
     """
-    try:
+    with _told_unwritable(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
     try:
         if fcntl:
             with suppress(OSError):  # a file system without locks
@@ -112,6 +112,25 @@ def _beside(path: Path) -> Iterator[Path]:
         yield Path(name)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _told_unwritable(path: Path) -> Iterator[None]:
+    """Name the reason for which there can be no such file: a folder that is closed to this user, a name too long, …
+
+    Raises:
+        UserError: one of the operations on `path` failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        remedy = "name a place that this user may write to" if isinstance(error, PermissionError) else _FILE
+        raise UserError(f"{path}: cannot be written ({error.strerror})", remedy) from error
+    except RuntimeError as error:  # links in a circle, before Python 3.13
+        raise UserError(f"{path}: cannot be written ({error})", _FILE) from error
+
+
+_FILE = "give the path of a file"
 
 
 def _umask() -> int:

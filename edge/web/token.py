@@ -44,7 +44,11 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
-    """Where the token is kept."""
+    """Return where the token is kept.
+
+    Raises:
+        UserError: this user has no home folder, and no other is named.
+    """
     return _state_folder(environ) / "web-token"
 
 
@@ -66,5 +70,9 @@ def _read(path: Path) -> str:
 
 
 def _state_folder(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "emotion-edge"
+    if base := environ.get("XDG_STATE_HOME"):
+        return Path(base) / "emotion-edge"
+    try:
+        return Path.home() / ".local" / "state" / "emotion-edge"
+    except RuntimeError as error:
+        raise UserError("this user has no home folder to keep a token in", f"set {VARIABLE}") from error

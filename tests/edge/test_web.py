@@ -599,6 +599,14 @@ class TestToken:
         with pytest.raises(UserError, match="others can read the token"):
             token.kept_token(environ)
 
+    def test_a_user_without_a_home_folder(self, monkeypatch):
+        def home():
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr("pathlib.Path.home", home)
+        with pytest.raises(UserError, match="no home folder to keep a token in"):
+            token.kept_token({})
+
     @pytest.mark.parametrize(("given", "problem"), [("12345", "has 5 characters"), ("€" * 16, "no header can carry")])
     def test_one_that_is_short_or_cannot_be_sent_is_refused(self, given, problem):
         with pytest.raises(UserError, match=problem):
