@@ -1,4 +1,4 @@
-"""Kinds of still pictures, told by the first bytes of a file."""
+"""Kinds of still pictures, told by the first bytes of a file, and what can be wrong with one."""
 
 import os
 import stat
@@ -36,6 +36,14 @@ _BRANDS = {
 
 _MOTION_JPEG_SUFFIXES = (".mjpeg", ".mjpg")
 """A stream of JPEGs begins like one JPEG: here alone the name decides."""
+
+
+class BrokenPicture(ValueError):  # noqa: N818 - the caller knows which picture, and makes an error of it
+    """A picture is damaged, or of a form that is not read; the text says which."""
+
+
+class TooManyPixels(ValueError):  # noqa: N818
+    """A picture is larger than the limit."""
 
 
 def is_picture(path: Path) -> bool:

@@ -3,15 +3,22 @@
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from edge import MAX_PICTURE_PIXELS
 from edge.errors import UserError
 from edge.frames import Frame
-from edge.sources.kinds import is_picture
+from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
+from edge.sources.stills import decode_still
 
 PICTURE_SPACING = 2.0
 """Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
+
+MAX_PICTURE_BYTES = 1_000_000_000
+"""Bytes of a file above which it is no picture: the largest one that is read, without compression, has fewer."""
+
+CHUNK = 1 << 20
+"""Bytes that are read at a time."""
 
 
 class ImageSource:
@@ -42,19 +49,34 @@ class ImageSource:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 BGR `[h, w, 3]`, turned as its EXIF data says.
+    """Read a picture as uint8 BGR `[h, w, 3]`, upright, over white where it is transparent.
 
     Raises:
-        UserError: the file is missing or not a picture.
+        UserError: the file is missing, may not be read, is too large or is not a picture.
     """
+    content = _read_bytes(path)
     try:
-        content = path.read_bytes()
+        return decode_still(content)
+    except TooManyPixels as error:
+        limit = MAX_PICTURE_PIXELS // 1_000_000
+        raise UserError(f"{path}: the image has more than {limit} million pixels", "give a smaller one") from error
+    except BrokenPicture as error:
+        kind = picture_kind(content[:HEAD])
+        problem = f"{kind} image that cannot be read ({error})" if kind else "not an image that can be read"
+        raise UserError(f"{path}: {problem}", "give a JPEG, PNG, HEIC or another common format") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    content = bytearray()
+    try:
+        with path.open("rb") as file:
+            while len(content) <= MAX_PICTURE_BYTES and (part := file.read(CHUNK)):  # devices may never end
+                content += part
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "give the path of an image") from error
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if image is None:
-        raise UserError(f"{path}: not an image that can be read", "give a JPEG, PNG or another common format")
-    return image
+    if len(content) > MAX_PICTURE_BYTES:
+        raise UserError(f"{path}: more than {MAX_PICTURE_BYTES // 10**6} MB, no image", "give a smaller one")
+    return bytes(content)
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -223,7 +223,7 @@ def test_a_wrong_file_later_in_a_folder_is_named_when_its_turn_comes(tmp_path):
     [
         pytest.param(np.full((6, 8), 77, np.uint8), (77, 77, 77), id="grey"),
         pytest.param(np.full((6, 8, 3), (10, 20, 30), np.uint8), (10, 20, 30), id="colour"),
-        pytest.param(np.full((6, 8, 4), (10, 20, 30, 128), np.uint8), (10, 20, 30), id="alpha"),
+        pytest.param(np.full((6, 8, 4), (10, 20, 30, 128), np.uint8), (132, 137, 142), id="alpha"),
         pytest.param(np.full((6, 8), 0x80FF, np.uint16), (0x80, 0x80, 0x80), id="grey, 16 bits"),
         pytest.param(np.full((6, 8, 3), (0x10FF, 0, 0xFFFF), np.uint16), (0x10, 0, 0xFF), id="colour, 16 bits"),
     ],
