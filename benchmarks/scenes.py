@@ -39,6 +39,7 @@ class Scenes:
     """A recording of a number of faces."""
 
     name, live, fps, total = "generated", False, FPS, FRAMES
+    duration = damage = None
 
     def __init__(self, faces: int, width: int = WIDTH) -> None:
         """Draw `faces` people, at most eight, into pictures of 16:9."""

@@ -61,7 +61,8 @@ class Held:
 class FailingCamera:
     """Gives so many frames, then it is lost."""
 
-    name, live, fps, total = "generated", True, FPS, None
+    name, live, fps = "generated", True, FPS
+    total = duration = damage = None
 
     def __init__(self, scenes: list[np.ndarray], frames: int, clock: Iterator[int], rate: float = RATE) -> None:
         """`clock` goes on from one camera to the next; `rate` is of frames a second that it gives."""

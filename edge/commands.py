@@ -183,6 +183,9 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
     print(_what_was_kept(arguments, show), file=terminal, flush=True)
+    if source.damage:
+        print(f"emotion-edge: {source.name}: {source.damage}; what could be read was kept", file=sys.stderr)
+        return 2
     return 0
 
 

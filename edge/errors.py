@@ -1,6 +1,7 @@
 """How the package says that something is wrong with what it was given."""
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,9 +18,23 @@ class UserError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
+        problem, remedy = printable(problem), printable(remedy)
         super().__init__(f"{problem}: {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal must not get from a file's name: control characters, and bytes that are not UTF-8."""
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or unicodedata.category(character) == "Zs":  # Macs put narrow spaces into names
+        return character
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, see PEP 383
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 @contextmanager

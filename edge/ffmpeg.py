@@ -6,5 +6,6 @@ Both bring libraries of the X window system. Where PyAV's are loaded first, Open
 
 import cv2  # noqa: F401, I001 - loaded before PyAV, see above
 import av
+from av.video.reformatter import ColorPrimaries, ColorTrc
 
-__all__ = ["av"]
+__all__ = ["ColorPrimaries", "ColorTrc", "av"]

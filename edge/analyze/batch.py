@@ -20,7 +20,7 @@ from edge.analyze.job import Job, Wanted
 from edge.analyze.progress import Progress
 from edge.analyze.video import analyze_video
 from edge.bundle import load_bundle
-from edge.errors import UserError
+from edge.errors import UserError, printable
 from edge.machine import usable_cores
 from edge.options import Options
 from edge.quiet import quiet_libraries
@@ -44,6 +44,9 @@ class Outcome:
 
     text: str
     failed: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
 
 
 def analyze_videos(
@@ -70,20 +73,21 @@ def analyze_videos(
         raise UserError(f"{folder}: not a folder", "name one for the reports by --output")
     bundle = load_bundle(options.model, options.variant)
     Recognizer.from_options(options)  # what is wrong with it would be wrong for every video
-    videos, problems = find_videos(named)
+    videos, problems, left_out = find_videos(named)
     places = find_places(videos, folder)
     jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
     _check_outputs(jobs)
-    left = []
-    for job in jobs:
-        if job.is_done(bundle):
-            yield Outcome(f"{job.video}: as it was, see {job.place.path(PAGE)}")
-        else:
-            left.append(job)
+    done = [job for job in jobs if job.is_done(bundle)]
+    left = [job for job in jobs if job not in done]
+    known = [_told(job, "as it was", job.place.summary()) for job in done]
     with Progress({job.video: _size(job.video) for job in left}) as progress:
-        for problem in problems:
-            progress.tell(f"emotion-edge: {problem}")
-            yield Outcome(str(problem), failed=True)
+        for outcome in (*known, *(Outcome(str(problem), failed=True) for problem in problems)):
+            if outcome.failed:
+                progress.tell(f"emotion-edge: {outcome.text}")
+            yield outcome
+        if left_out:
+            count, first = len(left_out), printable(str(left_out[0]))
+            progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
         yield from _run(left, at_once or usable_cores(), stop, progress)
 
 
@@ -183,14 +187,23 @@ def _work(job: Job, threads: int, news: Connection) -> None:
 
     with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or nobody is there any more
         try:
-            news.send(Outcome(_told(job, analyze_video(job, tell))))
+            summary = analyze_video(job, tell)
+            news.send(_told(job, _counts(summary), summary))
         except UserError as error:
             news.send(Outcome(str(error), failed=True))
 
 
-def _told(job: Job, summary: dict[str, Any]) -> str:
-    frames, persons = summary["frames"]["answered"], len(summary["persons"]) + summary["persons_left_out"]
-    return f"{job.video}: {frames} frames, persons: {persons}, see {job.place.path(PAGE)}"
+def _told(job: Job, what: str, summary: dict[str, Any]) -> Outcome:
+    """Say what is in a report; a report of a damaged video is kept, and is a failure all the same."""
+    report = f"{what}, see {job.place.path(PAGE)}"
+    if incomplete := summary.get("incomplete"):
+        return Outcome(f"{job.video}: {incomplete['reason']}, what could be read was kept: {report}", failed=True)
+    return Outcome(f"{job.video}: {report}")
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    persons = len(summary["persons"]) + summary["persons_left_out"]
+    return f"{summary['frames']['answered']} frames, persons: {persons}"
 
 
 def _interrupt(number: int, frame: Any) -> None:

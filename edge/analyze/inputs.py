@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from edge.errors import UserError
+from edge.errors import UserError, printable
 from edge.files import clear_leftovers
 from edge.sources.kinds import is_picture
+from edge.sources.video import unreadable
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""
@@ -17,9 +19,15 @@ CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", "
 ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts"}
-    | {".webm", ".wmv"}
+    {".264", ".265", ".3g2", ".3gp", ".asf", ".av1", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265"}
+    | {".hevc", ".ivf", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov", ".mp4", ".mpe"}
+    | {".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm"}
+    | {".wmv", ".wtv", ".y4m"}
 )
+"""Names by which a video is taken out of a folder, in small letters; a file that is named itself may have any."""
+
+NAME_BYTES = 200
+"""Bytes of a report's name at most: file systems take 255, of which endings and temporary names need some."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +54,28 @@ class Place:
         return content if isinstance(content, dict) else {}
 
 
-def find_videos(named: Iterable[Path]) -> tuple[list[Path], list[UserError]]:
-    """The files that are named and the videos in the folders that are named, each once; and what is wrong."""
+class Inputs(NamedTuple):
+    """Videos to analyze, each once; errors about what was named; files in folders that are no videos by their names."""
+
+    videos: list[Path]
+    problems: list[UserError]
+    left_out: list[Path]
+
+
+def find_videos(named: Iterable[Path]) -> Inputs:
+    """Find the files that are named and the videos in the folders that are named."""
     videos: dict[Path, Path] = {}
-    problems = []
+    problems, left_out = [], []
     for path in named:
         try:
-            for video in _videos_at(path):
-                videos.setdefault(video.resolve(), video)
+            found, others = _videos_at(path)
+            videos |= {video.resolve(): video for video in found if video.resolve() not in videos}
+            left_out += others
         except OSError as error:
-            problems.append(UserError(f"{path}: cannot be read ({error.strerror})", "see to its permissions"))
+            problems.append(unreadable(path, error))
         except UserError as error:
             problems.append(error)
-    return list(videos.values()), problems
+    return Inputs(list(videos.values()), problems, left_out)
 
 
 def fingerprint(video: Path) -> dict[str, Any]:
@@ -91,26 +108,42 @@ def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
     return places
 
 
-def _videos_at(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos")
+def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return the videos that a path stands for, and a folder's other files; hidden ones and reports are neither."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos") from error
     if not path.is_dir():
         if is_picture(path):
             raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
-        return [path]
-    videos = [p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
-    videos = sorted(video for video in videos if not video.name.startswith(".") and not video.name.endswith(ANNOTATED))
+        return [path], []
+    files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and not _is_report(p))
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if not videos:
         raise UserError(f"{path}: no videos in this folder", "give a folder with videos in it, or their paths")
-    return videos
+    return videos, [file for file in files if file not in videos]
+
+
+def _is_report(path: Path) -> bool:
+    """Tell the files of a report: the annotated video, and what lies beside a summary."""
+    if path.name.endswith(ANNOTATED):
+        return True
+    return path.suffix in ENDINGS and bool(Place(path.parent, path.stem).summary().get("made_from"))
 
 
 def _names(video: Path) -> Iterator[str]:
-    """Short ones first; the last is nobody else's."""
+    """Yield names for a video's report, short ones first; the last is nobody else's."""
     path = video.resolve()
-    yield path.stem
-    yield f"{path.parent.name}-{path.stem}"
-    yield f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    yield _fitting(path.stem)
+    yield _fitting(f"{path.parent.name}-{path.stem}")
+    yield _fitting(path.stem, f"-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}")
+
+
+def _fitting(name: str, end: str = "") -> str:
+    """Cut a name to what a file system takes, and make it one that every program can read and print."""
+    whole = printable(name).replace("\\", "_").encode()
+    return whole[: NAME_BYTES - len(end)].decode(errors="ignore") + end
 
 
 def _owner(place: Place) -> str | None:

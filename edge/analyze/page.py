@@ -51,7 +51,17 @@ def _overview(digest: Digest, summary: dict[str, Any]) -> str:
         "persons": f"{persons:,}",
     }
     items = "".join(f"<div><dt>{key}</dt><dd>{value}</dd></div>" for key, value in facts.items())
-    return f'<dl class="facts">{items}</dl>'
+    return f'<dl class="facts">{items}</dl>{_incomplete(summary)}'
+
+
+def _incomplete(summary: dict[str, Any]) -> str:
+    if not summary["incomplete"]:
+        return ""
+    until, reason = summary["incomplete"]["until_s"], summary["incomplete"]["reason"]
+    return (
+        f"<p><strong>This report is incomplete.</strong> The video {escape(reason)}; "
+        f"what is reported ends at {clock(until)}.</p>"
+    )
 
 
 def _caveats(bundle: Bundle, card: str | None) -> str:

@@ -17,14 +17,14 @@ from edge.analyze.page import page
 from edge.analyze.table import Table
 from edge.blur import Blurred
 from edge.bundle import MODEL_CARD, load_bundle
-from edge.errors import UserError
+from edge.errors import UserError, printable
 from edge.files import whole_file
 from edge.interpreter import runtime
 from edge.machine import package_version
 from edge.outputs import AnnotatedVideo, Output
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
-from edge.sources.files import VideoFileSource
+from edge.sources.video import VideoFileSource
 from edge.statistics import Statistics
 
 
@@ -33,14 +33,14 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
 
     Args:
         job: what to do.
-        progress: told the share of the video that was answered, 0 to 1, after each frame of a file that says how many
-            it has.
+        progress: told the share of the video that was answered, 0 to 1, after each frame of a file that says how long
+            it is.
 
     Returns:
         What the summary file holds.
 
     Raises:
-        UserError: the video cannot be read to its end, or the files cannot be written; none of them is.
+        UserError: the video cannot be read, or the files cannot be written; none of them is.
     """
     bundle = load_bundle(job.options.model, job.options.variant)
     made_from = job.made_from(bundle)
@@ -55,12 +55,13 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
         digest = Digest(job.wanted.pictures)
         with Pipeline(source, recognizer, _outputs(job, digest, parts, source.fps)) as pipeline:
             for result in pipeline:
-                if source.total:
-                    progress(min(1.0, (result.frame.seq + 1) / source.total))
+                if source.duration:
+                    progress(min(1.0, result.frame.captured / source.duration))
         _check(job, made_from, recognizer.statistics)
         summary = {
-            "video": job.video.name,
+            "video": printable(job.video.name),
             "made_from": made_from,
+            "incomplete": _incomplete(source, digest),
             **_findings(digest, source.total),
             "versions": _versions(),
         }
@@ -91,6 +92,11 @@ def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
             f"{job.video}: {left_out} faces beyond --most-faces were not followed, and would not be blurred",
             "allow more by --most-faces",
         )
+
+
+def _incomplete(source: VideoFileSource, digest: Digest) -> dict[str, Any] | None:
+    """Say until when a damaged video was answered; None for a whole one."""
+    return {"until_s": round(digest.duration, 3), "reason": source.damage} if source.damage else None
 
 
 def _findings(digest: Digest, announced: int | None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Source(Protocol):
         live: whether frames are about now (drop the late ones) or a recording (answer every one).
         fps: frames a second that the source promises, where it knows.
         total: how many frames there will be, where it knows.
+        duration: seconds of a recording, where it knows.
+        damage: what is missing of a recording that was read to its end; None where it is whole.
     """
 
     @property
@@ -31,6 +33,12 @@ class Source(Protocol):
 
     @property
     def total(self) -> int | None: ...
+
+    @property
+    def duration(self) -> float | None: ...
+
+    @property
+    def damage(self) -> str | None: ...
 
     def read(self) -> Frame | None:
         """The next frame, or None at the end. A live source gives up by itself where it can."""

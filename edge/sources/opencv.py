@@ -21,7 +21,7 @@ class OpenCvSource:
     """A live source of OpenCV's."""
 
     live = True
-    total = None
+    total = duration = damage = None
 
     def __init__(self, name: str, capture: cv2.VideoCapture, refusal: Callable[[], UserError]) -> None:
         """Take over an opened capture, and take a first picture: nothing else proves that there will be any.

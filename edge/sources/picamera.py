@@ -25,7 +25,7 @@ class Picamera2Source:
     """A camera at the ribbon connector: one stream for people, and the same picture small for finding faces."""
 
     live = True
-    total = None
+    total = duration = damage = None
 
     def __init__(self, number: int, capture: Capture) -> None:
         """Configure and start it.

@@ -26,6 +26,7 @@ class ImageSource:
 
     live = False
     fps = 1.0
+    duration = damage = None
 
     def __init__(self, paths: list[Path], folder: str | None = None) -> None:
         """Name the pictures, and their folder where they are to be called `folder/picture`."""

@@ -17,7 +17,7 @@ class RawSource:
     """Frames of one size and format, one after the other, without anything between them."""
 
     name = "standard input"
-    total = None
+    total = duration = damage = None
 
     def __init__(self, stream: BinaryIO, capture: Capture) -> None:
         """Take over an open stream.

@@ -69,6 +69,7 @@ class ScriptedSource:
     """
 
     name, fps = "scripted", 10.0
+    duration = damage = None
 
     def __init__(self, total: int, *, live: bool = False, before_read: Callable[[int], Any] = lambda i: None) -> None:
         self.total, self.live, self.before_read = total, live, before_read

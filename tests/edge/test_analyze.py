@@ -27,7 +27,7 @@ from pyarrow import parquet
 from edge.analyze.batch import _check_outputs, _Worker
 from edge.analyze.charts import STATE_COLOURS, clock, hex_colour
 from edge.analyze.digest import STATES
-from edge.analyze.inputs import Place
+from edge.analyze.inputs import NAME_BYTES, Place
 from edge.analyze.job import Job, Wanted
 from edge.analyze.progress import Progress
 from edge.analyze.video import analyze_video
@@ -38,7 +38,9 @@ from edge.detect import YuNet
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.options import Options
+from edge.sources.video import open_video
 
+from . import clips
 from .patience import LONG, STOPPED_WITHIN, patiently
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,12 @@ def write_video(path, images, fps=20):
         writer.write(image)
     writer.release()
     return path
+
+
+def pictures_of(clip, path):
+    """The same pictures in another container."""
+    images = [picture.image[..., ::-1] for picture in open_video(clip)]
+    return clips.write_video(path, images, options={"g": "1", "preset": "ultrafast"})
 
 
 def tinted(portrait, channel):
@@ -360,6 +368,32 @@ class TestBlur:
 
 
 class TestRuns:
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other rules for names")
+    def test_a_folder_of_names_that_are_hard_to_write(self, tmp_path, clip, bundle):
+        videos = tmp_path / "videos"
+        videos.mkdir()
+        for name in (b"good.mp4", b"caf\xe9.mp4", b"y" * 251 + b".mp4", b"12:30.mp4"):
+            shutil.copy(clip, videos / os.fsdecode(name))
+        for _ in range(2):  # the second time, the reports are there already
+            status, out, err = analyze(tmp_path, "videos", "--output", "out", "--model", bundle, "--jobs", 2)
+            assert (status, err) == (0, "")
+            assert len(out.splitlines()) == 4
+        stems = {path.name.removesuffix(".json") for path in (tmp_path / "out").glob("*.json")}
+        assert stems == {"good", "caf_xe9", "y" * NAME_BYTES, "12:30"}
+
+    def test_a_video_that_was_cut_off_is_kept_as_far_as_it_goes(self, tmp_path, clip, bundle):
+        content = pictures_of(clip, tmp_path / "whole.mkv").read_bytes()
+        (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+        for _ in range(2):  # the second time, the report is there already
+            status, out, err = analyze(tmp_path, "cut.mkv", "--output", "out", "--model", bundle)
+            assert (status, out) == (2, "")
+            assert "cut.mkv: is cut off after" in err
+            assert "what could be read was kept" in err
+        summary = json.loads((tmp_path / "out/cut.json").read_text())
+        assert summary["frames"]["answered"] > 10
+        assert summary["incomplete"]["until_s"] == pytest.approx(summary["duration_s"], abs=0.001)
+        assert "This report is incomplete" in (tmp_path / "out/cut.html").read_text()
+
     def test_a_folder_with_a_broken_video_among_good_ones(self, tmp_path, clip, bundle):
         videos = tmp_path / "videos"
         videos.mkdir()
@@ -372,10 +406,11 @@ class TestRuns:
         status, out, err = analyze(tmp_path, "videos", "gone.mp4", "--output", "out", "--model", bundle, "--jobs", 2)
         assert status == 2
         assert sorted(line.partition(":")[0] for line in out.splitlines()) == ["videos/a.mp4", "videos/c.mp4"]
+        invalid = "not a video that can be decoded (Invalid data found when processing input)"
         assert sorted(err.splitlines()) == [
             "emotion-edge: gone.mp4: no such file or folder: give a video or a folder of videos",
-            "emotion-edge: videos/b.mp4: not a video that can be decoded: check that the file is whole",
-            "emotion-edge: videos/d.avi: not a video that can be decoded: check that the file is whole",
+            f"emotion-edge: videos/b.mp4: {invalid}: check that the file is whole",
+            f"emotion-edge: videos/d.avi: {invalid}: check that the file is whole",
             "emotion-edge: videos/empty.mp4: the file is empty: give a video, an image or a folder of images",
         ]
         endings = (".csv", ".parquet", ".html", ".json")

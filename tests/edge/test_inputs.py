@@ -1,10 +1,11 @@
 """Which videos are meant, and names that nobody else has."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from edge.analyze.inputs import SUMMARY, Place, find_places, find_videos
+from edge.analyze.inputs import NAME_BYTES, SUMMARY, Place, find_places, find_videos
 
 
 def touch(folder, *names):
@@ -27,19 +28,57 @@ def own(place, video):
 
 def test_a_folder_stands_for_its_videos_in_the_order_of_their_names(tmp_path):
     touch(tmp_path, "b.MP4", "a.mkv", "notes.txt", ".hidden.mp4", "a.annotated.mp4", "deeper/c.mp4")
-    assert find_videos([tmp_path]) == ([tmp_path / "a.mkv", tmp_path / "b.MP4"], [])
+    assert find_videos([tmp_path]) == ([tmp_path / "a.mkv", tmp_path / "b.MP4"], [], [tmp_path / "notes.txt"])
+
+
+def test_videos_by_all_their_names_are_found(tmp_path):
+    touch(tmp_path, "cam.h264", "cam.mjpeg", "VTS_01.VOB", "x.asf", "drive.m2t")
+    assert len(find_videos([tmp_path]).videos) == 5
+
+
+def test_the_files_of_a_report_are_no_inputs(tmp_path):
+    touch(tmp_path, "a.mp4", "a.csv", "b.csv")
+    own(Place(tmp_path, "a"), tmp_path / "a.mp4")
+    assert find_videos([tmp_path]) == ([tmp_path / "a.mp4"], [], [tmp_path / "b.csv"])
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_with_its_reason(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    _, (problem,), _ = find_videos([tmp_path])
+    assert problem.problem == f"{tmp_path}: cannot be read (Permission denied)"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("y" * 251 + ".mp4", id="as long as may be"),
+        pytest.param("ü" * 125 + ".mp4", id="as long as may be, of two bytes each"),
+        pytest.param("caf\udce9.mp4", id="not UTF-8"),
+        pytest.param("a\nb.mp4", id="a control character"),
+    ],
+)
+def test_a_report_has_a_name_that_can_be_written_and_read(tmp_path, name):
+    touch(tmp_path, name, f"more/{name}", f"even/more/{name}")
+    places = find_places([tmp_path / part / name for part in ("", "more", "even/more")], tmp_path / "out")
+    assert len(set(names(places))) == 3
+    for place in places:
+        assert len(place.name.encode()) <= NAME_BYTES
+        assert place.name.isprintable()
 
 
 def test_each_video_is_taken_once(tmp_path, monkeypatch):
     touch(tmp_path, "a.mp4")
     monkeypatch.chdir(tmp_path)
-    videos, _ = find_videos([tmp_path / "a.mp4", tmp_path, (tmp_path / "a.mp4").relative_to(tmp_path)])
+    videos, *_ = find_videos([tmp_path / "a.mp4", tmp_path, (tmp_path / "a.mp4").relative_to(tmp_path)])
     assert videos == [tmp_path / "a.mp4"]
 
 
 def test_what_is_wrong_is_told_and_the_rest_is_found(tmp_path):
     touch(tmp_path, "good/a.mp4", "none/notes.txt", "face.jpg")
-    videos, problems = find_videos([tmp_path / name for name in ("gone.mp4", "none", "face.jpg", "good")])
+    videos, problems, _ = find_videos([tmp_path / name for name in ("gone.mp4", "none", "face.jpg", "good")])
     assert videos == [tmp_path / "good" / "a.mp4"]
     assert [problem.problem.rpartition(": ")[2] for problem in problems] == [
         "no such file or folder",

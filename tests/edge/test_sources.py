@@ -5,7 +5,6 @@ import shutil
 import struct
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -17,9 +16,9 @@ from edge.options import Capture
 from edge.sources import camera as camera_module
 from edge.sources import open_source
 from edge.sources.camera import CameraSource
-from edge.sources.files import VideoFileSource
 from edge.sources.opencv import MOST_DAMAGED
 from edge.sources.pictures import PICTURE_SPACING, read_image
+from edge.sources.video import VideoFileSource
 
 from .source_suite import Promise, SourceSuite
 from .stand_ins import picture
@@ -88,7 +87,8 @@ def opened(request, tmp_path, write_clip):
     path = tmp_path / request.param
     if request.param.startswith("clip"):
         write_clip(path, FRAMES, FPS)
-        expected = Promise(path.name, live=False, fps=FPS, frames=FRAMES, total=FRAMES)
+        counted = None if path.suffix == ".mkv" else FRAMES  # Matroska does not count its frames
+        expected = Promise(path.name, live=False, fps=FPS, frames=FRAMES, total=counted)
     elif request.param == "picture.png":
         write_image(path, picture())
         expected = Promise(path.name, live=False, fps=1.0, frames=1, total=1)
@@ -401,44 +401,3 @@ def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     with pytest.raises(UserError, match="camera 0: no camera that gives pictures"):
         open_source("0")
     assert not silent.opened
-
-
-def damageable(path):
-    """A video of 60 frames, every one of them different and full of detail."""
-    codec = "MJPG" if path.suffix == ".avi" else "mp4v"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 25, (320, 240))
-    rng = np.random.default_rng(0)
-    for _ in range(60):
-        writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8))
-    writer.release()
-    return path
-
-
-def test_a_video_that_was_cut_off_is_reported_at_its_end(tmp_path):
-    whole, cut = damageable(tmp_path / "whole.avi"), tmp_path / "cut.avi"
-    content = whole.read_bytes()
-    cut.write_bytes(content[: len(content) // 3])
-    assert len(list(iter(open_source(str(whole)).read, None))) == 60
-    source = open_source(str(cut))
-    with pytest.raises(UserError, match=r"cut\.avi: ends after \d+ of 60 frames"):
-        list(iter(source.read, None))
-
-
-@pytest.mark.parametrize(
-    ("suffix", "goes_on"),
-    [
-        pytest.param(".avi", True, id="whose frames stand alone"),
-        pytest.param(".mp4", False, id="whose frames lead on to one another"),
-    ],
-)
-def test_a_video_that_is_damaged_in_the_middle_goes_on_or_tells_where_it_ends(tmp_path, suffix, goes_on):
-    path = damageable(tmp_path / f"clip{suffix}")
-    content = bytearray(path.read_bytes())
-    middle, length = len(content) // 2, len(content) // 20
-    content[middle : middle + length] = bytes(length)
-    path.write_bytes(content)
-    source, frames = open_source(str(path)), []
-    with nullcontext() if goes_on else pytest.raises(UserError, match=r"clip\.mp4: ends after \d+ of 60 frames"):
-        frames += iter(source.read, None)
-    assert len(frames) > (50 if goes_on else 0)
-    assert {frame.image.shape for frame in frames} == {(240, 320, 3)}

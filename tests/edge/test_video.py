@@ -1,0 +1,259 @@
+"""Videos of every kind: what is seen in them, when, and what is missing of those that are damaged."""
+
+import os
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import UserError
+from edge.ffmpeg import av
+from edge.sources import open_source
+from edge.sources.video import VideoFileSource
+
+from .clips import RATE, shades, write_video
+
+GOP = {"g": "250", "preset": "ultrafast", "bf": "0"}
+"""Frames that all hang on the first."""
+
+
+def read(path: Path) -> tuple[VideoFileSource, list[np.ndarray], list[float]]:
+    """The source at its end, the pictures, and their times in seconds from the start."""
+    source = VideoFileSource(path, opened=0.0)
+    frames = list(iter(source.read, None))
+    source.close()
+    return source, [frame.image for frame in frames], [frame.captured for frame in frames]
+
+
+def noise(count: int, width: int = 160, height: int = 120) -> list[np.ndarray]:
+    """Pictures full of detail: their files are long enough to be cut."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(count)]
+
+
+def quarter(size: int = 64) -> np.ndarray:
+    """A dark picture whose upper left quarter is bright red."""
+    image = np.full((48, size, 3), 20, np.uint8)
+    image[:24, : size // 2] = (240, 20, 20)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        pytest.param("clip.mp4", "libx264", "yuv420p", id="H.264"),
+        pytest.param("clip.mkv", "libx264", "yuv420p10le", id="H.264, 10 bits"),
+        pytest.param("clip.mov", "libx264", "yuv422p", id="4:2:2"),
+        pytest.param("clip.mkv", "libx264", "yuv444p", id="4:4:4"),
+        pytest.param("clip.mp4", "libx265", "yuv420p", id="H.265"),
+        pytest.param("clip.webm", "libvpx-vp9", "yuva420p", id="VP9 with alpha"),
+        pytest.param("clip.mkv", "libsvtav1", "yuv420p", id="AV1"),
+        pytest.param("clip.mov", "prores_ks", "yuv422p10le", id="ProRes"),
+        pytest.param("clip.avi", "mjpeg", "yuvj420p", id="motion JPEG, full range"),
+        pytest.param("clip.vob", "mpeg2video", "yuv420p", id="DVD"),
+        pytest.param("clip.ts", "mpeg2video", "yuv420p", id="broadcast"),
+        pytest.param("clip.asf", "wmv2", "yuv420p", id="Windows Media"),
+        pytest.param("clip.mjpeg", "mjpeg", "yuvj420p", id="motion JPEG without a container"),
+        pytest.param("clip.h264", "libx264", "yuv420p", id="H.264 without a container"),
+        pytest.param("clip", "libx264", "yuv420p", id="without a suffix"),
+    ],
+)
+def test_pictures_of_every_coding_are_read_in_their_order_and_at_their_times(tmp_path, name, codec, pixel_format):
+    written = write_video(
+        tmp_path / (name if "." in name else "clip.mp4"), shades(12), codec=codec, pixel_format=pixel_format
+    )
+    source, images, times = read(written.rename(tmp_path / name))
+    assert [image.mean() for image in images] == pytest.approx([s.mean() for s in shades(12)], abs=8)
+    assert np.diff(times) == pytest.approx([1 / RATE] * 11, abs=0.002)
+    assert source.damage is None
+
+
+@pytest.mark.parametrize("colours", [(9, 16, 9), (9, 18, 9)], ids=["PQ", "HLG"])
+def test_high_dynamic_range_is_about_as_bright_as_it_was_meant(tmp_path, colours):
+    grey = {16: 0.58, 18: 0.75}[colours[1]]  # what the curves give for the white of a page
+    picture = np.full((48, 64, 3), round(grey * 65535), np.uint16)
+    path = write_video(
+        tmp_path / "clip.mp4", [picture] * 5, codec="libx265", pixel_format="yuv420p10le", colours=colours
+    )
+    assert read(path)[1][0].mean() > 200
+
+
+def test_of_interlaced_frames_one_field_is_shown(tmp_path):
+    picture = np.full((576, 720, 3), 60, np.uint8)
+    picture[::2] = 180  # the upper field: the moment before the lower one's
+    path = write_video(tmp_path / "camcorder.avi", [picture] * 3, codec="dvvideo", pixel_format="yuv420p")
+    _, images, _ = read(path)
+    assert len(images) == 3
+    assert images[0].mean() == pytest.approx(180, abs=6)
+    assert images[0].std() < 6
+
+
+@pytest.mark.parametrize(("ratio", "width"), [(Fraction(64, 45), 91), (Fraction(1, 2), 32), (Fraction(9999, 1), 64)])
+def test_pixels_are_made_square_where_their_shape_is_believable(tmp_path, ratio, width):
+    _, images, _ = read(write_video(tmp_path / "clip.mkv", [quarter()] * 3, pixel_aspect=ratio))
+    assert images[0].shape == (48, width, 3)
+
+
+@pytest.mark.parametrize(("rotation", "corner"), [(0, (0, 0)), (90, (-1, 0)), (180, (-1, -1)), (-90, (0, -1))], ids=str)
+def test_pictures_are_turned_as_a_player_turns_them(tmp_path, rotation, corner):
+    _, images, _ = read(write_video(tmp_path / "clip.mp4", [quarter()] * 3, rotation=rotation))
+    image = images[0]
+    assert image.shape == ((64, 48, 3) if rotation % 180 else (48, 64, 3))
+    assert image.flags.c_contiguous
+    corners = {(y, x): image[y * 5 or 3, x * 5 or 3, 2] for y in (0, -1) for x in (0, -1)}
+    assert max(corners, key=corners.get) == corner
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_cover_is_not_the_video(tmp_path, suffix):
+    source, images, _ = read(write_video(tmp_path / f"clip{suffix}", shades(20), cover=True))
+    assert len(images) == 20
+    assert source.damage is None
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    with av.open(str(tmp_path / "sound.mkv"), "w") as file:
+        speech = file.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 8000
+        file.mux([*speech.encode(frame), *speech.encode()])
+    with pytest.raises(UserError, match=r"sound\.mkv: not a video .*no moving pictures"):
+        open_source(str(tmp_path / "sound.mkv"))
+
+
+def test_a_pause_is_a_pause(tmp_path):
+    at = [*np.arange(10) / 25, *(20 + np.arange(10) / 25)]
+    source, images, times = read(write_video(tmp_path / "motion.mkv", shades(20), at=at))
+    assert times == pytest.approx(at, abs=0.002)
+    assert (len(images), source.damage) == (20, None)
+
+
+def test_frames_of_a_variable_rate_keep_their_times(tmp_path):
+    at = np.cumsum([0, *np.random.default_rng(1).uniform(0.01, 0.2, 19)])
+    assert read(write_video(tmp_path / "phone.mp4", shades(20), at=at))[2] == pytest.approx(at, abs=0.002)
+
+
+def test_sound_that_is_longer_than_the_picture_is_no_damage(tmp_path):
+    source, images, _ = read(write_video(tmp_path / "clip.mkv", shades(20), sound=10.0))
+    assert (len(images), source.damage) == (20, None)
+    assert source.duration == pytest.approx(10, abs=0.5)
+
+
+def test_an_edit_list_hides_what_was_trimmed(tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", shades(60), options=GOP)
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(whole)) as old, av.open(str(trimmed), "w", options={"avoid_negative_ts": "disabled"}) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        shift = round(1.6 / old.streams.video[0].time_base)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                new.mux(packet)
+    source, images, times = read(trimmed)
+    assert len(images) == 20 == source.total
+    assert [image.mean() for image in images] == pytest.approx([s.mean() for s in shades(60)[40:]], abs=6)
+    assert times == pytest.approx(np.arange(20) / RATE, abs=0.002)
+    assert source.damage is None
+
+
+def test_times_never_go_back_where_a_recorder_was_restarted(tmp_path):
+    first, second = (write_video(tmp_path / f"{n}.ts", shades(25), options=GOP) for n in (1, 2))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    _, images, times = read(joined)
+    assert len(images) == 50
+    assert min(np.diff(times)) > 0
+    assert times[-1] == pytest.approx(49 / RATE, abs=0.1)
+
+
+def cut(path: Path, share: float) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        pytest.param("clip.mp4", "libx264", "yuv420p", id="MP4"),
+        pytest.param("clip.mkv", "libx264", "yuv420p", id="Matroska"),
+        pytest.param("clip.avi", "mjpeg", "yuvj420p", id="AVI"),
+    ],
+)
+def test_what_is_left_of_a_file_that_was_cut_off_is_read_and_its_end_told(tmp_path, name, codec, pixel_format):
+    path = write_video(
+        tmp_path / name, noise(50), codec=codec, pixel_format=pixel_format, container={"movflags": "faststart"}
+    )
+    source, images, times = read(cut(path, 0.5))
+    assert 15 < len(images) < 35
+    assert source.damage == f"is cut off after {times[-1]:.1f} s"
+
+
+def test_frames_that_cannot_be_decoded_are_counted_and_the_others_kept(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", noise(50), options=GOP | {"g": "5"})
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 10] = bytes(len(content) // 10)
+    path.write_bytes(content)
+    source, images, _ = read(path)
+    assert 30 < len(images) < 50
+    assert source.damage.startswith("has ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other rules for names")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param(b"12:30.mp4", "12:30.mp4", id="a colon"),
+        pytest.param(b"http:clip.mp4", "http:clip.mp4", id="the beginning of an address"),
+        pytest.param(b"concat:a|b.mp4", "concat:a|b.mp4", id="a protocol"),
+        pytest.param(b"caf\xe9.mp4", "caf\\xe9.mp4", id="not UTF-8"),
+        pytest.param(b"a\x1b[31mb.mp4", "a\\x1b[31mb.mp4", id="a control sequence"),
+        pytest.param(b"%03d.mp4", "%03d.mp4", id="a pattern"),
+        pytest.param(b"y" * 251 + b".mp4", "y" * 251 + ".mp4", id="as long as may be"),
+        pytest.param("Bildschirm 1\u202fPM.mp4".encode(), "Bildschirm 1\u202fPM.mp4", id="a narrow space"),
+    ],
+)
+def test_a_path_is_a_path(tmp_path, monkeypatch, name, shown):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "clip.mp4", shades(3)).rename(tmp_path / os.fsdecode(name))
+    for spec in (os.fsdecode(name), f"./{os.fsdecode(name)}", str(tmp_path / os.fsdecode(name))):
+        source = open_source(spec)
+        assert source.read().source == source.name == shown
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("list.mp4", "ffconcat version 1.0\nfile {}\n", id="a list of FFmpeg's"),
+        pytest.param("list.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n", id="a playlist"),
+    ],
+)
+def test_a_video_opens_no_other_file(tmp_path, name, content):
+    other = write_video(tmp_path / "other.ts", shades(3))
+    (tmp_path / name).write_text(content.format(other))
+    with pytest.raises(UserError, match="not a video that can be decoded"):
+        open_source(str(tmp_path / name))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_told_with_its_reason(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", shades(3))
+    path.chmod(0)
+    with pytest.raises(UserError, match=r"clip\.mp4: cannot be read \(Permission denied\)"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("failing", ["stat", "open"])
+def test_a_refusal_of_the_system_is_one_line(tmp_path, monkeypatch, failing):
+    path = write_video(tmp_path / "clip.mp4", shades(3))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, failing, refuse)
+    with pytest.raises(UserError, match=r"clip\.mp4: cannot be read \(Permission denied\)"):
+        open_source(str(path))
