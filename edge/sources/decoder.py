@@ -132,11 +132,12 @@ class Decoder:
             self._file.close()
 
     def _decoded(self) -> Generator[Picture, None, None]:
+        tick = float(self._stream.time_base)  # fractions would take a tenth of the time of decoding
         for packet in self._packets():
             for frame in self._frames(packet):
                 if not self._times.started:
                     self._undecodable = 0  # what comes before the first key frame is nobody's loss
-                seconds = None if frame.pts is None else float(frame.pts * self._stream.time_base)
+                seconds = None if frame.pts is None else frame.pts * tick
                 yield Picture(self._to_bgr(frame), self._times.place(seconds))
         self.damage = self._missing()
 
@@ -146,10 +147,11 @@ class Decoder:
         The other streams of a file are read as well, for only all of them together tell where it ends.
         """
         wanted = [self._stream] if self._size is None else []
+        ticks = [float(stream.time_base or 0) for stream in self._container.streams]
         try:
             for packet in self._container.demux(*wanted):
                 if packet.size and packet.pts is not None:
-                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    end = (packet.pts + (packet.duration or 0)) * ticks[packet.stream_index]
                     self._reached = max(self._reached, end)
                 if packet.stream is self._stream:
                     yield packet

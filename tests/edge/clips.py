@@ -18,6 +18,12 @@ def shades(count: int, width: int = 64, height: int = 48) -> list[np.ndarray]:
     return [np.full((height, width, 3), 40 + 160 * i // max(1, count - 1), np.uint8) for i in range(count)]
 
 
+def noise(count: int, width: int = 160, height: int = 120) -> list[np.ndarray]:
+    """Pictures full of detail: their files are long enough to be cut."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(count)]
+
+
 def write_video(
     path: Path,
     pictures: Iterable[np.ndarray],

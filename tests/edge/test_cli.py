@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from edge import cli, commands
 from edge.bundle import model_file
 from edge.emotions import EMOTIONS
 
+from .clips import noise, write_video
 from .patience import LONG, PATIENCE, STOPPED_WITHIN
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +128,17 @@ def test_run_writes_records_video_and_summary(tmp_path, clip, bundle):
     assert out.startswith("12 frames, ")
     assert "12 faces in 12 frames" in out
     assert "dropped: none" in out
+
+
+def test_what_is_left_of_a_recording_that_was_cut_off_is_kept(tmp_path, bundle):
+    path = write_video(tmp_path / "clip.mkv", noise(40))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    status, out, err = edge(tmp_path, "run", "clip.mkv", "--jsonl", "o.jsonl", "--output", "o.mp4", "--model", bundle)
+    assert status == 2
+    assert re.fullmatch(r"emotion-edge: clip\.mkv: is cut off after [\d.]+ s; what could be read was kept\n", err)
+    assert "written: o.mp4, o.jsonl" in out
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) > 10
+    assert (tmp_path / "o.mp4").stat().st_size
 
 
 def test_records_on_standard_output_stay_alone_there(tmp_path, clip, bundle):

@@ -13,7 +13,7 @@ from edge.ffmpeg import av
 from edge.sources import open_source
 from edge.sources.video import VideoFileSource
 
-from .clips import RATE, shades, write_video
+from .clips import RATE, noise, shades, write_video
 
 GOP = {"g": "250", "preset": "ultrafast", "bf": "0"}
 """Frames that all hang on the first."""
@@ -25,12 +25,6 @@ def read(path: Path) -> tuple[VideoFileSource, list[np.ndarray], list[float]]:
     frames = list(iter(source.read, None))
     source.close()
     return source, [frame.image for frame in frames], [frame.captured for frame in frames]
-
-
-def noise(count: int, width: int = 160, height: int = 120) -> list[np.ndarray]:
-    """Pictures full of detail: their files are long enough to be cut."""
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(count)]
 
 
 def quarter(size: int = 64) -> np.ndarray:
