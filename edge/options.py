@@ -16,13 +16,13 @@ class Smoothing:
 
     Attributes:
         time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
-        margin: how much more probable than the present label another must be to replace it.
+        margin: a class that is more probable than the present label by this much replaces it at once.
         unsure_below: a label needs at least this probability to begin with.
         slack: how far below that it may fall before the face has none.
-        dwell: seconds for which a label stays at least.
+        dwell: seconds after which a class that leads by less replaces it, too.
     """
 
-    time_constant: float = 0.25
+    time_constant: float = 0.3
     margin: float = 0.1
     unsure_below: float = 0.35
     slack: float = 0.05

@@ -46,7 +46,7 @@ class FaceResult:
             "box": [round(v, 1) for v in self.box],
             "score": round(self.score, 3),
             "emotion": self.emotion,
-            "confidence": round(self.confidence, 3),
+            "confidence": round(self.confidence, 4),  # as its bar, or the two could be shown as different percentages
             "reason": self.reason,
             "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
         }

@@ -1,4 +1,4 @@
-"""Steadies a face's label: probabilities averaged in time, and a label that does not flicker."""
+"""Temporal smoothing of a face's probabilities, and a label with hysteresis."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,13 +9,15 @@ from edge.options import Smoothing
 
 
 class Smoother:
-    """The state of all faces; for one thread."""
+    """The state of all faces; for one thread.
+
+    Invariant: the probability of a label is never `Smoothing.margin` or more below that of another class, and without
+    averaging no class is more probable than the label.
+    """
 
     def __init__(self, settings: Smoothing, memory: float) -> None:
         """`memory` is the seconds for which a face that is not seen is remembered: the tracker's."""
         self._settings, self._memory = settings, memory
-        self._steady = settings.time_constant > 0
-        self._dwell = settings.dwell if self._steady else 0.0
         self._faces: dict[int, _Face] = {}
 
     def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
@@ -31,12 +33,11 @@ class Smoother:
         """
         face = self._faces.get(track)
         if face is None:
-            face = self._faces[track] = _Face(probabilities, time, time, None, -np.inf)
+            face = self._faces[track] = _Face(probabilities, time, time)
         face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
         face.time = face.seen = time
-        label = self._label(face)
-        if label != face.label and (face.label is None or time - face.since >= self._dwell):
-            face.label, face.since = label, time
+        if not self._holds(face):
+            face.label, face.behind_since = self._most_probable(face), None
         return face.probabilities, face.label
 
     def keep(self, present: Iterable[int], time: float) -> None:
@@ -52,13 +53,24 @@ class Smoother:
             return 1.0
         return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
 
-    def _label(self, face: "_Face") -> int | None:
-        """The label that the averages ask for, the present one where they do not ask for another loudly enough."""
-        p, settings = face.probabilities, self._settings
-        first = int(p.argmax())
-        if self._steady and face.label is not None and p[first] < p[face.label] + settings.margin:
-            return face.label if p[face.label] >= settings.unsure_below - settings.slack else None
-        return first if p[first] >= settings.unsure_below else None
+    def _holds(self, face: "_Face") -> bool:
+        """Check whether the present label may stay: no class leads it clearly, or has led it for the dwell time."""
+        settings = self._settings
+        if face.label is None or settings.time_constant <= 0:
+            return False
+        own = float(face.probabilities[face.label])
+        lead = float(face.probabilities.max()) - own
+        if lead <= 0:
+            face.behind_since = None
+        elif face.behind_since is None or face.behind_since > face.time:  # a clock may be set back
+            face.behind_since = face.time
+        overdue = face.behind_since is not None and face.time - face.behind_since >= settings.dwell
+        return lead < settings.margin and not overdue and own >= settings.unsure_below - settings.slack
+
+    def _most_probable(self, face: "_Face") -> int | None:
+        """The class of the longest bar; None where it is too short to be a label."""
+        first = int(face.probabilities.argmax())
+        return first if face.probabilities[first] >= self._settings.unsure_below else None
 
 
 @dataclass
@@ -66,5 +78,5 @@ class _Face:
     probabilities: np.ndarray
     time: float  # of what the average has last taken in
     seen: float
-    label: int | None
-    since: float  # when it took this label
+    label: int | None = None
+    behind_since: float | None = None  # when another class became more probable than the label

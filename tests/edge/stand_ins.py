@@ -54,6 +54,14 @@ def likely(label: int, probability: float = 0.7) -> np.ndarray:
     return values
 
 
+def wandering(generator: np.random.Generator, frames: int) -> np.ndarray:
+    """Random probabilities float32 `[frames, 7]`: peaks that wander, jump and cross, some sharp and some flat."""
+    logits = np.cumsum(generator.normal(0, generator.uniform(0.05, 1.5), (frames, len(EMOTIONS))), axis=0)
+    logits += 4 * (generator.random(logits.shape) < generator.uniform(0, 0.2))  # single frames that are read otherwise
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
 def face(label: int | None = 3, probability: float = 0.7, box: tuple = (10, 10, 20, 20), number: int = 1) -> FaceResult:
     return FaceResult(number, box, 0.9, likely(3 if label is None else label, probability), label)
 

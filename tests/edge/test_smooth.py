@@ -8,12 +8,12 @@ import pytest
 from edge.emotions import EMOTIONS
 from edge.smooth import Smoother, Smoothing
 
-from .stand_ins import likely
+from .stand_ins import likely, wandering
 
 A, B = 3, 5
 AS_IS = Smoothing(time_constant=0)
-AT_ONCE = Smoothing(time_constant=1e-9, dwell=0)
-"""As good as without averaging, but with hysteresis."""
+AT_ONCE = Smoothing(time_constant=1e-9, dwell=math.inf)
+"""As good as without averaging, but with hysteresis, in which time does not count."""
 
 
 def after_step(settings, times):
@@ -90,22 +90,66 @@ def test_labels(frames, labels):
     assert [smoother.update(1, two(*p), i / 10)[1] for i, p in enumerate(frames)] == labels
 
 
+AHEAD, BEHIND, FAR_BEHIND = (0.5, 0.3), (0.42, 0.48), (0.3, 0.6)
+
+
 @pytest.mark.parametrize(
-    ("times", "labels"),
+    ("frames", "labels"),
     [
-        pytest.param([0.0, 0.1, 0.2, 0.3, 0.4], [A, A, A, B, B], id="not before the label has stood for its time"),
-        pytest.param([0.0, 1.0, 1.1], [A, B, B], id="at once when it has"),
+        pytest.param([AHEAD, FAR_BEHIND], [A, B], id="a clear lead counts at once"),
+        pytest.param([AHEAD, *[BEHIND] * 5], [A, A, A, A, B, B], id="a small one after the dwell time"),
+        pytest.param([AHEAD, *[BEHIND, BEHIND, BEHIND, AHEAD] * 3], [A] * 13, id="which begins anew with each lead"),
+        pytest.param(
+            [AHEAD, BEHIND, BEHIND, FAR_BEHIND, *[(0.48, 0.42)] * 4],
+            [A, A, A, B, B, B, B, A],
+            id="and with each label",
+        ),
+        pytest.param(
+            [AHEAD, *[(0.31, 0.33)] * 5], [A, A, A, A, None, None], id="a small lead of what is too improbable"
+        ),
+        pytest.param([(0.2, 0.2), AHEAD], [None, A], id="the first label comes at once"),
     ],
 )
-def test_a_label_stays_for_a_while(times, labels):
+def test_how_long_a_label_holds(frames, labels):
     smoother = Smoother(Smoothing(time_constant=1e-9, dwell=0.3), 1.0)
-    seen = [likely(A), *[likely(B)] * len(times)]
-    assert [smoother.update(1, p, t)[1] for p, t in zip(seen, times, strict=False)] == labels
+    assert [smoother.update(1, two(*p), i * 0.1001)[1] for i, p in enumerate(frames)] == labels
 
 
-def test_an_unsure_face_takes_its_first_label_at_once():
-    smoother = Smoother(Smoothing(time_constant=1e-9, dwell=10), 1.0)
-    assert [smoother.update(1, p, t)[1] for p, t in ((two(0.2, 0.2), 0.0), (likely(B), 0.1))] == [None, B]
+def test_a_clock_that_is_set_back_does_not_prolong_the_hold():
+    smoother = Smoother(Smoothing(time_constant=1e-9, dwell=0.3), 1.0)
+    smoother.update(1, two(*AHEAD), 3600.0)
+    seen = [smoother.update(1, two(*BEHIND), t)[1] for t in (3600.1, 0.2, 0.3, 0.4, 0.51)]
+    assert seen == [A, A, A, A, B]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(Smoothing(), id="default"),
+        pytest.param(AS_IS, id="without averaging"),
+        pytest.param(Smoothing(time_constant=2.0), id="slow"),
+        pytest.param(Smoothing(time_constant=0.05, margin=0.3, dwell=2.0), id="wide and long"),
+        pytest.param(Smoothing(margin=0.0), id="without a margin"),
+        pytest.param(Smoothing(slack=0.35, unsure_below=0.5), id="much slack"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(20))
+def test_no_label_is_contradicted_by_the_probabilities_beside_it(settings, seed):
+    generator = np.random.default_rng(seed)
+    smoother = Smoother(settings, memory=1.0)
+    most = settings.margin if settings.time_constant > 0 else 0.0
+    time, behind_since = 0.0, None
+    for seen in wandering(generator, 400):
+        time += generator.choice([0.01, 1 / 30, 0.1, 0.9])
+        probabilities, label = smoother.update(1, seen, time)
+        if label is None:
+            assert probabilities.max() < settings.unsure_below, "a clear emotion has a label"
+        else:
+            own, highest = float(probabilities[label]), float(probabilities.max())
+            assert highest == own or highest - own < most
+            assert own >= settings.unsure_below - settings.slack
+            behind_since = None if highest == own else time if behind_since is None else behind_since
+            assert behind_since is None or time - behind_since < settings.dwell
 
 
 def test_frames_that_are_taken_as_they_are_have_labels_of_their_own():

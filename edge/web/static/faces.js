@@ -1,6 +1,6 @@
 // A card for each face: its label, its seven probabilities, and its last minute.
 
-import { colourOf, percent, told } from "./picture.js";
+import { colourOf, percent, sure, told } from "./picture.js";
 
 const MINUTE = 60;
 const BIN = 0.25; // seconds of a column of the minute
@@ -106,7 +106,7 @@ class Card {
     setText(this.find("who"), gone ? `#${this.id}, gone` : `#${this.id}`);
     this.node.style.setProperty("--colour", `var(--${face.emotion ?? "unsure"})`);
     setText(this.find("emotion"), told(face));
-    setText(this.find("confidence"), percent(face.confidence));
+    setText(this.find("confidence"), sure(face));
     this.names.forEach((name, i) => {
       const { row, bar, value } = this.rows[i];
       row.toggleAttribute("data-shown", name === face.emotion);

@@ -6,6 +6,8 @@ const INK = "#141414";
 const colours = getComputedStyle(document.documentElement);
 export const colourOf = (emotion) => colours.getPropertyValue(`--${emotion ?? "unsure"}`);
 export const percent = (p) => `${Math.round(100 * p)}%`;
+/** Percentage of the label; empty for a face without one. */
+export const sure = (face) => (face.emotion === null ? "" : percent(face.confidence));
 export const told = (face) => face.emotion ?? face.reason ?? "unsure";
 
 export class Picture {
@@ -49,7 +51,7 @@ export class Picture {
   drawFace(pen, face, scale, dense) {
     const [x, y, w, h] = face.box.map((v) => v * scale);
     const size = Math.max(13 * dense, this.canvas.width / 45);
-    const text = `#${face.id} ${told(face)} ${percent(face.confidence)}`;
+    const text = `#${face.id} ${told(face)} ${sure(face)}`.trim();
     pen.lineWidth = size / 3;
     pen.strokeStyle = INK;
     pen.strokeRect(x, y, w, h);
