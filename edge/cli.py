@@ -16,7 +16,10 @@ from typing import Any, NoReturn
 
 from edge.bundle import DEFAULT_BUNDLE, VARIANTS
 from edge.errors import UserError, exit_on_user_error
-from edge.options import DETECTORS, Capture, Options
+from edge.options import DETECTORS, Capture, EventLimits, Options, Smoothing
+
+SMOOTHING_MS = 1000 * Smoothing.time_constant
+"""Default of what follows faces in time."""
 
 
 def program() -> NoReturn:
@@ -114,9 +117,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
     )
+    _add_event_limits(sub)
     _add_live_page(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
-    _add_recognition(sub, smoothing_ms=250)
+    _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
     sub = add("predict", "print the record of each image")
     sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
@@ -128,11 +132,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--no-frames", dest="frames", action="store_false", help="no pictures of faces in the report")
     sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
     sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
-    _add_recognition(sub, smoothing_ms=250)
+    _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     sub = add("demo", "run on a clip made from a public-domain portrait")
     sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the clip and the results go")
-    _add_recognition(sub, smoothing_ms=250)
+    _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
+    _add_event_limits(sub)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
     _add_service(commands)
     return parser
@@ -184,6 +189,24 @@ def _add_live_page(parser: argparse.ArgumentParser) -> None:
     )
     add("--web-cert", type=Path, metavar="FILE", help="certificate of the page, PEM, for https")
     add("--web-key", type=Path, metavar="FILE", help="its key")
+
+
+def _add_event_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("events, of --events and --mqtt").add_argument
+    add(
+        "--event-min-ms",
+        type=_milliseconds,
+        default=1000 * EventLimits.min_seconds,
+        metavar="MS",
+        help="time for which an emotion must last before its change is an event",
+    )
+    add(
+        "--event-min-confidence",
+        type=_probability,
+        default=EventLimits.min_confidence,
+        metavar="P",
+        help="lowest confidence, 0 to 1, that it must have meanwhile",
+    )
 
 
 def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> None:
@@ -243,16 +266,20 @@ def _milliseconds(text: str) -> float:
     return _number(text, "a duration", least=0)
 
 
+def _probability(text: str) -> float:
+    return _number(text, "a number from 0 to 1", least=0, most=1)
+
+
 def _rate(text: str) -> float:
     return _number(text, "a rate", least=0.1)
 
 
-def _number(text: str, what: str, least: float) -> float:
+def _number(text: str, what: str, least: float, most: float = math.inf) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value >= least):
+    if not (math.isfinite(value) and least <= value <= most):
         raise argparse.ArgumentTypeError(f"{text} is not {what}")
     return value
 

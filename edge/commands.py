@@ -26,7 +26,7 @@ from edge.errors import UserError, needs_extra
 from edge.files import whole_file
 from edge.machine import has_display, spare_cores
 from edge.notify import Heartbeat, announced, notify_waiting
-from edge.options import Capture, Options, Smoothing
+from edge.options import Capture, EventLimits, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer
@@ -291,6 +291,10 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
+def _event_limits(arguments: argparse.Namespace) -> EventLimits:
+    return EventLimits(arguments.event_min_ms / 1000, arguments.event_min_confidence)
+
+
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """No two things may be written to one file, and none over what is read."""
     taken = {Path(arguments.source).resolve()}
@@ -320,13 +324,13 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
     if arguments.events:
-        outputs.append(EventLines(arguments.events, live=source.live))
+        outputs.append(EventLines(arguments.events, _event_limits(arguments), live=source.live))
     if arguments.output:
         outputs.append(AnnotatedVideo(arguments.output, source.fps))
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.mqtt import HomeAutomation, parse_broker
-        outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics))
+        outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, _event_limits(arguments)))
     return outputs
 
 

@@ -17,7 +17,7 @@ from prometheus_client.exposition import MetricsHandler, choose_encoder
 
 from edge.capture import TROUBLES
 from edge.emotions import EMOTIONS
-from edge.events import Events
+from edge.events import EVERY_CHANGE, Events
 from edge.listen import listen
 from edge.machine import package_version
 from edge.recognize import Recognizer
@@ -78,7 +78,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
-        self._events = Events()
+        self._events = Events(EVERY_CHANGE)
         self._changes = Counter(dict.fromkeys((*EMOTIONS, NO_LABEL), 0))
         self._visible = 0
         self._server = _Server(listen(*address, "--metrics"), self._registry) if address else None

@@ -33,7 +33,8 @@ from edge.errors import UserError
 from edge.events import Events
 from edge.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
 from edge.machine import package_version
-from edge.results import FrameResult
+from edge.options import EventLimits
+from edge.results import FaceResult, FrameResult, MainFace
 from edge.statistics import Statistics
 
 log = logging.getLogger(__name__)
@@ -117,24 +118,37 @@ def parse_broker(address: str) -> Broker:
     return Broker(host, port, parts.scheme == "mqtts", prefix)
 
 
-def state(
-    result: FrameResult | None, fps: float | None, conditions: Mapping[str, Any], left_out: int
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Scene:
+    """The faces in front of the camera.
+
+    Attributes:
+        faces: how many there are; None while that is not known.
+        main: the main face as it last was when it showed the emotion last told of it, see `Events.settled`.
+    """
+
+    faces: int | None = None
+    main: FaceResult | None = None
+
+
+UNKNOWN = Scene()
+
+
+def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int) -> dict[str, Any]:
     """The JSON object of what is the case.
 
     Args:
-        result: the newest; None where there is none that is still true.
+        scene: the newest; `UNKNOWN` where there is none that is still true.
         fps: frames a second at present; None while it is not known yet.
         conditions: the states of `edge.statistics`.
         left_out: events that were not published.
 
     Returns:
-        `emotion`, `confidence` and `shares` (percent, of each emotion) of the main face, the largest; null where there
-        is none, or no label. `faces`, how many; `fps`; `temperature`, degrees Celsius; `trouble`, a list of words;
-        `events_left_out`.
+        `emotion`, `confidence` and `shares` (percent, of each emotion) of the main face; null where there is none, and
+        before it has shown anything for long enough; `emotion` is null as well where the model is not sure. `faces`,
+        how many; `fps`; `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
     """
-    faces = result.faces if result else ()
-    main = max(faces, key=lambda face: face.box[2] * face.box[3], default=None)
+    main = scene.main
     temperature = conditions.get("temperature")
     trouble = {
         "no frames": fps == 0,
@@ -143,16 +157,18 @@ def state(
     }
     return {
         "emotion": main.emotion if main else None,
-        "confidence": round(main.confidence, 2) if main else None,
-        "shares": {
-            name: round(100 * float(main.probabilities[i])) if main else None for i, name in enumerate(EMOTIONS)
-        },
-        "faces": len(faces) if result else None,
+        "confidence": _percent(main.confidence) / 100 if main else None,
+        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(EMOTIONS)},
+        "faces": scene.faces,
         "fps": None if fps is None else round(fps, 1),
         "temperature": None if temperature is None else round(temperature),
         "trouble": [word for word, there in trouble.items() if there],
         "events_left_out": left_out,
     }
+
+
+def _percent(probability: float) -> int:
+    return round(100 * float(probability))
 
 
 class HomeAutomation:
@@ -165,7 +181,7 @@ class HomeAutomation:
     name = "mqtt"
     complete = False
 
-    def __init__(self, broker: Broker, statistics: Statistics) -> None:
+    def __init__(self, broker: Broker, statistics: Statistics, limits: EventLimits) -> None:
         """Prepare; nothing is sent yet.
 
         Raises:
@@ -175,8 +191,9 @@ class HomeAutomation:
         self._state_topic, self._availability_topic, self._events_topic = (
             f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
         )
-        self._events, self._ration = Events(), _Ration()
-        self._result: FrameResult | None = None
+        self._events, self._ration = Events(limits), _Ration()
+        self._main = MainFace()
+        self._scene = UNKNOWN
         self._published: dict[str, Any] = {}
         self._published_at = -math.inf
         self._told: set[str] = set()  # the troubles of the present absence
@@ -192,9 +209,10 @@ class HomeAutomation:
         return self
 
     def write(self, result: FrameResult) -> None:
-        self._result = result
         for event in self._events.update(result):
             self._tell(event)
+        main = self._main.of(result.faces)
+        self._scene = Scene(len(result.faces), self._events.settled(main) if main else None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -236,8 +254,8 @@ class HomeAutomation:
         """Publish the state where it has changed, or is to be renewed."""
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)
-        result = None if fps == 0 else self._result  # what was seen before the camera was lost is not the case now
-        current = state(result, fps, statistics.states(), statistics.count_of("mqtt.events_left_out"))
+        scene = UNKNOWN if fps == 0 else self._scene  # what was seen before the camera was lost is not the case now
+        current = state(scene, fps, statistics.states(), statistics.count_of("mqtt.events_left_out"))
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
         if (changed or now - self._published_at >= HEARTBEAT) and self._client.is_connected():
             properties = Properties(PacketTypes.PUBLISH)

@@ -30,6 +30,19 @@ class Smoothing:
 
 
 @dataclass(frozen=True)
+class EventLimits:
+    """Conditions under which a change of emotion is an event.
+
+    Attributes:
+        min_seconds: for which the new emotion must last.
+        min_confidence: lowest probability, 0 to 1, that it must have meanwhile.
+    """
+
+    min_seconds: float = 0.5
+    min_confidence: float = 0.5
+
+
+@dataclass(frozen=True)
 class Quality:
     """What a face needs for its emotion to be told; 0 asks for nothing.
 

@@ -13,6 +13,7 @@ from edge.annotate import annotate
 from edge.errors import UserError
 from edge.events import Events
 from edge.files import whole_file
+from edge.options import EventLimits
 from edge.results import FrameResult
 
 
@@ -84,9 +85,9 @@ class EventLines(JsonLines):
 
     name = "events"
 
-    def __init__(self, path: Path, *, live: bool) -> None:
+    def __init__(self, path: Path, limits: EventLimits, *, live: bool) -> None:
         super().__init__(path, live=live)
-        self._events = Events()
+        self._events = Events(limits)
 
     def write(self, result: FrameResult) -> None:
         for event in self._events.update(result):

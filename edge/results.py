@@ -1,5 +1,6 @@
 """What the edge says about a frame, and the record that every output gives of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,9 @@ import numpy as np
 from edge.emotions import EMOTIONS
 from edge.frames import Frame
 from edge.geometry import Box
+
+LARGER = 1.2
+"""Another face becomes the main one when its area is so many times that of the present one."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,22 @@ class FrameResult:
             "level": self.level,
             "faces": [face.record() for face in self.faces],
         }
+
+
+class MainFace:
+    """The largest face, which stays the main one until another is clearly larger; for one thread."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def of(self, faces: Sequence[FaceResult]) -> FaceResult | None:
+        """The main one of a frame's faces; None where there are none."""
+        largest = max(faces, key=_area, default=None)
+        before = next((face for face in faces if face.id == self._number), None)
+        main = before if largest and before and _area(largest) < LARGER * _area(before) else largest
+        self._number = main.id if main else None
+        return main
+
+
+def _area(face: FaceResult) -> float:
+    return face.box[2] * face.box[3]

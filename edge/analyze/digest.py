@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.blur import surroundings
 from edge.emotions import EMOTIONS
-from edge.events import Events
+from edge.events import EVERY_CHANGE, Events
 from edge.geometry import Box
 from edge.results import FaceResult, FrameResult
 
@@ -112,7 +112,7 @@ class Digest:
         self.size = (0, 0)
         self.width = FIRST_WIDTH
         self._pictures = pictures
-        self._events = Events()
+        self._events = Events(EVERY_CHANGE)
         self._persons: dict[int, Person] = {}
         self._gone: set[int] = set()
         self._open: dict[int, Episode] = {}

@@ -365,7 +365,13 @@ def test_nothing_is_written_over_the_source_or_twice(tmp_path, clip, bundle, opt
     assert (tmp_path / "own.avi").read_bytes() == content
 
 
-@pytest.mark.parametrize("option", ["--threads 0", "--detector-side 31", "--smoothing-ms nan", "--smoothing-ms -1"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--threads 0", "--detector-side 31", "--smoothing-ms nan", "--smoothing-ms -1"),
+        *("--event-min-ms -1", "--event-min-confidence 1.1", "--event-min-confidence half"),
+    ],
+)
 def test_options_out_of_range_are_refused(tmp_path, capsys, option):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["run", *option.split()])
@@ -388,6 +394,22 @@ def test_events_are_written_one_a_line(tmp_path, clip, bundle):
     assert events[0]["event"] == "face_appeared"
     assert events[-1]["event"] == "face_left"
     assert all(list(event)[:4] == ["event", "t", "source", "id"] for event in events)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param([], True, id="default"),
+        pytest.param(["--event-min-ms", "60000"], False, id="lasts too short"),
+        pytest.param(["--event-min-confidence", "1"], False, id="not confident enough"),
+    ],
+)
+def test_the_limits_of_events_are_the_users(tmp_path, clip, bundle, options, told):
+    status, _, err = edge(tmp_path, "run", clip, "--model", bundle, "--events", "e.jsonl", "--no-window", *options)
+    assert (status, err) == (0, "")
+    events = [json.loads(line)["event"] for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert ("emotion_changed" in events) == told
+    assert {"face_appeared", "face_left"} <= set(events)
 
 
 def test_records_and_events_do_not_share_standard_output(tmp_path, clip, bundle):

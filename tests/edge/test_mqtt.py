@@ -19,9 +19,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge import cli, mqtt
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from edge.events import Events
+from edge.events import EVERY_CHANGE, Events
 from edge.home_assistant import STATUS_TOPIC, discovery_topic
-from edge.mqtt import Broker, HomeAutomation, parse_broker, state
+from edge.mqtt import UNKNOWN, Broker, HomeAutomation, Scene, parse_broker, state
+from edge.options import EventLimits
 from edge.statistics import Statistics
 
 from .patience import patiently
@@ -64,34 +65,38 @@ def test_other_addresses_are_refused_and_no_password_is_repeated(address):
 
 
 @pytest.mark.parametrize(
-    ("shown", "fps", "conditions", "expected"),
+    ("scene", "fps", "conditions", "expected"),
     [
-        pytest.param(None, None, {}, {"faces": None, "emotion": None, "fps": None, "trouble": []}, id="nothing yet"),
-        pytest.param(result(0), 12.34, {}, {"faces": 0, "emotion": None, "fps": 12.3, "trouble": []}, id="nobody"),
+        pytest.param(UNKNOWN, None, {}, {"faces": None, "emotion": None, "fps": None, "trouble": []}, id="nothing yet"),
+        pytest.param(Scene(0), 12.34, {}, {"faces": 0, "emotion": None, "fps": 12.3, "trouble": []}, id="nobody"),
         pytest.param(
-            result(0, face(NEUTRAL, box=(0, 0, 9, 9)), face(HAPPY, box=(9, 9, 30, 20)), face(5, box=(0, 0, 20, 20))),
-            *(10.0, {}),
-            {"faces": 3, "emotion": "happy", "confidence": 0.7},
-            id="the largest face",
+            *(Scene(3, face(HAPPY)), 10.0, {}), {"faces": 3, "emotion": "happy", "confidence": 0.7}, id="a main face"
         ),
-        pytest.param(result(0, face(None)), 10.0, {}, {"faces": 1, "emotion": None, "confidence": 0.7}, id="unsure"),
-        pytest.param(None, 0.0, {}, {"trouble": ["no frames"]}, id="no frames"),
+        pytest.param(Scene(1), 10.0, {}, {"faces": 1, "emotion": None, "confidence": None}, id="one that is new"),
+        pytest.param(Scene(1, face(None)), 10.0, {}, {"faces": 1, "emotion": None, "confidence": 0.7}, id="unsure"),
+        pytest.param(UNKNOWN, 0.0, {}, {"trouble": ["no frames"]}, id="no frames"),
         pytest.param(
-            *(None, 9.0, {"temperature": 81.7, "slowed": True, "undervoltage": True}),
+            *(UNKNOWN, 9.0, {"temperature": 81.7, "slowed": True, "undervoltage": True}),
             {"temperature": 82, "trouble": ["slowed down", "undervoltage"]},
             id="a board in trouble",
         ),
     ],
 )
-def test_the_state(shown, fps, conditions, expected):
-    found = state(shown, fps, conditions, 0)
+def test_the_state(scene, fps, conditions, expected):
+    found = state(scene, fps, conditions, 0)
     assert {key: found[key] for key in expected} == expected
 
 
 def test_the_shares_are_of_the_main_face_in_percent():
-    shares = state(result(0, face(HAPPY, 0.7)), 10.0, {}, 0)["shares"]
+    shares = state(Scene(1, face(HAPPY, 0.7)), 10.0, {}, 0)["shares"]
     assert shares == {name: 70 if name == "happy" else 5 for name in EMOTIONS}
-    assert set(state(result(0), 10.0, {}, 0)["shares"].values()) == {None}
+    assert set(state(UNKNOWN, 10.0, {}, 0)["shares"].values()) == {None}
+
+
+@pytest.mark.parametrize("probability", [0.374, 0.375, 0.495, 0.505, 0.625, 0.99961])
+def test_the_confidence_is_the_share_of_the_emotion(probability):
+    found = state(Scene(1, face(HAPPY, probability)), 10.0, {}, 0)
+    assert round(100 * found["confidence"], 6) == found["shares"]["happy"]
 
 
 class Mosquitto:
@@ -181,8 +186,8 @@ class Subscriber:
         patiently(lambda: any(expected.items() <= found.items() for found in self.states()))
 
 
-def automation(port, statistics=None, tls=False):
-    return HomeAutomation(Broker("127.0.0.1", port, tls, PREFIX), statistics or Statistics())
+def automation(port, statistics=None, tls=False, limits=EVERY_CHANGE):
+    return HomeAutomation(Broker("127.0.0.1", port, tls, PREFIX), statistics or Statistics(), limits)
 
 
 def connected(output):
@@ -234,7 +239,7 @@ class TestPublishing:
 
     def test_events_come_in_order_and_a_second_subscriber_has_them_too(self, broker, by_hand):
         shown = [result(0, face(HAPPY)), result(1, face(NEUTRAL)), result(5)]
-        events = Events()
+        events = Events(EVERY_CHANGE)
         expected = [event for one in shown for event in events.update(one)]
         assert [event["event"] for event in expected][-1] == "face_left"
         with Subscriber(broker.port) as one, Subscriber(broker.port) as other:
@@ -245,6 +250,33 @@ class TestPublishing:
                 subscriber.wait(AVAILABILITY, "offline")
                 assert [json.loads(payload) for payload in subscriber.on(EVENTS)] == expected
                 assert {m.qos for m in subscriber.messages if m.topic == EVENTS} == {1}
+
+    def test_an_emotion_that_does_not_last_is_neither_an_event_nor_the_state(self, broker, by_hand):
+        """Frames are a second apart."""
+        with Subscriber(broker.port) as subscriber:
+            with automation(broker.port, limits=EventLimits(min_seconds=1.0)) as output:
+                connected(output)
+                for seq, label in enumerate([HAPPY, HAPPY, NEUTRAL, HAPPY, NEUTRAL, NEUTRAL]):
+                    output.write(result(seq, face(label, probability=0.8)))
+                    output._beat()
+            subscriber.wait(AVAILABILITY, "offline")
+            told = [json.loads(payload) for payload in subscriber.on(EVENTS)]
+            assert [event.get("to") for event in told if event["event"] == "emotion_changed"] == ["happy", "neutral"]
+            states = [(found["emotion"], found["shares"]["happy"]) for found in subscriber.states()]
+            assert states == [(None, None), ("happy", 80), ("neutral", 3)]
+
+    def test_the_main_face_is_the_largest_until_another_is_clearly_larger(self, broker, by_hand):
+        def box(side):
+            return (0, 0, side, side)
+
+        with Subscriber(broker.port) as subscriber:
+            with automation(broker.port) as output:
+                connected(output)
+                for seq, (one, other) in enumerate([(100, 90), (100, 105), (100, 115), (100, 105)]):
+                    output.write(result(seq, face(HAPPY, box=box(one)), face(NEUTRAL, box=box(other), number=2)))
+                    output._beat()
+            subscriber.wait(AVAILABILITY, "offline")
+            assert [found["emotion"] for found in subscriber.states()] == ["happy", "neutral"]
 
     def test_whoever_is_there_at_the_end_leaves_unless_the_run_failed(self, broker, by_hand):
         with Subscriber(broker.port) as subscriber:
@@ -303,7 +335,7 @@ class TestPublishing:
             assert output._published_at == float("-inf"), "the state follows with the next beat"
 
     def test_a_flood_of_events_is_capped_and_counted(self, broker, by_hand):
-        statistics, events = Statistics(), Events()
+        statistics, events = Statistics(), Events(EVERY_CHANGE)
         shown = [result(i, face((HAPPY, NEUTRAL)[i % 2])) for i in range(10_000)]
         happened = sum(len(events.update(one)) for one in shown) + len(events.end())
         with Subscriber(broker.port) as subscriber:
@@ -437,8 +469,9 @@ class TestBroker:
 PUBLISHER = """
 import sys, time
 from edge.mqtt import HomeAutomation, parse_broker
+from edge.options import EventLimits
 from edge.statistics import Statistics
-with HomeAutomation(parse_broker(sys.argv[1]), Statistics()):
+with HomeAutomation(parse_broker(sys.argv[1]), Statistics(), EventLimits()):
     time.sleep(60)
 """
 

@@ -198,6 +198,14 @@ def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
     assert left == []
 
 
+def test_the_limits_of_events_are_passed_on(system):
+    limits = ("--event-min-ms", "1500", "--event-min-confidence", "0.7")
+    assert install("--yes", "0", "--events", "events.jsonl", *limits) == 0
+    (command,) = keys(service.UNIT.read_text())["ExecStart"]
+    read = cli._parsed(shlex.split(command.partition('"edge" ')[2]))
+    assert (read.event_min_ms, read.event_min_confidence) == (1500, 0.7)
+
+
 def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("cert.pem", "key.pem"):
