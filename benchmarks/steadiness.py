@@ -1,4 +1,4 @@
-"""How often labels change on a clip, and how late they are, with and without smoothing.
+"""How steady labels are on a clip, how late, and how well they agree with the probabilities beside them.
 
 python -m benchmarks.steadiness [--clip video] [--model models/default]
 """
@@ -6,25 +6,34 @@ python -m benchmarks.steadiness [--clip video] [--model models/default]
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report import table
+from benchmarks.report import UNKNOWN, table
 from edge.bundle import DEFAULT_BUNDLE
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
-from edge.options import Options, Smoothing
+from edge.events import Events
+from edge.options import EventLimits, Options, Smoothing
 from edge.pipeline import Pipeline
 from edge.quiet import quiet_libraries
 from edge.recognize import Recognizer
+from edge.results import FaceResult
 from edge.sources import open_source
 
-LONGEST_LAG = 1.0
-"""Seconds up to which a delay is looked for."""
+IDEAL_WIDTH = 0.1
+"""Standard deviation, seconds, of the centred window that the ideal label averages over: it sees the future."""
+
+LASTING = 0.25
+"""Seconds for which the ideal label must show an emotion for its delay to be measured."""
+
+EARLY = 0.1
+"""Seconds by which a label may be earlier than the ideal one and still be an answer to the same change."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +41,56 @@ class Steadiness:
     """Labels of the face with the most frames.
 
     Attributes:
-        seconds: that it was there.
-        changes: of its label, from and to none included.
-        labelled: share of its frames with a label.
-        labels: by frame, -1 where there is none.
-        times: of the frames, seconds from the clip's first.
+        times: of its frames, seconds from the clip's first.
+        labels: int `[n]`, -1 where there is none.
+        probabilities: float32 `[n, classes]`, as shown beside the labels.
+        events: changes of emotion that are told, of all faces.
     """
 
-    seconds: float
-    changes: int
-    labelled: float
-    labels: np.ndarray
     times: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    events: int
+
+    @property
+    def seconds(self) -> float:
+        return float(self.times[-1] - self.times[0])
 
     @property
     def changes_a_minute(self) -> float:
-        return 60 * self.changes / self.seconds
+        """Changes of the label, from and to none included."""
+        return 60 * int((self.labels[1:] != self.labels[:-1]).sum()) / self.seconds
+
+    @property
+    def labelled(self) -> float:
+        """Share of the frames with a label."""
+        return float((self.labels >= 0).mean())
+
+    @property
+    def deficits(self) -> np.ndarray:
+        """Float `[n]`: how far the label's probability is below the highest one; 0 without a label."""
+        own = self.probabilities[np.arange(len(self.labels)), np.maximum(self.labels, 0)]
+        return np.where(self.labels >= 0, self.probabilities.max(axis=1) - own, 0.0)
+
+    @property
+    def contradicted(self) -> float:
+        """Share of the frames in which another class is more probable than the label."""
+        return float((self.deficits > 0).mean())
+
+
+@dataclass(frozen=True)
+class Lag:
+    """Delays of a label's changes after those of the ideal label.
+
+    Attributes:
+        median: seconds; None where no change is followed.
+        followed: changes of the ideal label that the label takes part in before the next one.
+        all: changes of the ideal label to something that lasts.
+    """
+
+    median: float | None
+    followed: int
+    all: int
 
 
 def watch(clip: Path, options: Options) -> Steadiness:
@@ -56,39 +99,62 @@ def watch(clip: Path, options: Options) -> Steadiness:
     Raises:
         UserError: the clip or the model is missing or broken, or shows no face for two frames.
     """
-    faces: dict[int, list[tuple[float, int]]] = {}
-    began = 0.0
+    faces: dict[int, list[tuple[float, FaceResult]]] = {}
+    events, told, began = Events(EventLimits()), 0, 0.0
     with Pipeline(open_source(str(clip)), Recognizer.from_options(options)) as pipeline:
         for result in pipeline:
             began = result.frame.captured if result.frame.seq == 0 else began
+            told += sum(event["event"] == "emotion_changed" for event in events.update(result))
             for face in result.faces:
-                seen = faces.setdefault(face.id, [])
-                seen.append((result.frame.captured - began, -1 if face.label is None else face.label))
+                faces.setdefault(face.id, []).append((result.frame.captured - began, face))
     longest = max(faces.values(), key=len, default=[])
     if len(longest) < 2:
         raise UserError(f"{clip}: shows no face for long enough", "name another by --clip")
-    times, labels = (np.array(column) for column in zip(*longest, strict=True))
-    return Steadiness(
-        float(times[-1] - times[0]), int((labels[1:] != labels[:-1]).sum()), float((labels >= 0).mean()), labels, times
-    )
+    times, seen = zip(*longest, strict=True)
+    labels = np.array([-1 if face.label is None else face.label for face in seen])
+    return Steadiness(np.array(times), labels, np.stack([face.probabilities for face in seen]), told)
 
 
-def lag(steady: Steadiness, plain: Steadiness) -> float:
-    """Seconds by which steady labels come after plain ones: the delay at which both agree most."""
-    period = float(np.median(np.diff(plain.times)))
-    delays = range(int(LONGEST_LAG / period) + 1)
-    _, steady_at, plain_at = np.intersect1d(np.round(steady.times, 3), np.round(plain.times, 3), return_indices=True)
-    common = np.stack([steady.labels[steady_at], plain.labels[plain_at]], axis=1)
-    agreement = [float((common[d:, 0] == common[: len(common) - d, 1]).mean()) for d in delays]
-    return int(np.argmax(agreement)) * period
+def lag(found: Steadiness, plain: Steadiness) -> Lag:
+    """Delays after the ideal label of the same face, which is made of the probabilities of single frames."""
+    changed = np.flatnonzero(found.labels[1:] != found.labels[:-1]) + 1
+    delays: list[float] = []
+    changes = list(_ideal_changes(plain))
+    for start, end, label in changes:
+        times = [found.times[i] for i in changed if found.labels[i] == label]
+        delays += [t - start for t in times if start - EARLY <= t < end][:1]
+    return Lag(float(np.median(delays)) if delays else None, len(delays), len(changes))
 
 
-def report(rows: Sequence[tuple[str, Steadiness, float]]) -> str:
+def _ideal_changes(plain: Steadiness) -> Iterator[tuple[float, float, int]]:
+    """Start, end and label of what the ideal label changes to and shows for long enough."""
+    weights = np.exp(-0.5 * ((plain.times[:, None] - plain.times) / IDEAL_WIDTH) ** 2)
+    labels = (weights @ plain.probabilities).argmax(axis=1)
+    edges = [*(np.flatnonzero(labels[1:] != labels[:-1]) + 1), len(labels) - 1]
+    for first, last in pairwise(edges):
+        start, end = float(plain.times[first]), float(plain.times[last])
+        if end - start >= LASTING:
+            yield start, end, int(labels[first])
+
+
+def report(rows: Sequence[tuple[str, Steadiness, Lag]]) -> str:
     """A table in Markdown."""
     return table(
-        ["labels", "changes a minute", "frames with a label", "lag, ms"],
         [
-            [name, f"{found.changes_a_minute:.1f}", f"{found.labelled:.1%}", f"{1000 * late:.0f}"]
+            *("labels", "changes a minute", "frames with a label", "label is not the longest bar", "by at most"),
+            *("median lag, ms", "changes followed", "events"),
+        ],
+        [
+            [
+                name,
+                f"{found.changes_a_minute:.1f}",
+                f"{found.labelled:.1%}",
+                f"{found.contradicted:.1%}",
+                f"{found.deficits.max():.2f}",
+                UNKNOWN if late.median is None else f"{1000 * late.median:.0f}",
+                f"{late.followed} of {late.all}",
+                f"{found.events}",
+            ]
             for name, found, late in rows
         ],
     )
@@ -101,22 +167,19 @@ def main() -> int:
     parser.add_argument("--clip", type=Path, help="a video; default: the demo's")
     arguments = parser.parse_args()
     quiet_libraries()
-    as_it_is = Options(model=arguments.model, smoothing=Smoothing(time_constant=0.0))
-    averaged = replace(as_it_is, smoothing=Smoothing(margin=0.0, slack=0.0, dwell=0.0))
+    settings = {
+        "of each frame": Smoothing(time_constant=0.0),
+        f"of averages over {1000 * Smoothing.time_constant:.0f} ms": Smoothing(margin=0.0, slack=0.0),
+        "the same with margin, slack and dwell: the default": Smoothing(),
+    }
+    default = Options(model=arguments.model)
     with nullcontext(None) if arguments.clip else tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(str(folder)) / "clip.mp4"
         if folder:
             write_demo_clip(clip)
-        plain, mean, steady = (watch(clip, o) for o in (as_it_is, averaged, Options(model=arguments.model)))
-    print(
-        report(
-            [
-                ("of each frame", plain, 0.0),
-                ("of averages over 250 ms", mean, lag(mean, plain)),
-                ("the same with margin, slack and dwell: the default", steady, lag(steady, plain)),
-            ]
-        )
-    )
+        found = {name: watch(clip, replace(default, smoothing=smoothing)) for name, smoothing in settings.items()}
+    plain = found["of each frame"]
+    print(report([(name, one, lag(one, plain)) for name, one in found.items()]))
     return 0
 
 
