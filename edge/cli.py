@@ -100,7 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--list-sources", action="store_true", help="say what cameras there are, and end")
     _add_capture(sub)
-    sub.add_argument("--output", type=Path, metavar="FILE", help="write the annotated video (.mp4, .mkv or .avi)")
+    sub.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the annotated video (.mp4, .mkv or .avi); of images, without such an ending, a folder of copies",
+    )
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")
     sub.add_argument("--summary", type=Path, metavar="FILE", help="write the summary as JSON")
@@ -119,11 +124,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_event_limits(sub)
     _add_live_page(sub)
+    _add_folders(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
     sub = add("predict", "print the record of each image")
-    sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="an image, or a folder of images")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="write annotated copies of the images there")
+    _add_folders(sub)
     _add_recognition(sub, smoothing_ms=0)
     sub = add("analyze", "write a report of each video: tables of all faces, and a page with figures")
     sub.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="a video, or a folder of videos")
@@ -175,6 +183,12 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
         help="raw frames are about now: drop late ones instead of holding their sender back",
     )
     add("--wait", action="store_true", help="wait for a camera that is not there yet")
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("folders of images").add_argument
+    add("--recursive", action="store_true", help="read the images of the folders in it, too")
+    add("--strict", action="store_true", help="end at the first image that cannot be read")
 
 
 def _add_live_page(parser: argparse.ArgumentParser) -> None:

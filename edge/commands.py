@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from edge.address import refuse_credentials
+from edge.annotated_images import AnnotatedImages
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, opened
 from edge.channel import Closed
 from edge.demo import write_demo_clip
 from edge.errors import UserError, needs_extra
 from edge.files import whole_file
+from edge.frames import Frame
 from edge.machine import has_display, spare_cores
 from edge.notify import Heartbeat, announced, notify_waiting
 from edge.options import Capture, EventLimits, Options, Smoothing
@@ -33,7 +35,7 @@ from edge.recognize import Recognizer
 from edge.reload import Reloader
 from edge.sources import Source, check_capture, list_sources, open_source
 from edge.sources.network import PASSWORD, USER
-from edge.sources.pictures import ImageSource
+from edge.sources.pictures import holds_images, open_images
 from edge.statistics import summary_text
 
 if TYPE_CHECKING:  # their packages are extras
@@ -42,6 +44,9 @@ if TYPE_CHECKING:  # their packages are extras
 
 
 log = logging.getLogger(__name__)
+
+VIDEO_ENDINGS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
+"""Of an output that is a video even where the source are images."""
 
 POLL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
@@ -55,15 +60,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Print the record of each image."""
+    """Print the record of each image; 2 where one that was named could not be read."""
     recognizer = Recognizer.from_options(_options(arguments))
+    copies = None
+    if arguments.output:
+        copies = AnnotatedImages(arguments.output, arguments.images, recursive=arguments.recursive)
+    failures: list[UserError] = []
+    for frame in _images(arguments, failures):
+        recognizer.forget()  # images are not one another's past
+        result = recognizer.read(recognizer.find(frame))
+        print(json.dumps(result.record()), flush=True)
+        if copies:
+            copies.write(result)
+    for failure in failures:
+        print(f"emotion-edge: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def _images(arguments: argparse.Namespace, failures: list[UserError]) -> Iterator[Frame]:
+    """The images that are named and those of the folders that are named; what cannot be read is added to `failures`."""
     for path in arguments.images:
-        source = ImageSource([path])
-        frame = source.read()
-        assert frame is not None, "one image is one frame"
-        recognizer.forget()  # pictures on a command line are not one another's past
-        print(json.dumps(recognizer.read(recognizer.find(frame)).record()))
-    return 0
+        try:
+            source = open_images(path, recursive=arguments.recursive, strict=arguments.strict)
+            yield from iter(source.read, None)
+        except UserError as error:
+            if arguments.strict:
+                raise
+            failures.append(error)
 
 
 def analyze(arguments: argparse.Namespace) -> int:
@@ -274,6 +297,8 @@ def _capture(arguments: argparse.Namespace) -> Capture:
         rtsp=arguments.rtsp,
         pixels=arguments.pixels,
         live=arguments.live,
+        recursive=arguments.recursive,
+        strict=arguments.strict,
     )
 
 
@@ -326,12 +351,19 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.events:
         outputs.append(EventLines(arguments.events, _event_limits(arguments), live=source.live))
     if arguments.output:
-        outputs.append(AnnotatedVideo(arguments.output, source.fps))
+        outputs.append(_annotated(arguments, source))
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.mqtt import HomeAutomation, parse_broker
         outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, _event_limits(arguments)))
     return outputs
+
+
+def _annotated(arguments: argparse.Namespace, source: Source) -> Output:
+    """A video; of images, copies in a folder, unless the output has a video's ending."""
+    if arguments.output.suffix.lower() not in VIDEO_ENDINGS and holds_images(Path(arguments.source)):
+        return AnnotatedImages(arguments.output, [Path(arguments.source)], recursive=arguments.recursive)
+    return AnnotatedVideo(arguments.output, source.fps)
 
 
 def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":

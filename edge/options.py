@@ -69,6 +69,8 @@ class Capture:
         rtsp: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
         pixels: format of raw frames, by FFmpeg's name.
         live: whether raw frames are about now; otherwise every one is answered.
+        recursive: whether the images of the folders in a folder are read, too.
+        strict: whether the first image of a folder that cannot be read ends the run.
     """
 
     size: tuple[int, int] | None = None
@@ -78,6 +80,8 @@ class Capture:
     rtsp: str = "tcp"
     pixels: str = "bgr24"
     live: bool = False
+    recursive: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True)

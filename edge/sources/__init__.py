@@ -86,7 +86,7 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
         return RawSource.from_stdin(capture)
     from edge.sources.files import open_file
 
-    return open_file(Path(spec))
+    return open_file(Path(spec), capture)
 
 
 def check_capture(spec: str, capture: Capture) -> None:
@@ -105,6 +105,7 @@ def check_capture(spec: str, capture: Capture) -> None:
         ("--rtsp", capture.rtsp != Capture.rtsp, rtsp, "rtsp:// addresses"),
         ("--pixels", capture.pixels != Capture.pixels, raw, "raw frames on standard input"),
         ("--live", capture.live, raw, "raw frames on standard input"),
+        ("--recursive", capture.recursive, not (camera or raw or spec.startswith(NETWORK)), "folders of images"),
     ):
         if given and not fits:
             raise UserError(f"{option} is for {what}, and the source is something else", "leave it out")

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from edge.errors import UserError
+from edge.options import Capture
 from edge.sources.kinds import is_picture
-from edge.sources.pictures import ImageSource, images_in
+from edge.sources.pictures import ImageSource, open_folder
 from edge.sources.video import VideoFileSource, unreadable
 
 
-def open_file(path: Path) -> VideoFileSource | ImageSource:
+def open_file(path: Path, capture: Capture) -> VideoFileSource | ImageSource:
     """Open a video, a picture or a folder of pictures.
 
     Raises:
@@ -17,7 +18,9 @@ def open_file(path: Path) -> VideoFileSource | ImageSource:
     try:
         path.stat()
         if path.is_dir():
-            return ImageSource(images_in(path), path.name)
+            return open_folder(path, recursive=capture.recursive, strict=capture.strict)
+        if capture.recursive:
+            raise UserError(f"--recursive is for folders, and {path} is a file", "leave it out")
         if is_picture(path):
             return ImageSource([path])
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -1,15 +1,20 @@
 """Still pictures, one by one or a folder of them."""
 
+import logging
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from edge import MAX_PICTURE_PIXELS
-from edge.errors import UserError
+from edge.errors import UserError, printable
 from edge.frames import Frame
+from edge.sources.folder import list_pictures
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
 from edge.sources.stills import decode_still
+
+log = logging.getLogger(__name__)
 
 PICTURE_SPACING = 2.0
 """Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
@@ -21,32 +26,117 @@ CHUNK = 1 << 20
 """Bytes that are read at a time."""
 
 
+def open_folder(folder: Path, *, recursive: bool = False, strict: bool = False) -> "ImageSource":
+    """Open the pictures of a folder; what is left out is said in a line.
+
+    Args:
+        folder: its path.
+        recursive: whether those of the folders in it are read, too.
+        strict: whether the first one that cannot be read ends it.
+
+    Raises:
+        OSError: the folder may not be read.
+        UserError: there is no picture in it, or none that can be read.
+    """
+    listing = list_pictures(folder, recursive=recursive)
+    left_out = listing.left_out()
+    if not listing.pictures:
+        problem = f"{folder}: no images in this folder" + (f", but {left_out}" if left_out else "")
+        raise UserError(problem, "give a folder of JPEG, PNG or other images")
+    if left_out:
+        log.warning("%s: left out %s", printable(str(folder)), left_out)
+    return ImageSource(listing.pictures, folder, strict=strict, unread=listing.unreadable)
+
+
+def open_images(path: Path, *, recursive: bool = False, strict: bool = False) -> "ImageSource":
+    """Open a picture, whatever its name, or the pictures of a folder, see `open_folder`.
+
+    Raises:
+        UserError: there is none, or none that can be read.
+    """
+    try:
+        if path.is_dir():
+            return open_folder(path, recursive=recursive, strict=strict)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return ImageSource([path])
+
+
+def holds_images(path: Path) -> bool:
+    """Tell a picture or a folder from everything else that can be a source."""
+    try:
+        return path.is_dir() or is_picture(path)
+    except OSError:
+        return False
+
+
 class ImageSource:
-    """One picture, or the pictures of a folder in the order of their names, `PICTURE_SPACING` apart."""
+    """One picture, or the pictures of a folder in the order of their names, `PICTURE_SPACING` apart.
+
+    Those of a folder that cannot be read are passed over and listed at the end.
+    """
 
     live = False
     fps = 1.0
     duration = damage = None
 
-    def __init__(self, paths: list[Path], folder: str | None = None) -> None:
-        """Name the pictures, and their folder where they are to be called `folder/picture`."""
-        self.name = folder or paths[0].name
+    def __init__(
+        self, paths: list[Path], folder: Path | None = None, *, strict: bool = False, unread: Iterable[UserError] = ()
+    ) -> None:
+        """Read the first picture, so that wrong files are refused before anything is started.
+
+        Args:
+            paths: at least one.
+            folder: where they are; in records they are called `folder/picture` then.
+            strict: whether the first one that cannot be read is an error.
+            unread: what could not be read before.
+
+        Raises:
+            UserError: none of them can be read, or with `strict` the first.
+        """
+        self.name = printable(folder.resolve().name if folder else paths[0].name)
         self.total = len(paths)
-        self._paths, self._seq, self._opened = paths, 0, time.time()
-        self._prefix = f"{folder}/" if folder else ""
-        read_image(paths[0])  # a wrong file is refused here, before anything is started
+        self._paths, self._folder, self._strict = iter(paths), folder, strict or len(paths) == 1
+        self._unread, self._seq, self._opened = list(unread), 0, time.time()
+        self._first = self._next()
+        if self._first is None:
+            raise UserError(f"{folder}: none of its {self.total} images can be read", "see what is said of them above")
 
     def read(self) -> Frame | None:
-        if self._seq == len(self._paths):
-            return None
-        path = self._paths[self._seq]
-        captured = self._opened + self._seq * PICTURE_SPACING
-        frame = Frame(self._seq, captured, read_image(path), self._prefix + path.name, time.monotonic())
-        self._seq += 1
+        frame, self._first = self._first or self._next(), None
         return frame
 
     def close(self) -> None:
-        self._paths = self._paths[: self._seq]
+        self._paths, self._unread, self._first = iter(()), [], None
+
+    def _next(self) -> Frame | None:
+        """The next one that can be read."""
+        for path in self._paths:
+            try:
+                image = read_image(path)
+            except UserError as error:
+                if self._strict:
+                    raise
+                self._unread.append(error)
+                continue
+            captured = self._opened + self._seq * PICTURE_SPACING
+            frame = Frame(self._seq, captured, image, self._called(path), time.monotonic())
+            self._seq += 1
+            return frame
+        self._report()
+        return None
+
+    def _called(self, path: Path) -> str:
+        if self._folder is None:
+            return self.name
+        return f"{self.name}/{printable(path.relative_to(self._folder).as_posix())}"
+
+    def _report(self) -> None:
+        """List what could not be read, once."""
+        if self._unread:
+            lines = "".join(f"\n  {error}" for error in self._unread)
+            log.warning("%s: %d could not be read:%s", self.name, len(self._unread), lines)
+        self._unread = []
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -63,31 +153,33 @@ def read_image(path: Path) -> np.ndarray:
         raise UserError(f"{path}: the image has more than {limit} million pixels", "give a smaller one") from error
     except BrokenPicture as error:
         kind = picture_kind(content[:HEAD])
-        problem = f"{kind} image that cannot be read ({error})" if kind else "not an image that can be read"
-        raise UserError(f"{path}: {problem}", "give a JPEG, PNG, HEIC or another common format") from error
+        if kind is None:
+            problem, remedy = "not an image that can be read", "give a JPEG, PNG, HEIC or another common format"
+        else:
+            problem, remedy = (
+                f"{kind} image that cannot be read ({error})",
+                "get a whole copy of it",
+            )
+        raise UserError(f"{path}: {problem}", remedy) from error
 
 
 def _read_bytes(path: Path) -> bytes:
-    content = bytearray()
+    """Of what is no picture, the beginning alone: it may be a video of gigabytes."""
     try:
         with path.open("rb") as file:
-            while len(content) <= MAX_PICTURE_BYTES and (part := file.read(CHUNK)):  # devices may never end
+            content = bytearray(file.read(CHUNK))
+            more = picture_kind(bytes(content[:HEAD])) is not None
+            while more and len(content) <= MAX_PICTURE_BYTES:  # what is no regular file may never end
+                more = bool(part := file.read(CHUNK))
                 content += part
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", "give the path of an image") from error
+        raise _unreadable(path, error) from error
     if len(content) > MAX_PICTURE_BYTES:
         raise UserError(f"{path}: more than {MAX_PICTURE_BYTES // 10**6} MB, no image", "give a smaller one")
     return bytes(content)
 
 
-def images_in(folder: Path) -> list[Path]:
-    """The pictures of a folder in the order of their names.
-
-    Raises:
-        UserError: there are none.
-    """
-    # Hidden ones are no photos: macOS leaves `._IMG_1.jpg` beside IMG_1.jpg on disks of other systems.
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_picture(path))
-    if not paths:
-        raise UserError(f"{folder}: no images in this folder", "give a folder of JPEG or PNG files")
-    return paths
+def _unreadable(path: Path, error: OSError) -> UserError:
+    denied = isinstance(error, PermissionError)
+    remedy = "check its permissions and those of its folder" if denied else "give the path of an image"
+    return UserError(f"{path}: cannot be read ({error.strerror})", remedy)

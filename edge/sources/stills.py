@@ -39,7 +39,7 @@ def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.nda
         image = upright(_flat(_by_opencv(content, cv2.IMREAD_UNCHANGED)), turn)
     elif kind == "WebP":
         image = upright(_flat(_by_opencv(content, cv2.IMREAD_UNCHANGED)), webp_orientation(content))
-    elif kind == "JPEG XL":
+    elif kind in ("JPEG XL", None):
         raise BrokenPicture("a kind that is not read")
     elif kind in ("JPEG 2000", "TIFF"):
         image = _decode_any_depth(content)

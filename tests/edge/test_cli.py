@@ -192,6 +192,35 @@ def test_predict_prints_one_record_an_image(tmp_path, bundle, portrait):
     assert [[face["id"] for face in record["faces"]] for record in records] == [[1], [], [1]], "no common past"
 
 
+def test_predict_of_a_folder_and_of_a_broken_image(tmp_path, bundle, portrait):
+    """The broken ones of a folder are listed; one that is named makes the status 2, when all others are through."""
+    (tmp_path / "photos" / "trip").mkdir(parents=True)
+    for name in ("photos/a.png", "photos/trip/a.png", "c.jpg"):
+        cv2.imwrite(str(tmp_path / name), portrait)
+    (tmp_path / "photos" / "b.jpg").write_bytes((tmp_path / "c.jpg").read_bytes()[:5000])
+    common = ("--recursive", "--output", "out", "--model", bundle)
+    status, out, err = edge(tmp_path, "predict", "photos", "c.jpg", *common)
+    assert [json.loads(line)["source"] for line in out.splitlines()] == ["photos/a.png", "photos/trip/a.png", "c.jpg"]
+    assert status == 0
+    assert "photos: 1 could not be read:\n  photos/b.jpg: JPEG image that cannot be read" in err
+    assert files(tmp_path / "out") == {"a.png", "trip/a.png", "c.jpg"}
+    status, out, err = edge(tmp_path, "predict", "gone.jpg", "c.jpg", "--model", bundle)
+    assert (status, len(out.splitlines())) == (2, 1)
+    assert own_lines(err).startswith("emotion-edge: gone.jpg: cannot be read (No such file or directory)")
+    assert edge(tmp_path, "predict", "gone.jpg", "c.jpg", "--strict", "--model", bundle)[1] == ""
+
+
+def test_a_run_writes_annotated_copies_of_a_folder(tmp_path, bundle, portrait):
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "a.png"), portrait)
+    cv2.imwrite(str(tmp_path / "photos" / "b.jpg"), portrait)
+    status, _, err = edge(tmp_path, "run", "photos", "--output", "out", "--model", bundle)
+    assert (status, own_lines(err)) == (0, "")
+    assert files(tmp_path / "out") == {"a.png", "b.jpg"}
+    changed = (cv2.imread(str(tmp_path / "out" / "a.png")) != portrait).any(axis=2)
+    assert 0 < changed.mean() < 0.25, "drawn over, and only where the face is"
+
+
 def bad_inputs(folder, make_bundle, clip, bundle):
     """Everything that users get wrong, in `folder`: name of the case, arguments, what the message must name."""
     (folder / "empty.mp4").write_bytes(b"")
@@ -215,9 +244,14 @@ BAD_INPUTS = {
     "text as video": ("run text.mp4", "text.mp4: not a video that can be decoded"),
     "text as image": ("run text.png", "text.png: not an image that can be read"),
     "folder without images": ("run nothing", "nothing: no images in this folder"),
-    "a wrong image in a folder": ("run mixed", "mixed/b.png: not an image that can be read"),
+    "a wrong image in a folder": ("run mixed --strict", "mixed/b.png: not an image that can be read"),
     "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
     "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
+    "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
+    "copies in the folder that is read": ("predict mixed --output mixed", "mixed: is a folder that images are read"),
+    "copies in a file": ("run mixed --output a.png", "a.png: annotated images go into a folder"),
+    "folders in a file": ("run text.png --recursive", "--recursive is for folders"),
+    "folders in a camera": ("run 97 --recursive", "--recursive is for folders of images"),
     "image to predict": ("predict text.png", "text.png: not an image that can be read"),
     "wrong hash": ("run CLIP --model damaged", "model_int8.tflite: sha256"),
     "model file missing": ("run CLIP --model gone", "model_int8.tflite: the file is missing"),

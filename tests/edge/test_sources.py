@@ -202,22 +202,6 @@ def test_a_folder_comes_in_the_order_of_names_and_farther_apart_than_any_memory(
     assert np.diff([f.captured for f in frames]) == pytest.approx([PICTURE_SPACING] * 3)
 
 
-def test_a_wrong_file_first_in_a_folder_is_refused_at_once(tmp_path):
-    (tmp_path / "a.png").write_text("no image")
-    write_image(tmp_path / "b.png", picture())
-    with pytest.raises(UserError, match=r"a\.png: not an image"):
-        open_source(str(tmp_path))
-
-
-def test_a_wrong_file_later_in_a_folder_is_named_when_its_turn_comes(tmp_path):
-    write_image(tmp_path / "a.png", picture())
-    (tmp_path / "b.png").write_text("no image")
-    source = open_source(str(tmp_path))
-    assert source.read().seq == 0
-    with pytest.raises(UserError, match=r"b\.png: not an image"):
-        source.read()
-
-
 @pytest.mark.parametrize(
     ("image", "pixel"),
     [

@@ -1,0 +1,88 @@
+"""The pictures of a folder, and what of it is left out."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import UserError
+from edge.sources.kinds import PICTURE_SUFFIXES, is_picture
+
+SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})
+"""Files and folders that systems leave among photos, in small letters; thumbnails are in some of them."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is in a folder.
+
+    Attributes:
+        pictures: by their paths in the order of their names, those of a folder together.
+        others: number of files that are no pictures, by ending.
+        folders: number of folders that were not looked into.
+        unreadable: folders in it that may not be read, and why.
+    """
+
+    pictures: list[Path]
+    others: Counter[str]
+    folders: int
+    unreadable: list[UserError]
+
+    def left_out(self) -> str:
+        """Say in a line what was left out; empty where nothing was. Hidden files are not counted."""
+        parts = []
+        if count := self.others.total():
+            endings = ", ".join(f"{count} {ending}" for ending, count in sorted(self.others.items()))
+            parts.append(f"{count} {'file' if count == 1 else 'files'} without an image ({endings})")
+        if self.folders:
+            parts.append(f"{self.folders} {'folder' if self.folders == 1 else 'folders'} (--recursive reads them)")
+        return " and ".join(parts)
+
+
+def list_pictures(folder: Path, *, recursive: bool = False) -> Listing:
+    """Find the pictures in a folder by their first bytes; links to folders are followed, in circles once.
+
+    Hidden files are no photos: macOS leaves `._IMG_1.jpg` beside IMG_1.jpg on disks of other systems.
+
+    Raises:
+        OSError: the folder may not be read.
+    """
+    listing = Listing([], Counter(), 0, [])
+    folders, seen, skipped = sorted(_look(folder, listing)), {_identity(folder)}, 0
+    while folders:
+        inner = folders.pop()
+        try:
+            if not recursive:
+                skipped += 1
+            elif _identity(inner) not in seen:
+                seen.add(_identity(inner))
+                folders += _look(inner, listing)
+        except OSError as error:
+            remedy = "check its permissions and those of its folder"
+            listing.unreadable.append(UserError(f"{inner}: cannot be read ({error.strerror})", remedy))
+    return Listing(sorted(listing.pictures), listing.others, skipped, listing.unreadable)
+
+
+def _look(folder: Path, listing: Listing) -> list[Path]:
+    """Sort a folder's files into the listing; returns the folders in it."""
+    folders = []
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name.lower() in SYSTEM_NAMES:
+            continue
+        try:
+            if path.is_dir():
+                folders.append(path)
+                continue
+            picture = is_picture(path)
+        except OSError:  # it may not be read: the one who reads it says so
+            picture = path.suffix.lower() in PICTURE_SUFFIXES
+        if picture:
+            listing.pictures.append(path)
+        else:
+            listing.others[path.suffix.lower() or "without an ending"] += 1
+    return folders
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from others, whatever the path to it."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
