@@ -155,7 +155,7 @@ class Decoder:
                     self._reached = max(self._reached, end)
                 if packet.stream is self._stream:
                     yield packet
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, OSError) as error:  # the latter is the file's own: a stick that was pulled out
             self._error = error.strerror or str(error)
 
     def _frames(self, packet: Any) -> list[Any]:

@@ -68,6 +68,9 @@ def open_video(path: Path) -> Decoder:
     except NoVideo as error:
         file.close()
         raise _not_a_video(path, error) from error
+    except OSError as error:
+        file.close()
+        raise unreadable(path, error) from error
     except BaseException:
         file.close()
         raise

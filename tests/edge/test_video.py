@@ -1,5 +1,7 @@
 """Videos of every kind: what is seen in them, when, and what is missing of those that are damaged."""
 
+import errno
+import io
 import os
 import sys
 from fractions import Fraction
@@ -194,6 +196,31 @@ def test_frames_that_cannot_be_decoded_are_counted_and_the_others_kept(tmp_path)
     source, images, _ = read(path)
     assert 30 < len(images) < 50
     assert source.damage.startswith("has ")
+
+
+class Torn(io.FileIO):
+    """A file on a disk that fails after `good` bytes."""
+
+    good = 0
+
+    def read(self, size=-1):
+        if self.tell() >= self.good:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("share", [0, 0.6])
+def test_a_disk_that_fails_is_told(tmp_path, monkeypatch, share):
+    path = write_video(tmp_path / "clip.mkv", noise(50))
+    monkeypatch.setattr(Torn, "good", int(share * path.stat().st_size))
+    monkeypatch.setattr(Path, "open", lambda self, *_, **__: Torn(str(self)))
+    if share:
+        source, images, _ = read(path)
+        assert len(images) > 10
+        assert source.damage.endswith("(Input/output error)")
+    else:
+        with pytest.raises(UserError, match=r"clip\.mkv: cannot be read \(Input/output error\)"):
+            read(path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other rules for names")
