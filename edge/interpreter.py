@@ -3,7 +3,8 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +12,8 @@ from edge.errors import UserError
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
 """Modules with an `Interpreter`, best first."""
+
+_GREETED = threading.Event()
 
 
 def runtime() -> str:
@@ -22,12 +25,13 @@ def runtime() -> str:
     return _module().__name__
 
 
-def open_interpreter(model: bytes, threads: int) -> Any:
+def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> Any:
     """An interpreter with its tensors allocated.
 
     Args:
         model: content of a `.tflite` file.
         threads: how many threads one inference may use.
+        shape: of its input, where that is another than the file's.
 
     Raises:
         UserError: no runtime is installed, or this one cannot run the model.
@@ -36,6 +40,8 @@ def open_interpreter(model: bytes, threads: int) -> Any:
     try:
         with _no_greeting():
             interpreter = module.Interpreter(model_content=model, num_threads=threads)
+            if shape:
+                interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(
@@ -47,12 +53,19 @@ def open_interpreter(model: bytes, threads: int) -> Any:
 
 @contextmanager
 def _no_greeting() -> Iterator[None]:
-    """The runtime greets each interpreter on stderr, past Python, and has no switch for it; errors are exceptions."""
+    """Mute stderr while the first interpreter is made: the runtime greets once a process, past Python, with no switch.
+
+    Errors are exceptions. Later interpreters are made while other threads may be writing.
+    """
+    if _GREETED.is_set():
+        yield
+        return
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
+        _GREETED.set()
     finally:
         os.dup2(kept, 2)
         os.close(kept)
