@@ -58,7 +58,7 @@ test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass them with OpenC
 	@$(BIN)/python -m pytest tests/edge $(ARGS)
 
 test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass those of models with tflite-runtime, which Python 3.11 has: VENV=.venv-opencv4
-	@$(BIN)/python -m pytest $(addprefix tests/edge/test_,$(addsuffix .py,interpreter bundle classify recognize)) --runtime tflite_runtime $(ARGS)
+	@$(BIN)/python -m pytest $(addprefix tests/edge/test_,$(addsuffix .py,interpreter bundle classify recognize yunet detect)) --runtime tflite_runtime $(ARGS)
 
 test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
 	@tests/boards/picamera2.sh $(ARGS)

@@ -11,6 +11,7 @@ from edge.assets import YUNET, fetch
 from edge.errors import UserError
 from edge.geometry import Box, as_box
 from edge.options import DETECTORS
+from edge.yunet import Network
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Detector(Protocol):
 
 
 SMALLEST_SIDE = 10
-"""Pixels; no face is smaller, and OpenCV 4 finds random ones in pictures of a pixel or two."""
+"""Pixels; no face is smaller."""
 
 
 def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detector:
@@ -59,30 +60,26 @@ def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detecto
 
 
 class YuNet:
-    """YuNet (Wu et al., 2023, doi 10.1007/s11633-023-1423-y) by OpenCV's FaceDetectorYN; with five landmarks."""
+    """YuNet, with five landmarks."""
 
     def __init__(self, model: Path, side: int, threshold: float) -> None:
-        self._side = side
-        self._network = cv2.FaceDetectorYN.create(str(model), "", (side, side), threshold, 0.3, 500)
-        self._size = (side, side)
+        """Read the weights from OpenCV Zoo's ONNX file.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        self._side, self._network = side, Network(model, threshold)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         small, scale = shrink(image, self._side)
-        size = (small.shape[1], small.shape[0])
-        if min(size) < SMALLEST_SIDE:
+        if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
-        if size != self._size:
-            self._network.setInputSize(size)
-            self._size = size
-        _, rows = self._network.detect(small)
-        if rows is None:
-            return []
-        boxes, landmarks = (rows[:, :4] / scale).tolist(), (rows[:, 4:14] / scale).reshape(-1, 5, 2)
-        found = [
+        found = self._network.find(small)
+        boxes, landmarks = (found[:, 1:5] / scale).tolist(), (found[:, 5:] / scale).reshape(-1, 5, 2)
+        return [
             Detection(as_box(box), score, places)
-            for box, score, places in zip(boxes, rows[:, 14].tolist(), landmarks, strict=True)
+            for box, score, places in zip(boxes, found[:, 0].tolist(), landmarks, strict=True)
         ]
-        return sorted(found, key=lambda detection: -detection.score)
 
 
 class Haar:

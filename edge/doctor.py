@@ -114,12 +114,6 @@ def _opencv() -> list[Finding]:
     gui = next((line.split(":")[1].strip() for line in build.splitlines() if line.strip().startswith("GUI:")), "none")
     return [
         Finding("OpenCV", True, f"{cv2.__version__}; windows: {gui}; {', '.join(parts)}"),
-        Finding(
-            "YuNet",
-            hasattr(cv2, "FaceDetectorYN"),
-            "OpenCV's FaceDetectorYN",
-            "update to OpenCV 4.8 or newer",
-        ),
         _display(),
     ]
 

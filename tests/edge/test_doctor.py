@@ -29,14 +29,12 @@ def missing(findings):
 def test_everything_is_looked_at(bundle):
     found = by_name(examine(bundle))
     assert set(found) == {
-        *("Python", "system", "TFLite", "OpenCV", "YuNet", "camera", "display", YUNET.name, ASTRONAUT.name),
+        *("Python", "system", "TFLite", "OpenCV", "camera", "display", YUNET.name, ASTRONAUT.name),
         EXPRESSIONS.name,
         *("model", "float32", "int8"),
     }
     assert all(
-        f.ready
-        for name, f in found.items()
-        if name in {"Python", "system", "TFLite", "OpenCV", "YuNet", "model", "int8"}
+        f.ready for name, f in found.items() if name in {"Python", "system", "TFLite", "OpenCV", "model", "int8"}
     )
     assert all(f.remedy for f in found.values() if not f.ready)
     assert cv2.__version__ in found["OpenCV"].detail
