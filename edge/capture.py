@@ -18,6 +18,7 @@ from edge.channel import Closed
 from edge.errors import UserError
 from edge.frames import Frame
 from edge.sources import Source
+from edge.sources.playback import Realtime
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class Feed:
         Raises:
             Exception: what the source failed with; a loss is no failure.
         """
-        if self._source.live:
+        # A recording may stand still, or pause, as long as it likes.
+        if self._source.live and not isinstance(self._source, Realtime):
             self._watch()
         else:
             with closing(self._source):

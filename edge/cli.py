@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         help="serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
     )
     _add_event_limits(sub)
+    _add_playback(sub)
     _add_live_page(sub)
     _add_folders(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
@@ -141,8 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
     sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
-    sub = add("demo", "run on a clip made from a public-domain portrait")
-    sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the clip and the results go")
+    sub = add("demo", "run on a clip of a woman who plays several emotions")
+    sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the results go")
+    _add_live_page(sub)
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
     _add_event_limits(sub)
@@ -189,6 +191,17 @@ def _add_folders(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("folders of images").add_argument
     add("--recursive", action="store_true", help="read the images of the folders in it, too")
     add("--strict", action="store_true", help="end at the first image that cannot be read")
+
+
+def _add_playback(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("videos, images and folders").add_argument
+    add(
+        "--realtime",
+        action=argparse.BooleanOptionalAction,
+        help="play at the recording's own pace and drop late frames, like a camera; the default with --loop, and with "
+        "--web where nothing is written",
+    )
+    add("--loop", action="store_true", help="start again at the end")
 
 
 def _add_live_page(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ from edge.address import refuse_credentials
 from edge.annotated_images import AnnotatedImages
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, opened
 from edge.channel import Closed
-from edge.demo import write_demo_clip
+from edge.demo import demo_clip
 from edge.errors import UserError, needs_extra
 from edge.files import whole_file
 from edge.frames import Frame
@@ -31,9 +31,11 @@ from edge.notify import Heartbeat, announced, notify_waiting
 from edge.options import Capture, EventLimits, Options, Smoothing
 from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
 from edge.pipeline import Pipeline
+from edge.progress import Progress
 from edge.recognize import Recognizer
 from edge.reload import Reloader
-from edge.sources import Source, check_capture, list_sources, open_source
+from edge.results import FrameResult
+from edge.sources import Source, check_capture, is_recording, list_sources, open_source
 from edge.sources.network import PASSWORD, USER
 from edge.sources.pictures import holds_images, open_images
 from edge.statistics import summary_text
@@ -107,17 +109,20 @@ def analyze(arguments: argparse.Namespace) -> int:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Run everything on a clip made from a public-domain portrait."""
-    clip = arguments.directory / "clip.mp4"
-    write_demo_clip(clip)
-    arguments.source = str(clip)
+    """Run everything on the demo's clip: into files, or with `--web` in a loop on the live page."""
+    arguments.source = str(demo_clip(arguments.directory))
+    arguments.output = arguments.jsonl = arguments.events = arguments.summary = None
+    arguments.mqtt = arguments.metrics = None
+    arguments.window = False
+    if arguments.web:
+        return _run(arguments, Capture(realtime=True, loop=True), wait=False)
     arguments.output = arguments.directory / "result.mp4"
     arguments.jsonl = arguments.directory / "records.jsonl"
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
-    arguments.window = False
-    arguments.mqtt = arguments.metrics = arguments.web = arguments.web_cert = arguments.web_key = None
-    return _run(arguments, Capture(), wait=False)
+    status = _run(arguments, Capture(), wait=False)
+    print(f"open {arguments.output} in a video player; with --web the clip plays on a page in your browser")
+    return status
 
 
 def install_service(arguments: argparse.Namespace) -> int:
@@ -173,7 +178,8 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     show = arguments.window and has_display()
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
-        open_ = partial(open_source, arguments.source, capture)
+        files = stack.enter_context(ExitStack())
+        open_ = partial(open_source, arguments.source, capture, signals.stop)
         # First: without a camera nothing else matters.
         source = _waited_for(open_, signals) if wait else opened(open_, signals.stop)
         if source is None:
@@ -181,13 +187,15 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         options = _options(arguments)
         try:
             # Before anything is started: hours of video must not end in a summary that cannot be written.
-            summary_file = stack.enter_context(whole_file(arguments.summary)) if arguments.summary else None
+            summary_file = files.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
             outputs = _outputs(arguments, source, recognizer)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
             page = _live_page(arguments, options, metrics, certificate) if metrics and arguments.web else None
             outputs += [output for output in (metrics, page) if output]
+            if page:
+                stack.callback(page.close)
         except BaseException:
             source.close()
             raise
@@ -197,19 +205,44 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             Pipeline(source, recognizer, outputs, reopen) as pipeline,
             Reloader(signals.reload, partial(_reload_all, recognizer, page, options)),
             announced(pipeline.statistics) as heartbeat,
+            _progress(arguments, source) as note,
         ):
-            _watch(pipeline, signals, show, heartbeat)
+            _watch(pipeline, signals, show, heartbeat, note)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
         print(summary_text(summary), file=terminal)
         if summary_file:
             summary_file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(_what_was_kept(arguments, show), file=terminal, flush=True)
-    if source.damage:
-        print(f"emotion-edge: {source.name}: {source.damage}; what could be read was kept", file=sys.stderr)
-        return 2
-    return 0
+        files.close()
+        print(_what_was_kept(arguments, show), file=terminal, flush=True)
+        if source.damage:
+            print(f"emotion-edge: {source.name}: {source.damage}; what could be read was kept", file=sys.stderr)
+        if page and page.stays and not signals.stop.is_set():
+            print(f"the recording has ended, {page.url} shows its last picture; Ctrl-C ends", file=sys.stderr)
+            signals.stop.wait()
+    return 2 if source.damage else 0
+
+
+@contextmanager
+def _progress(arguments: argparse.Namespace, source: Source) -> Iterator[Callable[[FrameResult], None]]:
+    """Show how far a recording is that says how long it is; yields what each result is given to.
+
+    Where a terminal shows records already, nothing is shown.
+    """
+    total = source.total or source.duration
+    if not total or (Path("-") in _named_outputs(arguments) and sys.stderr.isatty()):
+        yield lambda result: None
+        return
+    with Progress(source.name, total, "frames" if source.total else "s") as progress:
+        first: float | None = None
+
+        def note(result: FrameResult) -> None:
+            nonlocal first
+            first = result.frame.captured if first is None else first
+            progress.update(result.frame.seq + 1 if source.total else result.frame.captured - first)
+
+        yield note
 
 
 def _print_sources() -> int:
@@ -235,7 +268,9 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _watch(pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartbeat) -> None:
+def _watch(
+    pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartbeat, note: Callable[[FrameResult], None]
+) -> None:
     """The main thread's part: take results, show them where there is a window, and stop when somebody wants it."""
     with ExitStack() as stack:
         window = stack.enter_context(Window()) if show else None
@@ -245,11 +280,15 @@ def _watch(pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartb
             except Closed:
                 return
             heartbeat.look(time.monotonic())
+            if result:
+                note(result)
             if window and result:
                 window.write(result)
             if window:
                 window.poll()
-            if signals.stop.is_set() or (window and window.closed):
+            if window and window.closed:
+                signals.stop.set()
+            if signals.stop.is_set():
                 pipeline.stop()
 
 
@@ -299,7 +338,17 @@ def _capture(arguments: argparse.Namespace) -> Capture:
         live=arguments.live,
         recursive=arguments.recursive,
         strict=arguments.strict,
+        realtime=_plays_in_real_time(arguments),
+        loop=arguments.loop,
     )
+
+
+def _plays_in_real_time(arguments: argparse.Namespace) -> bool:
+    """Who looks at a recording wants its own pace; who has it written wants every frame of it."""
+    if arguments.realtime is not None:
+        return bool(arguments.realtime)
+    written = arguments.output or arguments.jsonl or arguments.events
+    return is_recording(arguments.source) and bool(arguments.loop or (arguments.web and not written))
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -378,7 +427,7 @@ def _live_page(
     with needs_extra("web"):
         from edge.web.page import LivePage
         from edge.web.token import token_file
-    page = LivePage(arguments.web, options, metrics, certificate)
+    page = LivePage(arguments.web, options, metrics, certificate, stays=is_recording(arguments.source))
     print(f"live page: {page.url}", file=sys.stderr)
     if page.new_token and sys.stderr.isatty():  # where nobody looks there is a log, which is no place for it
         print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)

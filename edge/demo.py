@@ -1,22 +1,40 @@
-"""A clip for a machine without a camera: a portrait that moves, grows, turns and leaves the picture for a while."""
+"""A clip for a machine without a camera: a woman who plays several emotions, or at least a portrait that moves."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.assets import ASTRONAUT, fetch
+from edge.assets import ASTRONAUT, EXPRESSIONS, fetch
+from edge.errors import UserError
 from edge.files import whole_file
 from edge.sources.pictures import read_image
+
+log = logging.getLogger(__name__)
 
 WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 8
 FACE = (224.0, 120.0)
 """Centre of the face in the portrait, pixels."""
 
 
+def demo_clip(folder: Path) -> Path:
+    """Return the path of the demo's clip; where it cannot be fetched, make the one of the portrait in `folder`.
+
+    Raises:
+        UserError: neither can be fetched, or nothing can be written to `folder`.
+    """
+    try:
+        return fetch(EXPRESSIONS)
+    except UserError as error:
+        log.warning("%s; a moving portrait takes its place", error.problem)
+    write_demo_clip(clip := folder / "clip.mp4")
+    return clip
+
+
 def write_demo_clip(path: Path) -> None:
-    """Make the demo clip, 200 frames of 640x480.
+    """Make the clip of the portrait, which moves, grows, turns and leaves for a while: 200 frames of 640x480.
 
     Raises:
         UserError: the portrait is not in the cache and cannot be fetched.

@@ -71,6 +71,8 @@ class Capture:
         live: whether raw frames are about now; otherwise every one is answered.
         recursive: whether the images of the folders in a folder are read, too.
         strict: whether the first image of a folder that cannot be read ends the run.
+        realtime: whether a recording plays at its own pace, like a camera; otherwise as fast as it is answered.
+        loop: whether a recording starts again at its end.
     """
 
     size: tuple[int, int] | None = None
@@ -82,6 +84,8 @@ class Capture:
     live: bool = False
     recursive: bool = False
     strict: bool = False
+    realtime: bool = False
+    loop: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.assets import ASTRONAUT, YUNET, Asset, fetch
+from edge.assets import ASTRONAUT, EXPRESSIONS, YUNET, Asset, fetch
 from edge.errors import UserError
 from edge.sources.pictures import read_image
 
@@ -23,6 +23,12 @@ def _fetched(asset: Asset) -> Path:
 def yunet() -> Path:
     """YuNet's weights; tests that find faces need them."""
     return _fetched(YUNET)
+
+
+@pytest.fixture(scope="session")
+def demo_clip() -> Path:
+    """The clip of a woman who plays several emotions, 472 frames of 640x360."""
+    return _fetched(EXPRESSIONS)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Where frames come from: cameras, network streams, other programs, videos and pictures, behind one protocol."""
 
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +51,7 @@ class Source(Protocol):
         ...
 
 
-def open_source(spec: str, capture: Capture | None = None) -> Source:
+def open_source(spec: str, capture: Capture | None = None, stop: threading.Event | None = None) -> Source:
     """Open what `spec` names.
 
     Args:
@@ -57,6 +59,7 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
             `picamera2:<number>`, a number or `/dev/video…` (USB or built-in camera), an address (`rtsp://`, `http://`,
             `udp://`, …), `-` (raw frames on standard input), or the path of a video, an image or a folder.
         capture: how cameras and streams are asked to deliver.
+        stop: set by the caller to end a recording that plays in real time.
 
     Raises:
         UserError: it is not there, cannot be opened, holds no frame, or is no source for what `capture` asks for.
@@ -85,8 +88,16 @@ def open_source(spec: str, capture: Capture | None = None) -> Source:
 
         return RawSource.from_stdin(capture)
     from edge.sources.files import open_file
+    from edge.sources.playback import play
 
-    return open_file(Path(spec), capture)
+    return play(partial(open_file, Path(spec), capture), capture, stop)
+
+
+def is_recording(spec: str) -> bool:
+    """Return whether `spec` is the path of a video, an image or a folder, and not a camera or a stream."""
+    return not (
+        spec in ("auto", "picamera2", "-") or spec.startswith(("picamera2:", "/dev/video", *NETWORK)) or spec.isdigit()
+    )
 
 
 def check_capture(spec: str, capture: Capture) -> None:
@@ -98,6 +109,7 @@ def check_capture(spec: str, capture: Capture) -> None:
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
     rtsp, raw = spec.startswith(("rtsp://", "rtsps://")), spec == "-"
+    recording = is_recording(spec)
     for option, given, fits, what in (
         ("--size", capture.size, camera or raw, "cameras and raw frames"),
         ("--fps", capture.fps, camera or raw, "cameras and raw frames"),
@@ -105,7 +117,9 @@ def check_capture(spec: str, capture: Capture) -> None:
         ("--rtsp", capture.rtsp != Capture.rtsp, rtsp, "rtsp:// addresses"),
         ("--pixels", capture.pixels != Capture.pixels, raw, "raw frames on standard input"),
         ("--live", capture.live, raw, "raw frames on standard input"),
-        ("--recursive", capture.recursive, not (camera or raw or spec.startswith(NETWORK)), "folders of images"),
+        ("--recursive", capture.recursive, recording, "folders of images"),
+        ("--realtime", capture.realtime, recording, "videos, images and folders"),
+        ("--loop", capture.loop, recording, "videos, images and folders"),
     ):
         if given and not fits:
             raise UserError(f"{option} is for {what}, and the source is something else", "leave it out")

@@ -81,8 +81,7 @@ class Stream:
             await Response(media_type=self._media_type)(scope, receive, send)
             return
         try:
-            with self._topic.joined() as slot:
-                slot.put("opening", self._opening)
+            with self._topic.joined(self._opening) as slot:
                 await StreamingResponse(slot, media_type=self._media_type)(scope, receive, send)
         except Full:
             why = refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients", {"Retry-After": "5"})

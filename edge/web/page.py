@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edge.frames import Frame
 from edge.listen import is_local, listen, own_names, url
 from edge.metrics import Metrics
 from edge.options import Options
@@ -30,6 +31,7 @@ class LivePage:
     Attributes:
         name: as the statistics give it.
         url: where the page is.
+        stays: whether it goes on after the end of the run, until it is closed.
         new_token: the token to be told to the user, where it was made just now.
         pictures: parts of an MJPEG stream.
         events: server-sent events: `record`, `stats`, and `ended`.
@@ -49,6 +51,8 @@ class LivePage:
         options: Options,
         metrics: Metrics,
         certificate: tuple[Path, Path] | None = None,
+        *,
+        stays: bool = False,
     ) -> None:
         """Listen.
 
@@ -57,6 +61,7 @@ class LivePage:
             options: of the recognizer, whose model the page names and pictures are read with.
             metrics: of the run; another output, which this one shows as well.
             certificate: files of a certificate and its key, for TLS.
+            stays: whether it shows the last picture after the end of the run, until it is closed.
 
         Raises:
             UserError: the address cannot be listened on, the certificate cannot be read, or a token not be kept.
@@ -67,6 +72,8 @@ class LivePage:
         self.exposition = metrics.exposition
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
+        self.stays, self._closed = stays, False
+        self._last: Frame | None = None
         with ExitStack() as undo:
             listener = undo.enter_context(listen(*address, "--web"))
             local = is_local(listener)
@@ -84,6 +91,7 @@ class LivePage:
 
     def write(self, result: FrameResult) -> None:
         self.stats.note(result)
+        self._last = result.frame
         self.latest = json.dumps(result.record()).encode()
         picture = self.encoder.part(result.frame) if self.pictures.wanted else None
         self._server.call(self._publish, _event("record", self.latest), picture)
@@ -91,8 +99,18 @@ class LivePage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.call(self._end)
-        self._server.stop()
+        self.stats.end()
+        picture = self.encoder.encoded(self._last) if self._last and self.stays else None
+        self._server.call(self._end, self.latest, picture)
+        if not self.stays:
+            self.close()
+
+    def close(self) -> None:
+        """Serve no more; safe to call twice, and where nothing was served."""
+        if self._closed:
+            return
+        self._closed = True
+        self._server.stop(self._close_topics)
         self.predictor.close()
 
     def reload(self) -> None:
@@ -115,8 +133,15 @@ class LivePage:
         watching = {"pictures": len(self.pictures), "events": len(self.events)}
         return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
 
-    def _end(self) -> None:
-        self.events.publish("ended", _event("ended", b"{}"))
+    def _end(self, record: bytes | None, picture: bytes | None) -> None:
+        """Tell that the run is over; who comes later sees its last frame."""
+        if record:
+            self.events.keep("record", _event("record", record))
+        if picture:
+            self.pictures.keep("picture", picture)
+        self.events.keep("ended", _event("ended", b"{}"))
+
+    def _close_topics(self) -> None:
         self.events.close()
         self.pictures.close()
 

@@ -42,6 +42,10 @@ class Encoder:
             return None
         # Of a camera that is a little off the beat, as many are taken as there may be.
         self._due = max(self._due + 1 / RATE, now)
+        return self.encoded(frame)
+
+    def encoded(self, frame: Frame) -> bytes:
+        """The frame as a part, however soon it comes."""
         self.count += 1
         picture = _encoded(frame)
         head = (

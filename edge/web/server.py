@@ -126,8 +126,12 @@ class Server:
         """Have something done in the server's thread."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
-    def stop(self) -> None:
-        """Take no more requests, end, and wait for it; streams have to be ended before."""
+    def stop(self, end_streams: Callable[[], None]) -> None:
+        """Take no more requests, have the streams ended, and wait for the end; before `start`, only stop listening."""
+        if not self._ready.is_set():
+            self._listener.close()
+            return
+        self.call(end_streams)
         self._uvicorn.should_exit = True
         self._thread.join()
 

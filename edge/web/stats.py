@@ -25,6 +25,7 @@ class Stats:
         self._statistics, self._options = statistics, options
         self._last = time.monotonic()
         self._source: str | None = None
+        self._ended = False
         self.reload()
 
     def reload(self) -> None:
@@ -36,6 +37,10 @@ class Stats:
         self._last = time.monotonic()
         self._source = result.frame.source
 
+    def end(self) -> None:
+        """Note that there will be no more results."""
+        self._ended = True
+
     @property
     def idle(self) -> float:
         """Seconds since the last result, or since the start."""
@@ -43,7 +48,9 @@ class Stats:
 
     @property
     def state(self) -> str:
-        """`starting`, `running` or `paused`."""
+        """`starting`, `running`, `paused` or `ended`."""
+        if self._ended:
+            return "ended"
         if self.idle > IDLE:
             return "paused"
         return "running" if self._source is not None else "starting"

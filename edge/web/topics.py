@@ -47,6 +47,7 @@ class Topic:
         """Let at most `most` clients in."""
         self._most, self._closed = most, False
         self._slots: set[Slot] = set()
+        self._kept: dict[str, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -57,8 +58,8 @@ class Topic:
         return bool(self._slots)
 
     @contextmanager
-    def joined(self) -> Iterator[Slot]:
-        """A slot, for as long as the block lasts.
+    def joined(self, opening: bytes) -> Iterator[Slot]:
+        """A slot, for as long as the block lasts; `opening` and what is kept are in it from the start.
 
         Raises:
             Full: no place is left, or the end has come.
@@ -66,6 +67,8 @@ class Topic:
         if self._closed or len(self._slots) >= self._most:
             raise Full
         slot = Slot()
+        for kind, item in {"opening": opening, **self._kept}.items():
+            slot.put(kind, item)
         self._slots.add(slot)
         try:
             yield slot
@@ -76,6 +79,11 @@ class Topic:
         """Give everybody the newest of a kind."""
         for slot in self._slots:
             slot.put(kind, item)
+
+    def keep(self, kind: str, item: bytes) -> None:
+        """Give everybody the last of a kind, and whoever comes later, too."""
+        self._kept[kind] = item
+        self.publish(kind, item)
 
     def close(self) -> None:
         """End for everybody, and let nobody in any more."""

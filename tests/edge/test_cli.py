@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 
 from edge import cli, commands
+from edge.assets import ASTRONAUT, YUNET, cached_path
 from edge.bundle import model_file
 from edge.emotions import EMOTIONS
 
 from .clips import noise, write_video
-from .patience import LONG, PATIENCE, STOPPED_WITHIN
+from .patience import LONG, PATIENCE, STOPPED_WITHIN, patiently
 
 ROOT = Path(__file__).parents[2]
 GREETINGS = (
@@ -35,7 +36,10 @@ GREETINGS = (
 SLOW_SEARCH = "WARNING find did not end within"
 """Said of a search that outlasts the time a stage gets to end: on an emulated board one does, and nothing is wrong."""
 
-DEMO_FILES = ("clip.mp4", "result.mp4", "records.jsonl", "events.jsonl", "summary.json")
+SHARES = tuple(f"{share:4}% " for share in range(101))
+"""How a line of progress begins, of which there is one after half a minute."""
+
+DEMO_FILES = ("result.mp4", "records.jsonl", "events.jsonl", "summary.json")
 pytestmark = pytest.mark.usefixtures("yunet")
 
 
@@ -57,11 +61,40 @@ def edge(folder, *arguments, **changes):
 
 def own_lines(stderr):
     lines = [line for line in stderr.splitlines(keepends=True) if line.strip() not in GREETINGS]
-    return "".join(line for line in lines if PATIENCE == 1 or not line.startswith(SLOW_SEARCH))
+    return "".join(line for line in lines if PATIENCE == 1 or not line.startswith((SLOW_SEARCH, *SHARES)))
 
 
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def web():
+    pytest.importorskip("starlette", reason="the extra 'web' is not installed")
+    pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
+
+
+@contextmanager
+def running(folder, *arguments):
+    """A process that goes on until it is ended."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line_of(process, words):
+    """The next line on stderr that has these words."""
+    return next(line for line in iter(process.stderr.readline, "") if words in line)
+
+
+def asked(url, path):
+    with urllib.request.urlopen(url + path, timeout=LONG) as answer:
+        return json.loads(answer.read() or "{}")
 
 
 @pytest.fixture(scope="module")
@@ -303,10 +336,10 @@ def test_weights_that_cannot_be_fetched_are_one_line_and_status_2(tmp_path, clip
         tmp_path,
         *("run", clip, "--model", bundle),
         EMOTION_EDGE_CACHE=str(tmp_path / "cache"),
-        PIP_NO_INDEX="1",  # pip looks nowhere
+        PIP_NO_INDEX="1",
     )
     assert (status, out) == (2, "")
-    assert err.startswith("emotion-edge: the YuNet weights could not be fetched")
+    assert err.startswith("emotion-edge: the YuNet weights cannot be fetched")
     assert err.count("\n") == 1
     assert files(tmp_path) == set()
 
@@ -346,16 +379,82 @@ def test_doctor_names_the_missing_bundle(tmp_path):
     assert "make export" in line
 
 
-def test_demo_writes_its_files(tmp_path, portrait, bundle):
+def test_demo_writes_its_files(tmp_path, demo_clip, bundle):
     status, out, err = edge(tmp_path, "demo", "--model", bundle, "--directory", "new/demo")
     assert (status, err) == (0, "")
     folder = tmp_path / "new" / "demo"
     assert files(tmp_path) == {f"new/demo/{n}" for n in DEMO_FILES}
     records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
-    assert [record["seq"] for record in records] == list(range(200))
-    assert 0.8 < np.mean([len(record["faces"]) == 1 for record in records]) < 1, "the face is away for a while"
+    assert [record["seq"] for record in records] == list(range(472))
+    assert np.mean([len(record["faces"]) == 1 for record in records]) > 0.98
+    assert out.startswith("472 frames, ")
+    assert out.splitlines()[-1].startswith("open new/demo/result.mp4 in a video player")
+
+
+def test_the_shipped_model_reads_several_emotions_in_the_demo(tmp_path, demo_clip):
+    status, _, err = edge(tmp_path, "run", demo_clip, "--no-window", "--jsonl", "r.jsonl")
+    assert (status, err) == (0, "")
+    faces = [json.loads(line)["faces"] for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert {face["emotion"] for found in faces for face in found} >= {"happy", "sad", "neutral", "surprise"}
+
+
+def test_demo_without_its_clip_shows_the_portrait(tmp_path, yunet, portrait, bundle):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for asset in (YUNET, ASTRONAUT):
+        shutil.copy(cached_path(asset), cache)
+    status, out, err = edge(tmp_path, "demo", "--model", bundle, EMOTION_EDGE_CACHE=str(cache), PIP_NO_INDEX="1")
+    assert status == 0
+    assert err.startswith("WARNING the demo clip cannot be fetched")
+    assert err.count("\n") == 1
+    assert files(tmp_path / "demo") == {"clip.mp4", *DEMO_FILES}
     assert out.startswith("200 frames, ")
-    assert "demo/result.mp4" in out
+
+
+def test_demo_on_the_live_page_plays_in_a_loop_until_a_signal(web, tmp_path, demo_clip, bundle):
+    with running(tmp_path, "demo", "--model", bundle, "--web", "127.0.0.1:0") as process:
+        url = line_of(process, "live page: ").split()[-1]
+        patiently(lambda: asked(url, "api/v1/latest"), LONG)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOPPED_WITHIN) == 0
+        assert "Traceback" not in process.stderr.read()
+    assert files(tmp_path) == set()
+
+
+def test_the_live_page_of_a_recording_stays_after_its_end(web, tmp_path, clip, bundle):
+    written = tmp_path / "r.jsonl"
+    with running(
+        tmp_path,
+        *("run", clip, "--model", bundle),
+        *("--web", "127.0.0.1:0", "--jsonl", written, "--summary", "s.json"),
+    ) as process:
+        url = line_of(process, "live page: ").split()[-1]
+        assert url in line_of(process, "the recording has ended")
+        assert written.read_text().count("\n") == 12, "files are there before the page is closed"
+        assert files(tmp_path) == {"r.jsonl", "s.json"}
+        assert asked(url, "api/v1/stats")["state"] == "ended"
+        assert asked(url, "api/v1/latest")["seq"] == 11
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOPPED_WITHIN) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "realtime"),
+    [
+        pytest.param("clip.mp4", False, id="a recording"),
+        pytest.param("clip.mp4 --realtime", True, id="asked for"),
+        pytest.param("clip.mp4 --loop", True, id="a loop"),
+        pytest.param("clip.mp4 --loop --no-realtime", False, id="a loop as fast as possible"),
+        pytest.param("clip.mp4 --web", True, id="somebody looks"),
+        pytest.param("clip.mp4 --web --no-realtime", False, id="somebody looks who has no time"),
+        pytest.param("clip.mp4 --web --jsonl r.jsonl", False, id="every frame is written"),
+        pytest.param("clip.mp4 --web --output v.mp4 --realtime", True, id="written, and asked for"),
+        pytest.param("0 --web", False, id="a camera is live anyway"),
+    ],
+)
+def test_recordings_play_at_their_own_pace_for_those_who_look(words, realtime):
+    assert commands._capture(cli._parsed(["run", *words.split()])).realtime == realtime
 
 
 @pytest.mark.parametrize(
@@ -587,24 +686,12 @@ def test_what_the_live_page_cannot_be_told_to_listen_on(capsys, text):
     assert f"{text} is not an address" in capsys.readouterr().err
 
 
-@pytest.fixture
-def web():
-    pytest.importorskip("starlette", reason="the extra 'web' is not installed")
-    pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
-
-
 def test_a_run_is_shown_on_its_live_page_until_a_signal(web, tmp_path, bundle, portrait):
     fed = Fed(tmp_path, bundle, portrait, "--web", "127.0.0.1:0")
     url = fed.told("live page: ").split()[-1]
     record = fed.record()
 
-    def latest():
-        with urllib.request.urlopen(url + "api/v1/latest", timeout=LONG) as answer:
-            return json.loads(answer.read() or "{}")
-
-    until = time.monotonic() + LONG
-    while latest() != record:
-        assert time.monotonic() < until
+    patiently(lambda: asked(url, "api/v1/latest") == record, LONG)
     fed.process.send_signal(signal.SIGTERM)
     status, _, err = fed.end()
     assert status == 0

@@ -1,4 +1,4 @@
-"""The demo clip shows what the edge must cope with: a face that moves, leaves, and comes back."""
+"""The demo's clip is a real person's; the portrait in its place moves, leaves, and comes back."""
 
 from itertools import pairwise
 
@@ -54,4 +54,9 @@ def test_without_the_portrait_there_is_no_clip(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "fetch", fetch)
     with pytest.raises(UserError, match="demo portrait"):
         write_demo_clip(tmp_path / "clip.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_clip_of_a_person_is_taken_where_it_is_stored(tmp_path, demo_clip):
+    assert demo.demo_clip(tmp_path) == demo_clip
     assert list(tmp_path.iterdir()) == []

@@ -241,6 +241,27 @@ class TestRecords:
                 assert events_of(answer, "ended") == {}
                 assert next_event(answer) == (None, None)
 
+    def test_who_comes_after_the_end_of_a_page_that_stays_sees_the_last_frame(self, bundle, no_threads_left):
+        address, metrics = ("127.0.0.1", 0), Metrics(ScriptedRecognizer())
+        with closing(LivePage(address, Options(model=bundle), metrics, stays=True)) as live:
+            with live:
+                for seq in range(3):
+                    live.write(grey(seq))
+            with following(live, "/events") as answer:
+                assert events_of(answer, "record")["seq"] == 2
+                assert events_of(answer, "ended") == {}
+                assert events_of(answer, "stats")["state"] == "ended"
+            with following(live, "/stream.mjpg") as answer:
+                assert next_picture(answer)[0]["X-Seq"] == "2"
+            assert ask(live, "/healthz")[0] == 200
+        live.close()
+
+    def test_a_page_that_never_began_gives_its_port_back(self, bundle):
+        live = LivePage(("127.0.0.1", 0), Options(model=bundle), Metrics(ScriptedRecognizer()))
+        live.close()
+        with closing(socket.create_server(("127.0.0.1", port_of(live)))):
+            live.close()
+
     def test_a_run_without_frames_is_paused_and_not_healthy(self, serve, monkeypatch):
         monkeypatch.setattr(stats, "IDLE", 0.05)
         with serve() as live:

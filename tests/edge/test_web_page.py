@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -191,6 +191,22 @@ def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
         run.pause()
         browsers.expect(tab.locator("#status")).to_have_text(re.compile(r"Paused: no frame for \d+ s"), timeout=LONG)
+
+
+def test_the_last_picture_of_a_recording_stays(tab, bundle, no_threads_left):
+    live = LivePage(("127.0.0.1", 0), Options(model=bundle), Metrics(ScriptedRecognizer()), stays=True)
+    with closing(live):
+        with live:
+            live.write(result(0, face(HAPPY, 0.81), image=picture((90, 90, 90), 640, 480)))
+        tab.goto(live.url)
+        browsers.expect(tab.locator("#status")).to_have_text("The run has ended", timeout=LONG)
+        browsers.expect(tab.locator("#now-emotion")).to_have_text("happy", timeout=LONG)
+        wait_until(tab, "document.querySelector('#notice').hidden")
+        drawn = "document.querySelector('#picture').getContext('2d')"
+        wait_until(tab, f"{drawn}.getImageData(200, 200, 1, 1).data[0] > 60")
+        assert not tab.evaluate("document.querySelector('.screen').hasAttribute('data-dim')")
+    browsers.expect(tab.locator("#status")).to_have_text(re.compile("waiting for the next"), timeout=LONG)
+    tab.goto("about:blank")
 
 
 def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_left):

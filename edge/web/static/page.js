@@ -18,7 +18,8 @@ const STATES = {
   connecting: () => "Connecting…",
   live: () => "Live",
   paused: (seconds) => `Paused: no frame for ${Math.round(seconds)} s`,
-  ended: () => "The run has ended, waiting for the next",
+  ended: () => "The run has ended",
+  gone: () => "The run has ended, waiting for the next",
   lost: () => "Connection lost, trying again",
   full: () => "Too many viewers, trying again",
 };
@@ -31,8 +32,9 @@ function enter(name, detail) {
   $("status").dataset.state = name;
   setText($("status"), text);
   setText($("notice"), text);
-  $("notice").hidden = name === "live" && picture.bitmap !== null;
-  document.querySelector(".screen").toggleAttribute("data-dim", name !== "live");
+  const shown = name === "live" || name === "ended"; // whose last picture stays
+  $("notice").hidden = shown && picture.bitmap !== null;
+  document.querySelector(".screen").toggleAttribute("data-dim", !shown);
   if (name !== state && state !== "connecting") say(text);
   state = name;
 }
@@ -53,6 +55,7 @@ const on = {
   },
   stats(stats) {
     if (stats.state === "paused") enter("paused", stats.idle_s);
+    else if (stats.state === "ended") enter("ended");
     else if (state !== "live") enter(stats.state === "running" ? "live" : "connecting");
     showStats(stats);
   },
@@ -60,7 +63,7 @@ const on = {
     enter("ended");
   },
   lost() {
-    if (state !== "ended") enter("lost");
+    enter(state === "ended" || state === "gone" ? "gone" : "lost");
   },
   full() {
     full = true;
@@ -70,6 +73,7 @@ const on = {
     await picture.show(...of);
     full = false;
     if (state === "live" || state === "full") enter("live"); // takes the notice away
+    if (state === "ended") enter("ended");
   },
 };
 

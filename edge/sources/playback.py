@@ -1,0 +1,104 @@
+"""How a recording is played: at its own pace, as a camera would give it, and again from the start."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge.frames import Frame
+from edge.options import Capture
+from edge.sources import Source
+
+BETWEEN_ROUNDS = 1.5
+"""Seconds between the end and the next beginning: longer than any memory of faces, for they are not the same scene."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds that are waited for a frame at most, however much later its time is."""
+
+
+def play(open_: Callable[[], Source], capture: Capture, stop: threading.Event | None = None) -> Source:
+    """Open a recording as `capture.loop` and `capture.realtime` say; `stop` ends the waiting of the latter."""
+    source = Loop(open_) if capture.loop else open_()
+    return Realtime(source, stop) if capture.realtime else source
+
+
+class Realtime:
+    """Gives a recording's frames at their own times. Like a camera it is live: who is too slow loses frames."""
+
+    live = True
+
+    def __init__(self, source: Source, stop: threading.Event | None = None) -> None:
+        """Take ownership of `source`; where `stop` is set, no frame is waited for any more and the recording ends."""
+        self.name, self.fps, self.total, self.duration = source.name, source.fps, source.total, source.duration
+        self._source, self._stop = source, stop or threading.Event()
+        self._closed = False
+        self._start: float | None = None  # the monotonic time of the recording's time 0
+        self._last = 0.0
+
+    @property
+    def damage(self) -> str | None:
+        return self._source.damage
+
+    def read(self) -> Frame | None:
+        frame = None if self._closed else self._source.read()
+        if frame is None or self._stop.wait(self._seconds_until(frame.captured)):
+            return None
+        return replace(frame, arrived=time.monotonic())
+
+    def close(self) -> None:
+        self._closed = True
+        self._source.close()
+
+    def _seconds_until(self, captured: float) -> float:
+        now = time.monotonic()
+        if self._start is None or captured < self._last:  # the first frame, or times that jump back
+            self._start = now - captured
+        self._last = captured
+        seconds = self._start + captured - now
+        if seconds > LONGEST_PAUSE:
+            self._start -= seconds - LONGEST_PAUSE
+        return min(max(0.0, seconds), LONGEST_PAUSE)
+
+
+class Loop:
+    """Gives a recording again and again. Numbers and times of the frames go on, after a pause of `BETWEEN_ROUNDS`."""
+
+    live = False
+    total = duration = None
+
+    def __init__(self, open_: Callable[[], Source]) -> None:
+        """Open it; `open_` is called again for each round.
+
+        Raises:
+            UserError: as `open_` does, here or in a later round.
+        """
+        self._open, self._source = open_, open_()
+        self.name, self.fps = self._source.name, self._source.fps
+        self.damage: str | None = None
+        self._seq, self._shift, self._last = 0, 0.0, 0.0
+        self._closed = False
+
+    def read(self) -> Frame | None:
+        if self._closed:
+            return None
+        frame = self._source.read() or self._next_round()
+        if frame is None:
+            return None
+        self._last = frame.captured + self._shift
+        self._seq += 1
+        return replace(frame, seq=self._seq - 1, captured=self._last)
+
+    def close(self) -> None:
+        self._closed = True
+        self._source.close()
+
+    def _next_round(self) -> Frame | None:
+        """Return the first frame of the next round; None where the recording gave none in the last one."""
+        self.damage = self._source.damage
+        if self._seq == 0:
+            return None
+        self._source.close()
+        self._source = self._open()
+        if first := self._source.read():
+            self._shift = self._last + BETWEEN_ROUNDS - first.captured
+        return first
