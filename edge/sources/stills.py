@@ -56,7 +56,8 @@ def _by_opencv(content: bytes, flag: int) -> np.ndarray:
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise TooManyPixels from error
-        raise BrokenPicture("damaged") from error
+        short = error.code == cv2.Error.StsNoMem
+        raise BrokenPicture("it takes more memory than there is" if short else "damaged") from error
     if image is None:
         raise BrokenPicture("damaged")
     return image

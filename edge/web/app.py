@@ -19,9 +19,10 @@ from starlette.types import Receive, Scope, Send
 from edge.annotate import COLOURS, UNSURE
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.web.decoding import Damaged, TooCostly
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
 from edge.web.pictures import MEDIA_TYPE, OPENING
-from edge.web.predict import MOST_BYTES, Busy, NotAnImage, Predictor, TooLarge
+from edge.web.predict import KINDS, MOST_BYTES, Busy, Predictor
 from edge.web.rates import Rate
 from edge.web.stats import Stats
 from edge.web.topics import Full, Topic
@@ -134,10 +135,10 @@ def _predict(live: Live) -> Callable[[Request], Any]:
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many pictures", {"Retry-After": "1"})
         try:
             return JSONResponse(await live.predictor.predict(await _body(request)))
-        except NotAnImage:
-            return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "neither a JPEG nor a PNG that can be read")
-        except TooLarge:
-            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many pixels")
+        except Damaged:
+            return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no image that can be read: {', '.join(KINDS)}")
+        except TooCostly:
+            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many pixels, or too slow to decode")
         except (Busy, UserError) as error:
             return refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error) or "busy", {"Retry-After": "1"})
 
