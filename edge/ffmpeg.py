@@ -6,6 +6,6 @@ Both bring libraries of the X window system. Where PyAV's are loaded first, Open
 
 import cv2  # noqa: F401, I001 - loaded before PyAV, see above
 import av
-from av.video.reformatter import ColorPrimaries, ColorTrc
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
-__all__ = ["ColorPrimaries", "ColorTrc", "av"]
+__all__ = ["ColorPrimaries", "ColorRange", "ColorTrc", "av"]

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from edge.ffmpeg import av
+from edge.ffmpeg import ColorRange, av
+from edge.sources.decoder import HIGH_DYNAMIC_RANGE, SRGB
 from edge.sources.heif import Fields, HeifFile, Item
 from edge.sources.kinds import BrokenPicture, TooManyPixels
 
 _CODINGS = {b"hvc1": ("hevc", b"hvcC"), b"av01": ("libdav1d", b"av1C")}
 """FFmpeg's decoder and the property with its configuration, by the kind of the item."""
+
+RGB, UNSPECIFIED = 0, 2
+"""Numbers of the matrix for which there is none to set (ITU-T H.273)."""
 
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 
@@ -99,7 +103,7 @@ class _Decoder:
             raise BrokenPicture(f"cannot be decoded ({error})") from error
         if not frames:
             raise BrokenPicture("cannot be decoded")
-        return _converted(frames[0], item.property(b"colr"), pixels)
+        return _converted(frames[0], item, pixels)
 
     def _check(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
@@ -111,17 +115,20 @@ def _fits(tile: Sequence[int], grid: Sequence[int], size: Sequence[int]) -> bool
     return all((n - 1) * side < whole <= n * side for side, n, whole in zip(tile, grid, size, strict=True))
 
 
-def _converted(frame: "av.VideoFrame", colour: bytes | None, pixels: str) -> np.ndarray:
-    """By the container's word on matrix and range, where it has one (`nclx`)."""
-    if colour and colour[:4] == b"nclx":
-        fields = Fields(colour[8:])
-        matrix, full = fields.number(2), fields.number(1) >> 7
-        if matrix not in (0, 2):  # RGB, unspecified
-            frame.colorspace = matrix
-        frame.color_range = 2 if full else 1
+def _converted(frame: Any, item: Item, pixels: str) -> np.ndarray:
+    """By the container's word on colours, where it has one (`nclx`), else by the stream's."""
+    for name, content in item.properties:
+        if name == b"colr" and content[:4] == b"nclx":
+            fields = Fields(content[4:])
+            primaries, curve, matrix, full = (fields.number(size) for size in (2, 2, 2, 1))
+            frame.color_primaries, frame.color_trc = primaries, curve
+            frame.color_range = ColorRange.JPEG if full >> 7 else ColorRange.MPEG
+            if matrix not in (RGB, UNSPECIFIED):
+                frame.colorspace = matrix
     if pixels == "gray":
-        return frame.reformat(format="gray", dst_color_range=2, threads=1).to_ndarray()
-    return frame.reformat(format=pixels, threads=1).to_ndarray()
+        return frame.reformat(format="gray", dst_color_range=ColorRange.JPEG, threads=1).to_ndarray()
+    colours = SRGB if frame.color_trc in HIGH_DYNAMIC_RANGE else {}
+    return frame.reformat(format=pixels, threads=1, **colours).to_ndarray()
 
 
 def _cropped(image: np.ndarray, fields: Fields) -> np.ndarray:

@@ -256,6 +256,19 @@ class TestHeif:
         image = decode_still(heif([flat(BLUE, 128)], (128, 64), alpha=alpha))
         assert np.abs(image[32, [20, 100]].astype(int) - [(255, 255, 255), BLUE]).max() < 6
 
+    @pytest.mark.parametrize("full_range", [False, True])
+    def test_the_range_of_its_levels_is_the_containers(self, full_range):
+        colours = box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 6, full_range << 7))
+        image = decode_still(heif([flat((240, 240, 240))], (64, 64), transformations=(colours,)))
+        level = 16 + 240 * 219 / 255 if full_range else 240  # the encoder wrote 16 to 235
+        assert np.abs(image.reshape(-1, 3).mean(0) - level).max() < 7
+
+    def test_high_dynamic_range_becomes_ordinary(self):
+        """A level of 58% on the PQ curve is white."""
+        colours = box(b"colr", b"nclx", struct.pack(">HHHB", 9, 16, 9, 0))
+        image = decode_still(heif([flat((148, 148, 148))], (64, 64), transformations=(colours,)))
+        assert image.min() > 235
+
     @pytest.mark.parametrize(
         "content",
         [
