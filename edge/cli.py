@@ -246,7 +246,8 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
         type=whole_number(32),
         default=defaults.detector_side,
         metavar="PIXELS",
-        help="longer side of the picture that is searched: more finds smaller faces and takes longer",
+        help="longer side of the picture that is searched: more finds smaller faces and takes longer "
+        "(default: 320, and large pictures more finely as well)",
     )
     parser.add_argument(
         "--search-every-ms",

@@ -331,7 +331,7 @@ def _capture(arguments: argparse.Namespace) -> Capture:
     return Capture(
         size=arguments.size,
         fps=arguments.fps,
-        preview_side=arguments.detector_side,
+        preview_side=arguments.detector_side or Capture.preview_side,
         controls=dict(arguments.control),
         rtsp=arguments.rtsp,
         pixels=arguments.pixels,

@@ -15,6 +15,7 @@ from edge.errors import UserError
 from edge.interpreter import runtime
 from edge.machine import camera_devices, closed_devices, has_display, package_version
 from edge.options import Options
+from edge.tiles import smallest_face
 
 PYTHONS = ((3, 11), (3, 14))
 """From the first up to, not including, the second."""
@@ -65,6 +66,7 @@ def examine(model: Path) -> list[Finding]:
         _permissions,
         _pi_camera,
         _board,
+        _smallest_faces,
         _assets,
     ]
     return [finding for check in checks for finding in check()] + _bundle(model)
@@ -183,6 +185,14 @@ def _board() -> list[Finding]:
 def _display() -> Finding:
     ready = has_display()
     return Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)
+
+
+def _smallest_faces() -> list[Finding]:
+    """By resolution, for the default detector and side."""
+    sizes = {"640×480": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
+    live = ", ".join(f"{name} {smallest_face(*size, live=True)}" for name, size in sizes.items())
+    recorded = smallest_face(*sizes["4K"], live=False)
+    return [Finding("smallest face", True, f"pixels of width found: {live} ({recorded} in recordings)")]
 
 
 def _assets() -> list[Finding]:

@@ -97,7 +97,8 @@ class Options:
         variant: which of its models: float32, float16, dynamic or int8.
         threads: threads of one inference.
         detector: `yunet` or `haar`.
-        detector_side: pixels of the longer side of the picture that is searched for faces.
+        detector_side: pixels of the longer side of the picture that is searched for faces; None searches at 320 pixels
+            and large pictures more finely as well (see `edge.tiles`).
         detector_threshold: lowest score of a face, 0 to 1.
         search_every: seconds between two searches of the whole picture; in between, faces are looked for where they
             are expected. 0 searches every frame.
@@ -112,7 +113,7 @@ class Options:
     variant: str = "int8"
     threads: int = 1
     detector: str = "yunet"
-    detector_side: int = 320
+    detector_side: int | None = None
     detector_threshold: float = 0.6
     search_every: float = 0.2
     most_readings: int = 2

@@ -61,6 +61,7 @@ class Pipeline:
             reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
         """
         drop = source.live
+        recognizer.keep_up(live=drop)
         self.statistics = recognizer.statistics
         self._source, self._recognizer, self._reopen = source, recognizer, reopen
         self._stopping = threading.Event()

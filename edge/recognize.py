@@ -81,8 +81,18 @@ class Recognizer:
         classifier, template, self.identity = _load(options)
         self._model = classifier, template
 
+    def keep_up(self, live: bool) -> None:
+        """Prepare for a source, before its first frame: live pictures are searched for small faces part by part.
+
+        Without it every picture is searched for small faces at once, as those of a recording are.
+        """
+        self._search.keep_up(live)
+
     def ease(self, level: int) -> None:
-        """Do less, from any thread: half as many searches of whole pictures a level, and a thread less for each."""
+        """Do less, from any thread.
+
+        Each level halves the searches of whole pictures, quarters those for small faces, and takes a thread away.
+        """
         self._level = level
         self._search.slow_down(2**level)
         cv2.setNumThreads(max(1, self._threads - level))

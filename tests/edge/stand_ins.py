@@ -112,6 +112,9 @@ class ScriptedRecognizer:
         self._on_read(found)
         return FrameResult(found.frame, (), found.frame.age())
 
+    def keep_up(self, live: bool) -> None:
+        """Nothing is searched for."""
+
     def ease(self, level: int) -> None:
         """There is no work to take away."""
 

@@ -29,7 +29,7 @@ def missing(findings):
 def test_everything_is_looked_at(bundle):
     found = by_name(examine(bundle))
     assert set(found) == {
-        *("Python", "system", "TFLite", "OpenCV", "camera", "display", YUNET.name, ASTRONAUT.name),
+        *("Python", "system", "TFLite", "OpenCV", "camera", "display", "smallest face", YUNET.name, ASTRONAUT.name),
         EXPRESSIONS.name,
         *("model", "float32", "int8"),
     }
@@ -38,6 +38,11 @@ def test_everything_is_looked_at(bundle):
     )
     assert all(f.remedy for f in found.values() if not f.ready)
     assert cv2.__version__ in found["OpenCV"].detail
+
+
+def test_the_smallest_face_is_stated_by_resolution(bundle):
+    detail = by_name(examine(bundle))["smallest face"].detail
+    assert detail == "pixels of width found: 640×480 40, 720p 40, 1080p 40, 4K 80 (40 in recordings)"
 
 
 def test_a_missing_bundle_is_named(tmp_path):
