@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bundle import VARIANTS, Bundle, load_bundle, model_file, read_manifest
+from edge.bundle import Bundle, load_bundle, model_file, read_manifest
 from edge.errors import UserError
+from edge.manifest import VARIANTS
 
 
 @dataclass(frozen=True)

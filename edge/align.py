@@ -5,9 +5,9 @@ import math
 import cv2
 import numpy as np
 
-from edge.bundle import FaceTemplate
 from edge.detect import Detection
 from edge.geometry import Similarity, nearest_similarity
+from edge.manifest import FaceTemplate
 
 SMALLEST_SCALE = 1e-3
 """Less is no face: landmarks that all lie in one place."""

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edge.bundle import DEFAULT_BUNDLE, VARIANTS
+from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import UserError, exit_on_user_error
+from edge.manifest import VARIANTS
 from edge.options import DETECTORS, Capture, EventLimits, Options, Smoothing
 
 SMOOTHING_MS = 1000 * Smoothing.time_constant

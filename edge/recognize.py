@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from edge.align import crop_face
-from edge.bundle import FaceTemplate, load_bundle
+from edge.bundle import load_bundle
 from edge.classify import EmotionClassifier
 from edge.detect import open_detector
 from edge.errors import UserError
 from edge.frames import Frame
+from edge.manifest import FaceTemplate
 from edge.options import Options
 from edge.quality import shortcoming
 from edge.results import FaceResult, FrameResult

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import FORMAT_VERSION, MANIFEST, MODEL_CARD, model_file, read_manifest
+from edge.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.files import whole_folder
 from edge.interpreter import runtime
+from edge.manifest import FORMAT_VERSION
 
 TOOLS = ("tensorflow", "keras", "numpy", "opencv-python", "ai-edge-litert", "mediapipe")
 

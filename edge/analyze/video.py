@@ -16,7 +16,7 @@ from edge.analyze.job import Job
 from edge.analyze.page import page
 from edge.analyze.table import Table
 from edge.blur import Blurred
-from edge.bundle import MODEL_CARD, load_bundle
+from edge.bundle import load_bundle, read_card
 from edge.errors import UserError, printable
 from edge.files import whole_file
 from edge.interpreter import runtime
@@ -42,7 +42,7 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
     Raises:
         UserError: the video cannot be read, or the files cannot be written; none of them is.
     """
-    bundle = load_bundle(job.options.model, job.options.variant)
+    bundle, card = load_bundle(job.options.model, job.options.variant), read_card(job.options.model)
     made_from = job.made_from(bundle)
     job.place.clear_leftovers()
     # Every face in every frame: what a report says must not hang on whose turn it was.
@@ -65,8 +65,7 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
             **_findings(digest, source.total),
             "versions": _versions(),
         }
-        card = job.options.model / MODEL_CARD
-        text = page(digest, summary, bundle, card.read_text(encoding="utf-8") if card.is_file() else None)
+        text = page(digest, summary, bundle, card)
         parts[PAGE].write_text(text, encoding="utf-8", errors="replace")  # a file's name may be in no encoding at all
         parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
         job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on the old files are going

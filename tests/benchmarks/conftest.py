@@ -31,8 +31,9 @@ from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
 from benchmarks.sizes import FrameSize
 from benchmarks.stages import PARTS, REST, Stages
 from benchmarks.training import Training
-from edge.bundle import FORMAT_VERSION, MANIFEST, model_file
+from edge.bundle import MANIFEST, model_file
 from edge.emotions import EMOTIONS
+from edge.manifest import FORMAT_VERSION
 from tests.edge.tiny_model import tiny_model
 
 SIZE, FRAMES = 16, 6

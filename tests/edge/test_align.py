@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edge.align import crop_face, face_transform
-from edge.bundle import FaceTemplate
 from edge.detect import Detection
+from edge.manifest import FaceTemplate
 
 from .stand_ins import picture
 

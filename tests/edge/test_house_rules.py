@@ -55,6 +55,7 @@ def test_the_walk_sees_the_files_it_is_about():
 
 EXTRAS = {
     "edge/ffmpeg.py": {"av"},
+    "edge/manifest.py": {"msgspec"},
     "edge/sources/picamera.py": {"picamera2"},
     "edge/mqtt.py": {"paho"},
     "edge/metrics.py": {"prometheus_client"},
@@ -90,7 +91,7 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
     loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
     assert "edge.pipeline" in loaded
-    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values()) - {"av"}
+    unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values()) - {"av", "msgspec"}
     assert not {name for name in loaded if name.split(".")[0] in unwanted}
     assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
 

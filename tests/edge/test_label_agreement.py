@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.bundle import FaceTemplate
 from edge.emotions import EMOTIONS
 from edge.events import Events
+from edge.manifest import FaceTemplate
 from edge.mqtt import Scene, state
 from edge.options import EventLimits, Options, Quality, Smoothing
 from edge.recognize import Recognizer

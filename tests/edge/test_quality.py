@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edge.align import crop_face
-from edge.bundle import FaceTemplate
 from edge.detect import Detection, open_detector
+from edge.manifest import FaceTemplate
 from edge.options import Quality
 from edge.quality import NOSE, sharpness, shortcoming, turn
 

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import FaceTemplate, load_bundle
+from edge.bundle import load_bundle
 from edge.classify import EmotionClassifier
 from edge.detect import open_detector
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.manifest import FaceTemplate
 from edge.options import Options, Quality, Smoothing
 from edge.pipeline import Pipeline
 from edge.recognize import Recognizer

@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("keras")
 
-from edge.bundle import VARIANTS, load_bundle, read_manifest
+from edge.bundle import load_bundle, read_manifest
 from edge.errors import UserError
+from edge.manifest import VARIANTS
 from export.__main__ import _check_unseen, _origin
 from export.bundle import check_target, write_bundle
 from export.source import fold_confidence, open_source

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge.bundle import FORMAT_VERSION
 from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
+from edge.manifest import FORMAT_VERSION
 from train.candidates import open_candidates, predict_keras, predict_tflite, run_model
 from train.dataset import Split, load_split
 from train.evaluate import evaluate, main, report
