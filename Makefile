@@ -75,9 +75,9 @@ test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and c
 # a third to half of the time of training on processors. TensorFlow's own pool keeps them.
 KEEP_MEMORY := TF_CPU_ALLOCATOR_USE_BFC=1
 
-data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [DATA=data/fer2013]
+data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [CLASSES='what its numbers stand for'] [DATA=data/fer2013]
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
-	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") --output "$(DATA)" $(ARGS)
+	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") $(if $(CLASSES),--classes "$(CLASSES)") --output "$(DATA)" $(ARGS)
 
 train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|polished|settled|nano|nano_settled|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)

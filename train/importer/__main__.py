@@ -12,8 +12,9 @@ from pathlib import Path
 
 from edge.cli import whole_number
 from edge.errors import exit_on_user_error
+from train.importer.archive import MAX_BYTES
 from train.importer.build import import_data
-from train.importer.readers import MAX_BYTES
+from train.importer.numbers import ORDERS
 from train.importer.report import report
 
 
@@ -22,6 +23,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m train.importer", description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="zip or folder of class folders, or fer2013.csv")
     parser.add_argument("--votes", type=Path, metavar="FERPLUS.csv", help="FER+ votes, sidecar or fer2013new.csv")
+    parser.add_argument(
+        "--classes",
+        metavar="NAMES",
+        help="what numbered classes stand for: names in the order of the numbers (neutral,happy,…), pairs "
+        f"(0=neutral,1=happy,…), or a data set with the same order ({', '.join(ORDERS)})",
+    )
     parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the split, default: %(default)s")
     parser.add_argument(
@@ -30,7 +37,7 @@ def main() -> int:
     args = parser.parse_args()
     # A terminated import cleans up after itself as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    record = import_data(args.source, args.output, args.votes, args.seed, args.max_bytes)
+    record = import_data(args.source, args.output, args.votes, args.seed, args.max_bytes, args.classes)
     print(report(record))
     print(f"written to {args.output}")
     return 0

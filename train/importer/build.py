@@ -10,22 +10,29 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-import cv2
-import numpy as np
-
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.files import whole_folder
-from train.importer.readers import MAX_BYTES, Face, Skipped, is_table, read_source
-from train.importer.report import describe
+from train.importer.archive import MAX_BYTES
+from train.importer.found import Skipped
+from train.importer.names import listed
+from train.importer.picture import read_picture
+from train.importer.readers import Reading, read_source
+from train.importer.report import describe, left_out
 from train.importer.splits import Image, assign_splits
+from train.importer.table import is_table
 from train.importer.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label
 
 RECORD = "import.json"
 
 
 def import_data(
-    source: Path, output: Path, votes: Path | None = None, seed: int = 0, max_bytes: int = MAX_BYTES
+    source: Path,
+    output: Path,
+    votes: Path | None = None,
+    seed: int = 0,
+    max_bytes: int = MAX_BYTES,
+    classes: str | None = None,
 ) -> dict:
     """Import `source` into `output` and return the record that is also written as `import.json`.
 
@@ -35,6 +42,7 @@ def import_data(
         votes: FER+ votes, as sidecar or as Microsoft's fer2013new.csv.
         seed: decides which images of `train` are held out where the source has too few held-out parts.
         max_bytes: how far a zip may expand.
+        classes: what numbered classes stand for: an order's name, names in the order of the numbers, or pairs.
 
     Raises:
         UserError: the source, the votes or the output cannot be used; `output` is as it was before.
@@ -43,23 +51,23 @@ def import_data(
     _check_output(output, [source, *([votes] if votes else [])])
     rows = read_votes(votes) if votes else []
     try:
-        with whole_folder(output) as root:
-            return _build(root, source, rows, seed, max_bytes)
+        with whole_folder(output) as root, read_source(source, max_bytes, classes) as reading:
+            return _build(root, source, reading, rows, seed)
     except OSError as error:
         raise UserError(f"{error}", "check the path, its permissions and the free space") from error
 
 
-def _build(root: Path, source: Path, votes: list[Votes], seed: int, max_bytes: int) -> dict:
-    images, skipped = _stage(root, source, max_bytes)
+def _build(root: Path, source: Path, reading: Reading, votes: list[Votes], seed: int) -> dict:
+    images, skipped = _stage(root, reading)
     if not images:
         raise _no_images(source, skipped)
     sha256 = _sha256(source, images)
     dropped = assign_splits(images, seed)
     gone = {id(image) for image in dropped}
     kept = [image for image in images if id(image) not in gone]
-    _check_classes(source, kept)
+    _check_classes(source, kept, left_out(images, skipped))
     counts = _match(source, votes, images, skipped) if votes else {}
-    record = describe(images, dropped, skipped) | {
+    record = describe(images, dropped, skipped, reading.notes()) | {
         "source": source.resolve().name,
         "sha256": sha256,
         "seed": seed,
@@ -77,7 +85,7 @@ def _no_images(source: Path, skipped: list[Skipped]) -> UserError:
     first = f" ({len(skipped):,} skipped, first {skipped[0].name!r}: {skipped[0].reason})" if skipped else ""
     return UserError(
         f"{source} holds no images to import{first}",
-        "give images in folders named angry … surprise or 0 … 6, or fer2013.csv itself, unpacked",
+        "give images in folders named angry … surprise, or fer2013.csv itself, unpacked",
     )
 
 
@@ -97,36 +105,26 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
 _STAGE = "incoming"
 
 
-def _stage(root: Path, source: Path, max_bytes: int) -> tuple[list[Image], list[Skipped]]:
+def _stage(root: Path, reading: Reading) -> tuple[list[Image], list[Skipped]]:
     """Copy the images to where they wait for their split, which is known only when all have been seen."""
     stage = root / _STAGE
     stage.mkdir()
     images: list[Image] = []
     skipped: list[Skipped] = []
-    for found in read_source(source, max_bytes):
-        if isinstance(found, Face) and (pixels := _hash_pixels(found.data)):
-            path = stage / str(len(images))
-            path.write_bytes(found.data)
-            images.append(Image(found.name, found.emotion, found.split, pixels, path))
-        elif isinstance(found, Face):
-            skipped.append(Skipped(found.name, "not an image that can be read"))
-        else:
+    for found in reading:
+        if isinstance(found, Skipped):
             skipped.append(found)
+            continue
+        try:
+            data, pixels = read_picture(found.data)
+        except ValueError as error:
+            skipped.append(Skipped(found.name, str(error)))
+            continue
+        path = stage / str(len(images))
+        path.write_bytes(data)
+        suffix = PurePosixPath(found.name).suffix if data is found.data else ".png"
+        images.append(Image(found.name, found.emotion, found.split, pixels, path, suffix))
     return sorted(images, key=lambda image: image.name), skipped
-
-
-def _hash_pixels(data: bytes) -> str | None:
-    """Hash of shape and bytes of the decoded image, as training will see it, or None where there is no image.
-
-    Decoded to colour, so that a grey image and its copy saved in colour are found to be the same.
-    """
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    if pixels is None:
-        return None
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def _sha256(source: Path, images: list[Image]) -> str:
@@ -140,11 +138,16 @@ def _sha256(source: Path, images: list[Image]) -> str:
     return total.hexdigest()
 
 
-def _check_classes(source: Path, images: list[Image]) -> None:
+def _check_classes(source: Path, images: list[Image], without: list[dict]) -> None:
     trained = {image.emotion for image in images if image.split == "train"}
     missing = [name for number, name in enumerate(EMOTIONS) if number not in trained]
     if missing:
-        raise UserError(f"{source} has no images to train on of {', '.join(missing)}", "add some of each class")
+        folders = listed([f"{item['folder']} ({item['reason']})" for item in without])
+        raise UserError(
+            f"{source} has no images to train on of {', '.join(missing)}"
+            + (f"; left out: {folders}" if folders else ""),
+            "add some of each class",
+        )
 
 
 def _match(source: Path, votes: list[Votes], images: list[Image], skipped: list[Skipped]) -> dict[str, tuple[int, ...]]:
@@ -161,11 +164,11 @@ def _settle(root: Path, images: list[Image]) -> None:
         folder = root / image.split / str(image.emotion)
         folder.mkdir(parents=True, exist_ok=True)
         name = PurePosixPath(image.name)
-        target, copies = folder / name.name, 1
+        target, copies = folder / f"{name.stem}{image.suffix}", 1
         # Compared without case, so that the dataset survives being copied to a Mac or to Windows.
         while str(target).casefold() in taken:
             copies += 1
-            target = folder / f"{name.stem}-{copies}{name.suffix}"
+            target = folder / f"{name.stem}-{copies}{image.suffix}"
         taken.add(str(target).casefold())
         image.path = image.path.rename(target)
 

@@ -1,22 +1,30 @@
 """What an import did: the record kept in import.json, and the same as text for people."""
 
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from edge.emotions import EMOTIONS
-from train.importer.readers import Skipped
+from train.importer.found import Skipped
+from train.importer.names import count_files
 from train.importer.splits import SPLITS, Image, same_pixels
 
 MAX_LISTED = 5
 """Lines of each list on the screen; import.json has them all."""
 
+MAX_FOLDERS = 30
+"""Lines of the list of folders that are left out."""
 
-def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped]) -> dict:
+
+def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped], notes: list[str]) -> dict:
     """Return counts by split and class, and by name in the source the files to look into."""
     gone = {id(image) for image in dropped}
     counts = Counter((image.split, image.emotion) for image in images if id(image) not in gone)
     groups = [group for group in same_pixels(images) if len(group) > 1]
     return {
         "counts": {split: {name: counts[split, number] for number, name in enumerate(EMOTIONS)} for split in SPLITS},
+        "notes": notes,
+        "left_out": left_out(images, skipped),
         "skipped": [{"file": item.name, "reason": item.reason} for item in skipped],
         "duplicates": [[image.name for image in group] for group in groups],
         "contradictions": [
@@ -28,10 +36,29 @@ def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped]) 
     }
 
 
+def left_out(images: Iterable[Image], skipped: Iterable[Skipped]) -> list[dict]:
+    """Return the outermost folders that no image is taken from, with the number of files by reason."""
+    used = {folder for image in images for folder in PurePosixPath(image.name).parents}
+    counts: Counter[tuple[str, str]] = Counter()
+    for item in skipped:
+        unused = [folder for folder in PurePosixPath(item.name).parents if folder not in used]
+        if unused:
+            counts[unused[-1].as_posix(), item.reason] += 1
+    return [{"folder": folder, "files": files, "reason": reason} for (folder, reason), files in sorted(counts.items())]
+
+
 def report(record: dict) -> str:
     """Return `record` as text: the table of counts, then each list that is not empty."""
     lines = _table(record["counts"])
-    lines += _listed("skipped", [f"{item['file']}: {item['reason']}" for item in record["skipped"]])
+    lines += record["notes"]
+    folders = record["left_out"]
+    lines += _listed(
+        "folders left out",
+        [f"{item['folder']}, {count_files(item['files'])}: {item['reason']}" for item in folders],
+        MAX_FOLDERS,
+    )
+    alone = [item for item in record["skipped"] if not _is_below(item["file"], {item["folder"] for item in folders})]
+    lines += _listed("skipped", [f"{item['file']}: {item['reason']}" for item in alone])
     lines += _listed("images whose pixels stand more than once", [" = ".join(g) for g in record["duplicates"]])
     lines += _listed(
         "labels that contradict each other (same pixels, other class)",
@@ -53,10 +80,14 @@ def _table(counts: dict[str, dict[str, int]]) -> list[str]:
     return [*lines, f"{'all':<12}" + "".join(f"{sum(counts[split].values()):>8,}" for split in SPLITS)]
 
 
-def _listed(title: str, items: list[str]) -> list[str]:
+def _is_below(file: str, folders: set[str]) -> bool:
+    return any(folder.as_posix() in folders for folder in PurePosixPath(file).parents)
+
+
+def _listed(title: str, items: list[str], most: int = MAX_LISTED) -> list[str]:
     if not items:
         return []
-    lines = [f"{title}: {len(items):,}", *(f"  {item}" for item in items[:MAX_LISTED])]
-    if len(items) > MAX_LISTED:
-        lines.append(f"  and {len(items) - MAX_LISTED:,} more in import.json")
+    lines = [f"{title}: {len(items):,}", *(f"  {item}" for item in items[:most])]
+    if len(items) > most:
+        lines.append(f"  and {len(items) - most:,} more in import.json")
     return lines

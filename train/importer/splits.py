@@ -28,6 +28,7 @@ class Image:
         split: `train`, `val` or `test`.
         pixels: hash of shape and bytes of the decoded image; equal for equal pixels.
         path: where the file's bytes are now.
+        suffix: of the file's name in the data set.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Image:
     split: str
     pixels: str
     path: Path
+    suffix: str
 
 
 def assign_splits(images: list[Image], seed: int) -> list[Image]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from train.importer.readers import CLASS_NUMBERS, table_name
+from train.importer.names import CLASS_NUMBERS
+from train.importer.table import table_name
 
 VOTE_COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"),

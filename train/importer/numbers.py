@@ -1,0 +1,149 @@
+"""What the numbers on class folders stand for.
+
+Every data set counts its classes in an order of its own: 0 is angry in FER-2013 and neutral in AffectNet. An order
+is taken only from somebody who knows it: the user, a list in the source, or the layout that the documentation asks for.
+"""
+
+import json
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+
+from edge.emotions import EMOTIONS
+from edge.errors import UserError
+from train.importer.names import CONTEMPT, read_class
+
+NOTHING = "-"
+"""In a list of classes: the number stands for none of the seven, its images are left out."""
+
+FER_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""Digits of FER-2013, in fer2013.csv."""
+
+_AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT, NOTHING, NOTHING, NOTHING)
+_RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
+
+ORDERS = {
+    "emotion-edge": dict(enumerate(EMOTIONS)),
+    "fer2013": dict(enumerate(FER_ORDER)),
+    "affectnet": dict(enumerate(_AFFECTNET)),
+    "rafdb": dict(enumerate(_RAFDB, start=1)),
+}
+"""Class of every number, by the name of the data set that counts like this."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Classes of the numbers.
+
+    Attributes:
+        classes: an emotion, `contempt` or `NOTHING` by number.
+        origin: who says so, for the report.
+    """
+
+    classes: dict[int, str]
+    origin: str
+
+    def describe(self) -> str:
+        """Return one line for the report."""
+        named = ", ".join(f"{number} {name}" for number, name in sorted(self.classes.items()))
+        return f"numbers: {named} ({self.origin})"
+
+
+def how_to_name(found: Set[int]) -> str:
+    """Return the remedy for numbers without names, with the data sets that have exactly the numbers `found`."""
+    fitting = [name for name, order in ORDERS.items() if _emotions(order) <= found <= order.keys()]
+    orders = [f"by CLASSES={' or '.join(fitting)} if they have that order"] if fitting else []
+    lists = ["by CLASSES=neutral,happy,… in the order of the numbers", "by CLASSES=0=neutral,1=happy,…"]
+    return f"name them {', or '.join(orders + lists)} ({NOTHING} leaves a number out)"
+
+
+def _emotions(order: dict[int, str]) -> set[int]:
+    return {number for number, name in order.items() if name in EMOTIONS}
+
+
+def parse_classes(text: str, found: Set[int], source: object) -> Numbers:
+    """Read the option `--classes`: the name of an order, names in the order of the numbers, or `number=name` pairs.
+
+    Args:
+        text: the option's value.
+        found: numbers in the source; all of them must have a class.
+        source: for errors.
+
+    Raises:
+        UserError: a name is no class, or the numbers are not those of the source.
+    """
+    if not found:
+        raise UserError(f"CLASSES= names numbers, and {source} has no numbered classes", "leave it out")
+    if (order := ORDERS.get(text.strip().casefold())) is not None:
+        classes = {number: name for number, name in order.items() if number in found or name in EMOTIONS}
+        return _checked(classes, found, f"CLASSES={text.strip().casefold()}")
+    items = [item.strip() for item in text.split(",")]
+    if any("=" in item for item in items):
+        return _checked(_parse_pairs(items), found, "CLASSES=")
+    return _checked(_count([_parse_name(item, "CLASSES=") for item in items], found), found, "CLASSES=")
+
+
+def read_names(text: str, found: Set[int], file: str) -> Numbers:
+    """Read the classes.txt of a source: a name a line, in the order of the numbers.
+
+    Raises:
+        UserError: a name is no class, or the numbers are not those of the source.
+    """
+    lines = [line.strip() for line in text.removeprefix("\ufeff").strip().splitlines()]
+    if not lines:
+        raise UserError(f"{file} names no class", "write a name a line, or leave it out")
+    return _checked(_count([_parse_name(line, file) for line in lines], found), found, file)
+
+
+def read_record(text: str, found: Set[int], file: str) -> Numbers | None:
+    """Read the classes from the record that an earlier import left in its output; None if it is another file."""
+    try:
+        names = json.loads(text)["counts"]["train"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if not isinstance(names, dict) or not names:
+        return None
+    return _checked(_count([_parse_name(name, file) for name in names], found), found, file)
+
+
+def _count(names: list[str], found: Set[int]) -> dict[int, str]:
+    """Number the names from 0, or from 1 where the source has no 0 and its last number is theirs."""
+    if 0 not in found and max(found) < len(names):
+        numbers = ", ".join(map(str, sorted(found)))
+        raise UserError(
+            f"with the numbers {numbers} it is not clear whether the {len(names)} names count from 0 or 1",
+            "give them as CLASSES=1=surprise,2=fear,…",
+        )
+    return dict(enumerate(names, start=0 if 0 in found else 1))
+
+
+def _parse_pairs(items: list[str]) -> dict[int, str]:
+    classes: dict[int, str] = {}
+    for item in items:
+        number, _, name = item.partition("=")
+        if not re.fullmatch(r" *[0-9]{1,9} *", number) or int(number) in classes:
+            raise UserError(f"CLASSES= has {item!r} where a number and its class are due", "write 0=neutral,1=happy,…")
+        classes[int(number)] = _parse_name(name.strip(), "CLASSES=")
+    return classes
+
+
+def _parse_name(text: str, where: str) -> str:
+    if text == NOTHING:
+        return NOTHING
+    read = read_class(text)
+    if read is None or not read.exact:
+        raise UserError(f"{where} names {text[:40]!r}", f"use {', '.join(EMOTIONS)}, {CONTEMPT} or {NOTHING}")
+    return read.name
+
+
+def _checked(classes: dict[int, str], found: Set[int], origin: str) -> Numbers:
+    if strangers := sorted(found - classes.keys()):
+        raise UserError(
+            f"{origin} names the numbers {min(classes)} to {max(classes)}, and the source also has "
+            f"{', '.join(map(str, strangers))}",
+            f"name the classes of all its numbers, {', '.join(map(str, sorted(found)))}; {NOTHING} leaves one out",
+        )
+    named = [name for name in classes.values() if name not in (NOTHING, CONTEMPT)]
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise UserError(f"{origin} names {twice[0]} for two numbers", "name each class once")
+    return Numbers(classes, origin)
