@@ -411,6 +411,8 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
 def _annotated(arguments: argparse.Namespace, source: Source) -> Output:
     """A video; of images, copies in a folder, unless the output has a video's ending."""
     if arguments.output.suffix.lower() not in VIDEO_ENDINGS and holds_images(Path(arguments.source)):
+        if arguments.loop:
+            raise UserError("--loop would write copies of the images without end", "leave out --loop or --output")
         return AnnotatedImages(arguments.output, [Path(arguments.source)], recursive=arguments.recursive)
     return AnnotatedVideo(arguments.output, source.fps)
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,12 @@ def open_folder(folder: Path, *, recursive: bool = False, strict: bool = False) 
 
     Raises:
         OSError: the folder may not be read.
-        UserError: there is no picture in it, or none that can be read.
+        UserError: there is no picture in it, or none that can be read; with `strict`, a folder in it may not be read.
     """
     listing = list_pictures(folder, recursive=recursive)
     left_out = listing.left_out()
+    if listing.unreadable and (strict or not listing.pictures):
+        raise listing.unreadable[0]
     if not listing.pictures:
         problem = f"{folder}: no images in this folder" + (f", but {left_out}" if left_out else "")
         raise UserError(problem, "give a folder of JPEG, PNG or other images")
@@ -104,7 +107,7 @@ class ImageSource:
 
     def read(self) -> Frame | None:
         frame, self._first = self._first or self._next(), None
-        return frame
+        return frame and replace(frame, arrived=time.monotonic())
 
     def close(self) -> None:
         self._paths, self._unread, self._first = iter(()), [], None

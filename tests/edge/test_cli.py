@@ -283,6 +283,7 @@ BAD_INPUTS = {
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
     "copies in the folder that is read": ("predict mixed --output mixed", "mixed: is a folder that images are read"),
     "copies in a file": ("run mixed --output a.png", "a.png: annotated images go into a folder"),
+    "copies without end": ("run mixed --output copies --loop", "--loop would write copies"),
     "folders in a file": ("run text.png --recursive", "--recursive is for folders"),
     "folders in a camera": ("run 97 --recursive", "--recursive is for folders of images"),
     "image to predict": ("predict text.png", "text.png: not an image that can be read"),

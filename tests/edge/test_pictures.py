@@ -182,6 +182,23 @@ def test_what_may_not_be_read(open_folder, caplog):
     assert caplog.text.count("cannot be read (Permission denied): check its permissions") == 2
 
 
+def test_strict_ends_at_a_folder_that_may_not_be_read(open_folder):
+    write(open_folder, "a.jpg", "closed/b.jpg")
+    (open_folder / "closed").chmod(0)
+    become_another()
+    with pytest.raises(UserError, match=r"closed: cannot be read \(Permission denied\)"):
+        open_source(str(open_folder), Capture(recursive=True, strict=True))
+
+
+def test_the_first_frame_arrives_when_it_is_read_and_not_when_it_is_opened(photos, monkeypatch):
+    write(photos, "a.jpg")
+    now = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(pictures_module.time, "monotonic", lambda: next(now))
+    source = open_source(str(photos))
+    assert next(now) == 2.0
+    assert source.read().arrived == 3.0
+
+
 @pytest.mark.parametrize("path", ["closed", "closed/a.jpg"])
 @pytest.mark.parametrize("open_", [open_source, lambda spec: open_images(Path(spec))], ids=["run", "predict"])
 def test_a_closed_folder_is_an_error_that_names_the_permission(open_folder, path, open_):
