@@ -53,12 +53,18 @@ class EmotionClassifier:
 
         Returns:
             float32 `[n, 7]` in the order of `EMOTIONS`.
+
+        Raises:
+            UserError: the runtime cannot run the model.
         """
         results = np.empty((len(faces), len(EMOTIONS)), np.float32)
-        for i in range(len(faces)):
-            self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
-            self._interpreter.invoke()
-            results[i] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+        try:
+            for i in range(len(faces)):
+                self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
+                self._interpreter.invoke()
+                results[i] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"the model cannot be run ({str(error).splitlines()[0]})", "export it again") from error
         return results
 
 

@@ -11,10 +11,10 @@ from edge.align import crop_face
 from edge.bundle import load_bundle
 from edge.classify import EmotionClassifier
 from edge.detect import open_detector
-from edge.errors import UserError
 from edge.frames import Frame
 from edge.manifest import FaceTemplate
 from edge.options import Options
+from edge.proof import prove
 from edge.quality import shortcoming
 from edge.results import FaceResult, FrameResult
 from edge.search import Search
@@ -22,9 +22,6 @@ from edge.smooth import Smoother
 from edge.statistics import Statistics
 from edge.track import MEMORY, Track, Tracker
 from edge.turns import Turns
-
-ROUNDING = 0.05
-"""Seven outputs in steps of 1/256 need not sum to exactly one."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +156,8 @@ def _moved(face: FaceResult, track: Track) -> FaceResult:
 
 
 def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate, Mapping[str, str]]:
-    """The classifier, proved on a grey face, the places of its landmarks, and which model it is."""
+    """Load the classifier, proved in a process of its own, the face template, and the identity of the model."""
     bundle = load_bundle(options.model, options.variant)
+    prove(bundle)
     classifier = EmotionClassifier.from_bundle(bundle, options.threads)
-    grey = np.full((1, classifier.input_size, classifier.input_size, 3), 127, np.uint8)
-    if not abs(float(classifier.classify(grey).sum()) - 1) < ROUNDING:
-        raise UserError(f"{bundle.folder}, {bundle.variant}: gives no probabilities", "export it again")
     return classifier, bundle.template, bundle.identity

@@ -4,14 +4,14 @@ A few kilobytes can keep a decoder at work for minutes, and nothing but the end 
 runs this module: the picture comes on standard input, the answer goes to standard output.
 """
 
-import os
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+
+from edge.child import child_environment, limit_memory
 
 PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
 """What an answer begins with; after `PICTURE`, height and width in four bytes each and the pixels follow."""
@@ -80,14 +80,12 @@ class DecodingProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         limit = str(self._max_pixels)
-        paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-        environment = os.environ | {"OPENCV_IO_MAX_IMAGE_PIXELS": limit, "PYTHONPATH": paths.rstrip(os.pathsep)}
         with self._lock:
             if self._closed:
                 raise TooCostly
             self._process = subprocess.Popen(
                 [*self.command, limit],
-                env=environment,
+                env=child_environment(OPENCV_IO_MAX_IMAGE_PIXELS=limit),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # of the libraries, what is wrong with the picture
@@ -98,7 +96,7 @@ class DecodingProcess:
 
 def main() -> None:
     """Answer for the picture on standard input; the argument is the largest number of pixels."""
-    _limit_memory()
+    limit_memory(MEMORY)
     from edge.sources.kinds import BrokenPicture, TooManyPixels
     from edge.sources.stills import decode_still
 
@@ -111,16 +109,6 @@ def main() -> None:
     except (TooManyPixels, MemoryError):
         answer = TOO_LARGE
     sys.stdout.buffer.write(answer)
-
-
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 if __name__ == "__main__":

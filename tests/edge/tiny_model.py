@@ -24,7 +24,9 @@ COLOURLESS = math.exp(NEUTRAL) / (math.exp(NEUTRAL) + len(EMOTIONS) - 1)
 """Probability of `GREY` for a grey picture."""
 
 
-def tiny_model(size: int = 48, *, classes: int = 7, quantized: bool = False, input_type: type = np.uint8) -> bytes:
+def tiny_model(
+    size: int = 48, *, classes: int = 7, quantized: bool = False, input_type: type = np.uint8, softmax: bool = True
+) -> bytes:
     """Content of a `.tflite` file: uint8 RGB `[1, size, size, 3]` to probabilities `[1, classes]`.
 
     Args:
@@ -32,6 +34,7 @@ def tiny_model(size: int = 48, *, classes: int = 7, quantized: bool = False, inp
         classes: of the output; seven is the contract's.
         quantized: uint8 output with scale 1/256, as the int8 variant has it, instead of float32.
         input_type: np.uint8 is the contract's; np.float32 is what a careless export makes.
+        softmax: whether the output is probabilities; else it is logits.
     """
     graph = _Graph()
     image = graph.tensor("face", [1, size, size, 3], input_type)
@@ -47,8 +50,10 @@ def tiny_model(size: int = 48, *, classes: int = 7, quantized: bool = False, inp
     )
     weights, bias = (graph.constant(name, values[:classes]) for name, values in _layer().items())
     graph.operator("FULLY_CONNECTED", [colour, weights, bias], logits, schema.FullyConnectedOptionsT())
-    softmax = schema.SoftmaxOptionsT(beta=1.0)
-    graph.operator("SOFTMAX", [logits], answer, softmax)
+    if softmax:
+        graph.operator("SOFTMAX", [logits], answer, schema.SoftmaxOptionsT(beta=1.0))
+    else:
+        answer = logits
     if quantized:
         levels = graph.tensor("levels", [1, classes], np.uint8, scale=1 / 256)
         graph.operator("QUANTIZE", [answer], levels, schema.QuantizeOptionsT())
