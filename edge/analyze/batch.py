@@ -17,7 +17,7 @@ import cv2
 
 from edge.analyze.inputs import ANNOTATED, PAGE, find_places, find_videos
 from edge.analyze.job import Job, Wanted
-from edge.analyze.progress import Progress
+from edge.analyze.progress import BatchProgress
 from edge.analyze.video import analyze_video
 from edge.bundle import load_bundle
 from edge.errors import UserError, printable
@@ -80,7 +80,7 @@ def analyze_videos(
     done = [job for job in jobs if job.is_done(bundle)]
     left = [job for job in jobs if job not in done]
     known = [_told(job, "as it was", job.place.summary()) for job in done]
-    with Progress({job.video: _size(job.video) for job in left}) as progress:
+    with BatchProgress({job.video: _size(job.video) for job in left}) as progress:
         for outcome in (*known, *(Outcome(str(problem), failed=True) for problem in problems)):
             if outcome.failed:
                 progress.tell(f"emotion-edge: {outcome.text}")
@@ -107,7 +107,7 @@ def _size(video: Path) -> int:
         return 0
 
 
-def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: Progress) -> Iterator[Outcome]:
+def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: BatchProgress) -> Iterator[Outcome]:
     # Stages of one video already run side by side, so its own threads are for the cores that are left.
     threads = max(1, usable_cores() // min(at_once, max(1, len(jobs))) - 1)
     waiting, running = deque(jobs), list[_Worker]()
@@ -140,7 +140,7 @@ class _Worker:
             self.process.start()
         theirs.close()  # so that the end of the process is the end of the news
 
-    def outcome(self, progress: Progress) -> Outcome | None:
+    def outcome(self, progress: BatchProgress) -> Outcome | None:
         """What became of it, None while it goes on; passes its progress on."""
         outcome = None
         try:
@@ -149,7 +149,7 @@ class _Worker:
                 if isinstance(news, Outcome):
                     outcome = news
                 else:
-                    progress.update(self.job.video, news)
+                    progress.note(self.job.video, news)
         except (EOFError, OSError):
             self.end()
             self.job.place.clear_leftovers()

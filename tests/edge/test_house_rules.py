@@ -60,7 +60,6 @@ EXTRAS = {
     "edge/mqtt.py": {"paho"},
     "edge/metrics.py": {"prometheus_client"},
     "edge/analyze/table.py": {"pyarrow"},
-    "edge/analyze/progress.py": {"tqdm"},
     "edge/web/app.py": {"starlette"},
     "edge/web/guard.py": {"starlette"},
     "edge/web/server.py": {"uvicorn", "starlette"},
