@@ -122,20 +122,40 @@ test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 
 # ---- set-up: a stamp for each set of packages, remade when its lock changes ----
 
-$(BIN)/python:
+# An environment that does not work here is made anew: its Python is gone, has become another version with an upgrade of
+# the system, or the checkout was moved.
+FITS := import os, sys; folder = sys.argv[1]; pip = folder + "/bin/pip"; \
+  versions = [line.partition("=")[2].strip() for line in open(folder + "/pyvenv.cfg") if line.startswith("version")]; \
+  program = open(pip).readline()[2:].strip() if os.path.exists(pip) else sys.executable; \
+  sys.exit(not (os.path.exists(program) and versions[0].startswith("%d.%d." % sys.version_info[:2])))
+STALE := $(shell test ! -e "$(VENV)/pyvenv.cfg" || "$(BIN)/python" -ISc '$(FITS)' "$(VENV)" 2>/dev/null || echo stale)
+
+.PHONY: stale
+stale:
+
+$(BIN)/python: $(STALE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	  || { echo "emotion-edge: $(PYTHON) is not Python 3.11, 3.12 or 3.13: install one, or name it by PYTHON=<program>" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.maxsize < 2**32)' \
 	  || { echo "emotion-edge: this system is a 32-bit one, without the packages: write the 64-bit system to the card" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "emotion-edge: Python cannot make environments here: run 'sudo apt install python3-venv'" >&2; exit 2; }
-	@$(PYTHON) -m venv $(if $(SYSTEM_NUMPY),--system-site-packages) $(VENV)
+	@$(if $(STALE),echo "$(VENV) does not fit (its Python has changed or is gone, or it was moved): making it anew")
+	@$(PYTHON) -m venv$(if $(STALE), --clear)$(if $(SYSTEM_NUMPY), --system-site-packages) $(VENV)
 
-$(VENV)/%.stamp: requirements/%.txt pyproject.toml | $(BIN)/python
-	@echo "setting up $(VENV) for: $*"
+# Megabytes on the disk.
+SIZE_edge := 450
+SIZE_bookworm := 450
+SIZE_workstation := 3200
+
+# At a terminal, pip shows what it downloads and how far it is; a log gets its errors alone.
+PIP_INSTALL = $(BIN)/pip install $$(test -t 1 || echo --quiet) --disable-pip-version-check --no-deps
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml $(STALE) | $(BIN)/python
+	@echo "setting up $(VENV) for: $*$(if $(SIZE_$*), ($(SIZE_$*) MB, which takes some minutes))"
 	@sed 's/^opencv-python==/$(OPENCV)==/' $< > $(VENV)/$*.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/$*.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(PIP_INSTALL) -r $(VENV)/$*.txt
+	@$(PIP_INSTALL) -e .
 	@$(BIN)/python -m edge.assets
 	@touch $@
 

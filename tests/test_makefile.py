@@ -80,3 +80,44 @@ def test_what_comes_on_top_leaves_the_boards_packages_alone(lock):
 def test_what_is_asked_for_is_installed(tmp_path, words, locks):
     said = would_run(tmp_path, words[0], None, *words[1:])
     assert {lock for lock in ("edge", "outputs", "analyze", "bench") if f"requirements/{lock}.txt" in said} == locks
+
+
+def environment(folder, version, interpreter=sys.executable, script=sys.executable):
+    """An environment that was made with this version, as far as make looks at it."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    (folder / "bin" / "python").symlink_to(interpreter)
+    (folder / "bin" / "pip").write_text(f"#!{script}\nimport pip\n")
+    for stamp in ("edge.stamp", "test.stamp"):
+        (folder / stamp).touch()
+
+
+HERE = "{}.{}.1".format(*sys.version_info)
+
+
+@pytest.mark.parametrize(
+    ("made", "anew"),
+    [
+        pytest.param({"version": HERE}, False, id="it fits"),
+        pytest.param({"version": "3.1.4"}, True, id="the system has been upgraded"),
+        pytest.param({"version": HERE, "interpreter": "/nowhere/python3"}, True, id="its Python is gone"),
+        pytest.param({"version": HERE, "script": "/nowhere/.venv/bin/python"}, True, id="it was moved"),
+    ],
+)
+def test_an_environment_that_does_not_fit_any_more_is_made_anew(tmp_path, made, anew):
+    environment(tmp_path / "venv", **made)
+    said = would_run(tmp_path, "doctor", None)
+    assert ("-m venv --clear" in said) == anew
+    assert ("requirements/edge.txt" in said) == anew, "with all that was in it"
+    assert "emotion-edge doctor" in said
+
+
+def test_a_first_environment_clears_nothing(tmp_path):
+    said = would_run(tmp_path, "doctor", None)
+    assert "-m venv" in said
+    assert "--clear" not in said
+
+
+def test_what_is_large_is_said_before(tmp_path):
+    assert "(3200 MB, which takes some minutes)" in would_run(tmp_path, "data", None, "FER2013=x.zip")
+    assert "MB" not in would_run(tmp_path, "analyze", None, "VIDEO=x.mp4").partition("for: analyze")[2]
