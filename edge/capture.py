@@ -189,7 +189,8 @@ class _Reader:
                     if self._abandoned.is_set():  # read() came back after all, when another was reading already
                         return
                     self._last, self._patience = time.monotonic(), SILENCE
-                    self._still.look(frame.image)
+                    if not getattr(source, "polled", False):  # which is asked anew for each picture as it is
+                        self._still.look(frame.image)
                     self._deliver(frame)
         except Closed:
             pass

@@ -35,8 +35,7 @@ from edge.progress import Progress
 from edge.recognize import Recognizer
 from edge.reload import Reloader
 from edge.results import FrameResult
-from edge.sources import Source, check_capture, is_recording, list_sources, open_source
-from edge.sources.network import PASSWORD, USER
+from edge.sources import PASSWORD, USER, Source, check_capture, is_recording, list_sources, open_source
 from edge.sources.pictures import holds_images, open_images
 from edge.statistics import summary_text
 

@@ -9,7 +9,11 @@ from edge.errors import UserError
 from edge.frames import Frame
 from edge.options import Capture
 
-NETWORK = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
+NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
+"""Schemes of addresses."""
+
+USER, PASSWORD = "EMOTION_EDGE_CAMERA_USER", "EMOTION_EDGE_CAMERA_PASSWORD"
+"""Environment variables for a camera's credentials: a command line is there for all to read."""
 
 
 class Source(Protocol):
@@ -79,10 +83,10 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
         from edge.sources.camera import CameraSource
 
         return CameraSource(int(spec) if spec.isdigit() else spec, capture)
-    if spec.startswith(NETWORK):
-        from edge.sources.network import NetworkSource
+    if scheme(spec):
+        from edge.sources.network import open_network
 
-        return NetworkSource(spec, capture)
+        return open_network(spec, capture)
     if spec == "-":
         from edge.sources.raw import RawSource
 
@@ -95,9 +99,14 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
 
 def is_recording(spec: str) -> bool:
     """Return whether `spec` is the path of a video, an image or a folder, and not a camera or a stream."""
-    return not (
-        spec in ("auto", "picamera2", "-") or spec.startswith(("picamera2:", "/dev/video", *NETWORK)) or spec.isdigit()
-    )
+    camera = spec in ("auto", "picamera2") or spec.startswith(("picamera2:", "/dev/video")) or spec.isdigit()
+    return not (camera or spec == "-" or scheme(spec))
+
+
+def scheme(spec: str) -> str:
+    """Return the scheme of an address, in small letters; empty for everything that is none."""
+    name, separator, _ = spec.partition("://")
+    return name.lower() if separator and name.lower() in NETWORK else ""
 
 
 def check_capture(spec: str, capture: Capture) -> None:
@@ -108,11 +117,11 @@ def check_capture(spec: str, capture: Capture) -> None:
     """
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
-    rtsp, raw = spec.startswith(("rtsp://", "rtsps://")), spec == "-"
-    recording = is_recording(spec)
+    rtsp, raw = scheme(spec) in ("rtsp", "rtsps"), spec == "-"
+    polled, recording = scheme(spec) in ("http", "https"), is_recording(spec)
     for option, given, fits, what in (
         ("--size", capture.size, camera or raw, "cameras and raw frames"),
-        ("--fps", capture.fps, camera or raw, "cameras and raw frames"),
+        ("--fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and raw frames"),
         ("--control", capture.controls, pi, "a Raspberry Pi's camera"),
         ("--rtsp", capture.rtsp != Capture.rtsp, rtsp, "rtsp:// addresses"),
         ("--pixels", capture.pixels != Capture.pixels, raw, "raw frames on standard input"),

@@ -5,14 +5,16 @@ import logging
 import os
 import struct
 import sys
+import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from edge.errors import UserError
+from edge.frames import Frame, to_bgr
 from edge.machine import camera_devices, users_of
 from edge.options import Capture
-from edge.sources.opencv import OpenCvSource
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +26,18 @@ READ_TIMEOUT = 3
 FREE_BUFFERS = (0xC0145608, struct.pack("5I", 0, 1, 1, 0, 0))
 """VIDIOC_REQBUFS with what it is given: no buffers for capturing, in mapped memory."""
 
+PLAUSIBLE_RATE = 240.0
+"""Frames a second above which a driver's word for its rate is not believed."""
 
-class CameraSource(OpenCvSource):
+MOST_DAMAGED = 30
+"""Pictures one after the other that cannot be decoded, that end a stream; a bad cable spoils some."""
+
+
+class CameraSource:
     """A camera that the system has a driver for."""
+
+    live = True
+    total = duration = damage = None
 
     def __init__(self, device: int | str, capture: Capture) -> None:
         """Open it and take a first picture.
@@ -40,10 +51,36 @@ class CameraSource(OpenCvSource):
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT))  # which is looked at once
-        opened = cv2.VideoCapture(device)
-        _ask_for(capture, opened)
-        super().__init__(name, opened, lambda: _refusal(name, f"/dev/video{device}" if name != device else name))
+        self.name, self._capture, self._seq = name, cv2.VideoCapture(device), 0
+        _ask_for(capture, self._capture)
+        self._first = self._picture()
+        if self._first is None:  # nothing but a picture proves that there will be any
+            self.close()
+            raise _refusal(name, f"/dev/video{device}" if name != device else name)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 0 < rate <= PLAUSIBLE_RATE else None
         log.info("%s gives %s", name, self._granted())
+
+    def read(self) -> Frame | None:
+        image, self._first = self._first if self._first is not None else self._picture(), None
+        if image is None:
+            return None
+        frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _picture(self) -> np.ndarray | None:
+        """The next one that is whole, uint8; None where nothing comes any more."""
+        for _ in range(MOST_DAMAGED):
+            if not self._capture.grab():
+                return None
+            whole, image = self._capture.retrieve()
+            if whole:
+                return image
+        return None
 
     def _granted(self) -> str:
         assert self._first is not None, "taken when it was opened"

@@ -1,6 +1,8 @@
 """Decode the moving pictures of a container: the one reader of video files, pipes and network streams."""
 
 import logging
+import math
+import time
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, BinaryIO, NamedTuple
@@ -38,6 +40,9 @@ JUMP_AHEAD_SECONDS = 12 * 3600.0
 
 DEFAULT_RATE = 30.0
 """Frames a second of a stream that has neither time stamps nor a rate."""
+
+LATE = "no answer in time"
+"""The reason of a time-out."""
 
 SRGB = {"dst_color_trc": ColorTrc.IEC61966_2_1, "dst_color_primaries": ColorPrimaries.BT709}
 """Conversion of high dynamic range; other video is close enough to sRGB to be left as it is, which takes less time."""
@@ -79,31 +84,36 @@ class Decoder:
         threads: int = 1,
         size: int | None = None,
         decoder: str | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Open a container.
 
         Args:
             source: an address, or a binary file, which `close` closes as well.
             options: FFmpeg's options for it.
-            timeouts: seconds to open it and to read from it, for an address.
+            timeouts: seconds to open it, then again to the first picture, and from one picture to the next; for an
+                address.
             threads: threads of the decoder.
             size: bytes of a regular file, None for a stream.
             decoder: FFmpeg's name of a decoder to use in place of its own choice, such as `h264_v4l2m2m`.
+            max_pixels: pixels of a frame above which nothing is decoded.
 
         Raises:
             NoVideo: it cannot be opened, or there is no moving picture in it.
             OSError: the file cannot be read.
         """
-        self._file, self._size = source, size
+        self._file, self._size, started = source, size, time.monotonic()
+        self._patience, self._read_timeout = timeouts or (math.inf, math.inf)
         try:
             container: Any = av.open(
                 source, "r", options=dict(options), timeout=timeouts, buffer_size=READ_SIZE, metadata_errors="replace"
             )
         except av.error.FFmpegError as error:
-            raise NoVideo(error.strerror or str(error)) from error
+            late = time.monotonic() - started > self._patience  # RTSP says of a time-out that the data are invalid
+            raise NoVideo(LATE if late else _reason(error)) from error
         self._container = container
         self._stream = _moving_stream(container)
-        self._context = _codec_context(self._stream, threads, decoder)
+        self._context = _codec_context(self._stream, threads, decoder, max_pixels)
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.rate = float(rate) if rate and 0 < rate <= 240 else None
         self.duration = container.duration / av.time_base if container.duration else None
@@ -115,6 +125,7 @@ class Decoder:
         self._to_bgr = _Converter(self._stream)
         self.damage: str | None = None
         self._undecodable, self._reached, self._error = 0, 0.0, ""
+        self._asked = time.monotonic()
         self._pictures: Generator[Picture, None, None] = self._decoded()
 
     def __iter__(self) -> Iterator[Picture]:
@@ -139,14 +150,16 @@ class Decoder:
                     self._undecodable = 0  # what comes before the first key frame is nobody's loss
                 seconds = None if frame.pts is None else frame.pts * tick
                 yield Picture(self._to_bgr(frame), self._times.place(seconds))
+                self._asked, self._patience = time.monotonic(), self._read_timeout
         self.damage = self._missing()
 
     def _packets(self) -> Iterator[Any]:
         """Packets of the moving stream, the empty last one included.
 
-        The other streams of a file are read as well, for only all of them together tell where it ends.
+        The other streams of a file are read as well, for only all of them together tell where it ends; and those of an
+        address, for a camera whose sound alone goes on is to be given up.
         """
-        wanted = [self._stream] if self._size is None else []
+        wanted = [self._stream] if self._size is None and math.isinf(self._read_timeout) else []
         ticks = [float(stream.time_base or 0) for stream in self._container.streams]
         try:
             for packet in self._container.demux(*wanted):
@@ -155,8 +168,11 @@ class Decoder:
                     self._reached = max(self._reached, end)
                 if packet.stream is self._stream:
                     yield packet
+                if time.monotonic() - self._asked > self._patience:  # packets may come that hold no picture
+                    self._error = "no picture comes any more"
+                    return
         except (av.error.FFmpegError, OSError) as error:  # the latter is the file's own: a stick that was pulled out
-            self._error = error.strerror or str(error)
+            self._error = _reason(error)
 
     def _frames(self, packet: Any) -> list[Any]:
         try:
@@ -187,6 +203,13 @@ class Decoder:
         return missing > max(UNREACHED_SECONDS, UNREACHED_SHARE * self.duration)
 
 
+def _reason(error: Any) -> str:
+    """Say what FFmpeg failed with, without the address, which may have a password in it."""
+    if isinstance(error, av.error.ExitError):
+        return LATE
+    return error.strerror or type(error).__name__
+
+
 def _moving_stream(container: Any) -> Any:
     """Return the stream that players show: no cover, no thumbnails."""
     still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -198,7 +221,7 @@ def _moving_stream(container: Any) -> Any:
     return best if best in moving else moving[0]
 
 
-def _codec_context(stream: Any, threads: int, decoder: str | None) -> Any:
+def _codec_context(stream: Any, threads: int, decoder: str | None, max_pixels: int) -> Any:
     context = stream.codec_context
     if context is None:
         raise NoVideo("there is no decoder for it")
@@ -206,7 +229,7 @@ def _codec_context(stream: Any, threads: int, decoder: str | None) -> Any:
         chosen: Any = av.CodecContext.create(decoder, "r")
         chosen.extradata, chosen.width, chosen.height = context.extradata, context.width, context.height
         context = chosen
-    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.options = {"max_pixels": str(max_pixels)}
     context.thread_type, context.thread_count = "AUTO", threads
     return context
 

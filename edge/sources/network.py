@@ -1,66 +1,186 @@
-"""Network cameras: RTSP, HTTP (MJPEG) and whatever else OpenCV's FFmpeg reads."""
+"""Cameras and videos on other machines."""
 
+import http.client
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
-
-import cv2
 
 from edge.address import public, refuse_credentials
 from edge.errors import UserError
+from edge.frames import Frame
 from edge.options import Capture
-from edge.sources.opencv import OpenCvSource
+from edge.sources import PASSWORD, USER
+from edge.sources.decoder import FILE_FORMATS, Decoder, NoVideo
+from edge.sources.http_client import CameraClient, Unanswered, content_type, no_answer
+from edge.sources.jpeg_cameras import JpegCamera, MjpegSource, SnapshotSource
 
 OPEN_TIMEOUT, READ_TIMEOUT = 5.0, 4.0
-"""Seconds until a camera that does not answer, or sends nothing more, is given up."""
+"""Seconds until a camera that does not answer, or sends no picture any more, is given up."""
 
-USER, PASSWORD = "EMOTION_EDGE_CAMERA_USER", "EMOTION_EDGE_CAMERA_PASSWORD"
-"""Environment variables for credentials: a command line is there for all to read."""
+MAX_PIXELS = 4096 * 3072
+"""Pixels of a stream's frame above which nothing is decoded: decoders keep up to 17 frames."""
+
+ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
+"""FFmpeg's limits, in microseconds and bytes, to what it reads of a stream before the first picture."""
+
+PROTOCOLS = {
+    "rtsp": "rtp,srtp,tcp,tls,udp",
+    "rtmp": "rtmp,rtmps,tcp,tls",
+    "srt": "srt",
+    "udp": "udp",
+    "tcp": "tcp",
+    "http": "http,https,httpproxy,tcp,tls,crypto",
+}
+"""What a stream of each kind may open in its turn; no file ever."""
+
+FORMATS = {"rtsp": ("rtsp",), "http": ("hls", "aac", "mp3", "webvtt", *FILE_FORMATS)}
+"""Containers of streams other than those of files."""
+
+PLAYLIST = b"#EXTM3U"
+"""The first bytes of an HLS playlist."""
+
+UNBOUNDED_FORMATS = ("mpjpeg", "mpjpeg_2000")
+"""Containers that are read without a limit to a picture's bytes; `jpeg_cameras` reads them."""
 
 
-class NetworkSource(OpenCvSource):
-    """A stream that another machine sends."""
+def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
+    """Connect to a camera or a video on another machine, and take a first picture.
 
-    def __init__(self, address: str, capture: Capture) -> None:
-        """Connect and take a first picture.
+    Raises:
+        UserError: credentials in the address, nobody answers, or what comes is no video.
+    """
+    scheme, _, rest = address.partition("://")
+    scheme = scheme.lower()  # FFmpeg knows them in small letters alone
+    if scheme == "udp":
+        rest = rest.removeprefix("@")  # as other programs write an address that is listened at
+    address = f"{scheme}://{rest}"
+    refuse_credentials(address, USER, PASSWORD)
+    return (_over_http if scheme in ("http", "https") else StreamSource)(address, capture)
+
+
+class StreamSource:
+    """A stream that FFmpeg reads: live, or over HTTP a recording where its length is known.
+
+    Attributes:
+        damage: what is missing of a recording that was read to its end; None where it is whole.
+    """
+
+    def __init__(self, address: str, capture: Capture, recorded: bool = False) -> None:
+        """Open it.
+
+        Args:
+            address: with its scheme in small letters.
+            capture: how it is asked to deliver.
+            recorded: whether it is a file, of which the end is known.
 
         Raises:
-            UserError: credentials in the address, nobody answers, or what comes is no video.
+            UserError: nobody answers, or what comes is no video.
         """
-        refuse_credentials(address, USER, PASSWORD)
-        name = public(address)
-        timeouts = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1000 * OPEN_TIMEOUT)),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1000 * READ_TIMEOUT)),
-        ]
-        with _ffmpeg_options(f"rtsp_transport;{capture.rtsp}"):
-            opened = cv2.VideoCapture(_with_credentials(address), cv2.CAP_FFMPEG, timeouts)
-        refusal = UserError(
-            f"{name}: no video from there within {OPEN_TIMEOUT:.0f} s",
-            f"check address, network and credentials ({USER}, {PASSWORD}), or try another transport by --rtsp",
-        )
-        super().__init__(name, opened, lambda: refusal)
+        self.name = public(address)
+        try:
+            self._decoder = Decoder(
+                _with_credentials(address),
+                _ffmpeg_options(address, capture),
+                timeouts=(OPEN_TIMEOUT, READ_TIMEOUT),
+                max_pixels=MAX_PIXELS,
+            )
+        except NoVideo as error:
+            raise _no_video(self.name, str(error)) from None  # which has the address, with the credentials
+        self.damage: str | None = None
+        self._first = self._decoder.read()
+        if self._first is None:
+            self._decoder.close()
+            raise _no_video(self.name, self._decoder.damage or "no picture can be decoded")
+        self.fps, self.duration = self._decoder.rate, self._decoder.duration
+        self.live = not (recorded or (address.startswith("http") and self.duration))
+        self.total = None if self.live else self._decoder.frames
+        self._seq, self._opened = 0, time.time()
+
+    def read(self) -> Frame | None:
+        picture, self._first = self._first or self._decoder.read(), None
+        if picture is None:
+            self.damage = None if self.live else self._decoder.damage
+            return None
+        captured = time.time() if self.live else self._opened + picture.seconds
+        frame = Frame(self._seq, captured, picture.image, self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._first = None
+        self._decoder.close()
 
 
-@contextmanager
-def _ffmpeg_options(options: str) -> Iterator[None]:
-    """OpenCV takes FFmpeg's options from the environment alone, for whatever is opened: files are not to have them."""
-    name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-    before = os.environ.get(name)
-    os.environ[name] = options
+def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
+    """Read JPEGs ourselves, with limits to each, and let FFmpeg read everything else."""
+    name, client = public(address), CameraClient(address, _credentials(), OPEN_TIMEOUT)
     try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
+        response = client.get()
+        kind = _kind(response)
+    except Unanswered as error:
+        raise no_answer(name, error, _REMEDY) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise no_answer(name, Unanswered(error), _REMEDY) from None
+    if kind == "snapshot":
+        return SnapshotSource(name, client, response, READ_TIMEOUT, capture.fps)
+    if capture.fps:
+        response.close()
+        raise UserError(f"--fps: {name} sends a stream, at a rate of its own", "leave it out")
+    if kind == "mjpeg":
+        return MjpegSource(name, client, response, READ_TIMEOUT)
+    response.close()
+    return StreamSource(address, capture, recorded=kind == "file")
+
+
+def _kind(response: Any) -> str:
+    """Tell a response by the announced type, or where that says nothing by the first bytes.
+
+    Returns:
+        `mjpeg`, `snapshot`, `stream`, or `file`, which has a length.
+    """
+    announced = content_type(response.headers)
+    if announced.startswith(("multipart/", "image/")):
+        return "snapshot" if announced.startswith("image/") else "mjpeg"
+    start = response.peek(len(PLAYLIST))
+    if start.startswith(b"--"):
+        return "mjpeg"
+    if start.startswith(b"\xff\xd8\xff"):
+        return "mjpeg" if response.length is None else "snapshot"
+    return "stream" if response.length is None or start.startswith(PLAYLIST) else "file"
+
+
+def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
+    scheme = address.partition(":")[0]
+    kind = next(kind for kind in PROTOCOLS if scheme.startswith(kind))
+    formats = [name for name in FORMATS.get(kind, FILE_FORMATS) if name not in UNBOUNDED_FORMATS]
+    options = ANALYSIS | {"protocol_whitelist": PROTOCOLS[kind], "format_whitelist": ",".join(formats)}
+    if kind == "rtsp":
+        options["rtsp_transport"] = capture.rtsp
+    if kind == "srt" and (credentials := _credentials()):
+        options["passphrase"] = credentials[1]
+    return options
+
+
+_REMEDY = f"check address, network and credentials ({USER}, {PASSWORD})"
+
+
+def _no_video(name: str, reason: str) -> UserError:
+    if reason.startswith("Protocol not found"):
+        remedy = "let a program that can do it write into a pipe: … | emotion-edge run - --live"
+        return UserError(f"{name}: PyAV's FFmpeg was built without that protocol", remedy)
+    remedy = f"{_REMEDY}, or try another transport by --rtsp" if name.startswith("rtsp") else _REMEDY
+    return UserError(f"{name}: no video from there ({reason})", remedy)
+
+
+def _credentials() -> tuple[str, str] | None:
+    user = os.environ.get(USER)
+    return (user, os.environ.get(PASSWORD, "")) if user else None
 
 
 def _with_credentials(address: str) -> str:
-    user, password = os.environ.get(USER), os.environ.get(PASSWORD)
-    if not user:
+    parts, credentials = urlsplit(address), _credentials()
+    if not credentials or parts.scheme in ("udp", "tcp", "srt"):
         return address
-    parts = urlsplit(address)
-    secret = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    secret = ":".join(quote(part, safe="") for part in credentials if part)
     return urlunsplit(parts._replace(netloc=f"{secret}@{parts.netloc}"))

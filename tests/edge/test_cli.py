@@ -293,7 +293,7 @@ BAD_INPUTS = {
     "other classes": ("run CLIP --model five", "the model knows 5 classes"),
     "no such variant": ("run CLIP --variant dynamic", "the bundle has no variant dynamic"),
     "a page's certificate without a page": ("run CLIP --web-cert c.pem --web-key k.pem", "--web-cert is for the live"),
-    "a rate of a recording": ("run CLIP --fps 10", "--fps is for cameras and raw frames"),
+    "a rate of a recording": ("run CLIP --fps 10", "--fps is for cameras, snapshots over HTTP and raw frames"),
     "a size of a stream": ("run rtsp://u:secret@h/live --size 64x48", "--size is for cameras and raw frames"),
     "a control of another camera": ("run 97 --control AeEnable=false", "--control is for a Raspberry Pi's camera"),
     "udp without rtsp": ("run http://127.0.0.1/ --rtsp udp", "--rtsp is for rtsp:// addresses"),

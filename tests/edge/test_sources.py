@@ -15,8 +15,7 @@ from edge.errors import UserError
 from edge.options import Capture
 from edge.sources import camera as camera_module
 from edge.sources import open_source
-from edge.sources.camera import CameraSource
-from edge.sources.opencv import MOST_DAMAGED
+from edge.sources.camera import MOST_DAMAGED, CameraSource
 from edge.sources.pictures import PICTURE_SPACING, read_image
 from edge.sources.video import VideoFileSource
 

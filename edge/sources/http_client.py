@@ -1,0 +1,207 @@
+"""HTTP requests to cameras: bounded in time, with credentials that no other machine is given."""
+
+import errno
+import hashlib
+import http.client
+import io
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from email.message import Message
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge.errors import UserError
+
+CERTIFICATES = "SSL_CERT_FILE"
+"""Environment variable that names a file of certificates to trust, which OpenSSL reads."""
+
+
+MAX_BYTES = 32_000_000
+"""Bytes that a camera may send for one picture, or for a header with whatever precedes it."""
+
+
+class Allowance:
+    """Time and bytes within which something must have come."""
+
+    def __init__(self) -> None:
+        self._end, self._bytes = time.monotonic(), 0
+
+    def renew(self, seconds: float) -> None:
+        """Allow so many seconds from now, and `MAX_BYTES`."""
+        self._end, self._bytes = time.monotonic() + seconds, MAX_BYTES
+
+    def seconds(self) -> float:
+        """Seconds that are left.
+
+        Raises:
+            TimeoutError: there are none.
+        """
+        if (left := self._end - time.monotonic()) <= 0:
+            raise TimeoutError("no answer in time")
+        return left
+
+    def spend(self, count: int) -> None:
+        """Count bytes that have come.
+
+        Raises:
+            OSError: there are more than allowed.
+        """
+        self._bytes -= count
+        if self._bytes < 0:
+            raise OSError(errno.EMSGSIZE, f"more than {MAX_BYTES // 1_000_000} MB without a picture")
+
+
+class CameraClient:
+    """Sends GET requests to one address.
+
+    Attributes:
+        allowance: of the request in progress; whoever reads the response renews it.
+    """
+
+    def __init__(self, address: str, credentials: tuple[str, str] | None, timeout: float) -> None:
+        """Prepare; nothing is sent.
+
+        Args:
+            address: `http://…` or `https://…`.
+            credentials: user and password, for Basic or Digest authentication at this host alone.
+            timeout: seconds from the request to the end of the response's header.
+        """
+        self._address, self._timeout, self.allowance = address, timeout, Allowance()
+        self._opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.ProxyHandler(),
+            urllib.request.UnknownHandler(),  # of what a redirection may name, http and https alone have a handler
+            urllib.request.HTTPDefaultErrorHandler(),
+            urllib.request.HTTPRedirectHandler(),
+            urllib.request.HTTPErrorProcessor(),
+            _HttpHandler(self.allowance),
+            _HttpsHandler(self.allowance),
+            *_authentication(address, credentials),
+        ):
+            self._opener.add_handler(handler)
+
+    def get(self) -> Any:
+        """Send a request; returns an open `http.client.HTTPResponse`, whose `url` redirections may have changed.
+
+        Raises:
+            Unanswered: nobody answers, or the answer is an error.
+        """
+        self.allowance.renew(self._timeout)
+        try:
+            return self._opener.open(self._address, timeout=self._timeout)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unanswered(error) from None  # the error's own text may name an address with a key in it
+
+
+class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, makes an error of it
+    """There is no response to be read.
+
+    Attributes:
+        untrusted: whether the reason is the server's certificate.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+            text = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()
+        else:
+            reason = getattr(error, "reason", error)
+            self_told = isinstance(reason, OSError) and reason.strerror
+            text = "no answer in time" if isinstance(reason, TimeoutError) else self_told or type(reason).__name__
+        super().__init__(text)
+        self.untrusted = isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError)
+
+
+def no_answer(name: str, error: Unanswered, remedy: str) -> UserError:
+    """Make the error of a camera that does not answer as it should."""
+    if error.untrusted:
+        remedy = f"put its certificate, or that of whoever signed it, into a file and set {CERTIFICATES} to that"
+        return UserError(f"{name}: its certificate is not trusted", remedy)
+    return UserError(f"{name}: no video from there ({error})", remedy)
+
+
+def _authentication(address: str, credentials: tuple[str, str] | None) -> list[Any]:
+    if not credentials:
+        return []
+    host = urlsplit(address)
+    places = [f"{host.scheme}://{host.netloc}/"]
+    if host.scheme == "http":
+        places.append(f"https://{host.hostname}/")  # where cameras send those who come without encryption
+    known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    known.add_password(None, places, *credentials)
+    return [_DigestHandler(known), urllib.request.HTTPBasicAuthHandler(known)]
+
+
+class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
+    """Digest authentication with SHA-256, which newer cameras ask for and the standard library lacks before 3.14."""
+
+    def get_algorithm_impls(self, algorithm: str) -> Any:
+        if algorithm != "SHA-256":
+            return super().get_algorithm_impls(algorithm)
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+class _AllowedReader(io.RawIOBase):
+    """The bytes of a connection within an allowance: a time-out of the socket alone is renewed by every byte."""
+
+    def __init__(self, raw: io.RawIOBase, set_timeout: Callable[[float], None], allowance: Allowance) -> None:
+        self._raw, self._set_timeout, self._allowance = raw, set_timeout, allowance
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._set_timeout(self._allowance.seconds())
+        count = self._raw.readinto(buffer)
+        self._allowance.spend(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[..., Any]:
+    """Return a maker of connections of a kind whose responses are read within an allowance."""
+
+    def respond(sock: Any, *arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
+        response: Any = http.client.HTTPResponse(sock, *arguments, **keywords)
+        response.fp = io.BufferedReader(_AllowedReader(response.fp.detach(), sock.settimeout, allowance))
+        return response
+
+    def connect(*arguments: Any, **keywords: Any) -> Any:
+        connection = kind(*arguments, **keywords)
+        connection.response_class = respond
+        return connection
+
+    return connect
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__()
+        self._connect = _connecting(http.client.HTTPConnection, allowance)
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(self._connect, req)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__()
+        self._connect = _connecting(http.client.HTTPSConnection, allowance)
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(self._connect, req)
+
+
+def content_type(headers: Message) -> str:
+    """Return the kind of content that a response announces, in small letters; empty where it announces none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()

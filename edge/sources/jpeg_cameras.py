@@ -1,0 +1,126 @@
+"""Cameras that send JPEGs over HTTP: one after the other in one response, or one a request."""
+
+import http.client
+import time
+from collections import deque
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.errors import UserError
+from edge.frames import Frame
+from edge.sources.http_client import CameraClient, Unanswered
+from edge.sources.jpegs import JpegCutter
+
+CHUNK = 64 * 1024
+"""Bytes that are taken from a connection at most at a time; fewer where fewer have come."""
+
+SNAPSHOT_RATE, LEAST_SNAPSHOT_RATE = 2.0, 1.0
+"""Pictures a second that a camera is asked for which gives one a request: by default, and at least."""
+
+
+class JpegCamera:
+    """What both kinds have in common: live frames from pictures of which the first proves that there are any."""
+
+    live = True
+    fps: float | None = None
+    total = duration = damage = None
+
+    def __init__(self, name: str, client: CameraClient, response: Any, timeout: float) -> None:
+        """Take a first picture.
+
+        Args:
+            name: as records give it.
+            client: which sent the first request.
+            response: to that.
+            timeout: seconds from one picture to the next.
+
+        Raises:
+            UserError: there is no picture.
+        """
+        self.name, self._client, self._timeout = name, client, timeout
+        self._response, self._cutter, self._seq, self._closed = response, JpegCutter(), 0, False
+        self._first = self._checked_picture()
+        if self._first is None:
+            self.close()
+            reason = self._cutter.refusal or "nothing that is a JPEG"
+            raise UserError(f"{name}: no picture from there ({reason})", "set the camera to send smaller JPEGs")
+
+    def read(self) -> Frame | None:
+        image, self._first = self._first if self._first is not None else self._checked_picture(), None
+        if image is None or self._closed:
+            return None
+        frame = Frame(self._seq, time.time(), image, self.name, time.monotonic())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        self._closed = True
+        self._response.close()
+
+    def _checked_picture(self) -> np.ndarray | None:
+        """The next picture, uint8 BGR `[h, w, 3]`; None where none comes any more."""
+        if self._closed:
+            return None
+        try:
+            return self._picture()
+        except (OSError, http.client.HTTPException, Unanswered) as error:
+            self._cutter.refusal = self._cutter.refusal or str(error)
+            return None
+
+    def _picture(self) -> np.ndarray | None:
+        raise NotImplementedError
+
+
+class MjpegSource(JpegCamera):
+    """A camera that sends one JPEG after the other in one response that does not end."""
+
+    def __init__(self, name: str, client: CameraClient, response: Any, timeout: float) -> None:
+        self._waiting: deque[bytes] = deque()
+        super().__init__(name, client, response, timeout)
+
+    def _picture(self) -> np.ndarray | None:
+        self._client.allowance.renew(self._timeout)  # damaged pictures are passed over, within one picture's time
+        while True:
+            while not self._waiting:
+                if not (content := self._response.read1(CHUNK)):
+                    return None
+                self._waiting += self._cutter.cut(content)
+            if (image := _decoded(self._waiting.popleft())) is not None:
+                return image
+
+
+class SnapshotSource(JpegCamera):
+    """A camera that gives one JPEG a request, and is asked for one so many times a second.
+
+    Attributes:
+        polled: that it is asked anew for each picture, so that opening it again changes nothing.
+    """
+
+    polled = True
+
+    def __init__(self, name: str, client: CameraClient, response: Any, timeout: float, rate: float | None) -> None:
+        self.fps = rate or SNAPSHOT_RATE
+        if self.fps < LEAST_SNAPSHOT_RATE:
+            raise UserError(f"--fps: {rate:g} is too slow for {name}", f"ask for {LEAST_SNAPSHOT_RATE:g} or more")
+        self._due = time.monotonic()
+        super().__init__(name, client, response, timeout)
+
+    def _picture(self) -> np.ndarray | None:
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        self._due = time.monotonic() + 1 / (self.fps or SNAPSHOT_RATE)
+        if self._response.closed:
+            self._response = self._client.get()
+        self._client.allowance.renew(self._timeout)
+        with self._response:
+            pictures = self._cutter.cut(self._response.read())
+        return _decoded(pictures[0]) if pictures else None
+
+
+def _decoded(picture: bytes) -> np.ndarray | None:
+    """A JPEG as uint8 BGR `[h, w, 3]`; None where it cannot be decoded."""
+    try:
+        return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
