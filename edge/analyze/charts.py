@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from edge.analyze.digest import STATES, Person
-from edge.annotate import COLOURS, UNSURE
 from edge.emotions import EMOTIONS
+from edge.palette import COLOURS, UNSURE
 
 LEFT, PLOT, RIGHT = 84, 800, 76
 WIDTH = LEFT + PLOT + RIGHT

@@ -29,13 +29,13 @@ from edge.analyze.inputs import NAME_BYTES, Place
 from edge.analyze.job import Job, Wanted
 from edge.analyze.progress import BatchProgress
 from edge.analyze.video import analyze_video
-from edge.annotate import COLOURS
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.demo import write_demo_clip
 from edge.detect import YuNet
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.options import Options
+from edge.palette import COLOURS
 from edge.sources.video import open_video
 
 from . import clips

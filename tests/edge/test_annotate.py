@@ -1,10 +1,13 @@
 """What is drawn over a frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from edge.annotate import COLOURS, UNSURE, annotate
+from edge.annotate import annotate
 from edge.emotions import EMOTIONS
+from edge.palette import COLOURS, UNSURE
 
 from .stand_ins import face, picture, result
 
@@ -104,3 +107,64 @@ def test_any_box_can_be_drawn(box):
 def test_frames_of_any_size_can_be_drawn_on(width, height):
     image = picture(width=width, height=height)
     assert drawn(face(box=(0, 0, width, height)), image=image, status="status").shape == image.shape
+
+
+@pytest.mark.parametrize(
+    ("x", "side"), [pytest.param(100, slice(220, 400), id="right"), pytest.param(500, slice(330, 500), id="or left")]
+)
+def test_the_panel_stands_where_there_is_room(x, side):
+    dark = (drawn(face(box=(x, 150, 120, 160))) < 60).all(axis=2)[155:230]
+    columns = np.flatnonzero(dark.sum(axis=0) > 20)
+    assert side.start < columns.min() < columns.max() < side.stop
+    assert len(columns) > 90
+
+
+def test_no_panel_covers_another_or_a_label():
+    faces = [face(i, box=(10 + 155 * i, 40, 90, 110), number=i) for i in range(4)]
+    picture_ = drawn(*faces)
+    for i, one in enumerate(faces):
+        alone = drawn(one)
+        tag = (slice(26, 40), slice(12 + 155 * i, 90 + 155 * i))
+        assert (picture_[tag] == alone[tag]).all(), "each label is whole"
+    for colour in COLOURS[:4]:
+        assert pixels_of(picture_[160:], colour) > 200, "each has its bars below"
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 480), (1280, 720), (3840, 2160), (2160, 3840)])
+def test_text_grows_with_the_picture(width, height):
+    image = picture(width=width, height=height)
+    box = (width // 3, height // 3, width // 4, height // 4)
+    picture_ = drawn(face(3, box=box), image=image)
+    tag = (picture_[: box[1] - 4] == np.array(COLOURS[3], np.uint8)).all(axis=2)
+    rows = tag.any(axis=1).sum()
+    assert 10 <= rows <= 30 * max(0.75, min(width, height) / 720)
+    assert rows >= 14 * min(width, height) / 720
+
+
+def test_a_label_that_is_wider_than_the_picture_is_written_smaller():
+    image = picture(width=60, height=200)
+    tag = drawn(face(6, 1.0, box=(5, 60, 50, 60), number=1234), image=image)[:59]
+    ink = (tag < 60).all(axis=2)
+    assert ink[:, 45:].any(), "its end is there"
+    assert not ink[:, -1].any(), "and not cut off"
+
+
+def test_a_face_without_a_label_shows_the_reason_alone():
+    seen = face(None, 0.3, box=BOX)
+    with_reason = drawn(replace(seen, reason="unsure"))
+    assert (with_reason == drawn(replace(seen, reason="unsure", score=0.1))).all()
+    tags = [drawn(replace(seen, reason=reason))[125:150, 100:300] for reason in ("unsure", "turned")]
+    assert (tags[0] != tags[1]).any()
+    widths = [pixels_of(tag, UNSURE) for tag in tags]
+    labelled = pixels_of(drawn(face(3, box=BOX))[125:150, 100:300], COLOURS[3])
+    assert max(widths) < labelled, "no percentage follows"
+
+
+def test_the_status_makes_room_for_a_label():
+    covered = drawn(face(3, box=(0, 0, 120, 160)), status="0:12.3")
+    assert (covered[:20, :60] == drawn(face(3, box=(0, 0, 120, 160)))[:20, :60]).all()
+    assert (covered[460:, :60] != 90).any()
+
+
+def test_a_face_outside_of_the_picture_is_not_drawn():
+    assert (drawn(face(box=(700, 100, 50, 50)), face(box=(-90, -90, 50, 50))) == 90).all()

@@ -19,13 +19,13 @@ import pytest
 pytest.importorskip("starlette", reason="the extra 'web' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 
-from edge.annotate import COLOURS
 from edge.bundle import load_bundle
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.listen import is_own, listen, own_names
 from edge.metrics import Metrics
 from edge.options import Options
+from edge.palette import COLOURS
 from edge.web import app, guard, page, pictures, predict, server, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
