@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge.address import refuse_credentials
 from edge.annotated_images import AnnotatedImages
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, opened
 from edge.channel import Closed
+from edge.clock import Clock
 from edge.demo import demo_clip
 from edge.errors import UserError, needs_extra
 from edge.files import whole_file
@@ -29,7 +30,7 @@ from edge.frames import Frame
 from edge.machine import has_display, spare_cores
 from edge.notify import Heartbeat, announced, notify_waiting
 from edge.options import Capture, EventLimits, Options, Smoothing
-from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output, Window
+from edge.outputs import AnnotatedVideo, EventLines, JsonLines, Output
 from edge.pipeline import Pipeline
 from edge.progress import Progress
 from edge.recognize import Recognizer
@@ -38,6 +39,7 @@ from edge.results import FrameResult
 from edge.sources import PASSWORD, USER, Source, check_capture, is_recording, list_sources, open_source
 from edge.sources.pictures import holds_images, open_images
 from edge.statistics import summary_text
+from edge.window import Window
 
 if TYPE_CHECKING:  # their packages are extras
     from edge.metrics import Metrics
@@ -188,6 +190,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             # Before anything is started: hours of video must not end in a summary that cannot be written.
             summary_file = files.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
+            window = Window(_clock(arguments, source)) if show else None
             outputs = _outputs(arguments, source, recognizer)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
@@ -206,7 +209,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             announced(pipeline.statistics) as heartbeat,
             _progress(arguments, source) as note,
         ):
-            _watch(pipeline, signals, show, heartbeat, note)
+            _watch(pipeline, signals, window, heartbeat, note)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -244,6 +247,11 @@ def _progress(arguments: argparse.Namespace, source: Source) -> Iterator[Callabl
         yield note
 
 
+def _clock(arguments: argparse.Namespace, source: Source) -> Clock:
+    """Recordings show the time since their start, also where they are played like a camera."""
+    return Clock(live=source.live and not is_recording(arguments.source))
+
+
 def _print_sources() -> int:
     found = list_sources()
     for source, name in found:
@@ -268,11 +276,14 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
 
 
 def _watch(
-    pipeline: Pipeline, signals: "Signals", show: bool, heartbeat: Heartbeat, note: Callable[[FrameResult], None]
+    pipeline: Pipeline,
+    signals: "Signals",
+    window: Window | None,
+    heartbeat: Heartbeat,
+    note: Callable[[FrameResult], None],
 ) -> None:
     """The main thread's part: take results, show them where there is a window, and stop when somebody wants it."""
-    with ExitStack() as stack:
-        window = stack.enter_context(Window()) if show else None
+    with window or nullcontext():
         while True:
             try:
                 result = pipeline.poll(POLL)

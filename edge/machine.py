@@ -26,7 +26,7 @@ def has_display() -> bool:
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
     if not gui or "NONE" in gui[0].upper():
         return False
-    return sys.platform != "linux" or _x_server_answers()
+    return sys.platform != "linux" or screen_size() is not None
 
 
 def camera_devices() -> list[str]:
@@ -61,17 +61,25 @@ def package_version(package: str) -> str:
         return "of unknown version"
 
 
-def _x_server_answers() -> bool:
-    """Ask before OpenCV does: its toolkit ends the whole process when the server that DISPLAY names is gone."""
+def screen_size() -> tuple[int, int] | None:
+    """Width and height in pixels of the X screen that DISPLAY names; None where no X server answers.
+
+    Asked before OpenCV does: its toolkit ends the whole process when the server is gone.
+    """
     if not os.environ.get("DISPLAY"):
-        return False
+        return None
     try:
         library = ctypes.CDLL("libX11.so.6")
     except OSError:
-        return False
+        return None
     library.XOpenDisplay.restype = ctypes.c_void_p
-    library.XCloseDisplay.argtypes = [ctypes.c_void_p]
-    display = library.XOpenDisplay(None)
-    if display:
-        library.XCloseDisplay(display)
-    return bool(display)
+    for function in (library.XCloseDisplay, library.XDefaultScreen):
+        function.argtypes = [ctypes.c_void_p]
+    for function in (library.XDisplayWidth, library.XDisplayHeight):
+        function.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    if not (display := library.XOpenDisplay(None)):
+        return None
+    screen = library.XDefaultScreen(display)
+    size = library.XDisplayWidth(display, screen), library.XDisplayHeight(display, screen)
+    library.XCloseDisplay(display)
+    return size

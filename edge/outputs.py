@@ -144,32 +144,3 @@ class AnnotatedVideo:
         if not writer.isOpened():
             raise UserError(f"{self._path}: this OpenCV cannot write such a video", "take another ending: .avi")
         return writer
-
-
-class Window:
-    """A window with the annotated frames. Toolkits want the main thread, so the main thread writes to it."""
-
-    name = "window"
-    complete = True
-    TITLE = "emotion-edge (q quits)"
-
-    def __init__(self) -> None:
-        self.closed = False
-
-    def __enter__(self) -> "Window":
-        cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        cv2.imshow(self.TITLE, annotate(result, f"{result.latency * 1000:.0f} ms"))
-
-    def poll(self) -> None:
-        """Let the toolkit work, and notice that the user wants to end."""
-        key = cv2.pollKey() & 0xFF
-        visible = cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        self.closed = self.closed or key in (ord("q"), 27) or not visible
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        cv2.destroyAllWindows()

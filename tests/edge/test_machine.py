@@ -17,7 +17,7 @@ from edge.machine import camera_devices, has_display, spare_cores, usable_cores
 )
 def test_a_window_needs_a_toolkit_and_a_screen(monkeypatch, gui, answers, expected):
     monkeypatch.setattr(machine.sys, "platform", "linux")
-    monkeypatch.setattr(machine, "_x_server_answers", lambda: answers)
+    monkeypatch.setattr(machine, "screen_size", lambda: (640, 480) if answers else None)
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: f"General\n  GUI:                {gui}\n  Media I/O:\n")
     assert has_display() is expected
 
@@ -27,7 +27,7 @@ def test_a_display_that_is_gone_is_noticed(monkeypatch, display):
     monkeypatch.delenv("DISPLAY", raising=False)
     if display is not None:
         monkeypatch.setenv("DISPLAY", display)
-    assert machine._x_server_answers() is False
+    assert machine.screen_size() is None
 
 
 def test_devices_are_sorted_by_number(monkeypatch, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from edge import outputs
 from edge.errors import UserError
-from edge.outputs import AnnotatedVideo, JsonLines, Window
+from edge.outputs import AnnotatedVideo, JsonLines
 
 from .stand_ins import face, picture, result
 
@@ -190,46 +190,3 @@ class TestAnnotatedVideo:
         with pytest.raises(UserError, match=r"clip\.mp4: this OpenCV cannot write such a video"):
             write_all(AnnotatedVideo(tmp_path / "clip.mp4", 10), RESULTS)
         assert list(tmp_path.iterdir()) == []
-
-
-class TestWindow:
-    @pytest.fixture
-    def toolkit(self, monkeypatch):
-        """What the toolkit would say, and what it was told."""
-        state = {"key": -1, "visible": 1.0, "shown": [], "destroyed": 0}
-        monkeypatch.setattr(outputs.cv2, "namedWindow", lambda *_: None)
-        monkeypatch.setattr(outputs.cv2, "imshow", lambda title, image: state["shown"].append(image))
-        monkeypatch.setattr(outputs.cv2, "pollKey", lambda: state["key"])
-        monkeypatch.setattr(outputs.cv2, "getWindowProperty", lambda *_: state["visible"])
-        monkeypatch.setattr(outputs.cv2, "destroyAllWindows", lambda: state.update(destroyed=state["destroyed"] + 1))
-        return state
-
-    @pytest.mark.parametrize(
-        ("key", "visible", "closed"),
-        [
-            pytest.param(-1, 1.0, False, id="no key"),
-            pytest.param(ord("x"), 1.0, False, id="another key"),
-            pytest.param(ord("q"), 1.0, True, id="q"),
-            pytest.param(27, 1.0, True, id="escape"),
-            pytest.param(ord("q") | 0x100000, 1.0, True, id="q with a modifier's bits, as some toolkits have it"),
-            pytest.param(-1, 0.0, True, id="closed by its button"),
-            pytest.param(-1, -1.0, True, id="gone"),
-        ],
-    )
-    def test_when_it_is_closed(self, toolkit, key, visible, closed):
-        toolkit.update(key=key, visible=visible)
-        with Window() as window:
-            window.poll()
-            assert window.closed == closed
-            toolkit.update(key=-1, visible=1.0)
-            window.poll()
-            assert window.closed == closed, "once closed, closed for good"
-        assert toolkit["destroyed"] == 1
-
-    def test_it_shows_the_annotated_frame(self, toolkit):
-        image = picture(width=320, height=240)
-        with Window() as window:
-            window.write(result(0, face(box=(50, 60, 80, 90)), image=image))
-        (shown,) = toolkit["shown"]
-        assert shown.shape == image.shape
-        assert (shown != image).any()
