@@ -217,6 +217,14 @@ def _add_live_page(parser: argparse.ArgumentParser) -> None:
     )
     add("--web-cert", type=Path, metavar="FILE", help="certificate of the page, PEM, for https")
     add("--web-key", type=Path, metavar="FILE", help="its key")
+    add(
+        "--web-host",
+        type=_host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name by which a proxy is asked for the page; a token is needed then; may be given again",
+    )
 
 
 def _add_event_limits(parser: argparse.ArgumentParser) -> None:
@@ -330,6 +338,17 @@ def _address(text: str) -> tuple[str, int]:
     except UnicodeError as error:
         raise argparse.ArgumentTypeError(f"{text} is not an address: {host} is no name of a machine") from error
     return host.strip("[]"), int(port)
+
+
+def _host_name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    try:
+        encoded = name.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if not encoded or not all(part.replace("-", "").replace("_", "").isalnum() for part in encoded.split(".")):
+        raise argparse.ArgumentTypeError(f"{text} is not the name of a host: write it as cam.example.org")
+    return encoded
 
 
 def _control(text: str) -> tuple[str, Any]:

@@ -439,7 +439,14 @@ def _live_page(
     with needs_extra("web"):
         from edge.web.page import LivePage
         from edge.web.token import token_file
-    page = LivePage(arguments.web, options, metrics, certificate, stays=is_recording(arguments.source))
+    page = LivePage(
+        arguments.web,
+        options,
+        metrics,
+        certificate,
+        proxied_as=arguments.web_host,
+        stays=is_recording(arguments.source),
+    )
     print(f"live page: {page.url}", file=sys.stderr)
     if page.new_token and sys.stderr.isatty():  # where nobody looks there is a log, which is no place for it
         print(f"its token, which is shown this once: {page.new_token}", file=sys.stderr)
@@ -452,8 +459,9 @@ def _certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     """The live page's, which without a page would be given for nothing."""
     if bool(arguments.web_cert) != bool(arguments.web_key):
         raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
-    if arguments.web_cert and not arguments.web:
-        raise UserError("--web-cert is for the live page, and there is none", "add --web, or leave it out")
+    for option, given in (("--web-cert", arguments.web_cert), ("--web-host", arguments.web_host)):
+        if given and not arguments.web:
+            raise UserError(f"{option} is for the live page, and there is none", "add --web, or leave it out")
     return (arguments.web_cert, arguments.web_key) if arguments.web_cert else None
 
 

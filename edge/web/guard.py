@@ -1,8 +1,10 @@
 """Stands before the application: who may ask, from where, how often, and what a browser may do with the answer."""
 
+import base64
 from collections.abc import Iterable
 from http import HTTPStatus
 from secrets import compare_digest
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -32,16 +34,20 @@ HEADERS = {
 class Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str], token: str | None, cookie: str) -> None:
+    def __init__(
+        self, app: ASGIApp, names: frozenset[str], proxied_as: frozenset[str], token: str | None, cookie: str
+    ) -> None:
         """Guard `app`.
 
         Args:
             app: what is guarded.
             names: by which requests may be addressed, see `edge.listen`.
+            proxied_as: names by which a proxy is asked, perhaps with TLS that it ends.
             token: what a client must have; None lets everybody in.
             cookie: name of the cookie that may carry it.
         """
-        self._app, self._names, self._token, self._cookie = app, names, token, cookie
+        self._app, self._names, self._proxied_as = app, names | proxied_as, proxied_as
+        self._token, self._cookie = token, cookie
         self._rate = Rate(a_second=20, at_once=100)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +62,7 @@ class Guard:
         """What is answered in the application's place; None lets the request through."""
         if not is_own(request.headers.get("host", ""), self._names):
             return refused(HTTPStatus.MISDIRECTED_REQUEST, "this server has another name")
-        if _from_elsewhere(request):
+        if _from_elsewhere(request, self._proxied_as):
             return refused(HTTPStatus.FORBIDDEN, "another site asks")
         if not self._rate.allows(client_of(request)):
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": "1"})
@@ -64,12 +70,26 @@ class Guard:
             return None
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
-        return refused(HTTPStatus.UNAUTHORIZED, "a token is needed", {"WWW-Authenticate": "Bearer"})
+        # A browser would ask for a password in a window of its own, in the midst of the page.
+        scheme = "Bearer" if "sec-fetch-mode" in request.headers else 'Basic realm="emotion-edge"'
+        return refused(HTTPStatus.UNAUTHORIZED, "a token is needed", {"WWW-Authenticate": scheme})
 
     def _has_token(self, request: Request, token: str) -> bool:
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = [request.cookies.get(self._cookie, ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        given = [request.cookies.get(self._cookie, ""), _credential(request.headers.get("authorization", ""))]
         return any_is(given, token)
+
+
+def _credential(authorization: str) -> str:
+    """Return the token of a bearer, or the password of Basic authentication, which viewers of MJPEG know."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def any_is(given: Iterable[str], token: str) -> bool:
@@ -91,13 +111,22 @@ def _is_public(path: str) -> bool:
     return path in PUBLIC or path.startswith(STATIC)
 
 
-def _from_elsewhere(request: Request) -> bool:
+def _from_elsewhere(request: Request, proxied_as: frozenset[str]) -> bool:
     """Whether another site's page asks, other than by a link. Programs send neither of the headers."""
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return not (request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate")
     origin = request.headers.get("origin")
-    own = f"{request.url.scheme}://{request.headers.get('host')}"
-    return request.method not in ("GET", "HEAD") and origin is not None and origin != own
+    if request.method in ("GET", "HEAD") or origin is None:
+        return False
+    # A proxy may have ended TLS and put its own Host: of what the browser saw, only the name is known.
+    return origin != f"{request.url.scheme}://{request.headers.get('host')}" and _host_of(origin) not in proxied_as
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +53,7 @@ class LivePage:
         metrics: Metrics,
         certificate: tuple[Path, Path] | None = None,
         *,
+        proxied_as: Sequence[str] = (),
         stays: bool = False,
     ) -> None:
         """Listen.
@@ -61,6 +63,7 @@ class LivePage:
             options: of the recognizer, whose model the page names and pictures are read with.
             metrics: of the run; another output, which this one shows as well.
             certificate: files of a certificate and its key, for TLS.
+            proxied_as: names, in small letters, by which a proxy is asked for the page; a token is needed then.
             stays: whether it shows the last picture after the end of the run, until it is closed.
 
         Raises:
@@ -78,10 +81,12 @@ class LivePage:
             listener = undo.enter_context(listen(*address, "--web"))
             local = is_local(listener)
             self.url = url(listener, secure=certificate is not None)
-            token, self.new_token = _token(local=local)
+            # A proxy on this machine lets everybody in whom it knows.
+            token, self.new_token = _token(local=local and not proxied_as)
             # Cookies are told apart by the host, not by the port: two runs on one machine need two names.
             cookie = f"emotion-edge-{listener.getsockname()[1]}"
-            app = Guard(create_app(self, token, cookie), own_names(address[0], local=local), token, cookie)
+            names = own_names(address[0], local=local)
+            app = Guard(create_app(self, token, cookie), names, frozenset(proxied_as), token, cookie)
             self._server = Server(app, listener, certificate, self._beat)
             undo.pop_all()
 

@@ -21,8 +21,9 @@ def own_token(environ: Mapping[str, str]) -> str | None:
     token = environ.get(VARIABLE, "").strip()
     if token and len(token) < SHORTEST:
         raise UserError(f"{VARIABLE} has {len(token)} characters", f"give it {SHORTEST} or more, or unset it")
-    if not token.isascii():
-        raise UserError(f"{VARIABLE} has characters that no header can carry", "give it those of ASCII only")
+    if not (token.isascii() and token.isprintable()):
+        remedy = "give it printable ASCII characters, and no line breaks"
+        raise UserError(f"{VARIABLE} has characters that no header can carry", remedy)
     return token or None
 
 

@@ -1,5 +1,6 @@
 """The live page's server, asked over real connections on loopback."""
 
+import base64
 import http.client
 import json
 import re
@@ -44,8 +45,9 @@ def serve(bundle, no_threads_left, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     @contextmanager
-    def run(host="127.0.0.1", port=0, certificate=None):
-        with LivePage((host, port), Options(model=bundle), Metrics(ScriptedRecognizer()), certificate) as live:
+    def run(host="127.0.0.1", port=0, certificate=None, **options):
+        metrics = Metrics(ScriptedRecognizer())
+        with LivePage((host, port), Options(model=bundle), metrics, certificate, **options) as live:
             yield live
 
     return run
@@ -129,6 +131,10 @@ def playing(live, results):
     finally:
         stop.set()
         thread.join()
+
+
+def basic(credentials):
+    return "Basic " + base64.b64encode(credentials.encode()).decode()
 
 
 def slow_to_fill(a_second, at_once):
@@ -509,6 +515,49 @@ class TestGuard:
     def test_names_of_a_server_for_others(self, host, asked, own):
         assert is_own(asked, own_names(host, local=False)) == own
 
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            pytest.param({"Host": "cam.example.org"}, 204, id="its name, kept by the proxy"),
+            pytest.param({"Host": "CAM.example.org:443"}, 204, id="with a port, in capitals"),
+            pytest.param({}, 204, id="the proxy's own name for this machine"),
+            pytest.param({"Host": "other.example.org"}, 421, id="another name"),
+        ],
+    )
+    def test_a_proxy_asks_by_the_name_that_it_was_given(self, serve, monkeypatch, headers, status):
+        monkeypatch.setenv(token.VARIABLE, TOKEN)
+        with serve(proxied_as=["cam.example.org"]) as live:
+            assert ask(live, "/api/v1/latest", Authorization=f"Bearer {TOKEN}", **headers)[0] == status
+
+    @pytest.mark.parametrize("host", ["cam.example.org", "127.0.0.1:PORT"], ids=["kept", "rewritten"])
+    @pytest.mark.parametrize(
+        ("origin", "status"),
+        [
+            pytest.param("https://cam.example.org", 303, id="the page itself, its TLS ended by the proxy"),
+            pytest.param("http://cam.example.org", 303, id="without TLS"),
+            pytest.param("https://evil.example", 403, id="another page"),
+            pytest.param("https://cam.example.org.evil.example", 403, id="a name that begins alike"),
+            pytest.param("null", 403, id="a hidden page"),
+        ],
+    )
+    def test_through_a_proxy_the_page_itself_may_send(self, serve, monkeypatch, host, origin, status):
+        monkeypatch.setenv(token.VARIABLE, TOKEN)
+        with serve(proxied_as=["cam.example.org"]) as live:
+            host = host.replace("PORT", str(port_of(live)))
+            answer = ask(live, "/sign-in", "POST", f"token={TOKEN}", Host=host, Origin=origin)
+            assert answer[0] == status
+
+    def test_behind_a_proxy_a_token_is_needed_on_this_machine_too(self, serve):
+        with serve(proxied_as=["cam.example.org"]) as live:
+            assert live.new_token
+            assert ask(live, "/api/v1/stats")[0] == 401
+
+    def test_a_browser_is_not_made_to_ask_for_a_password(self, serve, monkeypatch):
+        monkeypatch.setenv(token.VARIABLE, TOKEN)
+        with serve() as live:
+            status, headers, _ = ask(live, "/events", Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors")
+        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+
     def test_too_many_requests_are_refused(self, serve, monkeypatch):
         monkeypatch.setattr(guard, "Rate", slow_to_fill)
         with serve() as live, closing(connected(live)) as connection:
@@ -548,7 +597,7 @@ class TestToken:
             "/metrics",
         ):
             status, headers, _ = ask(guarded, path)
-            assert (status, headers["WWW-Authenticate"]) == (401, "Bearer"), path
+            assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="emotion-edge"'), path
         assert ask(guarded, "/api/v1/predict", "POST", b"")[0] == 401
         assert ask(guarded, "/", Accept="text/html")[0] == 303
         for path in ("/healthz", "/sign-in", "/static/page.css"):
@@ -563,6 +612,11 @@ class TestToken:
             (f"Bearer {TOKEN}x", 401),
             (f"Bearer {TOKEN[:-1]}", 401),
             ("Bearer", 401),
+            (basic(f"anybody:{TOKEN}"), 200),
+            (basic(f":{TOKEN}"), 200),
+            (basic(f"anybody:{TOKEN}x"), 401),
+            (basic(TOKEN), 401),
+            ("Basic not base64", 401),
             ("", 401),
         ],
     )
@@ -629,7 +683,10 @@ class TestToken:
         with pytest.raises(UserError, match="no home folder to keep a token in"):
             token.kept_token({})
 
-    @pytest.mark.parametrize(("given", "problem"), [("12345", "has 5 characters"), ("€" * 16, "no header can carry")])
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [("12345", "has 5 characters"), ("€" * 16, "no header can carry"), ("a-token-that-is\nlong", "no header can")],
+    )
     def test_one_that_is_short_or_cannot_be_sent_is_refused(self, given, problem):
         with pytest.raises(UserError, match=problem):
             token.own_token({token.VARIABLE: given})
