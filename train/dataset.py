@@ -185,7 +185,10 @@ def _image_paths(root: Path, name: str) -> list[Path]:
 
 def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+    except cv2.error:  # more pixels than the limit
+        image = None
     if image is None:
         raise UserError(f"{path}: not an image that can be read", "remove it, or import the data by 'make data'")
     if image.shape[:2] != (size, size):
@@ -196,11 +199,11 @@ def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
 
 def _read_csv(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
     """Rows by file name; the named columns as float32, in that order."""
-    with path.open(newline="") as stream:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
-        if missing := {"file", *columns} - set(reader.fieldnames or ()):
-            raise UserError(f"{path}: column '{sorted(missing)[0]}' is missing", "import the data again")
         try:
+            if missing := {"file", *columns} - set(reader.fieldnames or ()):
+                raise UserError(f"{path}: column '{sorted(missing)[0]}' is missing", "import the data again")
             return {row["file"]: np.array([float(row[c]) for c in columns], np.float32) for row in reader}
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, csv.Error) as error:
             raise UserError(f"{path}: a row is malformed ({error})", "import the data again") from error

@@ -38,6 +38,7 @@ def test_fingerprint_depends_on_names_and_contents(bars, tmp_path):
         (lambda root: shutil.rmtree(root / "val/3"), "no images of class 'happy'"),
         (lambda root: (root / "val/3/000.png").write_bytes(b"GIF"), "val/3/000.png: not an image"),
         (lambda root: (root / "val/3/000.png").write_bytes(b""), "val/3/000.png: not an image"),
+        (lambda root: (root / "val/3/000.png").write_bytes(b"P5 70000 70000 255\n"), "val/3/000.png: not an image"),
     ],
 )
 def test_what_is_missing_or_broken_is_named(bars, tmp_path, damage, message):
@@ -62,6 +63,17 @@ def test_soft_labels_replace_one_hot_where_they_are(tmp_path):
     write_rows(tmp_path / "labels.csv", header, [["a.png", 1, 0, 0, 0, 0, 0, 0]])
     with pytest.raises(UserError, match=r"no image here has any of its names, such as a\.png"):
         read_soft_labels(tmp_path, files, classes)
+
+
+def test_soft_labels_that_a_spreadsheet_has_saved(tmp_path):
+    text = "file,0,1,2,3,4,5,6\r\ntrain/0/a.png,0.5,0,0,0,0.5,0,0\r\n"
+    (tmp_path / "train/0").mkdir(parents=True)
+    (tmp_path / "train/0/a.png").touch()
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8-sig")
+    assert read_soft_labels(tmp_path, ("train/0/a.png",), np.array([1])).tolist() == [[0.5, 0, 0, 0, 0.5, 0, 0]]
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match="malformed"):
+        read_soft_labels(tmp_path, ("train/0/a.png",), np.array([1]))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.files import whole_folder
+from edge.progress import Progress
 from train.importer.archive import MAX_BYTES
-from train.importer.found import Skipped
+from train.importer.found import Face, Skipped
 from train.importer.names import listed
 from train.importer.picture import read_picture
 from train.importer.readers import Reading, read_source
@@ -103,6 +104,7 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
 
 
 _STAGE = "incoming"
+_STEM_BYTES, _SUFFIX_BYTES = 220, 20
 
 
 def _stage(root: Path, reading: Reading) -> tuple[list[Image], list[Skipped]]:
@@ -111,20 +113,26 @@ def _stage(root: Path, reading: Reading) -> tuple[list[Image], list[Skipped]]:
     stage.mkdir()
     images: list[Image] = []
     skipped: list[Skipped] = []
-    for found in reading:
-        if isinstance(found, Skipped):
-            skipped.append(found)
-            continue
-        try:
-            data, pixels = read_picture(found.data)
-        except ValueError as error:
-            skipped.append(Skipped(found.name, str(error)))
-            continue
-        path = stage / str(len(images))
-        path.write_bytes(data)
-        suffix = PurePosixPath(found.name).suffix if data is found.data else ".png"
-        images.append(Image(found.name, found.emotion, found.split, pixels, path, suffix))
+    with Progress("importing", reading.total, "files") as progress:
+        for found in reading:
+            image = _keep(found, stage / str(len(images))) if isinstance(found, Face) else found
+            if isinstance(image, Image):
+                images.append(image)
+            else:
+                skipped.append(image)
+            progress.update(len(images) + len(skipped))
     return sorted(images, key=lambda image: image.name), skipped
+
+
+def _keep(face: Face, path: Path) -> Image | Skipped:
+    """Write the image to `path`, or say why it is none."""
+    try:
+        data, pixels = read_picture(face.data)
+    except ValueError as error:
+        return Skipped(face.name, str(error))
+    path.write_bytes(data)
+    suffix = _cut(PurePosixPath(face.name).suffix, _SUFFIX_BYTES) if data is face.data else ".png"
+    return Image(face.name, face.emotion, face.split, pixels, path, suffix)
 
 
 def _sha256(source: Path, images: list[Image]) -> str:
@@ -163,14 +171,19 @@ def _settle(root: Path, images: list[Image]) -> None:
     for image in images:
         folder = root / image.split / str(image.emotion)
         folder.mkdir(parents=True, exist_ok=True)
-        name = PurePosixPath(image.name)
-        target, copies = folder / f"{name.stem}{image.suffix}", 1
+        stem = _cut(PurePosixPath(image.name).stem, _STEM_BYTES)
+        target, copies = folder / f"{stem}{image.suffix}", 1
         # Compared without case, so that the dataset survives being copied to a Mac or to Windows.
         while str(target).casefold() in taken:
             copies += 1
-            target = folder / f"{name.stem}-{copies}{image.suffix}"
+            target = folder / f"{stem}-{copies}{image.suffix}"
         taken.add(str(target).casefold())
         image.path = image.path.rename(target)
+
+
+def _cut(text: str, size: int) -> str:
+    """Shorten a part of a file's name to `size` bytes: an archive may hold longer names than a file system."""
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def _write_votes(root: Path, images: list[Image], counts: dict[str, tuple[int, ...]]) -> None:

@@ -19,7 +19,13 @@ from train.importer.table import Table, is_table
 
 
 class Reading(Protocol):
-    """Source that is being read."""
+    """Source that is being read.
+
+    Attributes:
+        total: number of its files, or rows.
+    """
+
+    total: int
 
     def __iter__(self) -> Iterator[Face | Skipped]:
         """Yield everything in the source."""
@@ -57,6 +63,8 @@ def read_source(source: Path, max_bytes: int = MAX_BYTES, classes: str | None = 
     """
     if not source.exists():
         raise UserError(f"{source} does not exist", "give a zip or folder of class folders, or fer2013.csv")
+    if not source.is_file() and not source.is_dir():
+        raise UserError(f"{source} is neither a file nor a folder", "give a zip or folder, or fer2013.csv")
     if source.is_dir():
         yield ClassFolders(source, Folder(source), classes)
     elif is_table(source):
@@ -72,6 +80,7 @@ class ClassFolders:
     def __init__(self, source: Path, files: Files, classes: str | None) -> None:
         self._files = files
         self._names = [name for name in files.names if not _is_hidden(name)]
+        self.total = len(self._names)
         self._layout = read_layout(source, self._names, classes, self._read_text)
 
     def __iter__(self) -> Iterator[Face | Skipped]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from edge.emotions import EMOTIONS
+from edge.errors import printable
 from train.importer.found import Skipped
 from train.importer.names import count_files
 from train.importer.splits import SPLITS, Image, same_pixels
@@ -70,7 +71,7 @@ def report(record: dict) -> str:
     )
     if record["votes"]:
         lines.append(f"images with votes: {record['votes']:,}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _table(counts: dict[str, dict[str, int]]) -> list[str]:

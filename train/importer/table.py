@@ -1,11 +1,9 @@
 """FER-2013's table as a source: fer2013.csv, and what spreadsheets make of it."""
 
-import codecs
-import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import cv2
 import numpy as np
@@ -15,14 +13,10 @@ from edge.errors import UserError
 from train.importer.found import Face, Skipped
 from train.importer.names import USAGE_SPLITS, read_class, read_split
 from train.importer.numbers import FER_ORDER, Numbers, how_to_name, parse_classes
+from train.importer.sheet import read_rows
 
 _SIDE = 48
-_MAX_LINE = 1024**2
-"""Characters of a line; one of FER-2013 has 9,216 at most."""
-
-_DELIMITERS = ",;\t|"
 _USAGES = {split: usage for usage, split in USAGE_SPLITS.items()}
-_COLUMNS = ("emotion", "pixels", "usage")
 
 
 def is_table(source: Path) -> bool:
@@ -43,7 +37,9 @@ class Table:
 
     def __init__(self, source: Path, classes: str | None) -> None:
         self._source = source
-        self._numbers = self._find_numbers(classes)
+        emotions = Counter(row["emotion"][:20] for row in self._rows())
+        self.total = emotions.total()
+        self._numbers = self._find_numbers({int(text) for text in emotions if _is_number(text)}, classes)
 
     def __iter__(self) -> Iterator[Face | Skipped]:
         for number, row in enumerate(self._rows()):
@@ -52,8 +48,7 @@ class Table:
     def notes(self) -> list[str]:
         return [self._numbers.describe()] if self._numbers else []
 
-    def _find_numbers(self, classes: str | None) -> Numbers | None:
-        found = {int(row["emotion"]) for row in self._rows() if _is_number(row["emotion"])}
+    def _find_numbers(self, found: set[int], classes: str | None) -> Numbers | None:
         if classes is not None:
             return parse_classes(classes, found, self._source)
         if strangers := sorted(found - set(range(len(FER_ORDER)))):
@@ -82,47 +77,7 @@ class Table:
         return read.name if read and read.exact else None
 
     def _rows(self) -> Iterator[dict[str, str]]:
-        """Yield the cells of every row by column: `emotion`, `pixels` and, where the table has it, `usage`."""
-        with self._source.open(newline="", encoding=_encoding(self._source), errors="replace") as text:
-            header = text.readline(_MAX_LINE)
-            text.seek(0)
-            rows = csv.reader(self._lines(text), delimiter=max(_DELIMITERS, key=header.count))
-            try:
-                places = self._find_columns(next(rows, []))
-                for row in rows:
-                    if row:
-                        yield {column: row[i].strip() if i < len(row) else "" for column, i in places.items()}
-            except csv.Error as error:
-                raise UserError(f"{self._source}, line {rows.line_num + 1}: {error}", "download it again") from error
-
-    def _find_columns(self, header: list[str]) -> dict[str, int]:
-        names = [name.strip().casefold() for name in header]
-        for column in ("emotion", "pixels"):
-            if column not in names:
-                raise UserError(f"{self._source}, line 1: no column {column}", "give fer2013.csv")
-        for column in _COLUMNS:
-            if names.count(column) > 1:
-                raise UserError(f"{self._source}, line 1: two columns {column}", "remove one of them")
-        return {column: names.index(column) for column in _COLUMNS if column in names}
-
-    def _lines(self, text: TextIO) -> Iterator[str]:
-        number = 0
-        while line := text.readline(_MAX_LINE):
-            number += 1
-            if len(line) == _MAX_LINE:
-                raise UserError(
-                    f"{self._source}, line {number}: longer than {_MAX_LINE:,} characters", "give fer2013.csv"
-                )
-            yield line
-
-
-def _encoding(source: Path) -> str:
-    with source.open("rb") as file:
-        head = file.read(2)
-    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    # A header is ASCII: a zero is half of a character.
-    return {0: "utf-16-be", 1: "utf-16-le"}.get(head.find(0), "utf-8-sig")
+        return (row for _, row in read_rows(self._source, ("emotion", "pixels"), "give fer2013.csv"))
 
 
 def _is_number(text: str) -> bool:

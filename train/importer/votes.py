@@ -4,7 +4,7 @@ Barsoum, Zhang, Canton Ferrer, Zhang: Training Deep Networks for Facial Expressi
 Crowd-Sourced Label Distribution, ICMI 2016, arXiv 1608.01041.
 """
 
-import csv
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,7 @@ import numpy as np
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from train.importer.names import CLASS_NUMBERS
+from train.importer.sheet import read_rows
 from train.importer.table import table_name
 
 VOTE_COLUMNS = (
@@ -21,6 +22,9 @@ VOTE_COLUMNS = (
     *("contempt", "unknown", "NF"),
 )
 """What annotators could choose; NF means that the picture shows no face."""
+
+
+_REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"
 
 
 @dataclass(frozen=True)
@@ -39,29 +43,27 @@ def read_votes(path: Path) -> list[Votes]:
         UserError: the file is missing, lacks a column or all rows, or a count is not a whole number from 0.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            columns = set(rows.fieldnames or ())
-            if not columns >= set(VOTE_COLUMNS) or not columns & {"file", "Image name"}:
-                raise UserError(f"{path} lacks columns of a votes file", "give ferplus votes or fer2013new.csv")
-            votes = [_parse_row(path, number, row) for number, row in enumerate(rows, start=2)]
+        rows = read_rows(path, [column.lower() for column in VOTE_COLUMNS], _REMEDY)
+        votes = [_parse_row(f"{path}, line {line}", row) for line, row in rows]
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})", "give a table of FER+ votes") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a table ({error})", "give a table of FER+ votes") from error
+        raise UserError(f"{path} cannot be read ({error.strerror})", _REMEDY) from error
     if not votes:
-        raise UserError(f"{path} holds no votes", "give a table of FER+ votes")
+        raise UserError(f"{path} holds no votes", _REMEDY)
     return votes
 
 
-def _parse_row(path: Path, number: int, row: dict[str, str | None]) -> Votes:
-    try:
-        counts = tuple(int(row[column] or "") for column in VOTE_COLUMNS)
-    except ValueError:
-        counts = (-1,)
-    if min(counts) < 0:
-        raise UserError(f"{path}, line {number}: a count is not a whole number from 0", "correct the row")
-    return Votes((row.get("file") or row.get("Image name") or "").strip(), (row.get("Usage") or "").strip(), counts)
+def _parse_row(place: str, row: dict[str, str]) -> Votes:
+    if not row.keys() & {"file", "image name"}:
+        raise UserError(f"{place}: no column file, and none called Image name", _REMEDY)
+    name = row.get("file") or row.get("image name") or ""
+    return Votes(name, row.get("usage", ""), tuple(_parse_count(place, column, row) for column in VOTE_COLUMNS))
+
+
+def _parse_count(place: str, column: str, row: dict[str, str]) -> int:
+    text = row[column.lower()]
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise UserError(f"{place}, column {column}: {text[:20]!r} is not a whole number from 0", "correct it")
+    return int(text)
 
 
 def match_by_name(votes: list[Votes], names: list[str]) -> dict[str, tuple[int, ...]]:

@@ -247,6 +247,13 @@ def test_names_of_other_languages(tmp_path, name):
     assert found(tmp_path / "out")[f"train/5/{name}"] == face(99)
 
 
+def test_names_that_are_too_long_for_a_file_system_are_cut(tmp_path):
+    names = [f"{'long ' * 60}{end}" for end in ("one.png", "two.png")] + ["é" * 130 + ".png", "a." + "b" * 300]
+    files = FACES | {f"train/sad/{name}": face(90 + i) for i, name in enumerate(names)}
+    import_data(as_zip(tmp_path / "a.zip", files), tmp_path / "out")
+    assert sorted(found(tmp_path / "out").values()) == sorted(files.values())
+
+
 @pytest.mark.parametrize("top", ["", "fer\\"])
 def test_backslashes_of_windows(tmp_path, top):
     """PowerShell 5 writes them, folders included."""

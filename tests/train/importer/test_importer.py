@@ -233,6 +233,7 @@ def without(name: str) -> dict[str, bytes]:
     ("make", "problem"),
     [
         (lambda path: path / "missing", "does not exist"),
+        (lambda path: os.mkfifo(path / "pipe") or path / "pipe", "neither a file nor a folder"),
         (lambda path: as_folder(path, {"a.zip": b"hello"}) / "a.zip", "not a zip"),
         (lambda path: cut(as_zip(path / "a.zip", tree())), "cut short"),
         (lambda path: as_zip(path / "a.zip", {}), "no images"),
@@ -331,6 +332,13 @@ def test_report_lists_but_does_not_flood(tmp_path):
     assert "test/fear/copy.png = train/angry/0.png" in text
     assert "test/fear/copy.png is fear, train/angry/0.png is angry" in text
     assert "train/angry/0.png of train" in text
+
+
+def test_names_do_not_reach_a_terminal_raw(tmp_path):
+    files = tree("train", "val", "test") | {"red\x1b[31m/a\nb.png": face(90), "train/sad/\x07.png": b"x"}
+    text = report(import_data(as_zip(tmp_path / "a.zip", files), tmp_path / "out"))
+    assert "red\\x1b[31m" in text and "train/sad/\\x07.png" in text
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 # Command line

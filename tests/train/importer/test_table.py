@@ -7,7 +7,7 @@ import pytest
 
 from edge.emotions import EMOTIONS
 from tests.train.importer.sources import as_table, found, pixels_text, refused, table_rows, totals
-from train.importer import table
+from train.importer import sheet
 from train.importer.build import import_data
 from train.importer.report import report
 
@@ -100,7 +100,7 @@ def test_numbers_that_are_not_those_of_fer2013_are_refused(tmp_path):
 
 
 def test_lines_without_end_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "_MAX_LINE", 20_000)
+    monkeypatch.setattr(sheet, "_MAX_LINE", 20_000)
     (tmp_path / "a.csv").write_text(TEXT + "0," + "1 " * 20_000)
     refused(tmp_path, tmp_path / "a.csv", "line 11: longer than 20,000 characters")
 

@@ -107,18 +107,24 @@ TABLE_VOTES = [(row[2], vote(fear=9)) for row in table_rows()]
         (lambda path: microsoft(path, TABLE_VOTES[::-1]), "another Usage"),
         (lambda path: sidecar(path, {"x.png": vote(fear=9)}), "none of the votes"),
         (lambda path: sidecar(path, {}), "no votes"),
-        (lambda path: as_table(path, [("x.png", *"1234567891")], f"file,{'x,' * 9}x"), "lacks columns"),
-        (lambda path: as_table(path, [vote(fear=9)], ",".join(VOTE_COLUMNS)), "lacks columns"),
-        (lambda path: as_table(path, [("x.png", 1)], f"file,{','.join(VOTE_COLUMNS)}"), "whole number"),
-        (lambda path: sidecar(path, {"x.png": vote(fear=-1)}), "whole number"),
-        (lambda path: sidecar(path, {"x.png": ("1.5",) * 10}), "whole number"),
+        (
+            lambda path: as_table(path, [("x.png", *"1234567891")], "file,a,b,c,d,e,f,g,h,i,j"),
+            "line 1: no column neutral",
+        ),
+        (lambda path: as_table(path, [vote(fear=9)], ",".join(VOTE_COLUMNS)), "line 2: no column file"),
+        (
+            lambda path: as_table(path, [("x.png", 1)], f"file,{','.join(VOTE_COLUMNS)}"),
+            "line 2, column .* whole",
+        ),
+        (lambda path: sidecar(path, {"x.png": vote(fear=-1)}), "line 2, column .* whole"),
+        (lambda path: sidecar(path, {"x.png": ("1.5",) * 10}), "line 2, column .* whole"),
         (
             lambda path: as_table(
                 path, [("x.png", *vote(fear=1)), ("x.png", *vote(fear=2))], f"file,{','.join(VOTE_COLUMNS)}"
             ),
             "twice",
         ),
-        (lambda path: path.write_bytes(face(1)) and path, "not a table"),
+        (lambda path: path.write_bytes(face(1)) and path, "line 1: no column"),
         (lambda path: path, "cannot be read"),
     ],
 )
@@ -127,3 +133,12 @@ def test_votes_that_do_not_fit_are_refused(tmp_path, make, problem):
     with pytest.raises(UserError, match=problem):
         import_data(table, tmp_path / "out" / "deep", votes=make(tmp_path / "votes.csv"))
     assert {path.name for path in tmp_path.iterdir()} <= {"fer2013.csv", "votes.csv"}
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace(",", ";"), str.upper, lambda text: text])
+def test_votes_may_have_been_through_a_spreadsheet(tmp_path, change):
+    files = tree("train", "val", "test")
+    path = sidecar(tmp_path / "votes.csv", {name.upper(): vote(fear=i + 2) for i, name in enumerate(files)})
+    path.write_text(change(path.read_text()).replace("\n", "\r\n"), encoding="utf-16")
+    source = as_zip(tmp_path / "a.zip", {name.upper(): data for name, data in files.items()})
+    assert import_data(source, tmp_path / "out", votes=path)["votes"] == len(files)
