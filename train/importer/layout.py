@@ -135,12 +135,10 @@ def _find_numbers(
     found = {number for place in numbered for number in place.numbers.values() if len(place.numbers) == 1}
     if classes is not None:
         return parse_classes(classes, found, source)
-    if not found:
-        return None
+    if not found or len(numbered) < len(places):
+        return None  # a number beside classes that have names can be anything
     if hinted := _read_hints(source, names, found, read):
         return hinted
-    if len(numbered) < len(places):
-        return None  # classes have names; a number beside them can be anything
     if found == set(range(len(EMOTIONS))) and all(map(_is_documented, numbered)):
         origin = "assumed, as nothing in the source names them; if that is wrong, name them by CLASSES="
         return Numbers(ORDERS["emotion-edge"], origin)

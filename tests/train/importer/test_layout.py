@@ -147,6 +147,7 @@ def test_a_record_of_something_else_says_nothing(tmp_path, text):
 
 def test_a_number_beside_names_is_left_out(tmp_path):
     files = tree("train", "test") | {"test/3/a.png": face(99), "angry/2/a.png": face(98), "1/2/3/a.png": face(97)}
+    files["classes.txt"] = b"person\nface\n"
     record = import_data(as_zip(tmp_path / "a.zip", files), tmp_path / "out")
     assert {item["folder"]: item["reason"] for item in record["left_out"]} == {
         "test/3": "its folder is a number, other classes have names",
