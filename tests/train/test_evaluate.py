@@ -127,7 +127,14 @@ def write_bundle(folder: Path, **variants: bytes) -> Path:
     for name, content in variants.items():
         (folder / f"model_{name}.tflite").write_bytes(content)
     hashes = {name: {"sha256": hashlib.sha256(content).hexdigest()} for name, content in variants.items()}
-    manifest = {"format_version": FORMAT_VERSION, "classes": EMOTIONS, "variants": hashes}
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "name": folder.name,
+        "classes": EMOTIONS,
+        "input_size": 48,
+        "face_template": {"landmarks": [[0.5, 0.5]] * 5, "box": [0, 0, 1, 1]},
+        "variants": hashes,
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
