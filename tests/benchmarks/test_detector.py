@@ -15,7 +15,7 @@ def test_one_row_a_size(yunet, portrait, monkeypatch, capsys):
     finally:
         cv2.setNumThreads(before)
     head, *_, first, second = capsys.readouterr().out.splitlines()
-    assert head.startswith("1 threads, OpenCV")
+    assert head.startswith("| picture | OpenCV")
     assert first.startswith("| 32×32 | ")
     assert second.startswith("| 64×32 | ")
     _, _, old, new, ratio, _ = second.split("|")
