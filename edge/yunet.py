@@ -190,10 +190,10 @@ def decode(answers: np.ndarray, cells: Cells, threshold: float) -> np.ndarray:
     """
     least = _least_logit(threshold)
     likely = ((answers[:, 0] >= least) & (answers[:, 1] >= least)).nonzero()[0]
-    rows, strides = answers[likely], cells.strides[likely]
+    rows, strides, corners = (values.take(likely, axis=0) for values in (answers, cells.strides, cells.corners))
     doubts = 1 + np.exp(-rows[:, :2])
     sizes = np.exp(rows[:, 4:6]) * strides
-    places = rows * strides + cells.corners[likely]
+    places = rows * strides + corners
     places[:, 1] = 1 / np.sqrt(doubts[:, 0] * doubts[:, 1])
     places[:, 2:4] -= sizes / 2
     places[:, 4:6] = sizes
@@ -211,6 +211,7 @@ def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
     return faces[np.asarray(kept, int)]
 
 
+@lru_cache
 def _least_logit(threshold: float) -> float:
     """Logit that both probabilities exceed where their geometric mean reaches the threshold, less some rounding."""
     least = min(threshold**2, 1 - 1e-6)
