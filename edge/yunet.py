@@ -132,6 +132,7 @@ class _Plan:
     def __init__(self, content: bytes, height: int, width: int, threads: int) -> None:
         interpreter = open_interpreter(content, threads, (1, height, width, 4))
         self.cells = Cells.of(height, width)
+        self._padded = np.zeros((height, width, 4), np.uint8)
         self._interpreter = interpreter
         # Views of the runtime's memory; it refuses to run while one is held, so each is made where it is used.
         self._input = interpreter.tensor(interpreter.get_input_details()[0]["index"])
@@ -140,11 +141,10 @@ class _Plan:
     def run(self, image: np.ndarray) -> np.ndarray:
         """Answers `[cells, 16]` for a picture, padded with zeros on the right and at the bottom; a view."""
         height, width = image.shape[:2]
-        pixels = self._input()[0]
-        pixels[:height, :width] = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
-        pixels[height:] = 0  # the runtime uses this memory for other things in between
-        pixels[:height, width:] = 0
-        del pixels
+        cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded[:height, :width])
+        self._padded[height:] = 0  # the last picture may have been larger
+        self._padded[:height, width:] = 0
+        np.copyto(self._input()[0], self._padded)
         self._interpreter.invoke()
         return self._output()[0]
 
