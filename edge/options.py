@@ -18,8 +18,9 @@ class Smoothing:
         time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
         margin: a class that is more probable than the present label by this much replaces it at once.
         unsure_below: a label needs at least this probability to begin with.
-        slack: how far below that it may fall before the face has none.
-        dwell: seconds after which a class that leads by less replaces it, too.
+        slack: how far below that it may fall.
+        dwell: seconds for which a label may stay that is less probable than that, or than another class by less than
+            the margin.
     """
 
     time_constant: float = 0.3

@@ -37,7 +37,7 @@ class Smoother:
         face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
         face.time = face.seen = time
         if not self._holds(face):
-            face.label, face.behind_since = self._most_probable(face), None
+            face.label, face.weak_since = self._most_probable(face), None
         return face.probabilities, face.label
 
     def keep(self, present: Iterable[int], time: float) -> None:
@@ -54,18 +54,18 @@ class Smoother:
         return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
 
     def _holds(self, face: "_Face") -> bool:
-        """Check whether the present label may stay: no class leads it clearly, or has led it for the dwell time."""
+        """Check whether the label may stay: no class leads it clearly, and it was not weak for the dwell time."""
         settings = self._settings
         if face.label is None or settings.time_constant <= 0:
             return False
         own = float(face.probabilities[face.label])
         lead = float(face.probabilities.max()) - own
-        if lead <= 0:
-            face.behind_since = None
-        elif face.behind_since is None or face.behind_since > face.time:  # a clock may be set back
-            face.behind_since = face.time
-        overdue = face.behind_since is not None and face.time - face.behind_since >= settings.dwell
-        return lead < settings.margin and not overdue and own >= settings.unsure_below - settings.slack
+        if lead <= 0 and own >= settings.unsure_below - settings.slack:
+            face.weak_since = None
+        elif face.weak_since is None or face.weak_since > face.time:  # a clock may be set back
+            face.weak_since = face.time
+        overdue = face.weak_since is not None and face.time - face.weak_since >= settings.dwell
+        return lead < settings.margin and not overdue
 
     def _most_probable(self, face: "_Face") -> int | None:
         """The class of the longest bar; None where it is too short to be a label."""
@@ -79,4 +79,4 @@ class _Face:
     time: float  # of what the average has last taken in
     seen: float
     label: int | None = None
-    behind_since: float | None = None  # when another class became more probable than the label
+    weak_since: float | None = None  # when the label became too improbable, or less probable than another class
