@@ -18,6 +18,13 @@ except ImportError:  # Windows, where files that a killed process left stay
     fcntl = None  # type: ignore[assignment]
 
 
+DRAWN = 8
+"""Characters that `tempfile` draws for a temporary name."""
+
+LONGEST_SUFFIX = 16
+"""Bytes of a suffix that a temporary name keeps."""
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
@@ -45,14 +52,15 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def clear_leftovers(path: Path) -> None:
     """Remove what `whole_file` left beside `path` in a process that was killed; not what one that runs is writing."""
-    stem, suffix, drawn = glob.escape(path.stem), glob.escape(path.suffix), "?" * 8
-    # A part may have been written whole itself, by an output that does so wherever it writes to.
-    for pattern in (f".{stem}-{drawn}{suffix}", f"..{stem}-{drawn}-{drawn}{suffix}"):
-        for part in path.parent.glob(pattern):
-            with suppress(OSError), part.open("rb") as file:  # in use, or gone
+    drawn = "\0" * DRAWN  # in no name
+    part = drawn.join(_around_drawn(path.name, path.parent))
+    part_of_part = drawn.join(_around_drawn(part, path.parent))  # by an output that writes a part whole itself
+    for name in (part, part_of_part):
+        for left in path.parent.glob(glob.escape(name).replace("\0", "?")):
+            with suppress(OSError), left.open("rb") as file:  # in use, or gone
                 if fcntl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    part.unlink()
+                    left.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -85,7 +93,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    prefix, suffix = _around_drawn(path.name, path.parent)
+    work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
     try:
         new, old = work / "new", work / "old"
         new.mkdir()
@@ -121,7 +130,8 @@ def _beside(path: Path) -> Iterator[Path]:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        prefix, suffix = _around_drawn(path.name, path.parent)
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
     try:
         if fcntl:
             with suppress(OSError):  # a file system without locks
@@ -148,6 +158,25 @@ def _told_unwritable(path: Path) -> Iterator[None]:
 
 
 _FILE = "give the path of a file"
+
+
+def _around_drawn(name: str, folder: Path) -> tuple[str, str]:
+    """Beginning and ending of a temporary name, hidden and of no more bytes than a name in this folder may have."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if len(os.fsencode(suffix)) > LONGEST_SUFFIX:  # no format, but a name with a full stop in it
+        stem, suffix = name, ""
+    room = _longest_name(folder) - len("..") - DRAWN - len(os.fsencode(suffix))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f".{stem}-", suffix
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes of a file's name at most."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError):  # Windows; or the folder is not there
+        return 255
 
 
 def _umask() -> int:

@@ -56,6 +56,29 @@ def test_names_that_no_file_can_have(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["circle"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("x" * 251 + ".mp4", id="as long as a name can be"),
+        pytest.param("é" * 125 + "x.mp4", id="of letters of two bytes"),
+        pytest.param("x." + "y" * 253, id="with a full stop in a title"),
+        pytest.param("x" * 255, id="without a suffix"),
+    ],
+)
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, name):
+    path = tmp_path / name
+    with whole_file(path) as part:
+        part.write_text("outer")
+        with whole_file(part) as inner:
+            inner.write_text("inner")
+            assert inner.name.endswith(".mp4") == name.endswith(".mp4")
+    assert path.read_text() == "inner"
+    with whole_folder(tmp_path / "folder" / name) as folder:
+        (folder / "a").write_text("a")
+    assert sorted(tmp_path.iterdir()) == sorted([path, tmp_path / "folder"])
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == [name]
+
+
 def write_half(path):
     with whole_file(path) as part:
         part.write_text("torn")
@@ -140,8 +163,9 @@ with whole_file(Path(sys.argv[1])) as part:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="not here")
-def test_what_a_killed_process_left_is_cleared_and_what_is_being_written_is_not(tmp_path):
-    path, other = tmp_path / "a [1].csv", tmp_path / ".a [1]-mine.csv"
+@pytest.mark.parametrize("stem", ["a [1]", "x" * 251])
+def test_what_a_killed_process_left_is_cleared_and_what_is_being_written_is_not(tmp_path, stem):
+    path, other = tmp_path / f"{stem}.csv", tmp_path / f".{stem[:230]}-mine.csv"
     other.write_text("somebody's")
     process = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
     try:
