@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="FILE",
-        help="write the annotated video (.mp4, .mkv or .avi); of images, without such an ending, a folder of copies",
+        help="write the annotated video (.mp4, .mkv or .webm); of images, without such an ending, a folder of copies",
     )
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")

@@ -9,8 +9,8 @@ import numpy as np
 
 from edge.assets import ASTRONAUT, EXPRESSIONS, fetch
 from edge.errors import UserError
-from edge.files import whole_file
 from edge.sources.pictures import read_image
+from edge.video_writer import create_video
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,9 @@ def write_demo_clip(path: Path) -> None:
         UserError: the portrait is not in the cache and cannot be fetched.
     """
     portrait = read_image(fetch(ASTRONAUT))
-    with whole_file(path) as part:
-        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
-        for frame in _frames(portrait):
-            writer.write(frame)
-        writer.release()
+    with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
+        for number, picture in enumerate(_frames(portrait)):
+            writer.write(picture, number / FPS)
 
 
 def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:

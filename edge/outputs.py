@@ -7,14 +7,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-import cv2
-
 from edge.annotate import annotate
 from edge.errors import UserError
 from edge.events import Events
 from edge.files import whole_file
+from edge.frames import Frame
 from edge.options import EventLimits
 from edge.results import FrameResult
+from edge.video_formats import container_of
+from edge.video_writer import VideoWriter, create_video
 
 
 class Output(Protocol):
@@ -103,44 +104,43 @@ class EventLines(JsonLines):
 
 
 class AnnotatedVideo:
-    """The frames with what was found drawn over them, as MP4; the file appears whole at the end."""
+    """The frames with what was found drawn over them, as a video that browsers play, each at its own time.
+
+    A recording's file appears whole at the end. A camera's grows, and can be played whatever ends the run.
+    """
 
     name = "video"
     complete = True
 
-    def __init__(self, path: Path, fps: float | None) -> None:
-        """`fps` is the rate at which it will play; 30 where the source does not know its own."""
-        if path.suffix.lower() not in (".mp4", ".avi", ".mkv"):
-            raise UserError(f"{path}: the annotated video must end in .mp4, .avi or .mkv", "rename it")
-        self._path, self._fps = path, fps or 30.0
-        self._codec = "MJPG" if path.suffix.lower() == ".avi" else "mp4v"
-        self._file = ExitStack()
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+    def __init__(self, path: Path, fps: float | None, *, live: bool = False) -> None:
+        """Check the format.
 
-    def __enter__(self) -> "AnnotatedVideo":
+        Args:
+            path: ends in .mp4, .mkv or .webm.
+            fps: frames a second that the source promises, where it knows.
+            live: whether the file grows at its path, and outages of the source are shortened.
+
+        Raises:
+            UserError: such a file cannot be written.
+        """
+        container_of(path)
+        self._path, self._fps, self._live = path, fps, live
+        self._file = ExitStack()
+        self._writer: VideoWriter | None = None
+
+    def __enter__(self) -> Self:
         return self
 
     def write(self, result: FrameResult) -> None:
-        picture = annotate(result)
-        if self._writer is None:
-            self._size = (result.frame.width, result.frame.height)
-            self._writer = self._open()
-        if (picture.shape[1], picture.shape[0]) != self._size:
-            picture = cv2.resize(picture, self._size)  # pictures of a folder differ in size
-        self._writer.write(picture)
+        self._writer = self._writer or self._open(result.frame)
+        self._writer.write(annotate(result), result.frame.captured)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._writer.release()
         self._file.__exit__(kind, error, trace)
 
-    def _open(self) -> cv2.VideoWriter:
-        """Opened with the first frame, whose size it takes: without a frame there is no file."""
-        part = self._file.enter_context(whole_file(self._path))
-        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*self._codec), self._fps, self._size)
-        if not writer.isOpened():
-            raise UserError(f"{self._path}: this OpenCV cannot write such a video", "take another ending: .avi")
-        return writer
+    def _open(self, first: Frame) -> VideoWriter:
+        """Open the file with the first frame, whose size it takes: without a frame there is no file."""
+        size = first.width, first.height
+        return self._file.enter_context(create_video(self._path, size, self._fps, growing=self._live))

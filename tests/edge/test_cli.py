@@ -51,10 +51,19 @@ def environment(**changes):
     return os.environ | {"PYTHONPATH": str(ROOT), "DISPLAY": "", "WAYLAND_DISPLAY": ""} | changes
 
 
-def edge(folder, *arguments, **changes):
-    """Run to the end in `folder`; gives status, standard output, and stderr without the runtime's greetings."""
+def edge(folder, *arguments, before=None, **changes):
+    """Run to the end in `folder`; gives status, standard output, and stderr without the runtime's greetings.
+
+    `before` is called in the new process before the program starts.
+    """
     done = subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, env=environment(**changes), timeout=LONG
+        command(*arguments),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(**changes),
+        timeout=LONG,
+        preexec_fn=before,
     )
     return done.returncode, done.stdout, own_lines(done.stderr)
 
@@ -161,6 +170,20 @@ def test_run_writes_records_video_and_summary(tmp_path, clip, bundle):
     assert out.startswith("12 frames, ")
     assert "12 faces in 12 frames" in out
     assert "dropped: none" in out
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv", "o.webm"])
+def test_a_disk_that_fills_up_is_one_line_and_status_2_and_leaves_no_file(tmp_path, bundle, name):
+    resource = pytest.importorskip("resource", reason="no limits here")
+    write_video(tmp_path / "clip.mkv", noise(40))
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    status, out, err = edge(tmp_path, "run", "clip.mkv", "--output", name, "--model", bundle, before=limit)
+    assert (status, out) == (2, "")
+    assert err == f"emotion-edge: {name}: cannot be written (File too large): see to the disk, or write elsewhere\n"
+    assert files(tmp_path) == {"clip.mkv"}
 
 
 def test_what_is_left_of_a_recording_that_was_cut_off_is_kept(tmp_path, bundle):
