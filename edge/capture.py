@@ -107,6 +107,7 @@ class Feed:
             with closing(self._source):
                 while not self._stop.is_set() and (frame := self._source.read()) is not None:
                     self._pass_on(frame)
+                    del frame  # large, and of no use while the next is decoded
 
     def _watch(self) -> None:
         trouble, pause = self._read(lambda: self._source), FIRST_PAUSE

@@ -1,8 +1,9 @@
 """The hand-over between two threads: a short bounded queue that either drops or waits."""
 
+import math
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,15 +14,33 @@ class Closed(Exception):  # noqa: N818 - an end, no error
 
 
 class Channel(Generic[T]):
-    """A bounded first-in, first-out queue for one producer and one consumer.
+    """A first-in, first-out queue for one producer and one consumer, bounded in items and in bytes.
 
     Live video wants the newest frame: `drop_oldest` makes room and counts what was lost. A file wants every frame:
     without it, `put` waits for the consumer.
     """
 
-    def __init__(self, capacity: int, *, drop_oldest: bool) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        drop_oldest: bool,
+        most_bytes: float = math.inf,
+        size_of: Callable[[T], int] = lambda item: 0,
+    ) -> None:
+        """Make an empty queue.
+
+        Args:
+            capacity: items that wait at most, from 1.
+            drop_oldest: whether a full queue loses its oldest item, or lets the producer wait.
+            most_bytes: of the items that wait and the one that the consumer has not finished, together; an item that
+                is larger is alone.
+            size_of: bytes of an item.
+        """
         self._items: deque[T] = deque()
         self._capacity, self._drop_oldest = capacity, drop_oldest
+        self._most_bytes, self._size_of = most_bytes, size_of
+        self._bytes = self._unfinished = 0
         self._changed = threading.Condition()
         self._closed = False
         self.dropped = 0
@@ -33,15 +52,18 @@ class Channel(Generic[T]):
             Closed: the channel was closed, perhaps while this call waited.
         """
         with self._changed:
-            while len(self._items) >= self._capacity and not self._closed:
-                if self._drop_oldest:
-                    self._items.popleft()
+            while self._full_for(item) and not self._closed:
+                if not self._drop_oldest:
+                    self._changed.wait()
+                elif self._items:
+                    self._remove_oldest()
                     self.dropped += 1
                 else:
-                    self._changed.wait()
+                    break  # the newest is always kept
             if self._closed:
                 raise Closed
             self._items.append(item)
+            self._bytes += self._size_of(item)
             self._changed.notify_all()
 
     def get(self) -> T:
@@ -61,9 +83,12 @@ class Channel(Generic[T]):
             Closed: as for `get`.
         """
         with self._changed:
+            self._unfinished = 0  # who asks for the next has finished the last
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._items or self._closed, timeout)
             if self._items:
-                item = self._items.popleft()
+                item = self._remove_oldest()
+                self._unfinished = self._size_of(item)
                 self._changed.notify_all()
                 return item
             if self._closed:
@@ -73,6 +98,18 @@ class Channel(Generic[T]):
     def __len__(self) -> int:
         """Items that wait."""
         return len(self._items)
+
+    def hand_to(self, take: Callable[[T], None]) -> None:
+        """Call `take` with each item until the channel is closed and empty.
+
+        Unlike a loop's variable, nothing keeps an item while the next is waited for.
+        """
+        while True:
+            try:
+                item = [self.get()]
+            except Closed:
+                return
+            take(item.pop())
 
     def __iter__(self) -> Iterator[T]:
         """Everything that comes, until the channel is closed and empty."""
@@ -88,4 +125,15 @@ class Channel(Generic[T]):
             self._closed = True
             if discard:
                 self._items.clear()
+                self._bytes = 0
             self._changed.notify_all()
+
+    def _full_for(self, item: T) -> bool:
+        bytes_before = self._unfinished + self._bytes
+        too_large = bytes_before > 0 and bytes_before + self._size_of(item) > self._most_bytes
+        return too_large or len(self._items) >= self._capacity
+
+    def _remove_oldest(self) -> T:
+        item = self._items.popleft()
+        self._bytes -= self._size_of(item)
+        return item

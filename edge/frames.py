@@ -39,6 +39,11 @@ class Frame:
     def height(self) -> int:
         return self.image.shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the picture and of its preview."""
+        return self.image.nbytes + (0 if self.preview is None else self.preview.nbytes)
+
 
 def to_bgr(image: np.ndarray) -> np.ndarray:
     """A grey, BGR or BGRA picture of any integer depth as uint8 BGR `[h, w, 3]`, without a copy where it is that."""

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 RECENT = 60
 """Frames whose age tells the governor whether there is too much to do."""
 
+QUEUE_BYTES = 32 << 20
+"""Bytes of the frames that wait for one stage or output, and of the one that it is at; a larger frame is alone."""
+
 STOP_TIMEOUT = 1.5
 """Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
 
@@ -66,11 +69,11 @@ class Pipeline:
         self._source, self._recognizer, self._reopen = source, recognizer, reopen
         self._stopping = threading.Event()
         self._error: BaseException | None = None
-        self._frames: Channel[Frame] = Channel(1 if drop else 4, drop_oldest=drop)
-        self._found: Channel[Found] = Channel(1 if drop else 4, drop_oldest=drop)
-        self._results: Channel[FrameResult] = Channel(4, drop_oldest=drop)
+        self._frames: Channel[Frame] = _channel(1 if drop else 4, drop, lambda frame: frame.nbytes)
+        self._found: Channel[Found] = _channel(1 if drop else 4, drop, lambda found: found.frame.nbytes)
+        self._results: Channel[FrameResult] = _channel(4, drop, lambda result: result.frame.nbytes)
         self._queues: list[Channel[FrameResult]] = [
-            Channel(32, drop_oldest=drop or not output.complete) for output in outputs
+            _channel(32, drop or not output.complete, lambda result: result.frame.nbytes) for output in outputs
         ]
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
@@ -197,22 +200,25 @@ class Pipeline:
 
     def _find(self) -> None:
         with self._stage(self._found, taken_from=self._frames):
-            for frame in self._frames:
-                self._found.put(self._recognizer.find(frame))
+            self._frames.hand_to(lambda frame: self._found.put(self._recognizer.find(frame)))
 
     def _read(self) -> None:
         with self._stage(*self._queues, self._results, taken_from=self._found):
-            for found in self._found:
-                result = self._recognizer.read(found)
-                self._note(result)
-                for queue in [*self._queues, self._results]:
-                    queue.put(result)
+            self._found.hand_to(self._read_one)
+
+    def _read_one(self, found: Found) -> None:
+        result = self._recognizer.read(found)
+        self._note(result)
+        for queue in [*self._queues, self._results]:
+            queue.put(result)
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
+        def write(result: FrameResult) -> None:
+            with self.statistics.timed(output.name):
+                output.write(result)
+
         with self._stage(taken_from=queue), _full_disk_named(output.name), output:
-            for result in queue:
-                with self.statistics.timed(output.name):
-                    output.write(result)
+            queue.hand_to(write)
             if self._error:
                 raise Closed  # a file that is to appear whole must not appear now
 
@@ -221,6 +227,10 @@ class Pipeline:
         self.statistics.add("frame age", result.latency)
         self.statistics.count("faces", len(result.faces))
         self.statistics.count("frames_with_faces", bool(result.faces))
+
+
+def _channel(capacity: int, drop_oldest: bool, size_of: Callable[[Any], int]) -> Channel[Any]:
+    return Channel(capacity, drop_oldest=drop_oldest, most_bytes=QUEUE_BYTES, size_of=size_of)
 
 
 @contextmanager

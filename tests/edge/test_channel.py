@@ -1,12 +1,13 @@
 """The hand-over between threads: what is kept, what is dropped, who waits and who is woken."""
 
 import threading
+import weakref
 
 import pytest
 
 from edge.channel import Channel, Closed
 
-from .patience import PATIENCE
+from .patience import PATIENCE, patiently
 
 LONG = 10 * PATIENCE
 """Seconds after which a thread that should have been woken counts as asleep for ever."""
@@ -134,3 +135,90 @@ def test_poll_gives_none_when_nothing_comes_in_time_and_what_is_there_at_once():
     channel.close()
     with pytest.raises(Closed):
         channel.poll(0)
+
+
+def sized(capacity=10, most_bytes=100, *, drop_oldest=False):
+    """A channel of numbers, each of which stands for so many bytes."""
+    return Channel(capacity, drop_oldest=drop_oldest, most_bytes=most_bytes, size_of=int)
+
+
+@pytest.mark.parametrize(
+    ("put", "kept", "dropped"),
+    [
+        pytest.param([40, 60], [40, 60], 0, id="as much as there may be"),
+        pytest.param([40, 60, 1], [60, 1], 1, id="a byte more"),
+        pytest.param([10] * 12, [10] * 10, 2, id="items count, too"),
+        pytest.param([40, 40, 90], [90], 2, id="one for two"),
+        pytest.param([40, 500], [500], 1, id="a larger one is alone"),
+        pytest.param([500, 501, 10], [10], 2, id="and makes room"),
+    ],
+)
+def test_bytes_are_bounded_by_dropping(put, kept, dropped):
+    channel = sized(drop_oldest=True)
+    for item in put:
+        channel.put(item)
+    channel.close()
+    assert list(channel) == kept
+    assert channel.dropped == dropped
+
+
+def test_bytes_are_bounded_by_waiting_until_the_consumer_has_finished():
+    channel, put = sized(), []
+
+    def produce():
+        for item in (60, 40, 30, 500, 500):
+            channel.put(item)
+            put.append(item)
+
+    ended = in_thread(produce)
+    patiently(lambda: put == [60, 40])
+    assert channel.get() == 60
+    assert channel.poll(0) == 40, "60 are finished, and 30 fit beside 40"
+    assert channel.get() == 30
+    assert channel.get() == 500
+    assert put == [60, 40, 30, 500], "the next waits for the consumer to come back"
+    assert channel.get() == 500
+    assert ended() == (None, None)
+
+
+def test_the_newest_is_kept_beside_a_large_one_at_work():
+    channel = sized(drop_oldest=True)
+    channel.put(500)
+    assert channel.get() == 500
+    channel.put(501)
+    channel.put(502)
+    assert channel.get() == 502
+    assert channel.dropped == 1
+
+
+def test_what_is_discarded_takes_no_room():
+    channel = sized()
+    channel.put(90)
+    channel.close(discard=True)
+    assert len(channel) == 0
+
+
+def test_handing_over_keeps_nothing_while_it_waits():
+    class Item:
+        pass
+
+    channel, taken = Channel(1, drop_oldest=False), []
+
+    def take(item):
+        taken.append(weakref.ref(item))
+
+    ended = in_thread(channel.hand_to, take)
+    channel.put(Item())
+    patiently(lambda: taken and taken[0]() is None)
+    channel.close()
+    assert ended() == (None, None)
+
+
+def test_an_error_of_the_taker_is_no_end_of_the_channel():
+    def take(item):
+        raise Closed
+
+    channel = Channel(1, drop_oldest=False)
+    channel.put(1)
+    with pytest.raises(Closed):
+        channel.hand_to(take)
