@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,11 @@ FACE_TEMPLATE = {
     "landmarks": [[0.33, 0.40], [0.67, 0.40], [0.50, 0.58], [0.36, 0.76], [0.64, 0.76]],
     "box": [0.12, 0.05, 0.76, 0.95],
 }
+
+CHROMIUM_ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 MakeBundle = Callable[..., Path]
 
@@ -96,3 +102,14 @@ def write_clip() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Chromium, driven through Playwright."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium") or pytest.skip("no Chromium here")
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()

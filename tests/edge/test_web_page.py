@@ -1,7 +1,6 @@
 """The live page in a browser: Chromium, driven through Playwright."""
 
 import re
-import shutil
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -22,27 +21,12 @@ from .stand_ins import ScriptedRecognizer, face, frame, picture, result
 
 browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 LONG = 15_000
 """Milliseconds."""
 
 TOKEN = "a-token-of-some-length"
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
