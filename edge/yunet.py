@@ -36,6 +36,9 @@ MOST = 500
 SHAPES = 4
 """Input shapes whose interpreters are kept; planning a new one takes as long as an inference."""
 
+PIXELS = 640 * 640
+"""Of all input shapes that are kept, unless there is one alone: an interpreter takes 90 bytes a pixel."""
+
 PIXELS_A_THREAD = 128 * 128
 """Below this, a second thread costs more processor time than it saves."""
 
@@ -115,11 +118,17 @@ class Network:
         threads = max(1, min(cv2.getNumThreads(), height * width // PIXELS_A_THREAD))
         key = height, width, threads
         if key not in self._plans:
+            self._make_room(height * width)
             self._plans[key] = _Plan(self._content, *key)
-            if len(self._plans) > SHAPES:
-                self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
+
+    def _make_room(self, pixels: int) -> None:
+        """Drop the plans that were not used for longest, for one of so many pixels."""
+        while self._plans and (
+            len(self._plans) == SHAPES or pixels + sum(height * width for height, width, _ in self._plans) > PIXELS
+        ):
+            self._plans.popitem(last=False)
 
 
 class _Plan:

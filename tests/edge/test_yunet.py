@@ -142,6 +142,11 @@ def test_no_more_shapes_are_kept_than_stated(network, portrait):
     for side in range(32, 32 * (SHAPES + 3), 32):
         network.find(part(portrait, side, side))
     assert len(network._plans) == SHAPES
+    network.find(part(portrait, 672, 672))
+    assert [key[:2] for key in network._plans] == [(672, 672)], "alone, for it is larger than all that is kept together"
+    network.find(part(portrait, 64, 64))
+    network.find(part(portrait, 96, 96))
+    assert [key[:2] for key in network._plans] == [(64, 64), (96, 96)]
 
 
 @pytest.mark.parametrize(
