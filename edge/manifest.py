@@ -85,6 +85,13 @@ class Manifest(msgspec.Struct, frozen=True):
     temperature: Annotated[float, Meta(gt=0, le=1000)] | None = None
 
 
+class Header(msgspec.Struct, frozen=True):
+    """The fields that decide whether the others can be understood."""
+
+    format_version: Count | None = None
+    classes: list[str] | None = None
+
+
 class Malformed(Exception):  # noqa: N818 - for the caller, who knows the file, to make an error of
     """Content that is no manifest: which field, and what is wrong with it."""
 
@@ -99,13 +106,13 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
         Malformed: it is not JSON, of another format version, for other classes, or a field is missing or out of range.
     """
     try:
-        raw = msgspec.json.decode(content)
-        if not isinstance(raw, dict) or raw.get("format_version") != FORMAT_VERSION:
-            version = raw.get("format_version") if isinstance(raw, dict) else None
-            raise Malformed(f"format version {version!r:.20}, but {FORMAT_VERSION} is what this runs")
-        if raw.get("classes") != list(EMOTIONS):
+        header = msgspec.json.decode(content, type=Header)
+        if header.format_version != FORMAT_VERSION:
+            raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
+        if header.classes != list(EMOTIONS):
             raise Malformed(f"the classes are not {', '.join(EMOTIONS)}")
-        return raw, msgspec.convert(raw, Manifest)
+        manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
+        return msgspec.json.decode(content), manifest
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise Malformed(f"{place.strip('.`')}: {reason}" if place else reason) from error
