@@ -156,14 +156,8 @@ def read_image(path: Path) -> np.ndarray:
         raise UserError(f"{path}: the image has more than {limit} million pixels", "give a smaller one") from error
     except BrokenPicture as error:
         kind = picture_kind(content[:HEAD])
-        if kind is None:
-            problem, remedy = "not an image that can be read", "give a JPEG, PNG, HEIC or another common format"
-        else:
-            problem, remedy = (
-                f"{kind} image that cannot be read ({error})",
-                "get a whole copy of it",
-            )
-        raise UserError(f"{path}: {problem}", remedy) from error
+        problem = f"{kind} image that cannot be read ({error})" if kind else "not an image that can be read"
+        raise UserError(f"{path}: {problem}", "give a whole JPEG, PNG, HEIC or another common format") from error
 
 
 def _read_bytes(path: Path) -> bytes:
