@@ -13,7 +13,7 @@ SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a folder.
+    """Content of a folder.
 
     Attributes:
         pictures: by their paths in the order of their names, those of a folder together.
@@ -83,6 +83,6 @@ def _look(folder: Path, listing: Listing) -> list[Path]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """What tells a folder from others, whatever the path to it."""
+    """Device and inode of a folder, the same by every path to it."""
     status = folder.stat()
     return status.st_dev, status.st_ino

@@ -116,7 +116,7 @@ def _fits(tile: Sequence[int], grid: Sequence[int], size: Sequence[int]) -> bool
 
 
 def _converted(frame: Any, item: Item, pixels: str) -> np.ndarray:
-    """By the container's word on colours, where it has one (`nclx`), else by the stream's."""
+    """Convert a frame by the colours that the container states (`nclx`), else by the stream's."""
     for name, content in item.properties:
         if name == b"colr" and content[:4] == b"nclx":
             fields = Fields(content[4:])

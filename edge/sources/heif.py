@@ -195,7 +195,7 @@ class Fields:
         return int.from_bytes(self.take(size), "big", signed=signed)
 
     def version_and_flags(self) -> tuple[int, int]:
-        """How a full box begins."""
+        """Read what a full box begins with."""
         return self.number(1), self.number(3)
 
     def version(self) -> int:
