@@ -149,7 +149,7 @@ SIZE_bookworm := 450
 SIZE_workstation := 3200
 
 # At a terminal, pip shows what it downloads and how far it is; a log gets its errors alone.
-PIP_INSTALL = $(BIN)/pip install $$(test -t 1 || echo --quiet) --disable-pip-version-check --no-deps
+PIP_INSTALL = $(BIN)/pip install $$(test -t 2 || echo --quiet) --disable-pip-version-check --no-deps
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml $(STALE) | $(BIN)/python
 	@echo "setting up $(VENV) for: $*$(if $(SIZE_$*), ($(SIZE_$*) MB, which takes some minutes))"

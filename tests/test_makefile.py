@@ -1,5 +1,6 @@
 """What the front door does on which system: only what it would run is looked at."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -121,3 +122,31 @@ def test_a_first_environment_clears_nothing(tmp_path):
 def test_what_is_large_is_said_before(tmp_path):
     assert "(3200 MB, which takes some minutes)" in would_run(tmp_path, "data", None, "FER2013=x.zip")
     assert "MB" not in would_run(tmp_path, "analyze", None, "VIDEO=x.mp4").partition("for: analyze")[2]
+
+
+def asked_of_pip(folder, **options):
+    """The words that make gives to pip to install the extra of `analyze`, in an environment of stand-ins."""
+    environment(folder / "venv", HERE)
+    (folder / "venv" / "bin" / "python").unlink()
+    programs = {
+        "python": f'case "$*" in *pyvenv*) exec {sys.executable} "$@";; esac',
+        "pip": f'echo "$*" >> {folder / "asked"}',
+    }
+    for name, does in programs.items():
+        (folder / "venv" / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / "venv" / "bin" / name).chmod(0o755)
+    stamp = folder / "venv" / "analyze.stamp"
+    subprocess.run(["make", stamp, f"VENV={stamp.parent}"], cwd=ROOT, stdout=subprocess.PIPE, check=True, **options)
+    assert stamp.exists()
+    return (folder / "asked").read_text()
+
+
+def test_pip_shows_its_progress_at_a_terminal_only(tmp_path):
+    log, terminal = tmp_path / "log", tmp_path / "terminal"
+    assert "--quiet" in asked_of_pip(log, stderr=subprocess.PIPE)
+    ours, theirs = os.openpty()
+    try:
+        assert "--quiet" not in asked_of_pip(terminal, stderr=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
