@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.errors import UserError
+from edge.files import nearest_existing
 
 VARIABLE = "EMOTION_EDGE_CACHE"
 NAME = "emotion-edge"
@@ -33,10 +34,9 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 def _usable(home: Path, folder: Path) -> bool:
     """Return whether `home` exists, and `folder` in it can be read, or made."""
-    # Not Path.exists(), which fails where a folder above is closed to this user.
-    if not os.path.isdir(home):  # noqa: PTH112
+    if not os.path.isdir(home):  # noqa: PTH112 - Path.is_dir() fails where a folder above is closed to this user
         return False
-    nearest = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110
+    nearest = nearest_existing(folder)
     return os.access(nearest, (os.R_OK if nearest == folder else os.W_OK) | os.X_OK)
 
 

@@ -90,11 +90,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; put it in the place of `path` on success, leave no trace on failure.
 
     What was at `path` is removed once the new folder is in place, and is back if that fails halfway.
+
+    Raises:
+        UserError: there can be no such folder.
     """
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = _around_drawn(path.name, path.parent)
-    work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
+    with _told_unwritable(path):
+        made = [folder for folder in path.parents if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix, suffix = _around_drawn(path.name, path.parent)
+        work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
     try:
         new, old = work / "new", work / "old"
         new.mkdir()
@@ -107,6 +111,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
         raise
     shutil.rmtree(work)
+
+
+def check_folder(path: Path) -> None:
+    """See that files can be written to a folder, which need not be there yet.
+
+    Raises:
+        UserError: it is a file, or it, or the folder that it would be made in, is closed to this user.
+    """
+    nearest = nearest_existing(path)
+    if not nearest.is_dir():
+        raise UserError(f"{nearest}: not a folder", "name one for what is written")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        problem = f"{path}: cannot be written ({os.strerror(errno.EACCES)})"
+        raise UserError(problem, "name a place that this user may write to")
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that is there."""
+    # Not Path.exists(), which fails where a folder above is closed to this user.
+    return next(place for place in (path, *path.absolute().parents) if os.path.exists(place))  # noqa: PTH110
 
 
 def _swap(new: Path, path: Path, old: Path) -> None:

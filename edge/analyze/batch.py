@@ -21,6 +21,7 @@ from edge.analyze.progress import BatchProgress
 from edge.analyze.video import analyze_video
 from edge.bundle import load_bundle
 from edge.errors import UserError, printable
+from edge.files import check_folder
 from edge.machine import usable_cores
 from edge.options import Options
 from edge.quiet import quiet_libraries
@@ -69,8 +70,7 @@ def analyze_videos(
         UserError: the model or the detector cannot be used.
         KeyboardInterrupt: it was stopped.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: not a folder", "name one for the reports by --output")
+    check_folder(folder)
     bundle = load_bundle(options.model, options.variant)
     Recognizer.from_options(options)  # what is wrong with it would be wrong for every video
     videos, problems, left_out = find_videos(named)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from edge.errors import UserError
-from edge.files import clear_leftovers, whole_file, whole_folder, write_whole
+from edge.files import check_folder, clear_leftovers, whole_file, whole_folder, write_whole
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,25 @@ def test_a_folder_that_is_closed_to_this_user(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"out\.json: cannot be written \(Permission denied\)") as caught:
         write_whole(tmp_path / "out.json", "")
     assert "may write to" in caught.value.remedy
+
+
+def test_a_folder_to_write_to_is_looked_at_before(tmp_path, monkeypatch):
+    check_folder(tmp_path)
+    check_folder(tmp_path / "new" / "folder")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(UserError, match="file: not a folder"):
+            check_folder(path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=r"new: cannot be written \(Permission denied\)"):
+        check_folder(tmp_path / "new")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"), whole_folder(tmp_path / "file" / "folder"):
+        pass
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other limits")
