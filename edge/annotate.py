@@ -10,6 +10,9 @@ from edge.palette import COLOURS, INK, PAPER, UNSURE
 from edge.panel import FONT, Area, draw_panel, panel_layout, percent, place_panel
 from edge.results import FaceResult, FrameResult
 
+SMALLEST = 8
+"""Lines of text that a picture must be high for a status line in it."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -31,7 +34,7 @@ class Line:
 
 
 def annotate(result: FrameResult, status: str = "") -> np.ndarray:
-    """Draw a box, a label and a panel of probabilities for each face, and a status line.
+    """Draw a box, a label and a panel of probabilities for each face, and a status line where there is room for one.
 
     Returns:
         A new picture, uint8 BGR, of the frame's size.
@@ -50,7 +53,7 @@ def annotate(result: FrameResult, status: str = "") -> np.ndarray:
         area = _area(label, at)
         cv2.rectangle(picture, (area.left, area.top), (area.right - 1, area.bottom - 1), colour, cv2.FILLED)
         _write(picture, label, at, INK)
-    if status:
+    if status and SMALLEST * line.height <= frame.height:
         area = _area(line, corner)
         picture[area.top : area.bottom, area.left : area.right] //= 3
         _write(picture, line, corner, PAPER)

@@ -166,5 +166,10 @@ def test_the_status_makes_room_for_a_label():
     assert (covered[460:, :60] != 90).any()
 
 
+def test_a_thumbnail_has_no_status():
+    image = picture(width=80, height=60)
+    assert (drawn(image=image, status="0:12.3") == 90).all()
+
+
 def test_a_face_outside_of_the_picture_is_not_drawn():
     assert (drawn(face(box=(700, 100, 50, 50)), face(box=(-90, -90, 50, 50))) == 90).all()
