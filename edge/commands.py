@@ -424,7 +424,7 @@ def _annotated(arguments: argparse.Namespace, source: Source) -> Output:
         if arguments.loop:
             raise UserError("--loop would write copies of the images without end", "leave out --loop or --output")
         return AnnotatedImages(arguments.output, [Path(arguments.source)], recursive=arguments.recursive)
-    return AnnotatedVideo(arguments.output, source.fps, live=source.live)
+    return AnnotatedVideo(arguments.output, source.fps, live=source.live, clock=_clock(arguments, source))
 
 
 def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":

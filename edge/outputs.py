@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from edge.annotate import annotate
+from edge.clock import Clock
 from edge.errors import UserError
 from edge.events import Events
 from edge.files import whole_file
@@ -112,19 +113,21 @@ class AnnotatedVideo:
     name = "video"
     complete = True
 
-    def __init__(self, path: Path, fps: float | None, *, live: bool = False) -> None:
+    def __init__(self, path: Path, fps: float | None, *, live: bool = False, clock: Clock | None = None) -> None:
         """Check the format.
 
         Args:
             path: ends in .mp4, .mkv or .webm.
             fps: frames a second that the source promises, where it knows.
             live: whether the file grows at its path, and outages of the source are shortened.
+            clock: tells the time that is shown; by default since the first frame, or of day if `live`.
 
         Raises:
             UserError: such a file cannot be written.
         """
         container_of(path)
         self._path, self._fps, self._live = path, fps, live
+        self._clock = clock or Clock(live=live)
         self._file = ExitStack()
         self._writer: VideoWriter | None = None
 
@@ -133,7 +136,8 @@ class AnnotatedVideo:
 
     def write(self, result: FrameResult) -> None:
         self._writer = self._writer or self._open(result.frame)
-        self._writer.write(annotate(result), result.frame.captured)
+        captured = result.frame.captured
+        self._writer.write(annotate(result, self._clock.text(captured)), captured)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

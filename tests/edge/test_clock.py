@@ -1,10 +1,14 @@
 """The time in pictures."""
 
+import argparse
 import time
 
 import pytest
 
+from edge import commands
 from edge.clock import Clock, elapsed
+
+from .stand_ins import ScriptedSource
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,18 @@ def test_what_is_live_shows_date_and_time_here(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("spec", "live", "text"),
+    [
+        pytest.param("clip.mp4", False, "0:00.0", id="recording"),
+        pytest.param("clip.mp4", True, "0:00.0", id="recording that plays like a camera"),
+        pytest.param("-", False, "0:00.0", id="frames of another program"),
+        pytest.param("0", True, "20", id="camera"),
+        pytest.param("-", True, "20", id="frames that are about now"),
+    ],
+)
+def test_which_time_is_shown(spec, live, text):
+    clock = commands._clock(argparse.Namespace(source=spec), ScriptedSource(1, live=live))
+    assert clock.text(1763800000.0).startswith(text)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge import outputs
+from edge.clock import Clock
 from edge.errors import UserError
 from edge.outputs import AnnotatedVideo, JsonLines
 
@@ -137,7 +138,24 @@ class TestAnnotatedVideo:
         image = picture(width=320, height=240)
         write_all(AnnotatedVideo(tmp_path / name, 10), [result(0, face(box=(50, 60, 80, 90)), image=image)])
         (drawn,) = frames_of(tmp_path / name)[1]
-        assert np.abs(drawn.astype(int) - 90).max() > 100
+        assert np.abs(drawn[50:].astype(int) - 90).max() > 100
+
+    @pytest.mark.parametrize(
+        ("live", "clock", "widest"),
+        [
+            pytest.param(False, None, 60, id="of a recording"),
+            pytest.param(True, None, 200, id="of day"),
+            pytest.param(True, Clock(live=False), 60, id="of a recording that plays like a camera"),
+        ],
+    )
+    def test_a_clock_is_drawn(self, tmp_path, live, clock, widest):
+        write_all(
+            AnnotatedVideo(tmp_path / "clip.mp4", 1, live=live, clock=clock), coloured(90, 90, 90, size=(640, 480))
+        )
+        first, _, last = (image.astype(int) for image in frames_of(tmp_path / "clip.mp4")[1])
+        assert np.abs(first - last)[:30, :widest].max() > 60, "it goes on"
+        columns = np.flatnonzero(np.abs(first - 90).max(axis=(0, 2)) > 30)
+        assert widest // 2 < columns.max() < widest
 
     def test_nothing_is_at_a_recordings_path_until_the_end(self, tmp_path):
         path = tmp_path / "clip.mp4"
