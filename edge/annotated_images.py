@@ -18,7 +18,7 @@ PNG_SUFFIXES = frozenset({".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm"
 """Images without losses, whose copies are PNGs; those of all others are JPEGs."""
 
 QUALITY = 95
-"""Of the JPEGs, 0 to 100."""
+"""JPEG quality of the copies, 0 to 100."""
 
 NAME_BYTES = 200
 """Longest name of a copy; file systems take 255 bytes, of which the copy's number and the unfinished file need some."""

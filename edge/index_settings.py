@@ -19,7 +19,7 @@ CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """Where packages come from.
+    """Source of packages.
 
     Attributes:
         urls: indexes to ask, in this order; none where the user allows none.

@@ -1,4 +1,4 @@
-"""How finely pictures are searched for faces, and in which parts: sizes and turns; needs neither OpenCV nor a detector.
+"""Sizes at which pictures are searched for faces, and tiles that take turns; needs neither OpenCV nor a detector.
 
 The whole picture is searched coarsely, which finds all but small faces. For those it is searched finely as well: a
 recording in one piece, a live picture in overlapping tiles that take turns, so that no frame takes much longer than
@@ -102,7 +102,7 @@ def _part(length: int, count: int) -> int:
 
 
 def _starts(length: int, part: int, count: int) -> list[int]:
-    """Where each of so many parts begins, the last one at the end."""
+    """Starts of `count` parts, the last of which ends at `length`."""
     return [round(i * (length - part) / max(1, count - 1)) for i in range(count)]
 
 

@@ -37,7 +37,7 @@ SHAPES = 4
 """Input shapes whose interpreters are kept; planning a new one takes as long as an inference."""
 
 PIXELS = 640 * 640
-"""Of all input shapes that are kept, unless there is one alone: an interpreter takes 90 bytes a pixel."""
+"""Pixels of all input shapes that are kept, unless there is only one: an interpreter takes 90 bytes a pixel."""
 
 PIXELS_A_THREAD = 128 * 128
 """Below this, a second thread costs more processor time than it saves."""

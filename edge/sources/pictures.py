@@ -161,7 +161,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Of what is no picture, the beginning alone: it may be a video of gigabytes."""
+    """Read a picture whole; of anything else only the beginning, for it may be a video of gigabytes."""
     try:
         with path.open("rb") as file:
             content = bytearray(file.read(CHUNK))

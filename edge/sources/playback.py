@@ -1,4 +1,4 @@
-"""How a recording is played: at its own pace, as a camera would give it, and again from the start."""
+"""Playback of recordings: at their own pace, as a camera would give them, and again from the start."""
 
 import threading
 import time

@@ -14,7 +14,7 @@ import numpy as np
 from edge.child import child_environment, limit_memory
 
 PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
-"""What an answer begins with; after `PICTURE`, height and width in four bytes each and the pixels follow."""
+"""First byte of an answer; after `PICTURE`, height and width in four bytes each and the pixels follow."""
 
 HEAD = 9
 """Bytes of an answer before the pixels."""

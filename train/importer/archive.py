@@ -19,7 +19,7 @@ from edge.errors import UserError
 from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 MAX_BYTES = 2 * 1024**3
-"""How far a zip may expand; FER-2013 takes 80 MB."""
+"""Bytes to which a zip may expand; FER-2013 takes 80 MB."""
 
 MAX_MEMBERS = 500_000
 """Members of a zip. The list of so many takes 320 MB."""
@@ -35,7 +35,7 @@ _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, OSError, ValueError),
 )
-"""What `zipfile` raises while it reads a member whose bytes are not what the archive says."""
+"""Errors that `zipfile` raises while it reads a member whose bytes are not what the archive says."""
 
 
 class Archive:

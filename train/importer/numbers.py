@@ -1,4 +1,4 @@
-"""What the numbers on class folders stand for.
+"""Meaning of the numbers on class folders.
 
 Every data set counts its classes in an order of its own: 0 is angry in FER-2013 and neutral in AffectNet. An order
 is taken only from somebody who knows it: the user, a list in the source, or the layout that the documentation asks for.
