@@ -25,23 +25,23 @@ WORTH_WHILE = 1.25
 FOUND_SIDE = 20
 """Pixels of the shorter side of a face's box, as it is searched: upright faces of this size are found."""
 
-CERTAIN_SIDE = 24
-"""Pixels of the longer side of such a box."""
+CERTAIN_SIDE = 21
+"""Pixels of the longer side of such a box: the coarse search finds faces of this size within a few frames."""
 
-OVERLAP = 3 * CERTAIN_SIDE
+OVERLAP = 64
 """Pixels by which finely searched tiles overlap: what is too large to be whole in one of them is found by the coarse
 search, whose scale is at least a third of theirs."""
 
 BLOCK = 32
 """Sides of searched pictures are padded to multiples of this many pixels: tiles have such sides from the start."""
 
-TILE_PIXELS = 2 * 320 * 192
-"""Pixels of a tile at most: twice as many as the coarse search of a picture of 16:9 has."""
+TILE_PIXELS = 320 * 288
+"""Pixels of a tile at most: half as many again as the coarse search of a picture of 16:9 has."""
 
 MOST_PARTS = 8
 """Tiles side by side at most; a picture of 960×960 needs four."""
 
-ROUND = 0.5
+ROUND = 0.75
 """Seconds in which every tile has its turn, where frames come often enough."""
 
 SLOW_FRAMES = 0.08

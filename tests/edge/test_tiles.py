@@ -49,20 +49,20 @@ def test_a_face_that_the_coarse_search_misses_is_whole_in_one_tile(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_no_tile_is_more_work_than_two_coarse_searches(size):
+def test_no_tile_is_much_more_work_than_a_coarse_search(size):
     tiles, scale = live_tiles(size)
 
     def padded(length):
         return -(-int(length * scale) // BLOCK) * BLOCK
 
-    assert padded(tiles[0].width) * padded(tiles[0].height) <= TILE_PIXELS == 2 * 320 * 192
+    assert padded(tiles[0].width) * padded(tiles[0].height) <= TILE_PIXELS == 1.5 * 320 * 192
 
 
 def test_large_pictures_need_few_tiles():
     assert {size: len(live_tiles(size)[0]) for size in [(1280, 720), (1920, 1080), (3840, 2160)]} == {
-        (1280, 720): 3,
-        (1920, 1080): 6,
-        (3840, 2160): 6,
+        (1280, 720): 4,
+        (1920, 1080): 8,
+        (3840, 2160): 8,
     }
 
 
@@ -88,8 +88,8 @@ def test_the_smallest_face_follows_from_the_size(size, live, pixels):
 
 
 @pytest.fixture
-def six():
-    return tuple(Tile(100 * i, 0, 100, 100) for i in range(6))
+def eight():
+    return tuple(Tile(100 * i, 0, 100, 100) for i in range(8))
 
 
 def turns(tiles, fps, seconds, every=0.2, start=1000.0):
@@ -103,38 +103,38 @@ def turns(tiles, fps, seconds, every=0.2, start=1000.0):
     return given
 
 
-@pytest.mark.parametrize(("fps", "most"), [(5, 1.2), (10, 0.7), (15, 0.7), (25, 0.6), (30, 0.6), (60, 0.6)])
-def test_every_tile_has_its_turn(six, fps, most):
-    given = turns(six, fps, 10)
-    for tile in six:
+@pytest.mark.parametrize(("fps", "most"), [(5, 1.6), (10, 0.8), (15, 0.9), (25, 0.8), (30, 0.8), (60, 0.8)])
+def test_every_tile_has_its_turn(eight, fps, most):
+    given = turns(eight, fps, 10)
+    for tile in eight:
         times = [1000.0, *(time for time, _, found in given if found is tile), 1010.0]
         assert max(b - a for a, b in pairwise(times)) <= most + 1.5 / fps
 
 
 @pytest.mark.parametrize("fps", [15, 30, 60])
-def test_no_frame_has_a_coarse_search_and_a_tile(six, fps):
-    assert not any(busy and tile for _, busy, tile in turns(six, fps, 10))
+def test_no_frame_has_a_coarse_search_and_a_tile(eight, fps):
+    assert not any(busy and tile for _, busy, tile in turns(eight, fps, 10))
 
 
-def test_many_frames_have_no_more_tiles(six):
-    given = turns(six, 120, 10)
-    assert sum(tile is not None for _, _, tile in given) == pytest.approx(10 * len(six) / ROUND, abs=2)
+def test_many_frames_have_no_more_tiles(eight):
+    given = turns(eight, 120, 10)
+    assert sum(tile is not None for _, _, tile in given) == pytest.approx(10 * len(eight) / ROUND, abs=2)
 
 
 @pytest.mark.parametrize("fps", [5, 30])
-def test_tiles_have_their_turns_where_every_frame_is_searched_whole(six, fps):
-    given = turns(six, fps, 3, every=0.0)
-    assert {tile for _, _, tile in given} >= set(six)
+def test_tiles_have_their_turns_where_every_frame_is_searched_whole(eight, fps):
+    given = turns(eight, fps, 3, every=0.0)
+    assert {tile for _, _, tile in given} >= set(eight)
 
 
-def test_a_pause_is_not_made_up_for(six):
-    rounds = Rounds(six)
+def test_a_pause_is_not_made_up_for(eight):
+    rounds = Rounds(eight)
     times = [1000.0, *(1060.0 + i / 60 for i in range(60))]
-    assert sum(rounds.turn(time, False, ROUND) is not None for time in times[1:]) <= 14
+    assert sum(rounds.turn(time, False, ROUND) is not None for time in times[1:]) <= 13
 
 
-def test_a_clock_that_was_set_back_stops_no_turns(six):
-    rounds = Rounds(six)
+def test_a_clock_that_was_set_back_stops_no_turns(eight):
+    rounds = Rounds(eight)
     assert rounds.turn(1000.0, False, ROUND)
     assert rounds.turn(500.0, False, ROUND)
     assert rounds.turn(500.01, False, ROUND) is None
