@@ -54,7 +54,7 @@ def benchmark(arguments: argparse.Namespace) -> int:
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        plan = Plan(contenders, examination, clip, arguments.rounds, arguments.runs)
+        plan = Plan(contenders, examination, clip, arguments.rounds, arguments.runs, arguments.faces)
         record = measure(plan, _names(arguments), arguments.output)
     _show([record], [arguments.output / file_name(record)], arguments)
     return int(any(reason.startswith(FAILED) for reason in record["missing"].values()))
@@ -167,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runs", nargs="+", type=Path, default=[], metavar="FOLDER", help="training runs, each called after its preset"
     )
+    parser.add_argument("--faces", type=Path, metavar="FOLDER", help="portraits for face-sizes; default: the demo's")
     parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
     _add_places(parser)
     return parser

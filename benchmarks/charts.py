@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from benchmarks.face_size import COARSE
 from benchmarks.operators import by_kind
 from benchmarks.overview import Point, by_place, front
 from benchmarks.peers.lineup import OURS
@@ -211,6 +212,38 @@ def draw_sizes(record: Record) -> Figure:
         )
     axes.set_xlim(-0.07 * max(pixels), 1.1 * max(pixels))
     axes.set_ylim(top=1.2 * max(row["ms"]["maximum"] for row in rows))
+    return figure
+
+
+def draw_face_sizes(record: Record) -> Figure:
+    """Shares of faces that are found by their size, a panel for each resolution; tilted faces have dashed lines."""
+    rows = record["figures"]["face-sizes"]
+    resolutions = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
+    ways = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    panels = figure.subplots(-(-len(resolutions) // 2), 2, sharex=True, sharey=True, squeeze=False)
+    colours = dict(zip(dict.fromkeys(way for way, _ in ways), COLOURS, strict=False))
+    for axes, size in zip(panels.flat, resolutions, strict=False):
+        for way, tilt in ways:
+            mine = [r for r in rows if (r["width"], r["height"], r["way"], r["tilt"]) == (*size, way, tilt)]
+            axes.plot(
+                [row["size"] for row in mine],
+                [100 * row["found"] for row in mine],
+                color=colours[way],
+                linestyle="--" if tilt else "-",
+                linewidth=4 if way == COARSE else 1.5,  # below another one that is the same
+                alpha=0.5 if way == COARSE else 1,
+                zorder=1 if way == COARSE else 2,
+                marker=".",
+                label=f"{way}, {f'tilted by {tilt}°' if tilt else 'upright'}",
+            )
+        axes.set(title=f"{size[0]}×{size[1]}", xscale="log", ylim=(-3, 103))
+        axes.set_xticks(ticks := sorted({row["size"] for row in rows}), [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0, 0].legend(fontsize=8, loc="lower right")
+    figure.supxlabel("width of an upright face, pixels (logarithmic)")
+    figure.supylabel("% found: live within 1 s, in recordings of all frames")
     return figure
 
 

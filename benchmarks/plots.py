@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.charts import (
     draw_ages,
+    draw_face_sizes,
     draw_faces,
     draw_front,
     draw_latency,
@@ -32,6 +33,7 @@ CHARTS: Mapping[str, Callable[[Record], Figure | None]] = {
     "live": draw_ages,
     "crowd": draw_faces,
     "sizes": draw_sizes,
+    "face-sizes": draw_face_sizes,
 }
 """By measurement; a chart is None where its figures are not all there, as in an older record."""
 

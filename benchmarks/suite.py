@@ -12,6 +12,7 @@ from benchmarks.bars import VARIANT, check_bars
 from benchmarks.contenders import Contenders
 from benchmarks.counts import measure_counts
 from benchmarks.crowd import measure_crowd
+from benchmarks.face_size import measure_face_sizes
 from benchmarks.faults import measure_faults
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
@@ -48,6 +49,7 @@ class Plan:
         clip: a video for the pipeline.
         rounds: turns of every contender in every measurement.
         runs: folders of training runs, whose histories are read.
+        faces: folder of portraits for the measurement of face sizes; the demo's faces where it is None.
     """
 
     contenders: Contenders
@@ -55,6 +57,7 @@ class Plan:
     clip: Path
     rounds: int
     runs: Sequence[Path] = ()
+    faces: Path | None = None
 
     @property
     def bundles(self) -> dict[str, Bundle]:
@@ -114,6 +117,7 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
     "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
     "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
     "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
+    "face-sizes": lambda plan: measure_face_sizes(plan.faces),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "faults": lambda plan: measure_faults(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),

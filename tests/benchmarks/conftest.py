@@ -14,6 +14,7 @@ from benchmarks.chance import Interval
 from benchmarks.contenders import open_contenders
 from benchmarks.counts import Counts
 from benchmarks.crowd import Crowd
+from benchmarks.face_size import FaceSize
 from benchmarks.faults import Fault
 from benchmarks.harness import distribution
 from benchmarks.latency import Latency
@@ -156,6 +157,12 @@ def figures() -> Record:
         "sizes": [
             FrameSize("int8", 2, *size, 1.0, distribution([ms]))
             for size, ms in (((320, 180), 2.0), ((1920, 1080), 5.5))
+        ],
+        "face-sizes": [
+            FaceSize(1280, 720, way, tilt, size, 12, share - tilt / 100, 0.2 if share else None, 0.01)
+            for way, shares in (("live", (0.25, 1.0)), ("recording", (0.2, 1.0)))
+            for tilt in (0, 20)
+            for size, share in zip((16, 40), shares, strict=True)
         ],
         "faults": [
             Fault("camera lost", "goes on", distribution([0.25]), distribution([0.75]), 16, 70_000),

@@ -1,0 +1,133 @@
+"""Pictures of faces of a given size and tilt over plain and textured backgrounds, which move slowly."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import cycle, islice, product
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.assets import ASTRONAUT, EXPRESSIONS, fetch
+from edge.detect import open_detector
+from edge.errors import UserError
+from edge.geometry import Box, Point
+from edge.sources import open_source
+from edge.sources.pictures import open_folder, read_image
+
+log = logging.getLogger(__name__)
+
+FRAMES = 30
+
+BACKGROUNDS = 3
+"""Clips of each size, each with another background: one plain, the others textured."""
+
+COLUMNS, ROWS = 2, 2
+"""Faces of one clip; each has a part of the picture to itself."""
+
+MARGIN = 0.2
+"""What is shown around a face, in shares of its box on each side."""
+
+FROM_CLIP, FRAMES_APART = 4, 110
+"""Faces taken from the demo's clip."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face with what is around it: uint8 BGR, and the box in it."""
+
+    image: np.ndarray
+    box: Box
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A picture through which a window moves by a pixel a frame, and the centres of the faces in it."""
+
+    canvas: np.ndarray
+    centres: list[Point]
+
+    def frame(self, i: int, width: int, height: int) -> np.ndarray:
+        return self.canvas[i : i + height, i : i + width]
+
+
+def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: int, seed: int) -> Clip:
+    """A background with four faces at random places in its quarters, others for each seed."""
+    chance = np.random.default_rng(seed)
+    canvas = _background(width + FRAMES, height + FRAMES, seed).copy()
+    chosen = islice(cycle(faces), seed * COLUMNS * ROWS, (seed + 1) * COLUMNS * ROWS)
+    centres = []
+    for (column, row), face in zip(product(range(COLUMNS), range(ROWS)), chosen, strict=False):
+        part, middle = _scaled(face, size, tilt * chance.choice((-1, 1)))
+        free_x, free_y = width // COLUMNS - FRAMES - part.shape[1], height // ROWS - FRAMES - part.shape[0]
+        x = column * width // COLUMNS + FRAMES + int(chance.integers(0, max(1, free_x)))
+        y = row * height // ROWS + FRAMES + int(chance.integers(0, max(1, free_y)))
+        canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
+        centres.append((x + middle[0], y + middle[1]))
+    return Clip(canvas, centres)
+
+
+def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:
+    """A face of a size, turned about its middle, with its surroundings, and its middle in the picture."""
+    x, y, w, h = face.box
+    scale = size / min(w, h)
+    fitting = min(1.0, 2 * scale)
+    near = cv2.resize(face.image, None, fx=fitting, fy=fitting, interpolation=cv2.INTER_AREA)
+    shown = round(scale * (1 + 2 * MARGIN) * w), round(scale * (1 + 2 * MARGIN) * h)
+    middle = shown[0] / 2, shown[1] / 2
+    centre = fitting * (x + w / 2), fitting * (y + h / 2)
+    turn = cv2.getRotationMatrix2D(centre, tilt, scale / fitting)
+    turn[:, 2] = turn[:, 2] + np.array(middle) - centre
+    return cv2.warpAffine(near, turn, shown, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), middle
+
+
+@lru_cache(BACKGROUNDS)
+def _background(width: int, height: int, seed: int) -> np.ndarray:
+    """One colour with a camera's noise, or clouds of every size with lines and discs in them."""
+    chance = np.random.default_rng(seed)
+    canvas: np.ndarray = np.full((height, width, 3), chance.integers(60, 180, 3), np.float32)
+    if seed > 0:
+        for cell in (256, 64, 16, 4):
+            cells = chance.normal(0, 18, (height // cell + 2, width // cell + 2, 3)).astype(np.float32)
+            canvas += cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
+        for _ in range(60):
+            place = (int(chance.integers(width)), int(chance.integers(height)))
+            colour, extent = chance.integers(0, 255, 3).tolist(), int(chance.integers(4, 80))
+            cv2.circle(canvas, place, extent, colour, int(chance.choice((-1, 3))))
+            cv2.line(canvas, place, (int(chance.integers(width)), int(chance.integers(height))), colour, 2)
+    return np.clip(canvas + chance.normal(0, 3, canvas.shape), 0, 255).astype(np.uint8)
+
+
+def find_faces(folder: Path | None) -> list[Face]:
+    """The largest face of each portrait of a folder; those of the demo's portrait and clip where it is None.
+
+    Raises:
+        UserError: there is no face, or the demo's portrait cannot be fetched.
+    """
+    images = _images(folder) if folder else _demo_images()
+    detector = open_detector("yunet", 640)
+    found = [Face(image, faces[0].box) for image in images if (faces := detector.detect(image))]
+    if not found:
+        raise UserError(f"{folder}: there is no face in it", "name a folder of portraits by --faces")
+    return found
+
+
+def _images(folder: Path) -> Iterator[np.ndarray]:
+    with closing(open_folder(folder, recursive=True)) as source:
+        yield from (frame.image for frame in iter(source.read, None))
+
+
+def _demo_images() -> Iterator[np.ndarray]:
+    """The demo's portrait, and pictures of its clip where it can be fetched."""
+    yield read_image(fetch(ASTRONAUT))
+    try:
+        clip = fetch(EXPRESSIONS)
+    except UserError as error:
+        log.warning("face sizes: the portrait's face alone: %s", error)
+        return
+    with closing(open_source(str(clip))) as source:
+        frames = iter(source.read, None)
+        yield from (frame.image for frame in islice(frames, 0, FROM_CLIP * FRAMES_APART, FRAMES_APART))
