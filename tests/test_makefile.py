@@ -72,6 +72,7 @@ def test_what_comes_on_top_leaves_the_boards_packages_alone(lock):
     ("words", "locks"),
     [
         pytest.param(["run", "ARGS=--web"], {"edge", "outputs"}, id="live page"),
+        pytest.param(["demo", "ARGS=--web"], {"edge", "outputs"}, id="the demo's live page"),
         pytest.param(["run", "ARGS=--jsonl - --mqtt mqtt://broker"], {"edge", "outputs"}, id="MQTT"),
         pytest.param(["run", "ARGS=--jsonl -"], {"edge"}, id="nothing more"),
         pytest.param(["analyze", "VIDEO=clip.mp4"], {"edge", "analyze"}, id="reports"),

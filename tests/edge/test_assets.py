@@ -83,7 +83,8 @@ def test_what_is_not_what_was_pinned_is_refused(cache, index):
     assert not cache.exists()
 
 
-def test_without_cache_and_network_the_user_is_told_what_to_do(cache, index):
+def test_without_cache_and_network_the_user_is_told_what_to_do(cache, index, monkeypatch):
+    monkeypatch.setattr("edge.wheels.BETWEEN_ATTEMPTS", 0.0)
     index.status = 503
     with pytest.raises(UserError) as caught:
         fetch(ASSET)
