@@ -117,7 +117,8 @@ class TestRealtime:
         with Pipeline(Realtime(source), recognizer) as pipeline:
             answered = [result.frame.seq for result in pipeline]
         assert answered[-1] == 29
-        assert len(answered) + recognizer.statistics.counts()["dropped.detection"] == 30
+        counts = recognizer.statistics.counts()
+        assert len(answered) + sum(counts[name] for name in counts if name.startswith("dropped.")) == 30
         assert recognizer.statistics.counts()["dropped.detection"] > 20
 
     def test_one_that_stands_still_or_pauses_is_not_taken_for_a_broken_camera(self, monkeypatch):
