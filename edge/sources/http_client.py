@@ -4,11 +4,13 @@ import errno
 import hashlib
 import http.client
 import io
+import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,16 +153,22 @@ class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
 class _AllowedReader(io.RawIOBase):
     """The bytes of a connection within an allowance: a time-out of the socket alone is renewed by every byte."""
 
-    def __init__(self, raw: io.RawIOBase, set_timeout: Callable[[float], None], allowance: Allowance) -> None:
-        self._raw, self._set_timeout, self._allowance = raw, set_timeout, allowance
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, allowance: Allowance) -> None:
+        self._raw, self._socket, self._allowance = raw, sock, allowance
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._set_timeout(self._allowance.seconds())
-        count = self._raw.readinto(buffer)
-        self._allowance.spend(count or 0)
+        try:
+            self._socket.settimeout(self._allowance.seconds())
+            count = self._raw.readinto(buffer)
+            self._allowance.spend(count or 0)
+        except OSError:
+            # Not every reader closes what it could not read: urllib's redirections do not.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            raise
         return count
 
     def close(self) -> None:
@@ -173,7 +181,7 @@ def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[...,
 
     def respond(sock: Any, *arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
         response: Any = http.client.HTTPResponse(sock, *arguments, **keywords)
-        response.fp = io.BufferedReader(_AllowedReader(response.fp.detach(), sock.settimeout, allowance))
+        response.fp = io.BufferedReader(_AllowedReader(response.fp.detach(), sock, allowance))
         return response
 
     def connect(*arguments: Any, **keywords: Any) -> Any:

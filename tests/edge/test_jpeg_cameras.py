@@ -71,8 +71,9 @@ def sending(*content, **headers):
 
     def answer(handler):
         respond(handler, b"".join(content[:-1]), **headers)
-        while True:
+        while content[-1]:
             handler.wfile.write(content[-1])
+        handler.rfile.read()  # nothing more comes, and the connection stays
 
     return answer
 
