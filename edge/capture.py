@@ -186,11 +186,13 @@ class _Reader:
         try:
             with closing(self._open()) as source:
                 self.opened = True
+                # What is polled is asked anew for each picture: nothing would change by opening it again.
+                watched = not getattr(source, "polled", False)
                 while not self._over() and (frame := source.read()) is not None:
                     if self._abandoned.is_set():  # read() came back after all, when another was reading already
                         return
                     self._last, self._patience = time.monotonic(), SILENCE
-                    if not getattr(source, "polled", False):  # which is asked anew for each picture as it is
+                    if watched:
                         self._still.look(frame.image)
                     self._deliver(frame)
         except Closed:

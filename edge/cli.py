@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default="auto",
         help="auto, picamera2, camera number, /dev/video…, rtsp:// or http:// address, video, image, folder, or - for "
-        "raw frames on standard input",
+        "standard input",
     )
     sub.add_argument("--list-sources", action="store_true", help="say what cameras there are, and end")
     _add_capture(sub)
@@ -183,7 +183,12 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
     add(
         "--live",
         action="store_true",
-        help="raw frames are about now: drop late ones instead of holding their sender back",
+        help="standard input is about now: drop late frames instead of holding their sender back",
+    )
+    add(
+        "--decoder",
+        choices=("v4l2m2m",),
+        help="hardware that decodes videos and streams; where this machine has none, software does",
     )
     add("--wait", action="store_true", help="wait for a camera that is not there yet")
 

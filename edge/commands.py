@@ -346,6 +346,7 @@ def _capture(arguments: argparse.Namespace) -> Capture:
         rtsp=arguments.rtsp,
         pixels=arguments.pixels,
         live=arguments.live,
+        decoder=arguments.decoder,
         recursive=arguments.recursive,
         strict=arguments.strict,
         realtime=_plays_in_real_time(arguments),

@@ -69,7 +69,8 @@ class Capture:
         controls: libcamera's controls by name, for a Raspberry Pi's camera: exposure, flicker, HDR.
         rtsp: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
         pixels: format of raw frames, by FFmpeg's name.
-        live: whether raw frames are about now; otherwise every one is answered.
+        live: whether standard input is about now; otherwise every frame is answered.
+        decoder: hardware that decodes streams and videos, by FFmpeg's name: `v4l2m2m`; None decodes in software.
         recursive: whether the images of the folders in a folder are read, too.
         strict: whether the first image of a folder that cannot be read ends the run.
         realtime: whether a recording plays at its own pace, like a camera; otherwise as fast as it is answered.
@@ -83,6 +84,7 @@ class Capture:
     rtsp: str = "tcp"
     pixels: str = "bgr24"
     live: bool = False
+    decoder: str | None = None
     recursive: bool = False
     strict: bool = False
     realtime: bool = False

@@ -51,6 +51,11 @@ def bytes_a_frame(form: str, size: tuple[int, int], stride: int | None = None) -
     return int((stride or width * layout.bytes) * height * layout.planes)
 
 
+def bytes_a_row(form: str, width: int) -> int:
+    """Bytes of a row of the first plane, without a gap; not for MJPEG."""
+    return width * _LAYOUTS[form].bytes
+
+
 def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None = None) -> np.ndarray:
     """A buffer as a picture of its own, independent of the buffer's memory.
 

@@ -61,7 +61,7 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
     Args:
         spec: `auto` (a Raspberry Pi's camera where there is one, else the first USB camera), `picamera2` or
             `picamera2:<number>`, a number or `/dev/video…` (USB or built-in camera), an address (`rtsp://`, `http://`,
-            `udp://`, …), `-` (raw frames on standard input), or the path of a video, an image or a folder.
+            `udp://`, …), `-` (standard input), or the path of a video, an image or a folder.
         capture: how cameras and streams are asked to deliver.
         stop: set by the caller to end a recording that plays in real time.
 
@@ -88,9 +88,9 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
 
         return open_network(spec, capture)
     if spec == "-":
-        from edge.sources.raw import RawSource
+        from edge.sources.pipe import open_stdin
 
-        return RawSource.from_stdin(capture)
+        return open_stdin(capture)
     from edge.sources.files import open_file
     from edge.sources.playback import play
 
@@ -118,14 +118,16 @@ def check_capture(spec: str, capture: Capture) -> None:
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
     rtsp, raw = scheme(spec) in ("rtsp", "rtsps"), spec == "-"
+    decoded = raw or bool(scheme(spec))
     polled, recording = scheme(spec) in ("http", "https"), is_recording(spec)
     for option, given, fits, what in (
         ("--size", capture.size, camera or raw, "cameras and raw frames"),
-        ("--fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and raw frames"),
+        ("--fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and standard input"),
         ("--control", capture.controls, pi, "a Raspberry Pi's camera"),
         ("--rtsp", capture.rtsp != Capture.rtsp, rtsp, "rtsp:// addresses"),
         ("--pixels", capture.pixels != Capture.pixels, raw, "raw frames on standard input"),
-        ("--live", capture.live, raw, "raw frames on standard input"),
+        ("--live", capture.live, raw, "standard input"),
+        ("--decoder", capture.decoder, decoded or recording, "videos and streams"),
         ("--recursive", capture.recursive, recording, "folders of images"),
         ("--realtime", capture.realtime, recording, "videos, images and folders"),
         ("--loop", capture.loop, recording, "videos, images and folders"),

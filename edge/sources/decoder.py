@@ -23,6 +23,9 @@ FILE_FORMATS = (
 CLOSED = {"format_whitelist": ",".join(FILE_FORMATS), "protocol_whitelist": "none"}
 """FFmpeg's options for a file or a pipe: whatever is in it, no other file and no address is opened."""
 
+ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
+"""FFmpeg's limits, in microseconds and bytes, to what it reads of a stream before the first picture."""
+
 READ_SIZE = 256 * 1024
 """Bytes that are read from a file at a time."""
 
@@ -83,7 +86,7 @@ class Decoder:
         timeouts: tuple[float, float] | None = None,
         threads: int = 1,
         size: int | None = None,
-        decoder: str | None = None,
+        hardware: str | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Open a container.
@@ -95,7 +98,8 @@ class Decoder:
                 address.
             threads: threads of the decoder.
             size: bytes of a regular file, None for a stream.
-            decoder: FFmpeg's name of a decoder to use in place of its own choice, such as `h264_v4l2m2m`.
+            hardware: FFmpeg's name for the hardware that is to decode, such as `v4l2m2m`; where it cannot, software
+                does.
             max_pixels: pixels of a frame above which nothing is decoded.
 
         Raises:
@@ -113,7 +117,7 @@ class Decoder:
             raise NoVideo(LATE if late else _reason(error)) from error
         self._container = container
         self._stream = _moving_stream(container)
-        self._context = _codec_context(self._stream, threads, decoder, max_pixels)
+        self._context = _codec_context(self._stream, threads, hardware, max_pixels)
         rate = self._stream.guessed_rate or self._stream.average_rate
         self.rate = float(rate) if rate and 0 < rate <= 240 else None
         self.duration = container.duration / av.time_base if container.duration else None
@@ -221,17 +225,28 @@ def _moving_stream(container: Any) -> Any:
     return best if best in moving else moving[0]
 
 
-def _codec_context(stream: Any, threads: int, decoder: str | None, max_pixels: int) -> Any:
+def _codec_context(stream: Any, threads: int, hardware: str | None, max_pixels: int) -> Any:
     context = stream.codec_context
     if context is None:
         raise NoVideo("there is no decoder for it")
-    if decoder:
-        chosen: Any = av.CodecContext.create(decoder, "r")
-        chosen.extradata, chosen.width, chosen.height = context.extradata, context.width, context.height
-        context = chosen
+    if hardware and (decoder := _hardware_decoder(context, hardware)):
+        return decoder
     context.options = {"max_pixels": str(max_pixels)}
     context.thread_type, context.thread_count = "AUTO", threads
     return context
+
+
+def _hardware_decoder(software: Any, hardware: str) -> Any:
+    """Return an open decoder; None, with a line in the log, where this machine has none for the codec."""
+    name = f"{software.codec.canonical_name.removesuffix('video')}_{hardware}"  # mpeg2video
+    try:
+        decoder: Any = av.CodecContext.create(name, "r")
+        decoder.extradata, decoder.width, decoder.height = software.extradata, software.width, software.height
+        decoder.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        log.warning("no decoder %s on this machine (%s): decoded in software", name, _reason(error))
+        return None
+    return decoder
 
 
 class _TimeLine:

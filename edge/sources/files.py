@@ -28,4 +28,4 @@ def open_file(path: Path, capture: Capture) -> VideoFileSource | ImageSource:
         raise UserError(f"{path}: no such file, folder or camera", remedy) from error
     except OSError as error:
         raise unreadable(path, error) from error
-    return VideoFileSource(path)
+    return VideoFileSource(path, hardware=capture.decoder)

@@ -2,16 +2,16 @@
 
 import http.client
 import os
-import time
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from edge.address import public, refuse_credentials
 from edge.errors import UserError
-from edge.frames import Frame
 from edge.options import Capture
 from edge.sources import PASSWORD, USER
-from edge.sources.decoder import FILE_FORMATS, Decoder, NoVideo
+from edge.sources.decoded import DecodedSource
+from edge.sources.decoder import ANALYSIS, FILE_FORMATS, Decoder, NoVideo
 from edge.sources.http_client import CameraClient, Unanswered, content_type, no_answer
 from edge.sources.jpeg_cameras import JpegCamera, MjpegSource, SnapshotSource
 
@@ -20,9 +20,6 @@ OPEN_TIMEOUT, READ_TIMEOUT = 5.0, 4.0
 
 MAX_PIXELS = 4096 * 3072
 """Pixels of a stream's frame above which nothing is decoded: decoders keep up to 17 frames."""
-
-ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
-"""FFmpeg's limits, in microseconds and bytes, to what it reads of a stream before the first picture."""
 
 PROTOCOLS = {
     "rtsp": "rtp,srtp,tcp,tls,udp",
@@ -59,12 +56,8 @@ def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
     return (_over_http if scheme in ("http", "https") else StreamSource)(address, capture)
 
 
-class StreamSource:
-    """A stream that FFmpeg reads: live, or over HTTP a recording where its length is known.
-
-    Attributes:
-        damage: what is missing of a recording that was read to its end; None where it is whole.
-    """
+class StreamSource(DecodedSource):
+    """A stream that FFmpeg reads: live, or over HTTP a recording where its length is known."""
 
     def __init__(self, address: str, capture: Capture, recorded: bool = False) -> None:
         """Open it.
@@ -77,39 +70,20 @@ class StreamSource:
         Raises:
             UserError: nobody answers, or what comes is no video.
         """
-        self.name = public(address)
+        name = public(address)
+        refusal = partial(_no_video, name, recorded)
         try:
-            self._decoder = Decoder(
+            decoder = Decoder(
                 _with_credentials(address),
                 _ffmpeg_options(address, capture),
                 timeouts=(OPEN_TIMEOUT, READ_TIMEOUT),
                 max_pixels=MAX_PIXELS,
+                hardware=capture.decoder,
             )
         except NoVideo as error:
-            raise _no_video(self.name, str(error)) from None  # which has the address, with the credentials
-        self.damage: str | None = None
-        self._first = self._decoder.read()
-        if self._first is None:
-            self._decoder.close()
-            raise _no_video(self.name, self._decoder.damage or "no picture can be decoded")
-        self.fps, self.duration = self._decoder.rate, self._decoder.duration
-        self.live = not (recorded or (address.startswith("http") and self.duration))
-        self.total = None if self.live else self._decoder.frames
-        self._seq, self._opened = 0, time.time()
-
-    def read(self) -> Frame | None:
-        picture, self._first = self._first or self._decoder.read(), None
-        if picture is None:
-            self.damage = None if self.live else self._decoder.damage
-            return None
-        captured = time.time() if self.live else self._opened + picture.seconds
-        frame = Frame(self._seq, captured, picture.image, self.name, time.monotonic())
-        self._seq += 1
-        return frame
-
-    def close(self) -> None:
-        self._first = None
-        self._decoder.close()
+            raise refusal(str(error)) from None  # which has the address, with the credentials
+        recorded = recorded or bool(address.startswith("http") and decoder.duration)
+        super().__init__(name, decoder, live=not recorded, refusal=refusal)
 
 
 def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
@@ -165,11 +139,13 @@ def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
 _REMEDY = f"check address, network and credentials ({USER}, {PASSWORD})"
 
 
-def _no_video(name: str, reason: str) -> UserError:
+def _no_video(name: str, recorded: bool, reason: str) -> UserError:
     if reason.startswith("Protocol not found"):
         remedy = "let a program that can do it write into a pipe: … | emotion-edge run - --live"
         return UserError(f"{name}: PyAV's FFmpeg was built without that protocol", remedy)
     remedy = f"{_REMEDY}, or try another transport by --rtsp" if name.startswith("rtsp") else _REMEDY
+    if recorded:
+        remedy = "download it and name the file: not every web server sends parts of files"
     return UserError(f"{name}: no video from there ({reason})", remedy)
 
 

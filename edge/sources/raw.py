@@ -1,16 +1,19 @@
 """Raw frames from another program, through a pipe."""
 
-import sys
 import time
 from typing import BinaryIO
 
 from edge.errors import UserError
 from edge.frames import Frame
 from edge.options import Capture
-from edge.pixels import bytes_a_frame, decode
+from edge.pixels import bytes_a_frame, bytes_a_row, decode
+from edge.sources.raw_check import problem_of
 
 FORMATS = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
 """FFmpeg's names for what libcamera, which counts from the other end, calls otherwise."""
+
+CHECKED = 8
+"""Frames that are compared with the size and format that was given; what is wrong shows in some of them."""
 
 
 class RawSource:
@@ -23,10 +26,9 @@ class RawSource:
         """Take over an open stream.
 
         Raises:
-            UserError: the frames' size is not given, or the format is unknown.
+            UserError: the format is unknown.
         """
-        if capture.size is None:
-            raise UserError("raw frames have no size of their own", "give it by --size WIDTHxHEIGHT")
+        assert capture.size, "without it there are no raw frames"
         if capture.pixels not in FORMATS:
             raise UserError(f"{capture.pixels}: no such pixel format", f"take one of {', '.join(FORMATS)}")
         self.live, self.fps = capture.live, capture.fps
@@ -34,17 +36,17 @@ class RawSource:
         self._bytes = bytes_a_frame(self._format, self._size)
         self._seq, self._opened = 0, time.time()
 
-    @classmethod
-    def from_stdin(cls, capture: Capture) -> "RawSource":
-        """Read standard input.
+    def check_length(self, length: int) -> None:
+        """See that a file of so many bytes holds whole frames.
 
         Raises:
-            UserError: as in the constructor, or somebody sits at standard input.
+            UserError: it does not.
         """
-        if sys.stdin.isatty():
-            raise UserError("standard input is a terminal", "pipe the frames of another program into this one")
-        # A stream of our own: at its end Python closes `sys.stdin`, and aborts where a thread hangs in reading it.
-        return cls(open(sys.stdin.fileno(), "rb", closefd=False), capture)
+        if length % self._bytes:
+            raise UserError(
+                f"{self.name}: {length} bytes are not a whole number of frames of {self._bytes} bytes",
+                "check --size and --pixels; without --size a container or an H.264 stream is read",
+            )
 
     def read(self) -> Frame | None:
         content = b"" if self._stream.closed else self._stream.read(self._bytes)
@@ -57,10 +59,21 @@ class RawSource:
             return None
         # A recording's frames have their own times; without a rate, as many a second as cameras give.
         captured = time.time() if self.live else self._opened + self._seq / (self.fps or 30.0)
+        if self._seq < CHECKED:
+            self._check(content)
         image = decode(content, self._format, self._size)
         frame = Frame(self._seq, captured, image, self.name, time.monotonic())
         self._seq += 1
         return frame
+
+    def _check(self, content: bytes) -> None:
+        """See that these bytes are a picture as it was announced: of all of them, or of what is brightness mostly."""
+        examined = content if self._seq % 2 == 0 else content[: len(content) // 2]
+        if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):
+            raise UserError(
+                f"{self.name}: frame {self._seq} is no picture of that size and format ({problem})",
+                "check --size and --pixels; without --size a container or an H.264 stream is read",
+            )
 
     def close(self) -> None:
         self._stream.close()

@@ -1,55 +1,34 @@
 """Video files: every frame in order, at its own time."""
 
 import stat
-import time
+from functools import partial
 from pathlib import Path
 
 from edge.errors import UserError, printable
-from edge.frames import Frame
 from edge.machine import spare_cores
+from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import CLOSED, Decoder, NoVideo
 
 
-class VideoFileSource:
-    """A video file.
+class VideoFileSource(DecodedSource):
+    """A video file."""
 
-    Attributes:
-        damage: what is missing of a file that was read to its end, None where it is whole.
-    """
+    def __init__(self, path: Path, opened: float | None = None, hardware: str | None = None) -> None:
+        """Open it.
 
-    live = False
-
-    def __init__(self, path: Path, opened: float | None = None) -> None:
-        """Open it; its times count from `opened`, Unix seconds, by default now.
+        Args:
+            path: of the file.
+            opened: Unix seconds from which its times count; by default now.
+            hardware: see `Decoder`.
 
         Raises:
             UserError: it cannot be read, or not be decoded.
         """
-        self.name = printable(path.name)
-        self._opened, self._seq = time.time() if opened is None else opened, 0
-        self.damage: str | None = None
-        self._decoder = open_video(path)
-        self.fps, self.total, self.duration = self._decoder.rate, self._decoder.frames, self._decoder.duration
-        # Containers open also where nothing in them can be decoded: only a first picture proves it.
-        self._first = self._decoder.read()
-        if self._first is None:
-            self.close()
-            raise _not_a_video(path)
-
-    def read(self) -> Frame | None:
-        picture, self._first = self._first or self._decoder.read(), None
-        if picture is None:
-            self.damage = self._decoder.damage
-            return None
-        frame = Frame(self._seq, self._opened + picture.seconds, picture.image, self.name, time.monotonic())
-        self._seq += 1
-        return frame
-
-    def close(self) -> None:
-        self._decoder.close()
+        refusal = partial(_not_a_video, path)
+        super().__init__(printable(path.name), open_video(path, hardware), opened=opened, refusal=refusal)
 
 
-def open_video(path: Path) -> Decoder:
+def open_video(path: Path, hardware: str | None = None) -> Decoder:
     """Open a video file; FFmpeg gets its content, not its name, which would be an address to it in some cases.
 
     Raises:
@@ -64,7 +43,7 @@ def open_video(path: Path) -> Decoder:
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if size == 0:
             raise UserError(f"{path}: the file is empty", "give a video, an image or a folder of images")
-        return Decoder(file, CLOSED, threads=spare_cores(), size=size)
+        return Decoder(file, CLOSED, threads=spare_cores(), size=size, hardware=hardware)
     except NoVideo as error:
         file.close()
         raise _not_a_video(path, error) from error

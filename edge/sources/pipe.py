@@ -1,0 +1,68 @@
+"""Standard input: raw frames where their size is given, else a container or a bare stream."""
+
+import io
+import os
+import stat
+import sys
+from typing import BinaryIO
+
+from edge.errors import UserError
+from edge.machine import spare_cores
+from edge.options import Capture
+from edge.sources.decoded import DecodedSource
+from edge.sources.decoder import ANALYSIS, CLOSED, Decoder, NoVideo
+from edge.sources.raw import RawSource
+
+NAME = "standard input"
+
+
+class PipeSource(DecodedSource):
+    """A container, or a bare H.264, H.265 or Motion JPEG stream, that another program writes."""
+
+    def __init__(self, stream: BinaryIO, capture: Capture) -> None:
+        """Take ownership of an open stream, whose reads give what has come.
+
+        Raises:
+            UserError: there is no video in it.
+        """
+        status = os.fstat(stream.fileno())
+        rate = {"framerate": f"{capture.fps:g}"} if capture.fps else {}  # of a bare stream, which has none
+        try:
+            decoder = Decoder(
+                stream,
+                CLOSED | ANALYSIS | rate,
+                threads=1 if capture.live else spare_cores(),  # each thread holds a picture back
+                size=status.st_size if stat.S_ISREG(status.st_mode) else None,
+                hardware=capture.decoder,
+            )
+        except NoVideo as error:
+            stream.close()
+            raise _no_video(str(error)) from error
+        super().__init__(NAME, decoder, live=capture.live, refusal=_no_video)
+
+
+def open_stdin(capture: Capture) -> RawSource | PipeSource:
+    """Read standard input.
+
+    Raises:
+        UserError: somebody sits at standard input, or there is no video in it.
+    """
+    if sys.stdin.isatty():
+        raise UserError("standard input is a terminal", "pipe the video of another program into this one")
+    # A stream of our own: at its end Python closes `sys.stdin`, and aborts where a thread hangs in reading it.
+    stream = io.FileIO(sys.stdin.fileno(), "rb", closefd=False)
+    if capture.size:
+        source, status = RawSource(io.BufferedReader(stream), capture), os.fstat(stream.fileno())
+        if stat.S_ISREG(status.st_mode):
+            source.check_length(status.st_size - stream.tell())
+        return source
+    if capture.pixels != Capture.pixels:
+        raise UserError("raw frames have no size of their own", "give it by --size WIDTHxHEIGHT")
+    return PipeSource(stream, capture)
+
+
+def _no_video(reason: str) -> UserError:
+    remedy = (
+        "pipe a container or an H.264, H.265 or MJPEG stream, or give the size of raw frames by --size WIDTHxHEIGHT"
+    )
+    return UserError(f"{NAME}: no video that can be decoded ({reason})", remedy)
