@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
@@ -166,8 +165,8 @@ class _AllowedReader(io.RawIOBase):
             self._allowance.spend(count or 0)
         except OSError:
             # Not every reader closes what it could not read: urllib's redirections do not.
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+            if (handle := self._socket.detach()) >= 0:
+                socket.close(handle)
             raise
         return count
 
