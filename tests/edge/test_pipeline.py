@@ -10,8 +10,8 @@ from edge.errors import UserError
 from edge.outputs import AnnotatedVideo, JsonLines
 from edge.pipeline import STOP_TIMEOUT, Pipeline
 
-from .patience import PATIENCE, STOPPED_WITHIN
-from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource
+from .patience import PATIENCE, STOPPED_WITHIN, patiently
+from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, picture
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -258,6 +258,22 @@ class TestLive:
                     pipeline.stop()
         assert received == sorted(set(received))  # a late frame may be dropped, but the numbers go on
         assert received[-1] >= 1
+
+
+def test_large_frames_are_one_at_each_stage_and_do_not_pile_up_before_a_slow_output(monkeypatch):
+    monkeypatch.setattr("edge.pipeline.QUEUE_BYTES", picture().nbytes)
+    ahead = []
+
+    def write(seq):
+        if seq == 0:
+            patiently(lambda: source.given == 4)  # written, classified, searched, and just read
+
+    output = KeepingOutput(on_write=write)
+    source = ScriptedSource(60, before_read=lambda i: ahead.append(i + 1 - len(output.seqs)))
+    with Pipeline(source, ScriptedRecognizer(), [output]) as pipeline:
+        assert [result.frame.seq for result in pipeline] == list(range(60))
+    assert output.seqs == list(range(60))
+    assert max(ahead) == 4
 
 
 STAGES = ["source.read", "find", "read", "output.enter", "output.write", "output.exit"]
