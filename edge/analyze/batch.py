@@ -1,7 +1,6 @@
 """Analyzes many videos at a time, each in a process of its own: one that breaks takes no other with it."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections import deque
@@ -176,7 +175,6 @@ def _work(job: Job, threads: int, news: Connection) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     cv2.setNumThreads(threads)
-    os.environ["OPENCV_FFMPEG_THREADS"] = str(threads)
     told = 0.0
 
     def tell(share: float) -> None:
@@ -187,7 +185,7 @@ def _work(job: Job, threads: int, news: Connection) -> None:
 
     with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or nobody is there any more
         try:
-            summary = analyze_video(job, tell)
+            summary = analyze_video(job, tell, threads)
             news.send(_told(job, _counts(summary), summary))
         except UserError as error:
             news.send(Outcome(str(error), failed=True))

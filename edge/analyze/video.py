@@ -28,13 +28,16 @@ from edge.sources.video import VideoFileSource
 from edge.statistics import Statistics
 
 
-def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
+def analyze_video(
+    job: Job, progress: Callable[[float], None] = lambda share: None, threads: int | None = None
+) -> dict[str, Any]:
     """Answer every frame of a video and write its files.
 
     Args:
         job: what to do.
         progress: told the share of the video that was answered, 0 to 1, after each frame of a file that says how long
             it is.
+        threads: threads of the decoder; by default as many as there are spare cores.
 
     Returns:
         What the summary file holds.
@@ -48,7 +51,7 @@ def analyze_video(job: Job, progress: Callable[[float], None] = lambda share: No
     # Every face in every frame: what a report says must not hang on whose turn it was.
     recognizer = Recognizer.from_options(replace(job.options, most_readings=job.options.most_faces))
     with ExitStack() as files:
-        source = VideoFileSource(job.video, opened=0.0)  # times count from the start of the video
+        source = VideoFileSource(job.video, opened=0.0, threads=threads)  # times count from the start of the video
         files.callback(source.close)
         # Left in the order of the end: the summary, which says that the others are there, appears last.
         parts = {ending: files.enter_context(whole_file(job.place.path(ending))) for ending in job.endings()}

@@ -38,6 +38,12 @@ MAX_PIXEL_ASPECT = 8
 UNREACHED_SECONDS, UNREACHED_SHARE = 0.5, 0.05
 """A file ends early where no stream reaches the announced end, by more than both of these."""
 
+RESTART = object()
+"""Stands between the frames of two time lines."""
+
+MISSING_SHARE = 0.1
+"""Share of the packets without a picture from which on a file is damaged."""
+
 JUMP_AHEAD_SECONDS = 12 * 3600.0
 """Seconds between two pictures from which on a counter has overflowed, and nobody made a pause."""
 
@@ -128,7 +134,7 @@ class Decoder:
         self._times = _TimeLine(start / av.time_base if start is not None else None, 1 / (self.rate or DEFAULT_RATE))
         self._to_bgr = _Converter(self._stream)
         self.damage: str | None = None
-        self._undecodable, self._reached, self._error = 0, 0.0, ""
+        self._losses, self._reached, self._error = _Losses(), 0.0, ""
         self._asked = time.monotonic()
         self._pictures: Generator[Picture, None, None] = self._decoded()
 
@@ -148,14 +154,64 @@ class Decoder:
 
     def _decoded(self) -> Generator[Picture, None, None]:
         tick = float(self._stream.time_base)  # fractions would take a tenth of the time of decoding
-        for packet in self._packets():
-            for frame in self._frames(packet):
-                if not self._times.started:
-                    self._undecodable = 0  # what comes before the first key frame is nobody's loss
-                seconds = None if frame.pts is None else frame.pts * tick
-                yield Picture(self._to_bgr(frame), self._times.place(seconds))
+        for frame in self._in_order():
+            if frame is RESTART:
+                self._times.restart()
+            elif (image := self._converted(frame)) is not None:
+                yield Picture(image, self._times.place(None if frame.pts is None else frame.pts * tick))
                 self._asked, self._patience = time.monotonic(), self._read_timeout
         self.damage = self._missing()
+
+    def _in_order(self) -> Iterator[Any]:
+        """Frames in the order of their times: where a file is damaged, decoders give some too early.
+
+        The frame with the latest time is held back until a later one comes. A camera's are not: they are about now.
+        """
+        held = None
+        for frame in self._frames():
+            if frame is RESTART:
+                yield from (held, frame) if held else (frame,)
+                held = None
+            elif self._size is None or frame.pts is None or (held and frame.pts < held.pts):
+                yield frame
+            else:
+                if held:
+                    yield held
+                held = frame
+        if held:
+            yield held
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded frames, and `RESTART` before the first of a new time line."""
+        tick = float(self._stream.time_base)
+        for packet in self._packets():
+            if self._times.restarts(None if packet.dts is None else packet.dts * tick):
+                yield from self._decode(None)  # what is still in the decoder belongs to the time before
+                self._context.flush_buffers()
+                yield RESTART
+            yield from self._decode(packet if packet.size else None)
+
+    def _decode(self, packet: Any) -> list[Any]:
+        self._losses.count_packet(packet)
+        try:
+            frames = self._context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            log.info("a packet cannot be decoded: %s", error)
+            self._losses.spoilt += 1
+            return []
+        for frame in frames:
+            self._losses.count_frame(frame)
+        return frames
+
+    def _converted(self, frame: Any) -> np.ndarray | None:
+        try:
+            return self._to_bgr(frame)
+        except (av.error.FFmpegError, ValueError) as error:
+            log.info("a picture cannot be converted: %s", error)
+            self._losses.spoilt += 1
+            return None
 
     def _packets(self) -> Iterator[Any]:
         """Packets of the moving stream, the empty last one included.
@@ -178,22 +234,13 @@ class Decoder:
         except (av.error.FFmpegError, OSError) as error:  # the latter is the file's own: a stick that was pulled out
             self._error = _reason(error)
 
-    def _frames(self, packet: Any) -> list[Any]:
-        try:
-            return self._context.decode(packet if packet.size else None)
-        except av.error.EOFError:
-            return []
-        except av.error.FFmpegError as error:
-            log.info("a packet cannot be decoded: %s", error)
-            self._undecodable += 1
-            return []
-
     def _missing(self) -> str | None:
         if self._error:
             return f"cannot be read after {self._times.last:.1f} s ({self._error})"
         if self._is_cut_off():
             return f"is cut off after {self._times.last:.1f} s"
-        return f"has {self._undecodable} parts that cannot be decoded" if self._undecodable else None
+        lost = self._losses.total()
+        return f"is damaged in {lost} place{'s' * (lost > 1)}" if lost else None
 
     def _is_cut_off(self) -> bool:
         if self._size is None:
@@ -255,7 +302,23 @@ class _TimeLine:
     def __init__(self, start: float | None, step: float) -> None:
         """Begin at `start`, or at the first picture; `step` seconds separate pictures without a time stamp."""
         self._start, self._step, self._shift = start, step, 0.0
-        self.started, self.last = False, 0.0
+        self._decoding: float | None = None
+        self._restarted, self.started, self.last = False, False, 0.0
+
+    def restarts(self, stamp: float | None) -> bool:
+        """Return whether a packet begins a new time line: a recorder was restarted, or its counter overflowed.
+
+        Args:
+            stamp: the packet's decoding time in seconds, which only grows; None where it has none.
+        """
+        before, self._decoding = self._decoding, self._decoding if stamp is None else stamp
+        if before is None or stamp is None:
+            return False
+        return not -self._step <= stamp - before < JUMP_AHEAD_SECONDS
+
+    def restart(self) -> None:
+        """Let the next picture follow the last one, whatever its time stamp."""
+        self._restarted = True
 
     def place(self, stamp: float | None) -> float:
         """Return the time of the next picture, whose time stamp is `stamp` seconds."""
@@ -268,11 +331,44 @@ class _TimeLine:
     def _shifted(self, stamp: float) -> float:
         if self._start is None or (not self.started and stamp < self._start):
             self._start = stamp
-        time = stamp - self._start + self._shift
-        if self.started and not -self._step < time - self.last < JUMP_AHEAD_SECONDS:  # a recorder was restarted
-            self._shift += self.last + self._step - time
-            return self.last + self._step
-        return time
+        if self._restarted and self.started:
+            self._shift = self.last + self._step - (stamp - self._start)
+        self._restarted = False
+        return stamp - self._start + self._shift
+
+
+class _Losses:
+    """Counts what is damaged in a file, from its first picture on: a recording may begin between two key frames.
+
+    Attributes:
+        spoilt: packets and pictures that cannot be decoded, or not without guessing.
+    """
+
+    def __init__(self) -> None:
+        self.spoilt = self._packets = self._pictures = 0
+        self._guessed = self._interlaced = False
+
+    def count_packet(self, packet: Any) -> None:
+        if packet and not packet.is_discard:
+            self._packets += 1
+            self.spoilt += packet.is_corrupt
+
+    def count_frame(self, frame: Any) -> None:
+        if not self._pictures:
+            self.spoilt = self._packets = 0
+        self._pictures += 1
+        self._interlaced |= frame.interlaced_frame
+        self.spoilt += self._guessed  # the last picture does not count: a recorder may be switched off within it
+        self._guessed = frame.is_corrupt
+
+    def total(self) -> int:
+        """Return how many parts are damaged; missing pictures count where they are many.
+
+        Some codecs have packets that show nothing, and two fields may come as two packets.
+        """
+        missing = self._packets - self._pictures
+        many = not self._interlaced and missing > max(2, MISSING_SHARE * self._packets)
+        return max(self.spoilt, missing if many else 0)
 
 
 class _Converter:
@@ -287,7 +383,10 @@ class _Converter:
         colours = SRGB if frame.color_trc in HIGH_DYNAMIC_RANGE else {}
         if frame.interlaced_frame:
             frame = self._upper_field(frame)
-        image = frame.reformat(round(width * self._aspect), height, "bgr24", threads=1, **colours).to_ndarray()
+        square = max(1, round(width * self._aspect))
+        if square * height > MAX_PIXELS:
+            square = width
+        image = frame.reformat(square, height, "bgr24", threads=1, **colours).to_ndarray()
         return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image
 
     def _upper_field(self, frame: Any) -> Any:

@@ -13,22 +13,25 @@ from edge.sources.decoder import CLOSED, Decoder, NoVideo
 class VideoFileSource(DecodedSource):
     """A video file."""
 
-    def __init__(self, path: Path, opened: float | None = None, hardware: str | None = None) -> None:
+    def __init__(
+        self, path: Path, opened: float | None = None, hardware: str | None = None, threads: int | None = None
+    ) -> None:
         """Open it.
 
         Args:
             path: of the file.
             opened: Unix seconds from which its times count; by default now.
             hardware: see `Decoder`.
+            threads: threads of the decoder; by default as many as there are spare cores.
 
         Raises:
             UserError: it cannot be read, or not be decoded.
         """
         refusal = partial(_not_a_video, path)
-        super().__init__(printable(path.name), open_video(path, hardware), opened=opened, refusal=refusal)
+        super().__init__(printable(path.name), open_video(path, hardware, threads), opened=opened, refusal=refusal)
 
 
-def open_video(path: Path, hardware: str | None = None) -> Decoder:
+def open_video(path: Path, hardware: str | None = None, threads: int | None = None) -> Decoder:
     """Open a video file; FFmpeg gets its content, not its name, which would be an address to it in some cases.
 
     Raises:
@@ -43,7 +46,7 @@ def open_video(path: Path, hardware: str | None = None) -> Decoder:
         size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if size == 0:
             raise UserError(f"{path}: the file is empty", "give a video, an image or a folder of images")
-        return Decoder(file, CLOSED, threads=spare_cores(), size=size, hardware=hardware)
+        return Decoder(file, CLOSED, threads=threads or spare_cores(), size=size, hardware=hardware)
     except NoVideo as error:
         file.close()
         raise _not_a_video(path, error) from error

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from edge.errors import UserError
 from edge.ffmpeg import av
-from edge.sources import open_source
+from edge.sources import decoder, open_source
 from edge.sources.video import VideoFileSource
 
 from .clips import RATE, noise, shades, write_video
@@ -195,7 +196,38 @@ def test_frames_that_cannot_be_decoded_are_counted_and_the_others_kept(tmp_path)
     path.write_bytes(content)
     source, images, _ = read(path)
     assert 30 < len(images) < 50
-    assert source.damage.startswith("has ")
+    assert re.fullmatch(r"is damaged in \d+ places", source.damage)
+
+
+def test_a_hole_in_a_broadcast_is_damage_and_moves_no_picture_in_time(tmp_path):
+    path = write_video(tmp_path / "clip.ts", noise(150), options={"g": "25", "bf": "2"}, sound=6.0)
+    content, whole = path.read_bytes(), read(path)[2]
+    third = len(content) // 188 // 3 * 188
+    path.write_bytes(content[:third] + content[2 * third :])
+    source, images, times = read(path)
+    assert len(images) < 120
+    assert min(np.diff(times)) > 0
+    assert max(np.diff(times)) > 1.5
+    assert times[-1] == pytest.approx(whole[-1], abs=0.001)
+    assert source.damage.startswith("is damaged in ")
+
+
+def test_pictures_that_are_lost_without_an_error_are_damage(tmp_path):
+    path = write_video(tmp_path / "clip.h264", noise(50), options=GOP | {"g": "10"})
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : 2 * third] = bytes(third)
+    path.write_bytes(content)
+    source, images, _ = read(path)
+    assert 10 < len(images) < 45
+    assert source.damage.startswith("is damaged in ")
+
+
+def test_pixels_are_not_made_square_where_the_picture_would_be_too_large(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "clip.mkv", shades(3), pixel_aspect=Fraction(8, 1))
+    assert read(path)[1][0].shape == (48, 512, 3)
+    monkeypatch.setattr(decoder, "MAX_PIXELS", 64 * 48)
+    assert read(path)[1][0].shape == (48, 64, 3)
 
 
 class Torn(io.FileIO):
