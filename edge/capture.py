@@ -5,6 +5,7 @@ libraries hang, and what hangs cannot be interrupted.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,9 @@ SILENCE = 4.0
 
 STILLNESS = 4.0
 """Seconds of the very same pixels after which a picture is taken for frozen: no sensor is free of noise."""
+
+FIRST_INTERVAL = 10.0
+"""Seconds after a loss that was told in which no other one is; they double while a camera keeps being lost."""
 
 TICK = 0.1
 """Seconds between two looks at a source that is being read."""
@@ -93,6 +97,7 @@ class Feed:
         self._source, self._reopen, self._stop = source, reopen, stop
         self._deliver, self._note = deliver, note
         self._count, self._away, self._stillness = 0, False, _Stillness()
+        self._news = _News(source.name)
 
     def run(self) -> None:
         """Work until the end.
@@ -112,8 +117,7 @@ class Feed:
     def _watch(self) -> None:
         trouble, pause = self._read(lambda: self._source), FIRST_PAUSE
         while not self._stop.is_set() and self._reopen is not None:
-            level = logging.INFO if self._away else logging.WARNING  # once is enough for a camera that stays away
-            log.log(level, "%s: %s, trying to open it again in %.1f s", self._source.name, trouble, pause)
+            self._news.lost(trouble, pause)
             self._note(trouble)
             self._away = True
             if self._stop.wait(pause):
@@ -139,7 +143,7 @@ class Feed:
 
     def _pass_on(self, frame: Frame) -> None:
         if self._away:
-            log.warning("%s: back", self._source.name)
+            self._news.back()
             self._note("back")
             self._away = False
         self._deliver(replace(frame, seq=self._count))  # a source that was opened again would count from 0
@@ -204,6 +208,32 @@ class _Reader:
 
     def _over(self) -> bool:
         return self._stop.is_set() or self._abandoned.is_set()
+
+
+class _News:
+    """Tells of a camera's losses and returns; of one that keeps being lost, less and less often."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._interval, self._quiet_until = name, FIRST_INTERVAL, -math.inf
+        self._away, self._told, self._untold = False, False, 0
+
+    def lost(self, trouble: str, pause: float) -> None:
+        """Say what the trouble is, once for each loss that is told at all; called before each attempt to open it."""
+        self._told, self._untold = self._told and self._away, self._untold + (not self._away)
+        self._away = True
+        told = not self._told and time.monotonic() >= self._quiet_until
+        often = f" ({self._untold} times since this was told last)" if self._untold > 1 else ""
+        level = logging.WARNING if told else logging.INFO
+        log.log(level, "%s: %s%s, trying to open it again in %.1f s", self._name, trouble, often, pause)
+        if told:
+            self._interval = 2 * self._interval if self._untold > 1 else FIRST_INTERVAL
+            self._quiet_until = time.monotonic() + self._interval
+            self._told, self._untold = True, 0
+
+    def back(self) -> None:
+        """Say that it is back, where its loss was told."""
+        log.log(logging.WARNING if self._told else logging.INFO, "%s: back", self._name)
+        self._away = False
 
 
 class _Stillness:

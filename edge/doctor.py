@@ -13,7 +13,7 @@ from edge import assets
 from edge.board import raspberry_pi, read_condition
 from edge.errors import UserError
 from edge.interpreter import runtime
-from edge.machine import camera_devices, closed_devices, has_display, package_version
+from edge.machine import OLDEST_PYAV, camera_devices, closed_devices, has_display, package_version, release
 from edge.options import Options
 from edge.tiles import smallest_face
 
@@ -62,6 +62,7 @@ def examine(model: Path) -> list[Finding]:
         _python,
         _runtime,
         _opencv,
+        _pyav,
         _cameras,
         _permissions,
         _pi_camera,
@@ -118,6 +119,16 @@ def _opencv() -> list[Finding]:
         Finding("OpenCV", True, f"{cv2.__version__}; windows: {gui}; {', '.join(parts)}"),
         _display(),
     ]
+
+
+def _pyav() -> list[Finding]:
+    asked = _ran("import av; print(av.__version__, av.__file__)")  # alone: what OpenCV lacks is another finding
+    if asked.trouble:
+        return [Finding("PyAV", False, asked.trouble.detail, ANEW)]
+    version, _, place = asked.output.strip().partition(" ")
+    oldest = ".".join(map(str, OLDEST_PYAV))
+    remedy = f"{oldest} or newer is needed; this is {place}: {ANEW}"
+    return [Finding("PyAV", release(version) >= OLDEST_PYAV, version, remedy)]
 
 
 def _cameras() -> list[Finding]:

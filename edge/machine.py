@@ -1,6 +1,7 @@
 """What the machine gives this process: cores, a display, cameras."""
 
 import ctypes
+import itertools
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -51,6 +52,15 @@ def users_of(device: str) -> list[str]:
         except OSError:  # it has ended, or is somebody else's
             continue
     return found
+
+
+OLDEST_PYAV = (18, 1)
+"""The first release of PyAV that will do."""
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version, as far as they are numbers."""
+    return tuple(int(part) for part in itertools.takewhile(str.isdecimal, version.split(".")))
 
 
 def package_version(package: str) -> str:

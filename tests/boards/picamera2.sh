@@ -9,7 +9,11 @@ root=$boards/trixie
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
 passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
 
-if [ ! -e "$root/ready" ]; then
+# Of what the edge shares with Picamera2, the versions of its lock; the root is built anew when one of them changes.
+pinned=$(sed -nE 's/^((av|ai-edge-litert)==[^ ]+).*/\1/p' "$project/requirements/edge.txt" | tr '\n' ' ')
+packages="picamera2==0.3.38 ${pinned}opencv-python-headless pytest"
+
+if [ "$(cat "$root/ready" 2>/dev/null)" != "$packages" ]; then
   rm -rf "$root"; mkdir -p "$root"
   mmdebstrap --quiet --variant=minbase trixie "$root" "$(mirror)" --include=ca-certificates,python3-venv,python3-numpy,python3-libcamera,python3-prctl,gcc,libc6-dev,python3-dev,libcap-dev </dev/null
   cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -19,11 +23,11 @@ if [ ! -e "$root/ready" ]; then
   done
   mkdir -p "$root/opt/emotion-edge" "$root/opt/frames"
   inside python3 -m venv --system-site-packages /opt/venv
-  inside /opt/venv/bin/pip install --quiet picamera2==0.3.38 av==18.1.0 ai-edge-litert==2.3.0 opencv-python-headless pytest
+  inside /opt/venv/bin/pip install --quiet $packages
   cp "$here/dma_heap.c" "$root/opt/"
   inside gcc -shared -fPIC -O2 -Wall -o /opt/dma_heap.so /opt/dma_heap.c
   install -D -m 644 "$here/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/virtual.yaml"
-  touch "$root/ready"
+  echo "$packages" > "$root/ready"
 fi
 
 trap unmount EXIT

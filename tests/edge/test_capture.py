@@ -108,11 +108,53 @@ def test_pauses_grow_to_a_limit():
 
 def test_the_user_is_told_of_loss_and_return(caplog):
     captured(ScriptedSource(0, live=True), reopening(NO_CAMERA, ScriptedSource(1, live=True)), Patience(limit=3))
-    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
-        "scripted: lost, trying to open it again in 0.5 s",
-        "scripted: back",
-        "scripted: lost, trying to open it again in 0.5 s",
+    assert warnings(caplog) == ["scripted: lost, trying to open it again in 0.5 s", "scripted: back"]
+
+
+def warnings(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """`clock[0]` is the time, in seconds."""
+    now = [100.0]
+    monkeypatch.setattr(capture.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_camera_that_keeps_being_lost_is_told_of_less_and_less_often(clock, caplog):
+    news, told_at = capture._News("porch"), []
+    for clock[0] in range(100, 220):  # lost and back every second
+        before = len(warnings(caplog))
+        news.lost("lost", 0.5)
+        if len(warnings(caplog)) > before:
+            told_at.append(clock[0] - 100)
+        news.back()
+    assert told_at == [0, 10, 30, 70]
+    lost = [line for line in warnings(caplog) if "lost" in line]
+    assert [line.partition(",")[0] for line in lost] == [
+        "porch: lost",
+        *(f"porch: lost ({times} times since this was told last)" for times in (10, 20, 40)),
     ]
+    assert warnings(caplog).count("porch: back") == len(lost)
+
+
+def test_a_camera_that_stays_away_while_nothing_is_told_is_told_of_later(clock, caplog):
+    news = capture._News("porch")
+    news.lost("lost", 0.5)
+    news.back()
+    for clock[0] in range(103, 150, 5):
+        news.lost("silent", 30.0)
+    assert warnings(caplog)[2:] == ["porch: silent, trying to open it again in 30.0 s"]
+
+
+def test_a_camera_that_was_well_for_long_is_told_of_at_once(clock, caplog):
+    news = capture._News("porch")
+    for clock[0] in (100, 101, 111, 300, 320):
+        news.lost("lost", 0.5)
+        news.back()
+    assert sum("lost" in line for line in warnings(caplog)) == 4
 
 
 def test_stop_ends_the_wait_for_a_camera():

@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -29,7 +31,18 @@ def missing(findings):
 def test_everything_is_looked_at(bundle):
     found = by_name(examine(bundle))
     assert set(found) == {
-        *("Python", "system", "TFLite", "OpenCV", "camera", "display", "smallest face", YUNET.name, ASTRONAUT.name),
+        *(
+            "Python",
+            "system",
+            "TFLite",
+            "OpenCV",
+            "PyAV",
+            "camera",
+            "display",
+            "smallest face",
+            YUNET.name,
+            ASTRONAUT.name,
+        ),
         EXPRESSIONS.name,
         *("model", "float32", "int8"),
     }
@@ -301,3 +314,42 @@ def test_an_opencv_that_does_not_load(package, source, remedy):
     (finding,) = doctor._opencv()
     assert (finding.ready, finding.needed) == (False, True)
     assert remedy in finding.remedy
+
+
+NO_PYAV = {
+    "missing": ("raise ModuleNotFoundError(\"No module named 'av'\", name='av')", "No module named 'av'"),
+    "another numpy": ("raise ValueError('numpy.dtype size changed, may indicate')", "numpy.dtype size changed"),
+    "a library that is missing": ("raise ImportError('libX11.so.6: cannot open')", "libX11.so.6"),
+    "too old": ("__version__ = '14.2.0'", "14.2.0"),
+}
+
+
+@pytest.mark.parametrize(("source", "detail"), NO_PYAV.values(), ids=NO_PYAV)
+def test_a_pyav_that_does_not_fit(package, source, detail, tmp_path):
+    package("av", source)
+    (finding,) = doctor._pyav()
+    assert (finding.ready, finding.needed) == (False, True)
+    assert detail in finding.detail
+    assert "make clean" in finding.remedy
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"something")
+    command = [sys.executable, "-m", "edge", "run", str(clip), "--no-window"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2
+    assert "emotion-edge: PyAV" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_pyav_that_is_installed_fits():
+    (finding,) = doctor._pyav()
+    assert finding.ready
+
+
+def test_the_doctor_comes_without_opencv(package, tmp_path):
+    package("cv2", "raise ImportError('libGL.so.1: cannot open')")
+    command = [sys.executable, "-m", "edge", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 2
+    assert "MISS OpenCV" in done.stdout
+    assert "ok   PyAV" in done.stdout
+    assert "Traceback" not in done.stderr
