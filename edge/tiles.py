@@ -41,10 +41,11 @@ TILE_PIXELS = 320 * 288
 MOST_PARTS = 8
 """Tiles side by side at most; a picture of 960×960 needs four."""
 
-ROUND = 0.75
-"""Seconds in which every tile has its turn, where frames come often enough."""
+ROUND = 0.5
+"""Seconds in which every tile has its turn, where frames come often enough: two searches a second find a face that
+one of them misses."""
 
-SLOW_FRAMES = 0.08
+SLOW_FRAMES = 0.05
 """Seconds between two frames from which on one frame has time for a coarse search and a tile."""
 
 

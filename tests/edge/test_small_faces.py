@@ -94,7 +94,7 @@ def test_a_small_face_is_followed_at_the_pictures_own_resolution(given):
 
 def test_the_work_of_a_live_frame_is_bounded(given):
     search, most = searched(live=True), 0
-    for _ in watch(search, [scene(700, 345, size=(1920, 1080))] * 30):
+    for _ in watch(search, [scene(700, 345, size=(1920, 1080))] * 60, fps=30.0):
         coarse = sum(h * w for side, (h, w) in given if side == 320)
         fine = sum(h * w for side, (h, w) in given if side == 1920)
         assert not (coarse and fine)

@@ -103,7 +103,7 @@ def turns(tiles, fps, seconds, every=0.2, start=1000.0):
     return given
 
 
-@pytest.mark.parametrize(("fps", "most"), [(5, 1.6), (10, 0.8), (15, 0.9), (25, 0.8), (30, 0.8), (60, 0.8)])
+@pytest.mark.parametrize(("fps", "most"), [(5, 1.6), (10, 0.8), (15, 0.55), (25, 0.55), (30, 0.5), (60, 0.5)])
 def test_every_tile_has_its_turn(eight, fps, most):
     given = turns(eight, fps, 10)
     for tile in eight:
@@ -111,7 +111,7 @@ def test_every_tile_has_its_turn(eight, fps, most):
         assert max(b - a for a, b in pairwise(times)) <= most + 1.5 / fps
 
 
-@pytest.mark.parametrize("fps", [15, 30, 60])
+@pytest.mark.parametrize("fps", [25, 30, 60])
 def test_no_frame_has_a_coarse_search_and_a_tile(eight, fps):
     assert not any(busy and tile for _, busy, tile in turns(eight, fps, 10))
 
@@ -130,7 +130,7 @@ def test_tiles_have_their_turns_where_every_frame_is_searched_whole(eight, fps):
 def test_a_pause_is_not_made_up_for(eight):
     rounds = Rounds(eight)
     times = [1000.0, *(1060.0 + i / 60 for i in range(60))]
-    assert sum(rounds.turn(time, False, ROUND) is not None for time in times[1:]) <= 13
+    assert sum(rounds.turn(time, False, ROUND) is not None for time in times[1:]) <= 18
 
 
 def test_a_clock_that_was_set_back_stops_no_turns(eight):
