@@ -9,7 +9,7 @@ import cv2
 
 from edge.annotate import annotate
 from edge.errors import UserError
-from edge.files import write_whole
+from edge.files import resolved, write_whole
 from edge.results import FrameResult
 from edge.sources.kinds import PICTURE_SUFFIXES
 
@@ -46,8 +46,8 @@ class AnnotatedImages:
         """
         if folder.suffix.lower() in PICTURE_SUFFIXES:
             raise UserError(f"{folder}: annotated images go into a folder", "name one without an ending")
-        place = folder.resolve()
-        for source in (path.resolve() for path in sources):
+        place = resolved(folder)
+        for source in map(resolved, sources):
             read = source if source.is_dir() else source.parent
             if place == read or (recursive and source == read and read in place.parents):
                 raise UserError(f"{folder}: is a folder that images are read from", "name another one")
@@ -65,10 +65,7 @@ class AnnotatedImages:
         path = self._place(PurePosixPath(result.frame.source))
         flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if path.suffix != ".png" else []
         _, content = cv2.imencode(".png" if path.suffix == ".png" else ".jpg", annotate(result), flags)
-        try:
-            write_whole(path, content.tobytes())
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror})", "see to the disk") from error
+        write_whole(path, content.tobytes())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -38,12 +38,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parsed(argv)
     level = logging.INFO if arguments.verbose else logging.WARNING
     logging.basicConfig(format="%(levelname)s %(message)s", level=level)
+    status = 0
     try:
-        return exit_on_user_error(lambda: _command(arguments))
+        status = exit_on_user_error(lambda: _command(arguments))
+        print(end="", flush=True)  # here, where a failure can be told
     except BrokenPipeError:
-        # The next program in the pipe has seen enough. Without this, Python complains when it flushes at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _discard_output()  # the next program in the pipe has seen enough
+    except OSError as error:
+        if not _output_fails():
+            raise  # of something else: a bug
+        _discard_output()
+        if status == 0:
+            problem = f"standard output: cannot be written ({error.strerror})"
+            print(f"emotion-edge: {problem}: see to the disk, or write elsewhere", file=sys.stderr)
+        status = 2
+    return status
+
+
+def _output_fails() -> bool:
+    """Try again to write to standard output what could not be written."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _discard_output() -> None:
+    """Keep Python from complaining when it flushes standard output at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(arguments: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from edge.channel import Closed
 from edge.clock import Clock
 from edge.demo import demo_clip
 from edge.errors import UserError, needs_extra
-from edge.files import whole_file
+from edge.files import resolved, whole_file, writing
 from edge.frames import Frame
 from edge.machine import has_display, spare_cores
 from edge.notify import Heartbeat, announced, notify_waiting
@@ -215,7 +215,8 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
         print(summary_text(summary), file=terminal)
         if summary_file:
-            summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+            with writing(arguments.summary):
+                summary_file.write_text(json.dumps(summary, indent=2) + "\n")
         files.close()
         print(_what_was_kept(arguments, show), file=terminal, flush=True)
         if source.damage:
@@ -382,9 +383,9 @@ def _event_limits(arguments: argparse.Namespace) -> EventLimits:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """No two things may be written to one file, and none over what is read."""
-    taken = {Path(arguments.source).resolve()}
+    taken = {resolved(Path(arguments.source))}
     for path in _named_outputs(arguments):
-        place = path if str(path) == "-" else path.resolve()
+        place = path if str(path) == "-" else resolved(path)
         if place in taken:
             raise UserError(f"{path}: is read from or written to already", "give each output a place of its own")
         taken.add(place)

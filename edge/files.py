@@ -35,7 +35,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         UserError: there can be no such file.
     """
     with _told_unwritable(path):
-        path = path.resolve()  # of a link, the file that it means
+        path = resolved(path)  # of a link, the file that it means
         special = path.exists() and not path.is_file() and not path.is_dir()
     if special:
         yield path  # a device or a pipe: nothing to replace
@@ -64,9 +64,43 @@ def clear_leftovers(path: Path) -> None:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one, never a torn one."""
-    with whole_file(path) as part:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a torn one.
+
+    Raises:
+        UserError: it cannot be written, or the disk fails.
+    """
+    with writing(path), whole_file(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def writing(output: Path | str) -> Iterator[None]:
+    """Name the output that is written here where the disk is full or fails; a pipe that nobody reads is no such case.
+
+    Raises:
+        UserError: an operation of the system failed.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        problem = f"{output}: cannot be written ({error.strerror})"
+        raise UserError(problem, "see to the disk, or write elsewhere") from error
+
+
+def resolved(path: Path) -> Path:
+    """Return the absolute path without symbolic links; it need not exist.
+
+    Raises:
+        UserError: it leads through a link that leads to itself.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f"{path}: a link that leads to itself", "give another path") from error
+    return path.resolve()
 
 
 def read_regular(path: Path, limit: int) -> bytes:
@@ -117,8 +151,10 @@ def check_folder(path: Path) -> None:
     """See that files can be written to a folder, which need not be there yet.
 
     Raises:
-        UserError: it is a file, or it, or the folder that it would be made in, is closed to this user.
+        UserError: it is a file, or it, or the folder that it would be made in, is closed to this user, or it leads
+            through a link that leads to itself.
     """
+    resolved(path)
     nearest = nearest_existing(path)
     if not nearest.is_dir():
         raise UserError(f"{nearest}: not a folder", "name one for what is written")
@@ -175,13 +211,9 @@ def _told_unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "name a place that this user may write to" if isinstance(error, PermissionError) else _FILE
+        denied = isinstance(error, PermissionError)
+        remedy = "name a place that this user may write to" if denied else "give the path of a file"
         raise UserError(f"{path}: cannot be written ({error.strerror})", remedy) from error
-    except RuntimeError as error:  # links in a circle, before Python 3.13
-        raise UserError(f"{path}: cannot be written ({error})", _FILE) from error
-
-
-_FILE = "give the path of a file"
 
 
 def _around_drawn(name: str, folder: Path) -> tuple[str, str]:

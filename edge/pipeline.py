@@ -17,7 +17,7 @@ from typing import Any
 from edge.board import Condition, read_condition
 from edge.capture import Feed
 from edge.channel import Channel, Closed
-from edge.errors import UserError
+from edge.files import writing
 from edge.frames import Frame
 from edge.governor import Governor
 from edge.outputs import Output
@@ -217,7 +217,7 @@ class Pipeline:
             with self.statistics.timed(output.name):
                 output.write(result)
 
-        with self._stage(taken_from=queue), _full_disk_named(output.name), output:
+        with self._stage(taken_from=queue), writing(f"the output {output.name}"), output:
             queue.hand_to(write)
             if self._error:
                 raise Closed  # a file that is to appear whole must not appear now
@@ -231,13 +231,3 @@ class Pipeline:
 
 def _channel(capacity: int, drop_oldest: bool, size_of: Callable[[Any], int]) -> Channel[Any]:
     return Channel(capacity, drop_oldest=drop_oldest, most_bytes=QUEUE_BYTES, size_of=size_of)
-
-
-@contextmanager
-def _full_disk_named(output: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise UserError(f"the output {output} cannot be written ({error.strerror})", "see to the disk") from error

@@ -20,7 +20,7 @@ from edge.analyze.progress import BatchProgress
 from edge.analyze.video import analyze_video
 from edge.bundle import load_bundle
 from edge.errors import UserError, printable
-from edge.files import check_folder
+from edge.files import check_folder, resolved
 from edge.machine import usable_cores
 from edge.options import Options
 from edge.quiet import quiet_libraries
@@ -92,9 +92,9 @@ def analyze_videos(
 
 def _check_outputs(jobs: Sequence[Job]) -> None:
     """A report's video may not be written over another that is to be read."""
-    videos = {job.video.resolve() for job in jobs}
+    videos = {resolved(job.video) for job in jobs}
     for job in jobs:
-        if job.place.path(ANNOTATED).resolve() in videos:
+        if resolved(job.place.path(ANNOTATED)) in videos:
             raise UserError(f"{job.place.path(ANNOTATED)}: is to be read and written", "name another --output")
 
 

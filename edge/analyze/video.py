@@ -18,7 +18,7 @@ from edge.analyze.table import Table
 from edge.blur import Blurred
 from edge.bundle import load_bundle, read_card
 from edge.errors import UserError, printable
-from edge.files import whole_file
+from edge.files import whole_file, writing
 from edge.interpreter import runtime
 from edge.machine import package_version
 from edge.outputs import AnnotatedVideo, Output
@@ -69,8 +69,10 @@ def analyze_video(
             "versions": _versions(),
         }
         text = page(digest, summary, bundle, card)
-        parts[PAGE].write_text(text, encoding="utf-8", errors="replace")  # a file's name may be in no encoding at all
-        parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
+        with writing(job.place.path(PAGE)):  # a file's name may be in no encoding at all
+            parts[PAGE].write_text(text, encoding="utf-8", errors="replace")
+        with writing(job.place.path(SUMMARY)):
+            parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
         job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on the old files are going
         if not job.wanted.annotated:
             job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show what this report hides

@@ -319,6 +319,16 @@ class TestPage:
         assert clock(seconds) == text
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+@pytest.mark.parametrize("ending", [".html", ".json"])
+def test_a_disk_that_is_full_at_the_end_is_named_by_the_file(clip, bundle, tmp_path, ending):
+    full = tmp_path / f"{clip.stem}{ending}"
+    full.symlink_to("/dev/full")
+    with pytest.raises(UserError, match=rf"{clip.stem}{ending}: cannot be written \(No space left on device\)"):
+        analyzed(clip, tmp_path, bundle)
+    assert list(tmp_path.iterdir()) == [full], "no other file of the report appears"
+
+
 @pytest.fixture(scope="module")
 def hidden(clip, bundle, tmp_path_factory):
     """Folder of the clip's report with blurred faces."""

@@ -39,6 +39,7 @@ SLOW_SEARCH = "WARNING find did not end within"
 SHARES = tuple(f"{share:4}% " for share in range(101))
 """How a line of progress begins, of which there is one after half a minute."""
 
+FULL = Path("/dev/full")
 DEMO_FILES = ("result.mp4", "records.jsonl", "events.jsonl", "summary.json")
 pytestmark = pytest.mark.usefixtures("yunet")
 
@@ -186,6 +187,37 @@ def test_a_disk_that_fills_up_is_one_line_and_status_2_and_leaves_no_file(tmp_pa
     assert files(tmp_path) == {"clip.mkv"}
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no such device here")
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        pytest.param("run CLIP --summary s.json", "s.json", id="summary"),
+        pytest.param("run CLIP --jsonl r.jsonl", "the output jsonl", id="records"),
+        pytest.param("run CLIP --jsonl -", "the output jsonl", id="records on standard output"),
+        pytest.param("run CLIP", "standard output", id="what a run says"),
+        pytest.param("predict a.png", "standard output", id="predictions"),
+        pytest.param("doctor", "standard output", id="doctor"),
+    ],
+)
+def test_a_full_device_is_one_line_and_status_2(tmp_path, bundle, clip, arguments, output):
+    cv2.imwrite(str(tmp_path / "a.png"), noise(1)[0])
+    for name in ("s.json", "r.jsonl"):
+        (tmp_path / name).symlink_to(FULL)
+    words = [*arguments.replace("CLIP", str(clip)).split(), "--model", bundle]
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            command(*words),
+            cwd=tmp_path,
+            stdout=full if "output" in output else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            timeout=LONG,
+        )
+    line = f"emotion-edge: {output}: cannot be written (No space left on device): see to the disk, or write elsewhere\n"
+    assert (done.returncode, own_lines(done.stderr)) == (2, line)
+
+
 def test_what_is_left_of_a_recording_that_was_cut_off_is_kept(tmp_path, bundle):
     path = write_video(tmp_path / "clip.mkv", noise(40))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -284,6 +316,7 @@ def bad_inputs(folder, make_bundle, clip, bundle):
     (folder / "text.mp4").write_text("no video\n" * 100)
     (folder / "text.png").write_text("no image\n")
     (folder / "nothing").mkdir()
+    (folder / "loop").symlink_to("loop")
     (folder / "mixed").mkdir()
     cv2.imwrite(str(folder / "mixed" / "a.png"), np.full((48, 64, 3), 90, np.uint8))
     (folder / "mixed" / "b.png").write_text("no image\n")
@@ -301,6 +334,11 @@ BAD_INPUTS = {
     "text as image": ("run text.png", "text.png: not an image that can be read"),
     "folder without images": ("run nothing", "nothing: no images in this folder"),
     "a wrong image in a folder": ("run mixed --strict", "mixed/b.png: not an image that can be read"),
+    "a link to itself as source": ("run loop", "loop: a link that leads to itself"),
+    "a link to itself as summary": ("run CLIP --jsonl loop", "loop: a link that leads to itself"),
+    "a link to itself as copies": ("predict mixed --output loop", "loop: a link that leads to itself"),
+    "a link to itself as folder": ("demo --directory loop", "loop/result.mp4: a link that leads to itself"),
+    "a link to itself as reports": ("analyze CLIP --output loop", "loop: a link that leads to itself"),
     "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
     "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),

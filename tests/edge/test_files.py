@@ -1,14 +1,16 @@
 """Files appear whole or not at all."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from edge.errors import UserError
-from edge.files import check_folder, clear_leftovers, whole_file, whole_folder, write_whole
+from edge.files import check_folder, clear_leftovers, resolved, whole_file, whole_folder, write_whole, writing
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,8 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="other systems have other limits")
 def test_names_that_no_file_can_have(tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    for path in (tmp_path / ("x" * 300), tmp_path / "circle"):
-        with pytest.raises(UserError, match="cannot be written"):
+    for path, reason in ((tmp_path / ("x" * 300), "cannot be written"), (tmp_path / "circle", "leads to itself")):
+        with pytest.raises(UserError, match=reason):
             write_whole(path, "")
     assert [path.name for path in tmp_path.iterdir()] == ["circle"]
 
@@ -137,6 +139,22 @@ def test_a_path_that_cannot_be_written_is_the_users_to_put_right(tmp_path, name,
     with pytest.raises(UserError, match=f"{name}: cannot be written .*{reason}"), whole_file(tmp_path / name):
         pytest.fail("there is nothing to write to")
     assert {path.name for path in tmp_path.rglob("*")} == {"folder", "file"}
+
+
+def test_a_link_that_leads_to_itself_is_no_path(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("out")
+    assert resolved(tmp_path / "link" / "new.json") == tmp_path.resolve() / "out" / "new.json"
+    for refused in (resolved, check_folder, lambda path: write_whole(path, "x")):
+        with pytest.raises(UserError, match="loop: a link that leads to itself"):
+            refused(tmp_path / "loop")
+
+
+def test_a_disk_that_fails_is_named_by_its_output():
+    with pytest.raises(UserError, match=r"^s\.json: cannot be written \(No space left"), writing(Path("s.json")):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(BrokenPipeError), writing("x"):
+        raise BrokenPipeError
 
 
 def test_a_folder_replaces_what_was_there(tmp_path):

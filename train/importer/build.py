@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from edge.files import whole_folder
+from edge.files import resolved, whole_folder
 from edge.progress import Progress
 from train.importer.archive import MAX_BYTES
 from train.importer.found import Face, Skipped
@@ -48,7 +48,7 @@ def import_data(
     Raises:
         UserError: the source, the votes or the output cannot be used; `output` is as it was before.
     """
-    output = output.resolve()
+    output = resolved(output)
     _check_output(output, [source, *([votes] if votes else [])])
     rows = read_votes(votes) if votes else []
     try:
@@ -97,7 +97,7 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
         remedy = "name the votes again by FERPLUS=<csv>, or another folder by DATA=<folder>"
         raise UserError(f"{output} has votes, which an import without them would remove", remedy)
     for path in inputs:
-        real = path.resolve()
+        real = resolved(path)
         # Replacing the output would delete the source that lies in it; the other way round it would be read.
         if real.is_relative_to(output) or output.is_relative_to(real):
             raise UserError(f"{path} and the output {output} overlap", "choose another --output")

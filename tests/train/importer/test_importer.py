@@ -292,6 +292,14 @@ def test_an_import_that_breaks_off_leaves_the_old_one(tmp_path, monkeypatch, err
     }
 
 
+def test_a_link_to_itself_is_neither_source_nor_output(tmp_path):
+    source = as_folder(tmp_path / "faces", tree("train", "val", "test"))
+    (tmp_path / "loop").symlink_to("loop")
+    for paths in ((source, tmp_path / "loop"), (tmp_path / "loop", tmp_path / "out")):
+        with pytest.raises(UserError, match="loop: a link that leads to itself"):
+            import_data(*paths)
+
+
 @pytest.mark.parametrize("output", ["faces", "faces/out", "."])
 def test_source_and_output_do_not_overlap(tmp_path, output):
     source = as_folder(tmp_path / "faces", tree("train", "val", "test") | {"import.json": b"{}"})
