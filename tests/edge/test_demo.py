@@ -10,6 +10,9 @@ from edge import demo
 from edge.demo import FPS, HEIGHT, SECONDS, WIDTH, write_demo_clip
 from edge.detect import YuNet
 from edge.errors import UserError
+from edge.options import Options, Smoothing
+from edge.recognize import Recognizer
+from edge.sources import open_source
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +63,27 @@ def test_without_the_portrait_there_is_no_clip(tmp_path, monkeypatch):
 def test_the_clip_of_a_person_is_taken_where_it_is_stored(tmp_path, demo_clip):
     assert demo.demo_clip(tmp_path) == demo_clip
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_portrait_is_taken_where_the_clip_cannot_be_fetched(tmp_path, monkeypatch, caplog):
+    def fetch(asset):
+        raise UserError(f"the {asset.name} cannot be fetched", "connect to the network once")
+
+    written = []
+    monkeypatch.setattr(demo, "fetch", fetch)
+    monkeypatch.setattr(demo, "write_demo_clip", written.append)
+    assert demo.demo_clip(tmp_path) == tmp_path / "clip.mp4"
+    assert written == [tmp_path / "clip.mp4"]
+    assert caplog.messages == ["the demo clip cannot be fetched; a moving portrait takes its place"]
+
+
+def test_the_shipped_model_reads_several_emotions_in_the_clip(yunet, demo_clip):
+    recognizer, seen, frames = Recognizer.from_options(Options(smoothing=Smoothing(0))), set(), 0
+    source = open_source(str(demo_clip))
+    while frame := source.read():
+        frames += 1
+        if frame.seq % 8 == 0:
+            seen |= {face.emotion for face in recognizer.read(recognizer.find(frame)).faces}
+    source.close()
+    assert frames == 472
+    assert seen >= {"happy", "sad", "neutral", "surprise"}
