@@ -76,7 +76,10 @@ def fetch(asset: Asset) -> Path:
     if not is_cached(asset):
         content = _downloaded(asset)
         _check(content, asset)
-        write_whole(path, content)
+        try:
+            write_whole(path, content)
+        except UserError as error:
+            raise UserError(error.problem, f"name a folder that this user may write to by {VARIABLE}") from error
     return path
 
 

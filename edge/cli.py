@@ -111,12 +111,13 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, help_: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_, description=help_)
-        sub.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the model bundle")
+        sub.add_argument("--model", type=_path, default=DEFAULT_BUNDLE, help="folder of the model bundle")
         return sub
 
     sub = add("run", "recognize the faces of a camera, video, image or folder")
     sub.add_argument(
         "source",
+        type=_not_empty,
         nargs="?",
         default="auto",
         help="auto, picamera2, camera number, /dev/video…, rtsp:// or http:// address, video, image, folder, or - for "
@@ -126,13 +127,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_capture(sub)
     sub.add_argument(
         "--output",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="write the annotated video (.mp4, .mkv or .webm); of images, without such an ending, a folder of copies",
     )
-    sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write the records, one a line; - for standard output")
-    sub.add_argument("--events", type=Path, metavar="FILE", help="write who came, left and changed, one event a line")
-    sub.add_argument("--summary", type=Path, metavar="FILE", help="write the summary as JSON")
+    sub.add_argument("--jsonl", type=_path, metavar="FILE", help="write the records, one a line; - for standard output")
+    sub.add_argument("--events", type=_path, metavar="FILE", help="write who came, left and changed, one event a line")
+    sub.add_argument("--summary", type=_path, metavar="FILE", help="write the summary as JSON")
     sub.add_argument(
         "--mqtt",
         metavar="ADDRESS",
@@ -154,20 +155,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
     sub = add("predict", "print the record of each image")
-    sub.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="an image, or a folder of images")
-    sub.add_argument("--output", type=Path, metavar="DIR", help="write annotated copies of the images there")
+    sub.add_argument("images", nargs="+", type=_path, metavar="IMAGE", help="an image, or a folder of images")
+    sub.add_argument("--output", type=_path, metavar="DIR", help="write annotated copies of the images there")
     _add_folders(sub)
     _add_recognition(sub, smoothing_ms=0)
     sub = add("analyze", "write a report of each video: tables of all faces, and a page with figures")
-    sub.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="a video, or a folder of videos")
-    sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the reports go")
+    sub.add_argument("videos", nargs="+", type=_path, metavar="VIDEO", help="a video, or a folder of videos")
+    sub.add_argument("--output", type=_path, required=True, metavar="DIR", help="where the reports go")
     sub.add_argument("--annotate", action="store_true", help="write the annotated video, too")
     sub.add_argument("--no-frames", dest="frames", action="store_false", help="no pictures of faces in the report")
     sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
     sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     sub = add("demo", "run on a clip of a woman who plays several emotions")
-    sub.add_argument("--directory", type=Path, default=Path("demo"), help="where the results go")
+    sub.add_argument("--directory", type=_path, default=Path("demo"), help="where the results go")
     _add_live_page(sub)
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
     _add_turns(sub)
@@ -243,8 +244,8 @@ def _add_live_page(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="show it in browsers; on this machine alone, at port 8080, unless an address is given",
     )
-    add("--web-cert", type=Path, metavar="FILE", help="certificate of the page, PEM, for https")
-    add("--web-key", type=Path, metavar="FILE", help="its key")
+    add("--web-cert", type=_path, metavar="FILE", help="certificate of the page, PEM, for https")
+    add("--web-key", type=_path, metavar="FILE", help="its key")
     add(
         "--web-host",
         type=_host_name,
@@ -325,6 +326,16 @@ def whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name, which would mean the folder that this runs in")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_not_empty(text))
 
 
 def _milliseconds(text: str) -> float:

@@ -64,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Print the record of each image; 2 where one that was named could not be read."""
+    if arguments.recursive and not any(path.is_dir() for path in arguments.images):
+        raise UserError("--recursive is for folders, and none is given", "leave it out")
     recognizer = Recognizer.from_options(_options(arguments))
     copies = None
     if arguments.output:

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge.errors import UserError
 
 DEFAULT_INDEX = "https://pypi.org/simple/"
 """PyPI's, in the format of PEP 503 and PEP 691."""
@@ -36,31 +39,38 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> IndexSettings:
     """Read the environment variables of pip and uv, and pip's configuration files.
 
     Only indexes that are reached by http or https count.
+
+    Raises:
+        UserError: what is set is no address.
     """
     pip = _pip_files(environ) | _pip_variables(environ)
     if any(_true(value) for value in (pip.get("no-index"), environ.get("UV_NO_INDEX"), environ.get("UV_OFFLINE"))):
         return IndexSettings(urls=())
-    first = (
-        environ.get("PIP_INDEX_URL")
-        or environ.get("UV_DEFAULT_INDEX")
-        or environ.get("UV_INDEX_URL")
-        or pip.get("index-url")
-        or DEFAULT_INDEX
-    )
-    more = (pip.get("extra-index-url"), environ.get("UV_INDEX"), environ.get("UV_EXTRA_INDEX_URL"))
-    urls = [first, *(url for value in more for url in (value or "").split())]
+    firsts = {name: environ.get(name) for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")}
+    firsts |= {"pip's index-url": pip.get("index-url"), "": DEFAULT_INDEX}
+    first = next(name for name in firsts if firsts[name])
+    more = {"pip's extra-index-url": pip.get("extra-index-url")}
+    more |= {name: environ.get(name) for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL")}
+    urls = [
+        _address(name, url) for name, value in ({first: firsts[first]} | more).items() for url in (value or "").split()
+    ]
     certificates = next((environ[name] for name in CERTIFICATES if environ.get(name)), None)
     return IndexSettings(
-        tuple(dict.fromkeys(url for url in map(_unnamed, urls) if url.startswith(("http://", "https://")))),
+        tuple(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://")))),
         pip.get("proxy") or None,
         pip.get("cert") or certificates,
     )
 
 
-def _unnamed(url: str) -> str:
-    """Strip the name that uv lets an index have: `name=https://…`."""
+def _address(setting: str, url: str) -> str:
+    """Check an address, which is not shown: there may be a password in it; strip the name of uv's `name=https://…`."""
     name, equals, rest = url.partition("=")
-    return rest if equals and name.replace("-", "").replace("_", "").isalnum() else url
+    url = rest if equals and name.replace("-", "").replace("_", "").isalnum() else url
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise UserError(f"{setting}: not the address of a package index", "correct it, or leave it out") from error
+    return url
 
 
 def _pip_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -50,6 +50,9 @@ ENCODER_OPTIONS: dict[str, dict[str, str]] = {
     "libvpx-vp9": {**_VPX, "cpu-used": "8", "crf": "32"},
 }
 
+LONGEST_SIDES = {"libx264": 16384, "libvpx": 16382}
+"""Pixels that a side may have, where pictures that can be read may have more."""
+
 
 def container_of(path: Path) -> Container:
     """Look up the file format by the suffix.

@@ -14,7 +14,7 @@ import numpy as np
 from edge.errors import UserError
 from edge.ffmpeg import av
 from edge.files import whole_file
-from edge.video_formats import ENCODER_OPTIONS, KEYFRAME_INTERVAL, Container, container_of, encoder_for
+from edge.video_formats import ENCODER_OPTIONS, KEYFRAME_INTERVAL, LONGEST_SIDES, Container, container_of, encoder_for
 
 TICKS = 90_000
 """Ticks a second of the time stamps: whole numbers at 24, 25, 29.97 and 30 frames a second."""
@@ -53,9 +53,10 @@ def create_video(
             however the process ends.
 
     Raises:
-        UserError: it cannot be written, or not in this format.
+        UserError: it cannot be written, or not in this format and size.
     """
     container = container_of(path)
+    _check_size(path, size, encoder_for(container))
     with _errors_named(path), _growing_file(path) if growing else whole_file(path) as part:
         writer = VideoWriter(part, container, size, rate, growing=growing)
         try:
@@ -159,9 +160,16 @@ def _errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror})", "see to the disk, or write elsewhere"
-        ) from error
+        encoder = isinstance(error, (av.error.ExternalError, ValueError))
+        remedy = "try another format or smaller pictures" if encoder else "see to the disk, or write elsewhere"
+        raise UserError(f"{path}: cannot be written ({error.strerror})", remedy) from error
+
+
+def _check_size(path: Path, size: tuple[int, int], encoder: str) -> None:
+    longest = LONGEST_SIDES.get(encoder)
+    if longest and max(size) > longest:
+        problem = f"{path}: pictures of {size[0]}x{size[1]} are too large for its format, which takes {longest} a side"
+        raise UserError(problem, "give smaller ones, or leave the annotated video out")
 
 
 @contextmanager

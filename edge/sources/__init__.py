@@ -94,7 +94,7 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
     from edge.sources.files import open_file
     from edge.sources.playback import play
 
-    return play(partial(open_file, Path(spec), capture), capture, stop)
+    return play(partial(open_file, Path(spec), capture, told=set()), capture, stop)
 
 
 def is_recording(spec: str) -> bool:
@@ -129,6 +129,7 @@ def check_capture(spec: str, capture: Capture) -> None:
         ("--live", capture.live, raw, "standard input"),
         ("--decoder", capture.decoder, decoded or recording, "videos and streams"),
         ("--recursive", capture.recursive, recording, "folders of images"),
+        ("--strict", capture.strict, recording, "folders of images"),
         ("--realtime", capture.realtime, recording, "videos, images and folders"),
         ("--loop", capture.loop, recording, "videos, images and folders"),
     ):

@@ -9,8 +9,13 @@ from edge.sources.pictures import ImageSource, open_folder
 from edge.sources.video import VideoFileSource, unreadable
 
 
-def open_file(path: Path, capture: Capture) -> VideoFileSource | ImageSource:
+def open_file(path: Path, capture: Capture, told: set[str] | None = None) -> VideoFileSource | ImageSource:
     """Open a video, a picture or a folder of pictures.
+
+    Args:
+        path: of it.
+        capture: how it is read.
+        told: see `open_folder`.
 
     Raises:
         UserError: it is not there, cannot be read, or holds no frame.
@@ -18,9 +23,10 @@ def open_file(path: Path, capture: Capture) -> VideoFileSource | ImageSource:
     try:
         path.stat()
         if path.is_dir():
-            return open_folder(path, recursive=capture.recursive, strict=capture.strict)
-        if capture.recursive:
-            raise UserError(f"--recursive is for folders, and {path} is a file", "leave it out")
+            return open_folder(path, recursive=capture.recursive, strict=capture.strict, told=told)
+        for option, given in (("--recursive", capture.recursive), ("--strict", capture.strict)):
+            if given:
+                raise UserError(f"{option} is for folders, and {path} is a file", "leave it out")
         if is_picture(path):
             return ImageSource([path])
     except (FileNotFoundError, NotADirectoryError) as error:

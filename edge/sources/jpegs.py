@@ -32,10 +32,11 @@ class JpegCutter:
 
     Attributes:
         refusal: why a picture was passed over last; empty where none was.
+        too_large: whether that was for its size.
     """
 
     def __init__(self) -> None:
-        self.refusal = ""
+        self.refusal, self.too_large = "", False
         self._buffer = bytearray()
         self._restart()
 
@@ -74,9 +75,9 @@ class JpegCutter:
                 elif not self._passed(marker):
                     break
             if len(self._buffer) > MAX_BYTES:
-                raise _RefusedError(f"a picture of more than {MAX_BYTES // 1_000_000} MB")
+                raise _TooLargeError(f"a picture of more than {MAX_BYTES // 1_000_000} MB")
         except _RefusedError as error:
-            self.refusal = str(error)
+            self.refusal, self.too_large = str(error), isinstance(error, _TooLargeError)
             self._scans = 0
             return self._taken(2)
         return None
@@ -116,14 +117,18 @@ class JpegCutter:
             height, width = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[5:7], "big")
             if width * height > MAX_PIXELS:
                 limit = MAX_PIXELS // 1_000_000
-                raise _RefusedError(f"a picture of {width}x{height}, more than {limit} million pixels")
+                raise _TooLargeError(f"a picture of {width}x{height}, more than {limit} million pixels")
         if marker == _START_OF_SCAN:
             self._scanning, self._scans = True, self._scans + 1
             if self._scans > MAX_SCANS:
-                raise _RefusedError(f"a picture of more than {MAX_SCANS} scans")
+                raise _TooLargeError(f"a picture of more than {MAX_SCANS} scans")
         self._at += 2 + length
         return True
 
 
 class _RefusedError(Exception):
     """The picture at the buffer's start is passed over."""
+
+
+class _TooLargeError(_RefusedError):
+    """It would take too much memory or time."""

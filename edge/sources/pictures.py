@@ -27,18 +27,22 @@ CHUNK = 1 << 20
 """Bytes that are read at a time."""
 
 
-def open_folder(folder: Path, *, recursive: bool = False, strict: bool = False) -> "ImageSource":
+def open_folder(
+    folder: Path, *, recursive: bool = False, strict: bool = False, told: set[str] | None = None
+) -> "ImageSource":
     """Open the pictures of a folder; what is left out is said in a line.
 
     Args:
         folder: its path.
         recursive: whether those of the folders in it are read, too.
         strict: whether the first one that cannot be read ends it.
+        told: what was said before and is not said again; what is said is added. Each round of a loop gives the same.
 
     Raises:
         OSError: the folder may not be read.
         UserError: there is no picture in it, or none that can be read; with `strict`, a folder in it may not be read.
     """
+    told = set() if told is None else told
     listing = list_pictures(folder, recursive=recursive)
     left_out = listing.left_out()
     if listing.unreadable and (strict or not listing.pictures):
@@ -46,9 +50,10 @@ def open_folder(folder: Path, *, recursive: bool = False, strict: bool = False) 
     if not listing.pictures:
         problem = f"{folder}: no images in this folder" + (f", but {left_out}" if left_out else "")
         raise UserError(problem, "give a folder of JPEG, PNG or other images")
-    if left_out:
+    if left_out and left_out not in told:
+        told.add(left_out)
         log.warning("%s: left out %s", printable(str(folder)), left_out)
-    return ImageSource(listing.pictures, folder, strict=strict, unread=listing.unreadable)
+    return ImageSource(listing.pictures, folder, strict=strict, unread=listing.unreadable, told=told)
 
 
 def open_images(path: Path, *, recursive: bool = False, strict: bool = False) -> "ImageSource":
@@ -84,7 +89,13 @@ class ImageSource:
     duration = damage = None
 
     def __init__(
-        self, paths: list[Path], folder: Path | None = None, *, strict: bool = False, unread: Iterable[UserError] = ()
+        self,
+        paths: list[Path],
+        folder: Path | None = None,
+        *,
+        strict: bool = False,
+        unread: Iterable[UserError] = (),
+        told: set[str] | None = None,
     ) -> None:
         """Read the first picture, so that wrong files are refused before anything is started.
 
@@ -93,6 +104,7 @@ class ImageSource:
             folder: where they are; in records they are called `folder/picture` then.
             strict: whether the first one that cannot be read is an error.
             unread: what could not be read before.
+            told: see `open_folder`.
 
         Raises:
             UserError: none of them can be read, or with `strict` the first.
@@ -100,6 +112,7 @@ class ImageSource:
         self.name = printable(folder.resolve().name if folder else paths[0].name)
         self.total = len(paths)
         self._paths, self._folder, self._strict = iter(paths), folder, strict or len(paths) == 1
+        self._told = set() if told is None else told
         self._unread, self._seq, self._opened = list(unread), 0, time.time()
         self._first = self._next()
         if self._first is None:
@@ -136,9 +149,11 @@ class ImageSource:
 
     def _report(self) -> None:
         """List what could not be read, once."""
-        if self._unread:
-            lines = "".join(f"\n  {error}" for error in self._unread)
-            log.warning("%s: %d could not be read:%s", self.name, len(self._unread), lines)
+        new = [text for text in map(str, self._unread) if text not in self._told]
+        if new:
+            lines = "".join(f"\n  {text}" for text in new)
+            log.warning("%s: %d could not be read:%s", self.name, len(new), lines)
+        self._told.update(new)
         self._unread = []
 
 

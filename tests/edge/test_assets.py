@@ -110,8 +110,9 @@ def test_a_cache_that_may_not_be_read(cache, monkeypatch):
 def test_a_cache_whose_name_is_a_files(cache, index):
     cache.write_text("")
     assert not is_cached(ASSET)
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="cannot be written") as caught:
         fetch(ASSET)
+    assert "EMOTION_EDGE_CACHE" in caught.value.remedy
 
 
 def test_where_an_asset_is_kept(cache):

@@ -338,6 +338,9 @@ BAD_INPUTS = {
     "a link to itself as copies": ("predict mixed --output loop", "loop: a link that leads to itself"),
     "a link to itself as folder": ("demo --directory loop", "loop/result.mp4: a link that leads to itself"),
     "a link to itself as reports": ("analyze CLIP --output loop", "loop: a link that leads to itself"),
+    "strict about a video": ("run CLIP --strict", "--strict is for folders"),
+    "strict about a camera": ("run 97 --strict", "--strict is for folders of images"),
+    "folders in images to predict": ("predict text.png --recursive", "--recursive is for folders"),
     "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
     "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
@@ -390,6 +393,16 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bund
     assert "secret" not in err
     assert err.count("\n") == 1, err
     assert files(wrong) == before
+
+
+@pytest.mark.parametrize(
+    "words", [("run", ""), ("predict", ""), ("analyze", "", "--output", "o"), ("run", "0", "--jsonl", "")]
+)
+def test_an_empty_name_is_not_the_current_folder(capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert "an empty name" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_weights_that_cannot_be_fetched_are_one_line_and_status_2(tmp_path, clip, bundle):

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from edge.errors import UserError
 from edge.index_settings import DEFAULT_INDEX, IndexSettings, read_settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pip's files lie elsewhere on Windows")
@@ -99,3 +100,10 @@ def test_a_user_without_a_home_folder(monkeypatch):
 def test_certificates(home):
     assert settings(home, REQUESTS_CA_BUNDLE="/a").certificates == "/a"
     assert settings(home, REQUESTS_CA_BUNDLE="/a", PIP_CERT="/b").certificates == "/b"
+
+
+@pytest.mark.parametrize("name", ["PIP_INDEX_URL", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"])
+def test_what_is_no_address_is_named_by_its_setting_and_not_shown(home, name):
+    with pytest.raises(UserError, match=f"^{name}: not the address of a package index") as caught:
+        settings(home, **{name: "http://me:secret@[bad"})
+    assert "secret" not in str(caught.value)

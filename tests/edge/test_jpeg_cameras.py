@@ -324,6 +324,18 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(done.stdout) < 200
 
 
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(200), "check in a browser", id="a PNG"),
+        pytest.param(sized(30000, 30000), "smaller JPEGs", id="too many pixels"),
+    ],
+)
+def test_smaller_pictures_are_the_remedy_for_large_ones_alone(answering, content, remedy):
+    answer = sending(content, b"", Content_Type="image/jpeg", Content_Length=str(len(content)))
+    assert remedy in opened_in(answering(answer).address, 5, "no picture from there").remedy
+
+
 def test_one_damaged_or_huge_picture_among_sound_ones_is_passed_over(answering):
     source = open_source(answering(sending(PART + sized(65000, 65000) + PART[:300], Content_Type=MJPEG)).address)
     assert all(source.read().image.shape == (48, 64, 3) for _ in range(5))

@@ -118,6 +118,25 @@ def test_a_pipe_in_a_folder_is_left_alone(photos):
     assert names_in(open_source(str(photos))) == ["photos/a.jpg"]
 
 
+def test_a_loop_says_what_is_wrong_in_its_first_round_and_what_is_new_later(photos, caplog):
+    write(photos, "a.jpg", "b.jpg")
+    write(photos, "c.jpg", content=JPEG[:200])
+    write(photos, "notes.txt", content=b"text")
+    source = open_source(str(photos), Capture(loop=True))
+    for _ in range(7):
+        source.read()
+    left_out, broken = caplog.messages
+    assert "left out 1 file" in left_out
+    assert "1 could not be read" in broken
+    write(photos, "d.jpg", content=JPEG[:200])
+    for _ in range(4):
+        source.read()
+    (new,) = caplog.messages[2:]
+    assert "d.jpg" in new
+    assert "c.jpg" not in new
+    source.close()
+
+
 def test_broken_ones_are_passed_over_and_listed_at_the_end(photos, caplog):
     write(photos, "b.jpg", "d.jpg")
     write(photos, "a.jpg", content=JPEG[:200])

@@ -15,7 +15,7 @@ import pytest
 from edge import video_formats
 from edge.errors import UserError
 from edge.ffmpeg import av
-from edge.video_formats import container_of
+from edge.video_formats import LONGEST_SIDES, container_of, encoder_for
 from edge.video_writer import LONGEST_GAP, Timeline, create_video
 
 from .stand_ins import picture
@@ -267,6 +267,19 @@ class TestNames:
         write_video(Path(name), [0, 0.04], growing=growing)
         assert os.listdir(tmp_path) == [name]  # noqa: PTH208 - names, not paths
         assert len(decoded(tmp_path / name).images) == 2
+
+    @pytest.mark.parametrize(("suffix", "longest"), [(".mp4", 16384), (".webm", 16382)])
+    def test_sides_that_the_encoder_does_not_take_are_refused_at_once(self, tmp_path, suffix, longest):
+        if encoder_for(container_of(tmp_path / f"a{suffix}")) not in LONGEST_SIDES:
+            pytest.skip("this FFmpeg has another encoder")
+        path = tmp_path / f"a{suffix}"
+        refused = pytest.raises(UserError, match=f"a{suffix}: pictures of {longest + 1}x32 are too large")
+        with refused as caught, create_video(path, (longest + 1, 32)):
+            pytest.fail("nothing to write to")
+        assert "disk" not in caught.value.remedy
+        with create_video(path, (longest, 32)) as writer:
+            writer.write(np.zeros((32, longest, 3), np.uint8), 0.0)
+        assert len(decoded(path).images) == 1
 
     def test_a_folder_in_the_way_is_told(self, tmp_path):
         (tmp_path / "a.mp4").mkdir()
