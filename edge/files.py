@@ -89,6 +89,13 @@ def writing(output: Path | str) -> Iterator[None]:
         raise UserError(problem, "see to the disk, or write elsewhere") from error
 
 
+def unreadable(path: Path, error: OSError, remedy: str = "give another path") -> UserError:
+    """Make the error of a file or folder that the system does not read; `remedy` is for all but closed ones."""
+    denied = isinstance(error, PermissionError)
+    remedy = "check its permissions and those of its folder" if denied else remedy
+    return UserError(f"{path}: cannot be read ({error.strerror})", remedy)
+
+
 def resolved(path: Path) -> Path:
     """Return the absolute path without symbolic links; it need not exist.
 

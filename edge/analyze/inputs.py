@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge.errors import UserError, printable
-from edge.files import clear_leftovers
+from edge.files import clear_leftovers, unreadable
 from edge.sources.kinds import is_picture
-from edge.sources.video import unreadable
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """What a report's files end in."""

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from edge.errors import UserError
+from edge.files import unreadable
 from edge.options import Capture
 from edge.sources.kinds import is_picture
 from edge.sources.pictures import ImageSource, open_folder
-from edge.sources.video import VideoFileSource, unreadable
+from edge.sources.video import VideoFileSource
 
 
 def open_file(path: Path, capture: Capture, told: set[str] | None = None) -> VideoFileSource | ImageSource:

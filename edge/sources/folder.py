@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import UserError
+from edge.files import unreadable
 from edge.sources.kinds import PICTURE_SUFFIXES, is_picture
 
 SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})
@@ -57,8 +58,7 @@ def list_pictures(folder: Path, *, recursive: bool = False) -> Listing:
                 seen.add(_identity(inner))
                 folders += _look(inner, listing)
         except OSError as error:
-            remedy = "check its permissions and those of its folder"
-            listing.unreadable.append(UserError(f"{inner}: cannot be read ({error.strerror})", remedy))
+            listing.unreadable.append(unreadable(inner, error))
     return Listing(sorted(listing.pictures), listing.others, skipped, listing.unreadable)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge import MAX_PICTURE_PIXELS
 from edge.errors import UserError, printable
+from edge.files import unreadable
 from edge.frames import Frame
 from edge.sources.folder import list_pictures
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
@@ -66,7 +67,7 @@ def open_images(path: Path, *, recursive: bool = False, strict: bool = False) ->
         if path.is_dir():
             return open_folder(path, recursive=recursive, strict=strict)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error, "give the path of an image") from error
     return ImageSource([path])
 
 
@@ -185,13 +186,7 @@ def _read_bytes(path: Path) -> bytes:
                 more = bool(part := file.read(CHUNK))
                 content += part
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error, "give the path of an image") from error
     if len(content) > MAX_PICTURE_BYTES:
         raise UserError(f"{path}: more than {MAX_PICTURE_BYTES // 10**6} MB, no image", "give a smaller one")
     return bytes(content)
-
-
-def _unreadable(path: Path, error: OSError) -> UserError:
-    denied = isinstance(error, PermissionError)
-    remedy = "check its permissions and those of its folder" if denied else "give the path of an image"
-    return UserError(f"{path}: cannot be read ({error.strerror})", remedy)
