@@ -63,6 +63,7 @@ def open_stdin(capture: Capture) -> RawSource | PipeSource:
 
 def _no_video(reason: str) -> UserError:
     remedy = (
-        "pipe a container or an H.264, H.265 or MJPEG stream, or give the size of raw frames by --size WIDTHxHEIGHT"
+        "pipe a container (no MP4 with its index at the end) or an H.264, H.265 or MJPEG stream, or give the size of "
+        "raw frames by --size WIDTHxHEIGHT"
     )
     return UserError(f"{NAME}: no video that can be decoded ({reason})", remedy)

@@ -9,11 +9,14 @@ root=$boards/trixie
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
 passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
 
-# Of what the edge shares with Picamera2, the versions of its lock; the root is built anew when one of them changes.
-pinned=$(sed -nE 's/^((av|ai-edge-litert)==[^ ]+).*/\1/p' "$project/requirements/edge.txt" | tr '\n' ' ')
-packages="picamera2==0.3.38 ${pinned}opencv-python-headless pytest"
+# What the edge has of its lock, except numpy, which the system's libcamera was built for, and pytest. The root is built
+# anew when that changes.
+packages() {
+  printf '%s\n' picamera2==0.3.38 opencv-python-headless pytest
+  sed -E '/^(numpy|opencv-python)==/d' "$project/requirements/edge.txt"
+}
 
-if [ "$(cat "$root/ready" 2>/dev/null)" != "$packages" ]; then
+if [ ! -e "$root/ready" ] || ! packages | cmp -s - "$root/packages.txt"; then
   rm -rf "$root"; mkdir -p "$root"
   mmdebstrap --quiet --variant=minbase trixie "$root" "$(mirror)" --include=ca-certificates,python3-venv,python3-numpy,python3-libcamera,python3-prctl,gcc,libc6-dev,python3-dev,libcap-dev </dev/null
   cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -23,11 +26,12 @@ if [ "$(cat "$root/ready" 2>/dev/null)" != "$packages" ]; then
   done
   mkdir -p "$root/opt/emotion-edge" "$root/opt/frames"
   inside python3 -m venv --system-site-packages /opt/venv
-  inside /opt/venv/bin/pip install --quiet $packages
+  packages > "$root/packages.txt"
+  inside /opt/venv/bin/pip install --quiet -r /packages.txt
   cp "$here/dma_heap.c" "$root/opt/"
   inside gcc -shared -fPIC -O2 -Wall -o /opt/dma_heap.so /opt/dma_heap.c
   install -D -m 644 "$here/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/virtual.yaml"
-  echo "$packages" > "$root/ready"
+  touch "$root/ready"
 fi
 
 trap unmount EXIT
