@@ -10,7 +10,17 @@ import numpy as np
 from edge.detect import Detection, Detector, shrink
 from edge.frames import Frame
 from edge.geometry import Box, Point, as_box, overlap
-from edge.tiles import CERTAIN_SIDE, COARSE_SIDE, MOST_RECORDED, ROUND, Rounds, Tile, fine_side, tiles_for
+from edge.tiles import (
+    CERTAIN_SIDE,
+    COARSE_SIDE,
+    MOST_RECORDED,
+    RECORDED_TILE_PIXELS,
+    ROUND,
+    Rounds,
+    Tile,
+    fine_side,
+    tiles_for,
+)
 
 SURROUNDINGS = 1.6
 """Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
@@ -63,10 +73,11 @@ class Search:
         self._last: float | None = None
         self._shape: tuple[int, ...] = ()
         self._fine_side: int | None = None
+        self._tiles: tuple[Tile, ...] = ()
         self._rounds: Rounds | None = None
 
     def keep_up(self, live: bool) -> None:
-        """Search live pictures finely in tiles that take turns, and others finely in one piece."""
+        """Search live pictures finely in tiles that take turns, and others in all tiles at once."""
         self._live, self._shape = live, ()
 
     def slow_down(self, factor: int) -> None:
@@ -111,8 +122,14 @@ class Search:
             return
         self._shape, (height, width) = image.shape, image.shape[:2]
         self._fine_side = fine_side(width, height, self._live) if self._follows_picture else None
-        tiled = self._live and self._fine_side
-        self._rounds = Rounds(tiles_for(width, height, self._fine_side)) if tiled else None
+        if self._fine_side is None:
+            self._tiles, self._rounds = (), None
+        elif self._live:
+            self._tiles = tiles_for(width, height, self._fine_side)
+            self._rounds = Rounds(self._tiles)
+        else:
+            self._tiles = tiles_for(width, height, self._fine_side, RECORDED_TILE_PIXELS)
+            self._rounds = None
 
     def _scale(self) -> float:
         """Of coarsely searched pictures."""
@@ -143,14 +160,16 @@ class Search:
         return [face for sheet in _sheets(self._squares(image, faces)) for face in self._find_near(image, sheet)]
 
     def _search_finely(self, frame: Frame, searched_whole: bool, wanted: bool) -> list[Detection]:
-        """The faces of the tile whose turn it is; of a recording, those of the whole picture where it is wanted."""
+        """The faces of the tile whose turn it is; of a recording, those of all tiles where they are wanted."""
         if self._fine_side is None:
             return []
         if self._rounds:
-            tile = self._rounds.turn(frame.captured, searched_whole, ROUND * self._slower**2)
+            turn = self._rounds.turn(frame.captured, searched_whole, ROUND * self._slower**2)
+            tiles = (turn,) if turn else ()
         else:
-            tile = Tile(0, 0, frame.width, frame.height) if wanted else None
-        return self._search_tile(frame.image, tile, self._fine_side / max(frame.width, frame.height)) if tile else []
+            tiles = self._tiles if wanted else ()
+        scale = self._fine_side / max(frame.width, frame.height)
+        return [face for tile in tiles for face in self._search_tile(frame.image, tile, scale)]
 
     def _search_tile(self, image: np.ndarray, tile: Tile, scale: float) -> list[Detection]:
         """The faces that are whole in a tile."""

@@ -1,8 +1,8 @@
 """Sizes at which pictures are searched for faces, and tiles that take turns; needs neither OpenCV nor a detector.
 
-The whole picture is searched coarsely, which finds all but small faces. For those it is searched finely as well: a
-recording in one piece, a live picture in overlapping tiles that take turns, so that no frame takes much longer than
-others.
+The whole picture is searched coarsely, which finds all but small faces. For those it is searched finely as well, in
+overlapping tiles: those of a recording one after the other, those of a live picture in turns, so that no frame takes
+much longer than others.
 """
 
 import math
@@ -38,6 +38,9 @@ BLOCK = 32
 TILE_PIXELS = 320 * 288
 """Pixels of a tile at most: half as many again as the coarse search of a picture of 16:9 has."""
 
+RECORDED_TILE_PIXELS = 992 * 576
+"""Pixels of a recording's tile at most: one for 1920×1080, four for 3840×2160. A detector takes 90 bytes a pixel."""
+
 MOST_PARTS = 8
 """Tiles side by side at most; a picture of 960×960 needs four."""
 
@@ -72,16 +75,17 @@ def smallest_face(width: int, height: int, live: bool) -> int:
 
 
 @lru_cache(4)
-def tiles_for(width: int, height: int, side: int) -> tuple[Tile, ...]:
-    """Tiles of one size that cover a picture, row by row, as few as `TILE_PIXELS` allows.
+def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS) -> tuple[Tile, ...]:
+    """Tiles of one size that cover a picture, row by row, as few as `most_pixels` allows.
 
     Args:
         width: of the picture, pixels.
         height: of the picture, pixels.
-        side: pixels of its longer side as it is searched; at most `MOST_LIVE`.
+        side: pixels of its longer side as it is searched.
+        most_pixels: pixels of a tile as it is searched, at most.
     """
     scale = side / max(width, height)
-    columns, rows, across, down = _grid(round(width * scale), round(height * scale))
+    columns, rows, across, down = _grid(round(width * scale), round(height * scale), most_pixels)
     tile_width, tile_height = min(width, int(across / scale)), min(height, int(down / scale))
     return tuple(
         Tile(x, y, tile_width, tile_height)
@@ -90,10 +94,10 @@ def tiles_for(width: int, height: int, side: int) -> tuple[Tile, ...]:
     )
 
 
-def _grid(width: int, height: int) -> tuple[int, int, int, int]:
+def _grid(width: int, height: int, most_pixels: int) -> tuple[int, int, int, int]:
     """Columns, rows, and width and height of a tile, of a picture as it is searched: few tiles, and nearly square."""
     grids = [(c, r, _part(width, c), _part(height, r)) for c, r in product(range(1, MOST_PARTS + 1), repeat=2)]
-    small = [grid for grid in grids if grid[2] * grid[3] <= TILE_PIXELS]
+    small = [grid for grid in grids if grid[2] * grid[3] <= most_pixels]
     return min(small, key=lambda grid: (grid[0] * grid[1], max(grid[2:])))
 
 

@@ -2,12 +2,14 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from edge.tiles import (
     BLOCK,
     CERTAIN_SIDE,
     COARSE_SIDE,
+    RECORDED_TILE_PIXELS,
     ROUND,
     TILE_PIXELS,
     Rounds,
@@ -138,3 +140,18 @@ def test_a_clock_that_was_set_back_stops_no_turns(eight):
     assert rounds.turn(1000.0, False, ROUND)
     assert rounds.turn(500.0, False, ROUND)
     assert rounds.turn(500.01, False, ROUND) is None
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count"), [(1280, 720, 1), (1920, 1080, 1), (3840, 2160, 4), (2160, 3840, 4)]
+)
+def test_a_recordings_tiles_are_few_and_bounded(width, height, count):
+    side = fine_side(width, height, live=False)
+    tiles = tiles_for(width, height, side, RECORDED_TILE_PIXELS)
+    scale = side / max(width, height)
+    assert len(tiles) == count
+    assert all(tile.width * tile.height * scale**2 <= RECORDED_TILE_PIXELS for tile in tiles)
+    covered = np.zeros((height, width), bool)
+    for tile in tiles:
+        covered[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] = True
+    assert covered.all()
