@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.errors import UserError, printable
+from edge.files import unreadable
 from edge.machine import spare_cores
 from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import CLOSED, Decoder, NoVideo
@@ -56,11 +57,6 @@ def open_video(path: Path, hardware: str | None = None, threads: int | None = No
     except BaseException:
         file.close()
         raise
-
-
-def unreadable(path: Path, error: OSError) -> UserError:
-    """Make the error of a file or folder that the system does not let this user read."""
-    return UserError(f"{path}: cannot be read ({error.strerror})", "check its permissions and those of its folder")
 
 
 def _not_a_video(path: Path, reason: object = "no picture can be decoded") -> UserError:
