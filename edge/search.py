@@ -165,9 +165,9 @@ class Search:
             return []
         if self._rounds:
             turn = self._rounds.turn(frame.captured, searched_whole, ROUND * self._slower**2)
-            tiles = (turn,) if turn else ()
+            tiles = [turn] if turn else []
         else:
-            tiles = self._tiles if wanted else ()
+            tiles = [*self._tiles] if wanted else []
         scale = self._fine_side / max(frame.width, frame.height)
         return [face for tile in tiles for face in self._search_tile(frame.image, tile, scale)]
 
