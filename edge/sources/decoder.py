@@ -75,7 +75,7 @@ class Decoder:
     """Iterator over the pictures of an open container, for one thread.
 
     Pictures are upright, have square pixels, and are deinterlaced by keeping the upper field: taking every other line
-    costs a hundredth of what bwdif does. Their times never go back.
+    is no work at all. Their times never go back.
 
     Attributes:
         rate: frames a second, None where the container does not tell.
