@@ -268,7 +268,7 @@ def open_secrets():
         pytest.param(
             "0 --yes --web --web-cert c.pem --web-key k.pem", lambda: None, "k.pem: no certificate", id="no such key"
         ),
-        pytest.param("0 --yes --live", lambda: None, "--live is for raw frames", id="an option for another source"),
+        pytest.param("0 --yes --live", lambda: None, "--live is for standard input", id="an option for another source"),
         pytest.param("0 --yes", open_secrets, "others may read the credentials", id="credentials for all to read"),
     ],
 )
