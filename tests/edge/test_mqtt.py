@@ -255,7 +255,7 @@ class TestPublishing:
         """Frames are a second apart."""
         with Subscriber(broker.port) as subscriber:
             with automation(broker.port, limits=EventLimits(min_seconds=1.0)) as output:
-                connected(output)
+                patiently(output._tried.is_set)  # from here on only changes are published
                 for seq, label in enumerate([HAPPY, HAPPY, NEUTRAL, HAPPY, NEUTRAL, NEUTRAL]):
                     output.write(result(seq, face(label, probability=0.8)))
                     output._beat()
@@ -271,7 +271,7 @@ class TestPublishing:
 
         with Subscriber(broker.port) as subscriber:
             with automation(broker.port) as output:
-                connected(output)
+                patiently(output._tried.is_set)
                 for seq, (one, other) in enumerate([(100, 90), (100, 105), (100, 115), (100, 105)]):
                     output.write(result(seq, face(HAPPY, box=box(one)), face(NEUTRAL, box=box(other), number=2)))
                     output._beat()
