@@ -29,7 +29,7 @@ COLUMNS, ROWS = 2, 2
 """Faces of one clip; each has a part of the picture to itself."""
 
 MARGIN = 0.2
-"""What is shown around a face, in shares of its box on each side."""
+"""Margin that is shown around a face, in shares of its box on each side."""
 
 FROM_CLIP, FRAMES_APART = 4, 110
 """Faces taken from the demo's clip."""

@@ -1,4 +1,4 @@
-"""How small faces may be: the share that is found, by size, tilt and resolution. It does not depend on the machine."""
+"""Smallest faces: the share that is found, by size, tilt and resolution. It does not depend on the machine."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ SOON = 1.0
 """Seconds in which a live face is to be found."""
 
 NEAR, ALIKE = 0.5, 2.0
-"""Of a face that counts as found: distance of the centres in sides of its box, and ratio of the sides at most."""
+"""Limits of a face that counts as found: distance of the centres in sides of its box, and ratio of the sides."""
 
 COARSE = "coarse alone"
 
@@ -106,7 +106,7 @@ def _measure(clips: Sequence[Clip], width: int, height: int, tilt: int, size: in
 
 
 def _watch(clip: Clip, width: int, height: int, size: int, side: int | None, live: bool) -> tuple[np.ndarray, int]:
-    """Which faces are found in each frame, bool `[FRAMES, faces]`, and how many others over all frames."""
+    """Faces that are found in each frame, bool `[FRAMES, faces]`, and how many others over all frames."""
     search = Search(_detector, side, Options().search_every)
     search.keep_up(live)
     tracker, seen, false = Tracker(), np.zeros((FRAMES, len(clip.centres)), bool), 0

@@ -1,4 +1,4 @@
-"""How steady labels are on a clip, how late, and how well they agree with the probabilities beside them.
+"""Label stability on a clip, lag, and agreement with the probabilities beside the labels.
 
 python -m benchmarks.steadiness [--clip video] [--model models/default]
 """

@@ -85,7 +85,7 @@ def _tag(face: FaceResult, box: Area, frame: Area, unit: float) -> tuple[Line, t
 
 
 def _free_corner(line: Line, frame: Area, tags: Sequence[Area]) -> tuple[int, int]:
-    """Where the status line goes: the upper left corner, or the first of the others, without a face's label in it."""
+    """Place of the status line: the upper left corner, or the first of the others, without a face's label in it."""
     right, low = max(0, frame.width - line.width), max(0, frame.height - line.height)
     corners = (0, 0), (0, low), (right, 0), (right, low)
     return min(corners, key=lambda corner: sum(map(_area(line, corner).shared, tags)))

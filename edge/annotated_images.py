@@ -9,7 +9,7 @@ import cv2
 
 from edge.annotate import annotate
 from edge.errors import UserError
-from edge.files import resolved, write_whole
+from edge.files import fitting_name, resolved, write_whole
 from edge.results import FrameResult
 from edge.sources.kinds import PICTURE_SUFFIXES
 
@@ -19,9 +19,6 @@ PNG_SUFFIXES = frozenset({".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm"
 
 QUALITY = 95
 """JPEG quality of the copies, 0 to 100."""
-
-NAME_BYTES = 200
-"""Longest name of a copy; file systems take 255 bytes, of which the copy's number and the unfinished file need some."""
 
 
 class AnnotatedImages:
@@ -76,11 +73,11 @@ class AnnotatedImages:
         """A path that no other copy has."""
         ending = _ending(source.suffix)
         stem = source.stem if ending == source.suffix or source.suffix.lower() in PICTURE_SUFFIXES else source.name
-        folder = self._folder.joinpath(*map(_fitting, source.parts[1:-1]))  # the first is the folder that is read
-        number, path = 1, folder / f"{_fitting(stem)}{ending}"
+        folder = self._folder.joinpath(*map(fitting_name, source.parts[1:-1]))  # the first is the folder that is read
+        number, path = 1, folder / f"{fitting_name(stem)}{ending}"
         while str(path).casefold() in self._taken or path.is_symlink():
             number += 1
-            path = folder / f"{_fitting(stem)}-{number}{ending}"
+            path = folder / f"{fitting_name(stem)}-{number}{ending}"
         self._taken.add(str(path).casefold())
         return path
 
@@ -89,8 +86,3 @@ def _ending(suffix: str) -> str:
     if suffix.lower() in JPEG_SUFFIXES:
         return suffix
     return ".png" if suffix.lower() in PNG_SUFFIXES else ".jpg"
-
-
-def _fitting(name: str) -> str:
-    """Cut a name to what file systems take."""
-    return name.encode()[:NAME_BYTES].decode(errors="ignore")

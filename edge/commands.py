@@ -49,7 +49,7 @@ if TYPE_CHECKING:  # their packages are extras
 log = logging.getLogger(__name__)
 
 VIDEO_ENDINGS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
-"""Of an output that is a video even where the source are images."""
+"""Endings of an output that is a video even where the source are images."""
 
 POLL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
@@ -358,7 +358,7 @@ def _capture(arguments: argparse.Namespace) -> Capture:
 
 
 def _plays_in_real_time(arguments: argparse.Namespace) -> bool:
-    """Who looks at a recording wants its own pace; who has it written wants every frame of it."""
+    """Choose the pace: a recording that is shown plays at its own, one that is written gives every frame."""
     if arguments.realtime is not None:
         return bool(arguments.realtime)
     written = arguments.output or arguments.jsonl or arguments.events

@@ -24,6 +24,9 @@ DRAWN = 8
 LONGEST_SUFFIX = 16
 """Bytes of a suffix that a temporary name keeps."""
 
+NAME_BYTES = 200
+"""Bytes of the names that are made of other names: file systems take 255, of which endings and numbers need some."""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -48,6 +51,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()
+
+
+def fitting_name(name: str, end: str = "", size: int = NAME_BYTES) -> str:
+    """Cut a name so that with `end`, which is ASCII, it has `size` bytes at most."""
+    return name.encode()[: size - len(end)].decode(errors="ignore") + end
 
 
 def clear_leftovers(path: Path) -> None:

@@ -132,7 +132,7 @@ class Search:
             self._rounds = None
 
     def _scale(self) -> float:
-        """Of coarsely searched pictures."""
+        """Scale of coarsely searched pictures."""
         return min(1.0, self._side / max(self._shape[:2]))
 
     def _is_small(self, face: Detection) -> bool:
@@ -253,7 +253,7 @@ def _is_cut(box: Box, tile: Tile, image: np.ndarray) -> bool:
 
 
 def _joined(found: list[Detection], others: Iterable[Detection | None]) -> list[Detection]:
-    """What was found, and after it those others that are not among it."""
+    """Append to `found` those others that are not among it."""
     return found + _distinct(face for face in others if face and not _is_among(face, found))
 
 

@@ -19,7 +19,7 @@ FINE_SCALE = 0.5
 MOST_LIVE, MOST_RECORDED = 960, 1920
 """Pixels of the longer side of a finely searched picture, at most."""
 
-WORTH_WHILE = 1.25
+FINER_BY = 1.25
 """A fine search whose side is not larger than the coarse one's by this factor is left out."""
 
 FOUND_SIDE = 20
@@ -65,7 +65,7 @@ class Tile:
 def fine_side(width: int, height: int, live: bool) -> int | None:
     """Longer side, in pixels, at which a picture is searched finely; None where the coarse search is fine enough."""
     side = min(round(FINE_SCALE * max(width, height)), MOST_LIVE if live else MOST_RECORDED)
-    return side if side >= WORTH_WHILE * COARSE_SIDE else None
+    return side if side >= FINER_BY * COARSE_SIDE else None
 
 
 def smallest_face(width: int, height: int, live: bool) -> int:

@@ -76,9 +76,12 @@ def analyze_videos(
     places = find_places(videos, folder)
     jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
     _check_outputs(jobs)
-    done = [job for job in jobs if job.is_done(bundle)]
-    left = [job for job in jobs if job not in done]
-    known = [_told(job, "as it was", job.place.summary()) for job in done]
+    known, left = [], []
+    for job in jobs:
+        if job.is_done(bundle):
+            known.append(_told(job, "as it was", job.place.summary()))
+        else:
+            left.append(job)
     with BatchProgress({job.video: _size(job.video) for job in left}) as progress:
         for outcome in (*known, *(Outcome(str(problem), failed=True) for problem in problems)):
             if outcome.failed:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge.errors import UserError, printable
-from edge.files import clear_leftovers, unreadable
+from edge.files import clear_leftovers, fitting_name, unreadable
 from edge.sources.kinds import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
@@ -24,9 +24,6 @@ VIDEO_SUFFIXES = frozenset(
     | {".wmv", ".wtv", ".y4m"}
 )
 """Names by which a video is taken out of a folder, in small letters; a file that is named itself may have any."""
-
-NAME_BYTES = 200
-"""Bytes of a report's name at most: file systems take 255, of which endings and temporary names need some."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,8 @@ def find_videos(named: Iterable[Path]) -> Inputs:
     for path in named:
         try:
             found, others = _videos_at(path)
-            videos |= {video.resolve(): video for video in found if video.resolve() not in videos}
+            for video in found:
+                videos.setdefault(video.resolve(), video)
             left_out += others
         except OSError as error:
             problems.append(unreadable(path, error))
@@ -121,7 +119,7 @@ def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if not videos:
         raise UserError(f"{path}: no videos in this folder", "give a folder with videos in it, or their paths")
-    return videos, [file for file in files if file not in videos]
+    return videos, [file for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]
 
 
 def _is_report(path: Path) -> bool:
@@ -141,8 +139,7 @@ def _names(video: Path) -> Iterator[str]:
 
 def _fitting(name: str, end: str = "") -> str:
     """Cut a name to what a file system takes, and make it one that every program can read and print."""
-    whole = printable(name).replace("\\", "_").encode()
-    return whole[: NAME_BYTES - len(end)].decode(errors="ignore") + end
+    return fitting_name(printable(name).replace("\\", "_"), end)
 
 
 def _owner(place: Place) -> str | None:

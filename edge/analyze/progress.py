@@ -6,7 +6,7 @@ from edge.progress import Progress
 
 
 class BatchProgress(Progress):
-    """How far all videos are together."""
+    """Progress of all videos together."""
 
     def __init__(self, videos: dict[Path, int]) -> None:
         """`videos` are the bytes of each."""

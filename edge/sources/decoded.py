@@ -1,4 +1,4 @@
-"""What all sources have in common whose frames come from a decoder."""
+"""Base of the sources whose frames come from a decoder."""
 
 import time
 from collections.abc import Callable

@@ -132,6 +132,7 @@ class Decoder:
         self.frames = sum(not entry.is_discard for entry in index) if complete else self._stream.frames or None
         start = container.start_time
         self._times = _TimeLine(start / av.time_base if start is not None else None, 1 / (self.rate or DEFAULT_RATE))
+        self._tick = float(self._stream.time_base)  # fractions would take a tenth of the time of decoding
         self._to_bgr = _Converter(self._stream)
         self.damage: str | None = None
         self._losses, self._reached, self._error = _Losses(), 0.0, ""
@@ -153,12 +154,11 @@ class Decoder:
             self._file.close()
 
     def _decoded(self) -> Generator[Picture, None, None]:
-        tick = float(self._stream.time_base)  # fractions would take a tenth of the time of decoding
         for frame in self._in_order():
             if frame is RESTART:
                 self._times.restart()
             elif (image := self._converted(frame)) is not None:
-                yield Picture(image, self._times.place(None if frame.pts is None else frame.pts * tick))
+                yield Picture(image, self._times.place(None if frame.pts is None else frame.pts * self._tick))
                 self._asked, self._patience = time.monotonic(), self._read_timeout
         self.damage = self._missing()
 
@@ -183,9 +183,8 @@ class Decoder:
 
     def _frames(self) -> Iterator[Any]:
         """Decoded frames, and `RESTART` before the first of a new time line."""
-        tick = float(self._stream.time_base)
         for packet in self._packets():
-            if self._times.restarts(None if packet.dts is None else packet.dts * tick):
+            if self._times.restarts(None if packet.dts is None else packet.dts * self._tick):
                 yield from self._decode(None)  # what is still in the decoder belongs to the time before
                 self._context.flush_buffers()
                 yield RESTART

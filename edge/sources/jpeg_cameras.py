@@ -21,7 +21,7 @@ SNAPSHOT_RATE, LEAST_SNAPSHOT_RATE = 2.0, 1.0
 
 
 class JpegCamera:
-    """What both kinds have in common: live frames from pictures of which the first proves that there are any."""
+    """Base of both kinds: live frames from pictures, of which the first proves that there are any."""
 
     live = True
     fps: float | None = None

@@ -29,7 +29,7 @@ PROTOCOLS = {
     "tcp": "tcp",
     "http": "http,https,httpproxy,tcp,tls,crypto",
 }
-"""What a stream of each kind may open in its turn; no file ever."""
+"""Protocols that a stream of each kind may open in its turn; no file ever."""
 
 FORMATS = {"rtsp": ("rtsp",), "http": ("hls", "aac", "mp3", "webvtt", *FILE_FORMATS)}
 """Containers of streams other than those of files."""

@@ -23,7 +23,7 @@ DECODING_TIMEOUT = 10.0
 """Seconds; a picture of the most pixels takes a fraction of one, on a small board a few."""
 
 KINDS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF")
-"""What phones and browsers send."""
+"""Kinds of pictures that phones and browsers send."""
 
 
 class Busy(Exception):  # noqa: N818

@@ -25,7 +25,7 @@ from pyarrow import parquet
 from edge.analyze.batch import _check_outputs, _Worker
 from edge.analyze.charts import STATE_COLOURS, clock, hex_colour
 from edge.analyze.digest import STATES
-from edge.analyze.inputs import NAME_BYTES, Place
+from edge.analyze.inputs import Place
 from edge.analyze.job import Job, Wanted
 from edge.analyze.progress import BatchProgress
 from edge.analyze.video import analyze_video
@@ -34,6 +34,7 @@ from edge.demo import write_demo_clip
 from edge.detect import YuNet
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.files import NAME_BYTES
 from edge.options import Options
 from edge.palette import COLOURS
 from edge.sources.video import open_video

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.annotated_images import NAME_BYTES, AnnotatedImages
+from edge.annotated_images import AnnotatedImages
 from edge.errors import UserError
+from edge.files import NAME_BYTES
 from edge.frames import Frame
 from edge.results import FaceResult, FrameResult
 

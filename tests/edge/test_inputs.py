@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.analyze.inputs import NAME_BYTES, SUMMARY, Place, find_places, find_videos
+from edge.analyze.inputs import SUMMARY, Place, find_places, find_videos
+from edge.files import NAME_BYTES
 
 
 def touch(folder, *names):

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from edge.files import resolved, whole_folder
+from edge.files import fitting_name, resolved, whole_folder
 from edge.progress import Progress
 from train.importer.archive import MAX_BYTES
 from train.importer.found import Face, Skipped
@@ -131,7 +131,7 @@ def _keep(face: Face, path: Path) -> Image | Skipped:
     except ValueError as error:
         return Skipped(face.name, str(error))
     path.write_bytes(data)
-    suffix = _cut(PurePosixPath(face.name).suffix, _SUFFIX_BYTES) if data is face.data else ".png"
+    suffix = fitting_name(PurePosixPath(face.name).suffix, size=_SUFFIX_BYTES) if data is face.data else ".png"
     return Image(face.name, face.emotion, face.split, pixels, path, suffix)
 
 
@@ -171,7 +171,7 @@ def _settle(root: Path, images: list[Image]) -> None:
     for image in images:
         folder = root / image.split / str(image.emotion)
         folder.mkdir(parents=True, exist_ok=True)
-        stem = _cut(PurePosixPath(image.name).stem, _STEM_BYTES)
+        stem = fitting_name(PurePosixPath(image.name).stem, size=_STEM_BYTES)
         target, copies = folder / f"{stem}{image.suffix}", 1
         # Compared without case, so that the dataset survives being copied to a Mac or to Windows.
         while str(target).casefold() in taken:
@@ -179,11 +179,6 @@ def _settle(root: Path, images: list[Image]) -> None:
             target = folder / f"{stem}-{copies}{image.suffix}"
         taken.add(str(target).casefold())
         image.path = image.path.rename(target)
-
-
-def _cut(text: str, size: int) -> str:
-    """Shorten a part of a file's name to `size` bytes: an archive may hold longer names than a file system."""
-    return text.encode()[:size].decode(errors="ignore")
 
 
 def _write_votes(root: Path, images: list[Image], counts: dict[str, tuple[int, ...]]) -> None:
