@@ -117,6 +117,9 @@ _FER_LIMITS = """\
 FER-2013's images were collected by web search by Pierre-Luc Carrier and Aaron Courville for the Kaggle contest
 'Challenges in Representation Learning' of 2013. They come from the web and are meant for research; no image is part of
 this bundle. The FER+ votes are Microsoft's, under the MIT licence.
+
+The weights are published under the Apache License 2.0. `models/PROVENANCE.md` in the repository lists where data and
+weights come from, and whose rights are unresolved.
 """
 
 
