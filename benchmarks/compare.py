@@ -12,7 +12,7 @@ from benchmarks.results import Record
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
-IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "fault", "preset")
+IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "preset")
 """Keys of a row that say what was measured; rows that agree in them are compared."""
 
 FIGURES = {
@@ -24,7 +24,6 @@ FIGURES = {
     "crowd": [("ms", -1)],
     "sizes": [("ms", -1)],
     "outputs": [("cpu", -1)],
-    "faults": [("noticed", -1), ("recovered", -1)],
     "training": [("fed", +1)],
     "accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
     "peers": [("fps", +1), ("peaks", -1)],

@@ -349,24 +349,6 @@ def _marked(difference: str, one: Record, other: Record) -> str:
     return f"{difference} ({NOT_TOLD_APART})" if chance else difference
 
 
-def _faults(record: Record) -> str:
-    rows = [
-        [
-            row["fault"],
-            row["outcome"],
-            *(_seconds(row[key]) for key in ("noticed", "recovered")),
-            UNKNOWN if row["lost"] is None else str(row["lost"]),
-            f"{row['growth'] / 1e6:+.1f}",
-        ]
-        for row in record["figures"]["faults"]
-    ]
-    return table(["fault", "the run", "noticed after s", "well again after s", "frames lost", "grown MB"], rows)
-
-
-def _seconds(values: Record | None) -> str:
-    return f"{values['p50']:.2f}" if values else UNKNOWN
-
-
 def _training(record: Record) -> str:
     rows = [
         [
@@ -439,7 +421,6 @@ TABLES: dict[str, Callable[[Record], str]] = {
     "sizes": _by_size,
     "face-sizes": _face_sizes,
     "outputs": _outputs,
-    "faults": _faults,
     "peers": _peers,
     "peers-model": _peers_model,
     "peers-footprint": _peers_footprint,
@@ -461,7 +442,6 @@ TITLES = {
     "sizes": "**Larger pictures**, one face that grows with them, from memory",
     "face-sizes": "**Smaller faces**, four in a picture, by the width of an upright face; live: the share found "
     "within a second; else the share of all frames; coarse alone is what `--detector-side 320` finds",
-    "faults": "**Faults**, from the moment they begin; the worst round's losses and growth",
     "training": "**Training**: steps on batches in memory, and the same fed by the input pipeline; "
     f"minutes of a run until {PROVED['crowd']:.0%} (crowd) and {PROVED['folder']:.0%} (folder) of the labels, on "
     "the machine that the run was made on",

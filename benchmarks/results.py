@@ -10,7 +10,7 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
     settings         rounds, threads, cores, clip, split, and how long the warm-up and a turn are
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
     figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of rows. A row is the dataclass of the
-                     measurement's module, key by key: first what it is of (variant, name, output, fault or preset;
+                     measurement's module, key by key: first what it is of (variant, name, output or preset;
                      threads, cores, faces or width), then what was found, a number or a distribution over the rounds
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
                      come to is here, too, and what failed by a bug. By measurement and peer, why this one is not

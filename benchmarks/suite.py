@@ -13,7 +13,6 @@ from benchmarks.contenders import Contenders
 from benchmarks.counts import measure_counts
 from benchmarks.crowd import measure_crowd
 from benchmarks.face_size import measure_face_sizes
-from benchmarks.faults import measure_faults
 from benchmarks.harness import BURST, WARM_UP
 from benchmarks.latency import measure_latency
 from benchmarks.live import measure_live
@@ -119,7 +118,6 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
     "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
     "face-sizes": lambda plan: measure_face_sizes(plan.faces),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
-    "faults": lambda plan: measure_faults(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),
     "peers-model": lambda plan: measure_models(plan.lineup, plan.shipping.input_size, min(plan.cores), plan.rounds),
     "peers-footprint": lambda plan: measure_footprint(plan.lineup, plan.shipping, max(plan.cores), plan.rounds),

@@ -15,7 +15,6 @@ from benchmarks.contenders import open_contenders
 from benchmarks.counts import Counts
 from benchmarks.crowd import Crowd
 from benchmarks.face_size import FaceSize
-from benchmarks.faults import Fault
 from benchmarks.harness import distribution
 from benchmarks.latency import Latency
 from benchmarks.live import Live
@@ -163,10 +162,6 @@ def figures() -> Record:
             for way, shares in (("live", (0.25, 1.0)), ("recording", (0.2, 1.0)))
             for tilt in (0, 20)
             for size, share in zip((16, 40), shares, strict=True)
-        ],
-        "faults": [
-            Fault("camera lost", "goes on", distribution([0.25]), distribution([0.75]), 16, 70_000),
-            Fault("camera absent", "ends with status 2", distribution([0.5]), None, None, 0),
         ],
         "outputs": [
             OutputCost(name, distribution([0.1 + more]), more)

@@ -43,8 +43,6 @@ def test_every_measurement_has_a_table_and_a_title():
         ["int8", *["12.0%"] * 8, "4.0%"],
         ["1280×720", "live", "0°", "25%", "100%", "1.0"],
         ["1280×720", "recording", "20°", "0%", "80%", "1.0"],
-        ["camera lost", "goes on", "0.25", "0.75", "16", "+0.1"],
-        ["camera absent", "ends with status 2", "0.50", "–", "–", "+0.0"],
         ["edge", "64×64", "200", "196", "98.0% (not told apart)", "0.5", "crowd 10, folder not reached"],
         ["nano", "64×64", "200", "192", "96.0% (not told apart)", "0.5", "no run named"],
         ["--web, one viewer", "20.0%", "+10.0% (not told apart)"],
