@@ -112,7 +112,7 @@ boards: $(BENCH) ## write the table of boards, from benchmarks/boards/*.json and
 	@$(BIN)/python -m benchmarks boards --model "$(MODEL)" --page docs/boards.md >/dev/null
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
-	@$(BIN)/python -m benchmarks.soak --model "$(MODEL)" $(ARGS)
+	@$(BIN)/python -m tests.soak.soak --model "$(MODEL)" $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .

@@ -17,13 +17,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.accuracy import Examination, load_examination
-from benchmarks.board_table import board_records, boards_text
-from benchmarks.compare import TOLERANCE, changes_text, compare, lost, other_graphs
-from benchmarks.contenders import open_contenders
-from benchmarks.page import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
-from benchmarks.pipeline import check_clip
-from benchmarks.results import Record, file_name, read_record
+from benchmarks.base.record import Record, file_name, read_record
+from benchmarks.base.variants import open_contenders
+from benchmarks.measure.accuracy import Examination, load_examination
+from benchmarks.measure.pipeline import check_clip
+from benchmarks.report.boards import board_records, boards_text
+from benchmarks.report.compare import TOLERANCE, changes_text, compare, lost, other_graphs
+from benchmarks.report.document import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.suite import FAILED, MEASUREMENTS, USUAL, Plan, measure
 from edge.bundle import DEFAULT_BUNDLE
 from edge.cli import whole_number
@@ -123,7 +123,7 @@ def _show(records: Sequence[Record], paths: Sequence[Path], arguments: argparse.
 
 def _pictures(records: Sequence[Record], folder: Path) -> Pictures:
     try:
-        from benchmarks.plots import draw
+        from benchmarks.report.plots import draw
     except ImportError:
         print("no plots: run \"pip install 'emotion-edge[bench]'\" for them")
         return {}

@@ -7,30 +7,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy import Examination, measure_accuracy
-from benchmarks.bars import VARIANT, check_bars
-from benchmarks.contenders import Contenders
-from benchmarks.counts import measure_counts
-from benchmarks.crowd import measure_crowd
-from benchmarks.face_size import measure_face_sizes
-from benchmarks.harness import BURST, WARM_UP
-from benchmarks.latency import measure_latency
-from benchmarks.live import measure_live
-from benchmarks.machine import can_restrict, current_state
-from benchmarks.memory import measure_memory
-from benchmarks.operators import measure_operators
-from benchmarks.outputs import measure_outputs
+from benchmarks.base.harness import BURST, WARM_UP
+from benchmarks.base.machine import can_restrict, current_state
+from benchmarks.base.process import summary
+from benchmarks.base.record import Partial, Record, as_plain, keep, new_record
+from benchmarks.base.variants import Contenders
+from benchmarks.measure.accuracy import Examination, measure_accuracy
+from benchmarks.measure.counts import measure_counts
+from benchmarks.measure.crowd import measure_crowd
+from benchmarks.measure.face_size import measure_face_sizes
+from benchmarks.measure.latency import measure_latency
+from benchmarks.measure.live import measure_live
+from benchmarks.measure.memory import measure_memory
+from benchmarks.measure.operators import measure_operators
+from benchmarks.measure.outputs import measure_outputs
+from benchmarks.measure.pipeline import measure_pipeline
+from benchmarks.measure.sizes import measure_sizes
+from benchmarks.measure.stages import measure_stages
+from benchmarks.measure.training import measure_training
 from benchmarks.peers.accuracy import measure_peer_accuracy
 from benchmarks.peers.clip import measure_peers
 from benchmarks.peers.footprint import measure_footprint
 from benchmarks.peers.lineup import Lineup, line_up
 from benchmarks.peers.model import measure_models
-from benchmarks.pipeline import measure_pipeline
-from benchmarks.process import summary
-from benchmarks.results import Partial, Record, as_plain, keep, new_record
-from benchmarks.sizes import measure_sizes
-from benchmarks.stages import measure_stages
-from benchmarks.training import measure_training
+from benchmarks.report.targets import VARIANT, check_bars
 from edge.bundle import Bundle
 from edge.errors import UserError
 from edge.machine import usable_cores

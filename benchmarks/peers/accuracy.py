@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import Examination, score_answers
-from benchmarks.chance import Interval, lead
+from benchmarks.base.bootstrap import Interval, lead
+from benchmarks.base.record import Partial
+from benchmarks.measure.accuracy import Examination, score_answers
 from benchmarks.peers.lineup import LONG_TIME_OUT, OURS, Contestant, Lineup
-from benchmarks.results import Partial
 from edge.emotions import EMOTIONS
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PeerAccuracy:
-    """One package on one split; shares as in `benchmarks.accuracy.Accuracy`.
+    """One package on one split; shares as in `benchmarks.measure.accuracy.Accuracy`.
 
     Attributes:
         name: the package, or `emotion-edge`.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness import Distribution, distribution
+from benchmarks.base.harness import Distribution, distribution
+from benchmarks.base.record import Partial
+from benchmarks.measure.pipeline import run_once
 from benchmarks.peers.lineup import OURS, Contestant, Lineup
-from benchmarks.pipeline import run_once
-from benchmarks.results import Partial
 from edge.bundle import Bundle
 
 

@@ -6,7 +6,7 @@ import sys
 import venv
 from pathlib import Path
 
-from benchmarks.process import ROOT
+from benchmarks.base.process import ROOT
 from edge.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from benchmarks.harness import Distribution, distribution
+from benchmarks.base.harness import Distribution, distribution
+from benchmarks.base.process import ROOT, run_fresh
+from benchmarks.base.record import Partial
 from benchmarks.peers.environment import bytes_in, prepare
 from benchmarks.peers.lineup import LOCKS, OURS, TIME_OUT, Contestant, Lineup
-from benchmarks.process import ROOT, run_fresh
-from benchmarks.results import Partial
 from edge.bundle import Bundle
 from edge.errors import UserError
 

@@ -9,9 +9,9 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import TypeVar, cast
 
-from benchmarks.harness import interleave
+from benchmarks.base.harness import interleave
+from benchmarks.base.process import ROOT, Usage, run_fresh, summary
 from benchmarks.peers.environment import locked_version, prepare, python_of
-from benchmarks.process import ROOT, Usage, run_fresh, summary
 from edge.bundle import Bundle, model_file
 from edge.errors import UserError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Distribution, distribution
+from benchmarks.base.harness import Distribution, distribution
+from benchmarks.base.record import Partial
 from benchmarks.peers.lineup import Contestant, Lineup
-from benchmarks.results import Partial
 
 
 @dataclass(frozen=True)

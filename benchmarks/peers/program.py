@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import timed_burst
+from benchmarks.base.harness import timed_burst
 
 Classify = Callable[[np.ndarray], Sequence[float] | np.ndarray]
 

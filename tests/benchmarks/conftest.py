@@ -8,29 +8,29 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import Accuracy
-from benchmarks.bars import check_bars
-from benchmarks.chance import Interval
-from benchmarks.contenders import open_contenders
-from benchmarks.counts import Counts
-from benchmarks.crowd import Crowd
-from benchmarks.face_size import FaceSize
-from benchmarks.harness import distribution
-from benchmarks.latency import Latency
-from benchmarks.live import Live
-from benchmarks.machine import Machine
-from benchmarks.memory import Memory
-from benchmarks.operators import Layer, Profile
-from benchmarks.outputs import OutputCost
+from benchmarks.base.bootstrap import Interval
+from benchmarks.base.harness import distribution
+from benchmarks.base.machine import Machine
+from benchmarks.base.record import SCHEMA_VERSION, Record, as_plain, new_record
+from benchmarks.base.variants import open_contenders
+from benchmarks.measure.accuracy import Accuracy
+from benchmarks.measure.counts import Counts
+from benchmarks.measure.crowd import Crowd
+from benchmarks.measure.face_size import FaceSize
+from benchmarks.measure.latency import Latency
+from benchmarks.measure.live import Live
+from benchmarks.measure.memory import Memory
+from benchmarks.measure.operators import Layer, Profile
+from benchmarks.measure.outputs import OutputCost
+from benchmarks.measure.pipeline import Pipeline, Run
+from benchmarks.measure.sizes import FrameSize
+from benchmarks.measure.stages import PARTS, REST, Stages
+from benchmarks.measure.training import Training
 from benchmarks.peers.accuracy import PeerAccuracy
 from benchmarks.peers.clip import Peer
 from benchmarks.peers.footprint import Footprint
 from benchmarks.peers.model import ModelAlone
-from benchmarks.pipeline import Pipeline, Run
-from benchmarks.results import SCHEMA_VERSION, Record, as_plain, new_record
-from benchmarks.sizes import FrameSize
-from benchmarks.stages import PARTS, REST, Stages
-from benchmarks.training import Training
+from benchmarks.report.targets import check_bars
 from edge.bundle import MANIFEST, model_file
 from edge.emotions import EMOTIONS
 from edge.manifest import FORMAT_VERSION

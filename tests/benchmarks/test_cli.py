@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.page import BEGIN, BOARDS_BEGIN, END, FRONT
+from benchmarks.base.record import keep, read_record
+from benchmarks.measure.sizes import SIZES
 from benchmarks.peers.lineup import line_up
-from benchmarks.plots import CHARTS
-from benchmarks.report import report
-from benchmarks.results import keep, read_record
-from benchmarks.sizes import SIZES
+from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT
+from benchmarks.report.plots import CHARTS
+from benchmarks.report.tables import report
 from benchmarks.suite import NOT_REACHED, USUAL
 from edge.assets import YUNET, fetch
 from edge.errors import UserError
-
-from .conftest import FRAMES
+from tests.benchmarks.conftest import FRAMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +33,7 @@ def _detector():
 
 @pytest.mark.usefixtures("_detector")
 def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("benchmarks.live.SECONDS", 2.0)
+    monkeypatch.setattr("benchmarks.measure.live.SECONDS", 2.0)
     output = tmp_path / "results"
     arguments = ["--model", str(bundle), "--clip", str(clip), "--data", str(data), "--output", str(output)]
     assert main([*arguments, "--rounds", "1"]) == 0

@@ -3,7 +3,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from benchmarks.graph import operators  # noqa: E402
+from benchmarks.base.graph import operators  # noqa: E402
 from edge.classify import EmotionClassifier  # noqa: E402
 from edge.emotions import EMOTIONS  # noqa: E402
 from edge.interpreter import open_interpreter  # noqa: E402

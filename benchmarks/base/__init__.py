@@ -1,0 +1,1 @@
+"""Harness, processes, machine, records: what all measurements share."""

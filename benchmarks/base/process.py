@@ -1,0 +1,197 @@
+"""Runs a command in a fresh process and says how long it took and how much memory.
+
+    python -m benchmarks.base.process CORES SECONDS COMMAND…
+
+is the small process in between, which ends the command after so many seconds, never after `inf`. Linux counts the
+memory of the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
+It imports the standard library alone, and `edge.errors`, which does, too.
+"""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import UserError, exit_on_user_error
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Commands run here, so that this package and `edge` are found however they were found at first."""
+
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes; getrusage counts in KiB, except on macOS."""
+
+USER_ERROR = "emotion-edge: "
+"""How the package's commands begin what a user can put right; see `edge.errors`."""
+
+
+class CrashError(RuntimeError):
+    """A signal ended a command, as it does where a library crashes."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took.
+
+    Attributes:
+        status: exit status; negative for the signal that ended it.
+        seconds: from its start to its end.
+        first_line: seconds from its start to its first line on standard output, None if there was none.
+        lines: how many there were.
+        cpu: seconds of all its threads on processors.
+        peak: the most bytes of RAM that it had at any time (VmHWM).
+    """
+
+    status: int
+    seconds: float
+    first_line: float | None
+    lines: int
+    cpu: float
+    peak: int
+
+
+def run_fresh(
+    command: Sequence[str], cores: int, feeder: Sequence[str] | None = None, time_out: float = math.inf
+) -> Usage:
+    """Run a command and wait for its end.
+
+    Args:
+        command: a program and its arguments; paths in it are absolute.
+        cores: how many of the cores that this process may use it may use.
+        feeder: another command, on any core, whose standard output the first one reads.
+        time_out: seconds after which it is ended.
+
+    Raises:
+        UserError: the command ended with one, or did not end in time.
+        CrashError: a signal ended it.
+        RuntimeError: it failed otherwise.
+    """
+    watcher = [sys.executable, "-m", "benchmarks.base.process", str(cores), str(time_out), *command]
+    with fed_by(feeder) if feeder else nullcontext(subprocess.DEVNULL) as stdin:
+        done = subprocess.run(watcher, stdin=stdin, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise _failure(watcher, done.returncode, done.stderr)
+    usage = Usage(**json.loads(done.stdout))
+    if usage.status:
+        raise _failure(command, usage.status, done.stderr)
+    return usage
+
+
+def run_module(module: str, arguments: Sequence[object], cores: int) -> dict[str, Any]:
+    """Run one of this package's modules in a fresh process; its last argument is the file to leave JSON in.
+
+    Args:
+        module: its name.
+        arguments: before that last one.
+        cores: as above.
+
+    Returns:
+        What it left there.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        run_fresh([sys.executable, "-m", module, *map(str, arguments), str(answer)], cores)
+        found: dict[str, Any] = json.loads(answer.read_text())
+    return found
+
+
+def watch(command: Sequence[str], time_out: float = math.inf) -> Usage:
+    """Run a command as a child of this process, reading what it prints as it comes.
+
+    Raises:
+        UserError: it did not end in time, and was ended.
+    """
+    started = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, _ended_after(time_out, process.pid) as late:
+        assert process.stdout is not None
+        first = time.monotonic() - started if process.stdout.readline() else None
+        lines = (first is not None) + sum(1 for _ in process.stdout)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if late.is_set():
+        raise UserError(f"it did not end within {time_out:g} s", "leave it out, or measure where less is to be done")
+    seconds, cpu = time.monotonic() - started, usage.ru_utime + usage.ru_stime
+    return Usage(process.returncode, seconds, first, lines, cpu, usage.ru_maxrss * MAXRSS_UNIT)
+
+
+def restrict_to(cores: int) -> None:
+    """Let this process, and those that it starts, use only so many of the cores that it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+@contextmanager
+def restricted_to(cores: int) -> Iterator[None]:
+    """The same for the calling thread, and for those that it starts, as long as the block lasts."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    restrict_to(cores)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def fed_by(feeder: Sequence[str]) -> Iterator[int]:
+    """A command that runs as long as the block; gives the number of the file with its standard output."""
+    with subprocess.Popen(feeder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.fileno()
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _ended_after(seconds: float, pid: int) -> Iterator[threading.Event]:
+    """Kill a process that lasts longer than the block should; says whether that was so."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        os.kill(pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    if seconds < math.inf:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
+    for line in reversed(errors.splitlines()):
+        if status == 2 and line.startswith(USER_ERROR):
+            problem, _, remedy = line.removeprefix(USER_ERROR).rpartition(": ")
+            return UserError(problem, remedy)
+    kind = CrashError if status < 0 else RuntimeError
+    return kind(f"{' '.join(command)} ended with status {status}:\n{errors}")
+
+
+def summary(error: Exception) -> str:
+    """An error in one line: of a program's traceback the last one says what it was."""
+    return (str(error).strip() or repr(error)).splitlines()[-1]
+
+
+def main() -> int:
+    """Watch one command; its figures go to standard output as JSON, its own errors to standard error."""
+    cores, time_out, *command = sys.argv[1:]
+    restrict_to(int(cores))
+    json.dump(asdict(watch(command, float(time_out))), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_on_user_error(main))

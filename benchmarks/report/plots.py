@@ -1,0 +1,81 @@
+"""Draws records. Matplotlib comes with the extra `bench`; a board measures as well without it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.base.record import Record
+from benchmarks.report.charts import (
+    draw_ages,
+    draw_face_sizes,
+    draw_faces,
+    draw_front,
+    draw_latency,
+    draw_memory,
+    draw_operators,
+    draw_pipeline,
+    draw_shares,
+    draw_sizes,
+)
+from benchmarks.report.document import FRONT
+from benchmarks.report.trade_off import machine_name, points
+from edge.files import whole_file
+
+DPI = 100
+
+CHARTS: Mapping[str, Callable[[Record], Figure | None]] = {
+    "latency": draw_latency,
+    "operators": draw_operators,
+    "memory": draw_memory,
+    "pipeline": draw_pipeline,
+    "stages": draw_shares,
+    "live": draw_ages,
+    "crowd": draw_faces,
+    "sizes": draw_sizes,
+    "face-sizes": draw_face_sizes,
+}
+"""By measurement; a chart is None where its figures are not all there, as in an older record."""
+
+
+def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
+    """Draw what records have figures of.
+
+    Args:
+        records: what to draw.
+        folder: where the PNGs go; where there are several records, their names begin with that of the bundle.
+
+    Returns:
+        Their paths, as `benchmarks.report.document.Pictures` says.
+    """
+    drawn: dict[tuple[int, str], Path] = {}
+    if found := points(records):
+        drawn[-1, FRONT] = folder / f"{FRONT}.png"
+        _save(draw_front(found), drawn[-1, FRONT])
+    for i, record in enumerate(records):
+        prefix = _prefix(records, i)
+        for name, chart in CHARTS.items():
+            if record["figures"].get(name) and (figure := chart(record)):
+                figure.suptitle(f"{record['bundle']['name']} on {_on(record)}", fontsize=10)
+                drawn[i, name] = folder / f"{prefix}{name}.png"
+                _save(figure, drawn[i, name])
+    return drawn
+
+
+def _prefix(records: Sequence[Record], i: int) -> str:
+    """Of a record's pictures: nothing where it is alone, else its bundle, with a number where that is not enough."""
+    if len(records) == 1:
+        return ""
+    names = [record["bundle"]["name"] for record in records]
+    before = names[:i].count(names[i])
+    return f"{names[i]}-{before + 1}-" if before else f"{names[i]}-"
+
+
+def _on(record: Record) -> str:
+    machine = record["machine"]
+    return f"{machine_name(record)}, {machine['runtime']}, OpenCV {machine['opencv']}"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=DPI)

@@ -1,0 +1,84 @@
+import os
+import sys
+from contextlib import suppress
+
+import pytest
+
+from benchmarks.base.process import restricted_to, run_fresh, run_module
+from edge.errors import UserError
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_lines_times_and_memory_of_a_command():
+    usage = run_fresh(python("x = b'x' * 50_000_000; sum(range(10**6)); print(1); print(2)"), 1)
+    assert (usage.status, usage.lines) == (0, 2)
+    assert usage.first_line is not None
+    assert 0 < usage.first_line <= usage.seconds
+    assert 0 < usage.cpu <= usage.seconds
+    assert 50_000_000 < usage.peak < 100_000_000
+
+
+def test_the_memory_of_whoever_measures_is_not_counted():
+    ballast = b"x" * 200_000_000
+    assert run_fresh(python("pass"), 1).peak < 100_000_000
+    del ballast
+
+
+def test_a_silent_command_has_no_first_line():
+    usage = run_fresh(python("pass"), 1)
+    assert (usage.first_line, usage.lines) == (None, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_a_command_runs_on_as_many_cores_as_it_is_given():
+    own = os.sched_getaffinity(0)
+    run_fresh(python("import os; assert len(os.sched_getaffinity(0)) == 1"), 1)
+    run_fresh(python(f"import os; assert len(os.sched_getaffinity(0)) == {len(own)}"), len(own))
+    assert os.sched_getaffinity(0) == own
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_a_block_keeps_its_thread_to_some_cores_and_gives_them_back():
+    own = os.sched_getaffinity(0)
+    with suppress(KeyError), restricted_to(1):
+        assert os.sched_getaffinity(0) == {min(own)}
+        raise KeyError
+    assert os.sched_getaffinity(0) == own
+
+
+def test_the_user_errors_of_a_command_are_passed_on():
+    with pytest.raises(UserError) as caught:
+        run_fresh([sys.executable, "-m", "edge", "run", "/nowhere.mp4", "--model", "/nowhere"], 1)
+    assert caught.value.problem.startswith("/nowhere.mp4: no such file")
+    assert caught.value.remedy.startswith("give a camera, ")
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "1 / 0", "import os; os.kill(os.getpid(), 9)"])
+def test_any_other_failure_is_a_bug(code):
+    with pytest.raises(RuntimeError, match="ended with status"):
+        run_fresh(python(code), 1)
+
+
+def test_a_command_that_hangs_is_ended_and_its_answer_is_that_it_hung():
+    with pytest.raises(UserError, match="did not end within 1 s") as caught:
+        run_fresh(python("import time; print(1, flush=True); time.sleep(600)"), 1, time_out=1)
+    assert caught.value.remedy.startswith("leave it out")
+
+
+def test_a_command_may_take_as_long_as_it_is_given():
+    assert run_fresh(python("print(1)"), 1, time_out=600).lines == 1
+
+
+def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
+    endless = python("import sys\nwhile True: print('line')")
+    usage = run_fresh(python("import sys\nfor i in range(3): print(sys.stdin.readline(), end='')"), 1, endless)
+    assert usage.lines == 3
+
+
+def test_a_module_leaves_its_answer_in_a_file(bundle):
+    answer = run_module("benchmarks.base.scenes", [bundle, "int8", 1, 320], 1)
+    assert set(answer) == {"found", "ms"}
+    assert answer["ms"] > 0

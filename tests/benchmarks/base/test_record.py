@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from benchmarks.base.harness import distribution
+from benchmarks.base.record import SCHEMA_VERSION, as_plain, file_name, keep, new_record, read_record
+from benchmarks.base.variants import open_contenders
+from edge.bundle import model_file
+from edge.errors import UserError
+
+
+def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
+    record = new_record(open_contenders(bundle), {"rounds": 1})
+    assert record["schema_version"] == SCHEMA_VERSION == 2
+    assert set(record) == {
+        *("schema_version", "created", "machine", "states", "settings", "bundle", "figures", "missing", "bars"),
+    }
+    assert set(record["machine"]) >= {"board", "cpu", "cores", "memory", "os", "governor", "python", "runtime"}
+    assert record["bundle"]["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size
+    assert record["bundle"]["absent"] == ["float16", "dynamic"]
+
+
+def test_plain_values_survive_json_and_have_no_noise():
+    values = distribution([1 / 3, 2 / 3])
+    plain = as_plain({"figures": [values], "cores": (1, 2)})
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["figures"][0]["mean"] == 0.5
+    assert plain["figures"][0]["values"] == [0.333333, 0.666667]
+
+
+def test_what_was_kept_is_read_again(record, tmp_path):
+    path = keep(record, tmp_path / "results")
+    assert path.name == file_name(record) == "20250102T030405Z.json"
+    assert read_record(path) == record
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(None, "cannot be read", id="absent"),
+        pytest.param("no json", "no record", id="no JSON"),
+        pytest.param("[1]", "no record", id="another JSON"),
+        pytest.param('{"schema_version": 1}', "version 1", id="an older one"),
+        pytest.param('{"schema_version": 2}', "no record", id="one of something else"),
+    ],
+)
+def test_what_is_no_record_is_refused(content, problem, tmp_path):
+    path = tmp_path / "r.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=problem):
+        read_record(path)

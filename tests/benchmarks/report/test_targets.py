@@ -1,0 +1,51 @@
+import pytest
+
+from benchmarks.report.targets import PROMISES, check_bars
+
+
+def reached(record) -> list[bool | None]:
+    return [bar.reached for bar in check_bars(record)]
+
+
+def test_all_reached(record):
+    assert reached(record) == [True] * len(PROMISES)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "changes", "promise"),
+    [
+        ("latency", {"ms": {"p50": 1.1}}, "one thread"),
+        ("pipeline", {"fps": {"p50": 149.0}}, "150 FPS"),
+        ("pipeline", {"first_record": {"p50": 1.1}}, "first record"),
+        ("pipeline", {"peak": 210_000_000}, "memory"),
+        ("stages", {"overhead": 0.2}, "outside"),
+        ("stages", {"of_slowest": 0.8}, "slowest"),
+        ("live", {"age_p99_ms": {"p50": 70.0}}, "frame age"),
+        ("live", {"cpu": {"p50": 0.5}}, "35%"),
+        ("outputs", {"more": 0.2}, "page"),
+        ("training", {"share": 0.94}, "training"),
+    ],
+)
+def test_each_is_missed_by_its_own_figure(record, measurement, changes, promise):
+    for row in record["figures"][measurement]:
+        row |= changes
+    missed = [bar.promise for bar in check_bars(record) if not bar.reached]
+    assert missed
+    assert all(promise in words for words in missed)
+
+
+def test_peers_and_crowds_are_ratios(record):
+    record["figures"]["peers"][0]["fps"]["p50"] = 150.0  # ours on one core, 7.5 times fer's
+    record["figures"]["crowd"][1]["ms"]["p50"] = 16.5  # 3.3 times one face
+    assert [bar.measured for bar in check_bars(record) if not bar.reached] == ["7.50 times", "3.3 times"]
+
+
+def test_latency_at_another_resolution_says_nothing_of_the_bar(record):
+    record["bundle"]["resolution"] = 224
+    assert reached(record)[0] is None
+
+
+def test_what_was_not_measured_is_neither_reached_nor_missed(record):
+    record["figures"] = {}
+    assert reached(record) == [None] * len(PROMISES)
+    assert {bar.measured for bar in check_bars(record)} == {"not measured"}
