@@ -46,6 +46,6 @@ def no_threads_left() -> Iterator[None]:
     yield
     started = set(threading.enumerate()) - before
     for thread in started:
-        thread.join(5)
+        thread.join(20)  # on a machine that is busy with other things, too
     left = [thread.name for thread in started if thread.is_alive()]
     assert not left, f"still alive when the test ended: {left}"

@@ -7,9 +7,8 @@ import pytest
 
 from edge.channel import Channel, Closed
 
-from .patience import PATIENCE, patiently
+from .patience import LONG, patiently
 
-LONG = 10 * PATIENCE
 """Seconds after which a thread that should have been woken counts as asleep for ever."""
 
 

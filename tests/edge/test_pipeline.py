@@ -10,12 +10,11 @@ from edge.errors import UserError
 from edge.outputs import AnnotatedVideo, JsonLines
 from edge.pipeline import STOP_TIMEOUT, Pipeline
 
-from .patience import PATIENCE, STOPPED_WITHIN, patiently
+from .patience import LONG, STOPPED_WITHIN, patiently
 from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, picture
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
-LONG = 20 * PATIENCE
 """Seconds after which what should have happened counts as never happening."""
 
 IN_FLIGHT = 4 + 1 + 4 + 1 + 4 + 1
