@@ -13,6 +13,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -50,6 +51,9 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 BEAT = 1.0
 """Seconds between two states at least."""
 
+LEFT_OUT = "mqtt.events_left_out"
+"""Counter of the events that were not published."""
+
 HEARTBEAT = 30.0
 """Seconds after which a state is published that has not changed."""
 
@@ -66,7 +70,7 @@ EVENTS_A_SECOND = 20
 """Events that are published; those beyond are counted. Six faces that come at once bring twelve."""
 
 QUEUED = 200
-"""Events that wait for the broker's acknowledgement, or for the broker; those beyond are counted."""
+"""Events that wait for the broker's acknowledgement, and as many for a connection; those beyond are counted."""
 
 KEEPALIVE = 30
 """Seconds; after one and a half times as many without a sign of life the broker publishes the last will."""
@@ -176,6 +180,11 @@ class HomeAutomation:
 
     Only the beat publishes states, so that the newest is always the last. States need no acknowledgement: whatever a
     broken connection has swallowed is published again on the next one.
+
+    Nothing is handed to paho before the broker has accepted the connection: paho asks only for a socket, would send it
+    ahead of its own CONNECT, and the broker would hang up. The lock is what makes this certain. paho holds none of its
+    own where it calls `_on_pre_connect`, `_on_connect` and the messages' callbacks; it may hold one in
+    `_on_disconnect`, which therefore must not take ours.
     """
 
     name = "mqtt"
@@ -198,6 +207,9 @@ class HomeAutomation:
         self._published_at = -math.inf
         self._told: set[str] = set()  # the troubles of the present absence
         self._refused = False
+        self._lock = threading.Lock()
+        self._accepted = False
+        self._waiting: deque[str | bytes | bytearray] = deque()  # events
         self._client = self._make_client()
         self._tried, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
@@ -223,14 +235,16 @@ class HomeAutomation:
         for event in self._events.end() if error is None else []:
             self._tell(event)
         self._beat()
-        with suppress(RuntimeError, ValueError):  # no connection, or no room in the queue
-            self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True).wait_for_publish(FLUSH)
+        if farewell := self._say_offline():
+            with suppress(RuntimeError, ValueError):  # the connection is lost, or there is no room in the queue
+                farewell.wait_for_publish(FLUSH)
         # With the will, for a broker that has not answered is still to know what to say of us when it comes to itself.
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
         # Aside: paho would wait for ever, where a broker does not take the last bytes, or a name is being resolved.
         stopper = threading.Thread(target=self._client.loop_stop, name="mqtt stop", daemon=True)
         stopper.start()
         stopper.join(FLUSH)
+        self._statistics.count(LEFT_OUT, len(self._waiting))
 
     def _make_client(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)  # named by the broker: nobody is to be driven out
@@ -242,6 +256,7 @@ class HomeAutomation:
             client.username_pw_set(user, _password())
         if self._broker.tls:
             client.tls_set_context(_tls())
+        client.on_pre_connect = self._on_pre_connect
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
         return client
@@ -255,19 +270,36 @@ class HomeAutomation:
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)
         scene = UNKNOWN if fps == 0 else self._scene  # what was seen before the camera was lost is not the case now
-        current = state(scene, fps, statistics.states(), statistics.count_of("mqtt.events_left_out"))
+        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT))
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
-        if (changed or now - self._published_at >= HEARTBEAT) and self._client.is_connected():
-            properties = Properties(PacketTypes.PUBLISH)
-            properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
-            self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
-            self._published, self._published_at = current, now
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
+        with self._lock:
+            if self._accepted and (changed or now - self._published_at >= HEARTBEAT):
+                self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
+                self._published, self._published_at = current, now
 
     def _tell(self, event: dict[str, Any]) -> None:
-        published = self._ration.take() and self._client.publish(self._events_topic, json.dumps(event), qos=1)
-        # Without a connection, paho keeps it for later and says so by another code.
-        if not published or published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self._statistics.count("mqtt.events_left_out")
+        if not self._ration.take() or len(self._waiting) >= QUEUED:
+            self._statistics.count(LEFT_OUT)
+            return
+        with self._lock:
+            self._waiting.append(json.dumps(event))
+            if self._accepted:
+                self._publish_waiting()
+
+    def _say_offline(self) -> MQTTMessageInfo | None:
+        with self._lock:
+            if not self._accepted:
+                return None
+            return self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
+
+    def _publish_waiting(self) -> None:
+        """Hand the events to paho, which sends again what is not acknowledged; the caller has the lock."""
+        while self._waiting:
+            published = self._client.publish(self._events_topic, self._waiting.popleft(), qos=1)
+            if published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                self._statistics.count(LEFT_OUT)
 
     def _introduce(self) -> None:
         """Tell Home Assistant which entities there are."""
@@ -276,6 +308,10 @@ class HomeAutomation:
         message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY)
         self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
 
+    def _on_pre_connect(self, client: Client, _: Any) -> None:
+        with self._lock:  # whoever is publishing has done so before there is a socket again
+            self._accepted = False
+
     def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, __: Any) -> None:
         self._refused = reason.is_failure
         if self._refused:
@@ -283,16 +319,21 @@ class HomeAutomation:
                 f"refused by the broker ({reason}): check {USER} and {PASSWORD} or {PASSWORD_FILE}; trying again"
             )
             return
-        if self._stopping.is_set():
-            client.disconnect()
-            return
+        with self._lock:
+            if self._stopping.is_set():
+                client.disconnect()
+                return
+            self._accepted = True
+            self._introduce()
+            client.publish(self._availability_topic, ONLINE, retain=True)
+            client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
+            # paho would send what was not acknowledged after the newer ones.
+            self._waiting.extendleft(message.payload for message in reversed(client.drop_out_messages()))
+            self._publish_waiting()
+            self._published_at = -math.inf  # whatever the broker has forgotten, the next beat brings
         if self._told:
             log.warning("%s: connected", self._broker.host)
             self._told.clear()
-        self._introduce()
-        client.publish(self._availability_topic, ONLINE, retain=True)
-        client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
-        self._published_at = -math.inf  # whatever the broker has forgotten, the next beat brings
         self._tried.set()
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
@@ -300,6 +341,7 @@ class HomeAutomation:
         self._trouble(f"no connection ({sys.exc_info()[1]}); trying again")
 
     def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, __: Any) -> None:
+        self._accepted = False
         if not (self._refused or self._stopping.is_set()):
             self._trouble(f"connection lost ({reason}); trying again")
 

@@ -25,7 +25,8 @@ from edge.mqtt import UNKNOWN, Broker, HomeAutomation, Scene, parse_broker, stat
 from edge.options import EventLimits
 from edge.statistics import Statistics
 
-from .patience import patiently
+from .patience import LONG, patiently
+from .raw_broker import ACCEPTED, CONNECT, RawBroker
 from .stand_ins import face, free_port, result
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,11 @@ def automation(port, statistics=None, tls=False, limits=EVERY_CHANGE):
     return HomeAutomation(Broker("127.0.0.1", port, tls, PREFIX), statistics or Statistics(), limits)
 
 
+def events_of(shown):
+    events = Events(EVERY_CHANGE)
+    return [event for one in shown for event in events.update(one)]
+
+
 def connected(output):
     return patiently(lambda: output._client.is_connected())
 
@@ -204,8 +210,9 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-    """Beats come only when the test calls for one."""
+    """Beats come only when the test calls for one, and the end waits for what is still to come."""
     monkeypatch.setattr(mqtt, "BEAT", 3600)
+    monkeypatch.setattr(mqtt, "FLUSH", LONG)
 
 
 def warnings(caplog):
@@ -239,8 +246,7 @@ class TestPublishing:
 
     def test_events_come_in_order_and_a_second_subscriber_has_them_too(self, broker, by_hand):
         shown = [result(0, face(HAPPY)), result(1, face(NEUTRAL)), result(5)]
-        events = Events(EVERY_CHANGE)
-        expected = [event for one in shown for event in events.update(one)]
+        expected = events_of(shown)
         assert [event["event"] for event in expected][-1] == "face_left"
         with Subscriber(broker.port) as one, Subscriber(broker.port) as other:
             with automation(broker.port) as output:
@@ -250,6 +256,40 @@ class TestPublishing:
                 subscriber.wait(AVAILABILITY, "offline")
                 assert [json.loads(payload) for payload in subscriber.on(EVENTS)] == expected
                 assert {m.qos for m in subscriber.messages if m.topic == EVENTS} == {1}
+
+    def test_events_that_come_while_the_connection_is_made_wait_for_it(self, broker, by_hand, caplog):
+        shown = [result(0, face(HAPPY)), result(1, face(NEUTRAL)), result(5)]
+        opened, told = threading.Event(), threading.Event()
+        output = automation(broker.port)
+        # paho has the socket by now, and has sent nothing.
+        output._client.on_socket_open = lambda *_: (opened.set(), told.wait(20))
+        with Subscriber(broker.port) as subscriber:
+            with output:
+                assert opened.wait(20)
+                for shown_ in shown:
+                    output.write(shown_)
+                told.set()
+                connected(output)
+            subscriber.wait(AVAILABILITY, "offline")
+            assert [json.loads(payload) for payload in subscriber.on(EVENTS)] == events_of(shown)
+        assert warnings(caplog) == []
+
+    def test_events_of_a_lost_connection_are_sent_again_before_the_next(self, by_hand, monkeypatch):
+        monkeypatch.setattr(mqtt, "FLUSH", 0.1)  # nothing is ever acknowledged
+        shown = [result(i, face((HAPPY, NEUTRAL)[i % 2])) for i in range(6)]
+        with RawBroker() as broker, automation(broker.port) as output:
+            first = broker.accept()
+            for shown_ in shown[:3]:
+                output.write(shown_)
+            expected = [json.dumps(event).encode() for event in events_of(shown)]
+            assert [first.published(EVENTS) for _ in expected[:4]] == expected[:4]  # none is acknowledged
+            first.close()
+            second = broker.wait()  # the connection is made, and not accepted
+            for shown_ in shown[3:]:
+                output.write(shown_)
+            assert second.read()[0] == CONNECT
+            second.send(ACCEPTED)
+            assert [second.published(EVENTS) for _ in expected] == expected
 
     def test_an_emotion_that_does_not_last_is_neither_an_event_nor_the_state(self, broker, by_hand):
         """Frames are a second apart."""
@@ -342,7 +382,7 @@ class TestPublishing:
             with automation(broker.port, statistics) as output:
                 for one in shown:
                     output.write(one)
-                    assert len(output._client._out_messages) <= mqtt.QUEUED
+                    assert max(len(output._waiting), len(output._client._out_messages)) <= mqtt.QUEUED
                 connected(output)
             subscriber.wait(AVAILABILITY, "offline")
             received = len(subscriber.on(EVENTS))
@@ -377,8 +417,9 @@ class TestBroker:
         with automation(free_port(), statistics) as output:
             for i in range(1000):
                 output.write(result(i, face((HAPPY, NEUTRAL)[i % 2])))
-            assert len(output._client._out_messages) == mqtt.QUEUED
-        assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 + 1 - mqtt.QUEUED
+            assert len(output._waiting) == mqtt.QUEUED
+            assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 - mqtt.QUEUED
+        assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 + 1
         assert len(warnings(caplog)) <= 1
 
     def test_one_that_forgets_everything_in_the_middle_is_told_again(self, broker, quick, caplog):
@@ -550,7 +591,7 @@ def test_a_variable_that_would_not_be_used_is_refused(monkeypatch, variable, mes
 
 
 @pytest.mark.usefixtures("yunet")
-def test_a_run_publishes_from_the_command_line(broker, bundle, write_clip, tmp_path, capsys):
+def test_a_run_publishes_from_the_command_line(broker, by_hand, bundle, write_clip, tmp_path, capsys):
     clip = write_clip(tmp_path / "clip.avi")
     with Subscriber(broker.port) as subscriber:
         address = f"mqtt://127.0.0.1:{broker.port}/{PREFIX}"
