@@ -151,22 +151,33 @@ SIZE_workstation := 3200
 # At a terminal, pip shows what it downloads and how far it is; a log gets its errors alone.
 PIP_INSTALL = $(BIN)/pip install $$(test -t 2 || echo --quiet) --disable-pip-version-check --no-deps
 
-$(VENV)/%.stamp: requirements/%.txt pyproject.toml $(STALE) | $(BIN)/python
+# Wheels with a hash in the lock and nothing else: to build a package is to run what its build fetches, which no lock has.
+LOCKED := --require-hashes --only-binary=:all:
+
+$(VENV)/%.stamp: requirements/%.txt requirements/build.txt pyproject.toml $(STALE) | $(BIN)/python
 	@echo "setting up $(VENV) for: $*$(if $(SIZE_$*), ($(SIZE_$*) MB, which takes some minutes))"
 	@sed 's/^opencv-python==/$(OPENCV)==/' $< > $(VENV)/$*.txt
-	@$(PIP_INSTALL) -r $(VENV)/$*.txt
-	@$(PIP_INSTALL) -e .
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/build.txt
+	@$(PIP_INSTALL) $(LOCKED) -r $(VENV)/$*.txt
+	@$(PIP_INSTALL) --no-build-isolation -e .
 	@$(BIN)/python -m edge.assets
 	@touch $@
 
-LOCK = $(VENV)/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet --no-header \
-  --no-annotate --no-emit-index-url --override requirements/overrides.txt
+# `make lock UPGRADE=` keeps the versions, for packages that pyproject.toml adds and for pins that were changed by hand.
+UPGRADE ?= --upgrade
+COMPILE = $(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-header \
+  --no-annotate --no-emit-index-url
+LOCK = $(COMPILE) pyproject.toml $(UPGRADE) --override requirements/overrides.txt --constraint requirements/build.txt
 
 # What goes on top of either of the board's locks, without what these hold themselves.
-ON_TOP = --constraint requirements/edge.txt $(addprefix --no-emit-package ,$(sort $(shell sed 's/==.*//' requirements/edge.txt)))
+ON_TOP = --constraint requirements/edge.txt \
+  $(addprefix --no-emit-package ,$(sort $(shell sed -n 's/==.*//p' requirements/edge.txt)))
 
-lock: $(BIN)/python ## move the locked versions to today's; run the tests before committing them
-	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
+lock: $(BIN)/python ## move the locked versions to today's, with the hashes of all their files; run the tests before committing them
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet $(LOCKED) -r requirements/lock.txt
+	@sed -i '/--hash=/d; s/ \\$$//' requirements/*.txt # or those of files and versions that are gone would stay
+	@echo uv | $(COMPILE) - $(UPGRADE) -o requirements/lock.txt
+	@sed -n '/^requires = /s/.*"\(.*\)".*/\1/p' pyproject.toml | $(COMPILE) - $(UPGRADE) -o requirements/build.txt
 	@$(LOCK) -o requirements/edge.txt
 	@$(LOCK) --extra test --constraint requirements/edge.txt -o requirements/test.txt
 	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
@@ -175,6 +186,17 @@ lock: $(BIN)/python ## move the locked versions to today's; run the tests before
 	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
 	@$(LOCK) --extra bench $(ON_TOP) -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
+	@$(foreach pinned,$(PINNED),$(COMPILE) $(pinned) --no-deps -o $(pinned) &&) true
+	@$(foreach lock,$(WITH_OPENCV),$(HEADLESS_TOO) &&) true
+
+# Pinned by hand.
+PINNED := $(wildcard requirements/tflite.txt requirements/peer-*.txt)
+
+# The set-up writes opencv-python-headless in the place of opencv-python: below the name are the hashes of both.
+WITH_OPENCV = $(shell grep -l '^opencv-python==' requirements/*.txt)
+HEADLESS_TOO = sed -n 's/^opencv-python==\([^ ]*\).*/opencv-python-headless==\1/p' $(lock) | $(COMPILE) - --no-deps \
+  | sed -n 's/.*\(--hash=[^ ]*\).*/    \1 \\/p' > $(VENV)/lock/headless.txt \
+  && sed -i '/^opencv-python==/r $(VENV)/lock/headless.txt' $(lock)
 
 clean: ## remove the environment and what tests left behind
 	@rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 PLACE = ROOT / ".venv-peers"
 
+BUILD = ROOT / "requirements" / "build.txt"
+"""The lock of what builds packages."""
+
 TIME_OUT = 1800
 """Seconds for a download of half a gigabyte."""
 
@@ -35,8 +38,10 @@ def prepare(name: str, lock: Path) -> Path:
     log.info("peers: setting up %s", name)
     try:
         venv.create(folder, clear=True, with_pip=True)
-        command = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(lock)]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIME_OUT)
+        pip = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        # What is there as a source only, as one package is, is built by what is locked, too.
+        for words in (["-r", str(BUILD)], ["--no-build-isolation", "-r", str(lock)]):
+            subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=TIME_OUT)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or str(error)
         raise UserError(

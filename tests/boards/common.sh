@@ -13,7 +13,8 @@ mirror() { apt-get indextargets --format '$(SITE)' | grep -v security | sort | u
 # What Python 3.11 and the packages of the edge's tests need of bookworm, unpacked without a step of installation.
 python_packages=python3.11-minimal,libpython3.11-stdlib,libstdc++6,libgcc-s1,zlib1g,libffi8,libssl3,libbz2-1.0,liblzma5,libsqlite3-0,libexpat1,libc-bin,coreutils,bash
 
-lock() { sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/d' "$project/requirements/test.txt"; }
+# A package's hashes are in the lines below it, up to the first that does not end in a backslash.
+lock() { sed 's/^opencv-python==/opencv-python-headless==/; /^colorama/,/[^\\]$/d' "$project/requirements/test.txt"; }
 
 # current ROOT: whether it is there, with the packages that are locked now.
 current() { [ -e "$1/ready" ] && lock | cmp -s - "$1/locked.txt"; }
@@ -21,7 +22,7 @@ current() { [ -e "$1/ready" ] && lock | cmp -s - "$1/locked.txt"; }
 # locked ROOT [arguments of pip]: those packages, as they are locked, into ROOT/site.
 locked() {
   lock > "$1/locked.txt"
-  "${PYTHON:-$project/.venv/bin/python}" -m pip install --quiet --no-deps --target "$1/site" --only-binary=:all: \
+  "${PYTHON:-$project/.venv/bin/python}" -m pip install --quiet --no-deps --require-hashes --target "$1/site" --only-binary=:all: \
     --implementation cp --python-version 3.11 "${@:2}" -r "$1/locked.txt"
 }
 

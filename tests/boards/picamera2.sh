@@ -9,11 +9,14 @@ root=$boards/trixie
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
 passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
 
-# What the edge has of its lock, except numpy, which the system's libcamera was built for, and pytest. The root is built
-# anew when that changes.
+# What this test alone has, without hashes.
+beside=(picamera2==0.3.38 pytest)
+
+# What the edge has of its lock, except numpy, which the system's libcamera was built for. The root is built anew when
+# that changes.
 packages() {
-  printf '%s\n' picamera2==0.3.38 opencv-python-headless pytest
-  sed -E '/^(numpy|opencv-python)==/d' "$project/requirements/edge.txt"
+  echo "# ${beside[*]}"
+  sed 's/^opencv-python==/opencv-python-headless==/; /^numpy==/,/[^\\]$/d' "$project/requirements/edge.txt"
 }
 
 if [ ! -e "$root/ready" ] || ! packages | cmp -s - "$root/packages.txt"; then
@@ -27,7 +30,8 @@ if [ ! -e "$root/ready" ] || ! packages | cmp -s - "$root/packages.txt"; then
   mkdir -p "$root/opt/emotion-edge" "$root/opt/frames"
   inside python3 -m venv --system-site-packages /opt/venv
   packages > "$root/packages.txt"
-  inside /opt/venv/bin/pip install --quiet -r /packages.txt
+  inside /opt/venv/bin/pip install --quiet --no-deps --require-hashes -r /packages.txt
+  inside /opt/venv/bin/pip install --quiet "${beside[@]}"
   cp "$here/dma_heap.c" "$root/opt/"
   inside gcc -shared -fPIC -O2 -Wall -o /opt/dma_heap.so /opt/dma_heap.c
   install -D -m 644 "$here/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/virtual.yaml"
