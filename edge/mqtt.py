@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,15 @@ QUEUED = 200
 
 KEEPALIVE = 30
 """Seconds; after one and a half times as many without a sign of life the broker publishes the last will."""
+
+PACKET = 4096
+"""Bytes of a packet that is taken from the broker: there is nothing to be learnt from it but `online` and `offline`."""
+
+GREETINGS = 5.0
+"""Seconds at least between two introductions on one connection, however often others ask for them."""
+
+AFTER_FAILURE = 5.0
+"""Seconds before the next connection where paho, or a callback, failed with what the broker sent."""
 
 LONGEST_PAUSE = 60
 """Seconds between two attempts to connect; the first pause is a second, and each is twice the one before."""
@@ -204,7 +213,8 @@ class HomeAutomation:
         self._main = MainFace()
         self._scene = UNKNOWN
         self._published: dict[str, Any] = {}
-        self._published_at = -math.inf
+        self._published_at = self._greeted_at = -math.inf
+        self._asked = False  # for an introduction
         self._told: set[str] = set()  # the troubles of the present absence
         self._refused = False
         self._lock = threading.Lock()
@@ -215,7 +225,7 @@ class HomeAutomation:
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
 
     def __enter__(self) -> Self:
-        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE, clean_start=True)
+        self._connect()
         self._client.loop_start()
         self._thread.start()
         return self
@@ -247,7 +257,7 @@ class HomeAutomation:
         self._statistics.count(LEFT_OUT, len(self._waiting))
 
     def _make_client(self) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)  # named by the broker: nobody is to be driven out
+        client = _Client(self._on_failure)
         client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_PAUSE)
         client.max_queued_messages_set(QUEUED)
@@ -258,8 +268,19 @@ class HomeAutomation:
             client.tls_set_context(_tls())
         client.on_pre_connect = self._on_pre_connect
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
-        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
+        client.on_disconnect = self._on_disconnect
+        # By topic, which paho compares: a topic that is no text, and that `on_message` could not read, is none of them.
+        client.message_callback_add(STATUS_TOPIC, self._on_status)
+        client.message_callback_add(self._availability_topic, self._on_availability)
         return client
+
+    def _connect(self) -> None:
+        """Have paho connect, anew where it is connected."""
+        properties = Properties(PacketTypes.CONNECT)
+        properties.MaximumPacketSize = PACKET  # the broker keeps to itself what is larger
+        properties.ReceiveMaximum = 1
+        address = self._broker.host, self._broker.port
+        self._client.connect_async(*address, KEEPALIVE, clean_start=True, properties=properties)
 
     def _run(self) -> None:
         while not self._stopping.wait(BEAT):
@@ -275,6 +296,8 @@ class HomeAutomation:
         properties = Properties(PacketTypes.PUBLISH)
         properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
         with self._lock:
+            if self._accepted and self._asked and now - self._greeted_at >= GREETINGS:
+                self._greet()
             if self._accepted and (changed or now - self._published_at >= HEARTBEAT):
                 self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
                 self._published, self._published_at = current, now
@@ -301,12 +324,15 @@ class HomeAutomation:
             if published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._statistics.count(LEFT_OUT)
 
-    def _introduce(self) -> None:
-        """Tell Home Assistant which entities there are."""
+    def _greet(self) -> None:
+        """Tell Home Assistant which entities there are, and all that they are there; the caller has the lock."""
         version = package_version("emotion-edge")
         prefix = self._broker.prefix
         message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY)
         self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
+        self._client.publish(self._availability_topic, ONLINE, retain=True)
+        self._asked, self._greeted_at = False, time.monotonic()
+        self._published_at = -math.inf  # whatever the broker has forgotten, the next state brings
 
     def _on_pre_connect(self, client: Client, _: Any) -> None:
         with self._lock:  # whoever is publishing has done so before there is a socket again
@@ -324,13 +350,11 @@ class HomeAutomation:
                 client.disconnect()
                 return
             self._accepted = True
-            self._introduce()
-            client.publish(self._availability_topic, ONLINE, retain=True)
+            self._greet()
             client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
             # paho would send what was not acknowledged after the newer ones.
             self._waiting.extendleft(message.payload for message in reversed(client.drop_out_messages()))
             self._publish_waiting()
-            self._published_at = -math.inf  # whatever the broker has forgotten, the next beat brings
         if self._told:
             log.warning("%s: connected", self._broker.host)
             self._told.clear()
@@ -345,20 +369,53 @@ class HomeAutomation:
         if not (self._refused or self._stopping.is_set()):
             self._trouble(f"connection lost ({reason}); trying again")
 
-    def _on_message(self, client: Client, _: Any, message: MQTTMessage) -> None:
-        topic, payload = message.topic, message.payload.decode(errors="replace")
-        if (topic, payload) == (STATUS_TOPIC, ONLINE):
-            self._introduce()
-            self._published_at = -math.inf
-        elif (topic, payload) == (self._availability_topic, OFFLINE) and not self._stopping.is_set():
+    def _on_failure(self, error: Exception) -> bool:
+        """Prepare for another connection; whether there is to be one. Called in paho's thread."""
+        self._accepted = False
+        self._trouble(f"failed ({type(error).__name__}: {error}); trying again")
+        log.debug("%s", self._broker.host, exc_info=error)
+        self._connect()
+        return not self._stopping.wait(AFTER_FAILURE)
+
+    def _on_status(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        if message.payload == ONLINE.encode():
+            self._asked = True
+
+    def _on_availability(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        if message.payload == OFFLINE.encode():
             # The will of a connection that was lost before this one, and that the broker has only now given up.
-            client.publish(self._availability_topic, ONLINE, retain=True)
+            self._asked = True
 
     def _trouble(self, what: str) -> None:
         level = logging.INFO if what in self._told else logging.WARNING  # once is enough for a broker that stays away
         log.log(level, "%s: %s", self._broker.host, what)
         self._told.add(what)
         self._tried.set()
+
+
+class _Client(Client):
+    """paho's client, made to survive what a broker may send."""
+
+    def __init__(self, failed: Callable[[Exception], bool]) -> None:
+        """Prepare; `failed` is told of an exception, and returns whether to go on."""
+        # Named by the broker: nobody is to be driven out.
+        super().__init__(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+        self._failed = failed
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """Run as paho's thread does, which would end with the first packet that it, or a callback, does not bear."""
+        while True:
+            try:
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception as error:  # noqa: BLE001 whatever it is, the next connection may do without
+                if not self._failed(error):
+                    return MQTTErrorCode.MQTT_ERR_UNKNOWN
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Refuse to read a packet that is too large: paho asks for its whole rest at once, and has no limit for it."""
+        if bufsize > PACKET:
+            raise ConnectionError(f"a packet of more than {PACKET} bytes")
+        return super()._sock_recv(bufsize)
 
 
 class _Ration:

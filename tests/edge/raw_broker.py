@@ -3,7 +3,7 @@
 import socket
 from typing import Self
 
-CONNECT, CONNACK, PUBLISH, DISCONNECT = 1, 2, 3, 14
+CONNECT, CONNACK, PUBLISH, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 12, 13, 14
 ACCEPTED = bytes([CONNACK << 4, 3, 0, 0, 0])
 """The answer to CONNECT that lets a client in, without properties."""
 
@@ -44,9 +44,14 @@ class RawBroker:
 
 
 class Visit:
-    """One client's connection."""
+    """One client's connection.
+
+    Attributes:
+        seen: what followed the length of each packet that was read.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
+        self.seen: list[bytes] = []
         self._socket = connection
         self._socket.settimeout(20)
 
@@ -59,7 +64,8 @@ class Visit:
             length |= (byte & 127) << shift
             shift += 7
             if byte < 128:
-                return first >> 4, self._exactly(length)
+                self.seen.append(self._exactly(length))
+                return first >> 4, self.seen[-1]
 
     def published(self, topic: str) -> bytes:
         """What the next PUBLISH under this topic carries, in QoS 1."""
@@ -71,6 +77,12 @@ class Visit:
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
+
+    def ping(self) -> None:
+        """Wait until the client has dealt with all that was sent: paho answers to what only clients ask."""
+        self.send(bytes([PINGREQ << 4, 0]))
+        while self.read()[0] != PINGRESP:
+            pass
 
     def close(self) -> None:
         self._socket.close()

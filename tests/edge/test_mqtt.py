@@ -26,7 +26,7 @@ from edge.options import EventLimits
 from edge.statistics import Statistics
 
 from .patience import LONG, patiently
-from .raw_broker import ACCEPTED, CONNECT, RawBroker
+from .raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
 from .stand_ins import face, free_port, result
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +206,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(mqtt, "BEAT", 0.05)
     monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 1)
     monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)  # nobody counts frames here
+    monkeypatch.setattr(mqtt, "GREETINGS", 0)
+    monkeypatch.setattr(mqtt, "AFTER_FAILURE", 0.01)
 
 
 @pytest.fixture
@@ -365,14 +367,17 @@ class TestPublishing:
             output._beat()
             subscriber.wait_for_state(emotion="happy", faces=1, trouble=[])
 
-    def test_home_assistant_is_told_again_when_it_has_started(self, broker, by_hand):
+    def test_home_assistant_is_told_again_when_it_has_started(self, broker, by_hand, monkeypatch):
+        monkeypatch.setattr(mqtt, "GREETINGS", 0)
         with Subscriber(broker.port) as subscriber, automation(broker.port) as output:
             subscriber.wait(AVAILABILITY, "online")
             assert len(subscriber.on(discovery_topic(PREFIX))) == 1
             for status in ("offline", "online"):
                 subscriber.publish(STATUS_TOPIC, status)
+            patiently(lambda: output._asked)
+            output._beat()
             patiently(lambda: len(subscriber.on(discovery_topic(PREFIX))) == 2)
-            assert output._published_at == float("-inf"), "the state follows with the next beat"
+            subscriber.wait_for_state(emotion=None)
 
     def test_a_flood_of_events_is_capped_and_counted(self, broker, by_hand):
         statistics, events = Statistics(), Events(EVERY_CHANGE)
@@ -505,6 +510,84 @@ class TestBroker:
             subscriber.publish(AVAILABILITY, "offline")
             patiently(lambda: subscriber.on(AVAILABILITY) == ["online", "offline", "online"])
         assert warnings(caplog) == []
+
+
+class TestHostile:
+    """Brokers, and other clients of theirs, that send what they like."""
+
+    def test_a_packet_that_announces_much_is_not_read(self, quick):
+        """A client that reads on would take 256 MB, and then wait for the rest."""
+        with RawBroker() as broker, automation(broker.port):
+            client = broker.accept()
+            client.send(bytes([PUBLISH << 4]) + length((1 << 28) - 1))
+            with suppress(ConnectionError):  # hung up with what it has not read
+                for _ in range(1000):
+                    client.send(bytes(1 << 16))
+                pytest.fail("64 MB were read")
+            broker.accept()
+
+    def test_a_large_message_of_another_client_stays_at_the_broker(self, broker, by_hand, monkeypatch, caplog):
+        monkeypatch.setattr(mqtt, "GREETINGS", 0)
+        with Subscriber(broker.port) as subscriber, automation(broker.port) as output:
+            subscriber.wait(AVAILABILITY, "online")
+            for topic in (STATUS_TOPIC, AVAILABILITY):
+                subscriber.publish(topic, bytes(1 << 20))
+            subscriber.publish(STATUS_TOPIC, "online")
+            patiently(lambda: output._asked)
+        assert warnings(caplog) == []
+
+    @pytest.mark.parametrize(
+        "packet",
+        [
+            pytest.param(bytes([CONNACK << 4, 0]), id="an answer without content"),
+            pytest.param(bytes([PUBLISH << 4, 3]) + b"\x00\x09a", id="a topic that is cut off"),
+            pytest.param(bytes([PUBLISH << 4, 4]) + b"\x00\x01a\xff", id="properties that are cut off"),
+            pytest.param(publish(b"a", b"", b"\x7f\x00"), id="an unknown property"),
+            pytest.param(publish(b"a", b"", b"\x03\x00\x01\xff"), id="a property that is no UTF-8"),
+            pytest.param(bytes([9 << 4, 0]), id="a subscription without content"),
+            pytest.param(bytes([DISCONNECT << 4, 1, 0x7B]), id="an end for an unknown reason"),
+        ],
+    )
+    def test_after_a_packet_that_cannot_be_read_there_is_another_connection(self, quick, caplog, packet):
+        with RawBroker() as broker, automation(broker.port):
+            for _ in range(2):
+                broker.accept().send(packet)
+            broker.accept()
+        assert 2 <= len(warnings(caplog)) <= 5, "told once of each connection"
+
+    def test_a_topic_that_is_no_text_means_nothing(self, by_hand, monkeypatch, caplog):
+        monkeypatch.setattr(mqtt, "FLUSH", 0.1)
+        with RawBroker() as broker, automation(broker.port):
+            client = broker.accept()
+            client.send(publish(b"\xff\xfe", b"online"))
+            client.ping()
+        assert warnings(caplog) == []
+
+    def test_a_callback_that_fails_is_told_and_survived(self, quick, monkeypatch, caplog):
+        output = automation(1)
+        output._client.message_callback_add(STATUS_TOPIC, lambda *_: 1 / 0)
+        with RawBroker() as broker:
+            output._broker = Broker("127.0.0.1", broker.port, False, PREFIX)
+            with output:
+                broker.accept().send(publish(STATUS_TOPIC.encode(), b"online"))
+                broker.accept()
+        assert "failed (ZeroDivisionError: division by zero); trying again" in warnings(caplog)[0]
+
+    @pytest.mark.parametrize(("topic", "word"), [(STATUS_TOPIC, b"online"), (AVAILABILITY, b"offline")])
+    def test_who_asks_often_is_answered_once(self, by_hand, monkeypatch, topic, word):
+        monkeypatch.setattr(mqtt, "FLUSH", 0.1)
+        monkeypatch.setattr(mqtt, "GREETINGS", 3600)
+        with RawBroker() as broker, automation(broker.port) as output:
+            client = broker.accept()
+            client.ping()
+            output._greeted_at = float("-inf")  # long ago
+            for _ in range(3):
+                client.send(publish(topic.encode(), word) * 1000)
+                client.ping()
+                output._beat()
+            client.ping()
+            introductions = [body for body in client.seen if discovery_topic(PREFIX).encode() in body]
+            assert len(introductions) == 2, "one for the connection, one for all who asked"
 
 
 PUBLISHER = """
