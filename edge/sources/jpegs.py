@@ -13,10 +13,10 @@ MAX_PIXELS = 24_000_000
 """Pixels of a JPEG above which it is passed over: one takes 72 MB as BGR."""
 
 MAX_SCANS = 64
-"""Scans of a progressive JPEG above which it is passed over: each takes as long as the whole picture."""
+"""Scans of a JPEG above which it is not decoded: each passes over the whole picture, and may take up 10 bytes only."""
 
 _START = b"\xff\xd8\xff"
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """The next marker: within coded data a byte 255 is followed by 0, by another one, or by a restart marker."""
 
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
@@ -25,6 +25,25 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length."""
+
+_RESERVED = range(0x02, 0xC0)
+"""Markers that nobody writes: libjpeg passes over the marker alone where it looks for a restart marker."""
+
+
+def count_scans(content: bytes) -> int:
+    """Count the scans of a JPEG, which begins at the first byte, as libjpeg comes upon them; never fewer.
+
+    Like libjpeg, it takes whatever is between two segments for coded data or for nothing.
+    """
+    at, scans = 2, 0
+    while match := _MARKER.search(content, at):
+        marker, at = content[match.start() + 1], match.end()
+        if marker in (_START_OF_IMAGE, _END_OF_IMAGE):
+            break
+        scans += marker == _START_OF_SCAN
+        if marker not in _ALONE and marker not in _RESERVED:
+            at += max(2, int.from_bytes(content[at : at + 2], "big"))
+    return scans
 
 
 class JpegCutter:
@@ -53,7 +72,7 @@ class JpegCutter:
         return found
 
     def _restart(self) -> None:
-        self._at, self._scanning, self._scans = 2, False, 0
+        self._at, self._scanning, self._seen = 2, False, False
 
     def _to_start(self) -> bool:
         """Drop what precedes the next JPEG; False where none has begun."""
@@ -77,22 +96,28 @@ class JpegCutter:
             if len(self._buffer) > MAX_BYTES:
                 raise _TooLargeError(f"a picture of more than {MAX_BYTES // 1_000_000} MB")
         except _RefusedError as error:
-            self.refusal, self.too_large = str(error), isinstance(error, _TooLargeError)
-            self._scans = 0
+            self._refuse(error)
+            self._seen = False
             return self._taken(2)
         return None
 
+    def _refuse(self, error: "_RefusedError") -> None:
+        self.refusal, self.too_large = str(error), isinstance(error, _TooLargeError)
+
     def _taken(self, end: int) -> bytes:
         """Cut that many bytes off; return them where there is something to see in them."""
-        picture = bytes(self._buffer[:end]) if self._scans else b""
+        picture = bytes(self._buffer[:end]) if self._seen else b""
         del self._buffer[:end]
         self._restart()
+        if count_scans(picture) > MAX_SCANS:
+            self._refuse(_TooLargeError(f"a picture of more than {MAX_SCANS} scans"))
+            return b""
         return picture
 
     def _marker(self) -> int | None:
         """Go to the next marker; None where it has not come yet."""
         if self._scanning:
-            match = _AFTER_SCAN.search(self._buffer, self._at)
+            match = _MARKER.search(self._buffer, self._at)
             if match is None:
                 self._at = max(self._at, len(self._buffer) - 1)
                 return None
@@ -119,9 +144,7 @@ class JpegCutter:
                 limit = MAX_PIXELS // 1_000_000
                 raise _TooLargeError(f"a picture of {width}x{height}, more than {limit} million pixels")
         if marker == _START_OF_SCAN:
-            self._scanning, self._scans = True, self._scans + 1
-            if self._scans > MAX_SCANS:
-                raise _TooLargeError(f"a picture of more than {MAX_SCANS} scans")
+            self._scanning = self._seen = True
         self._at += 2 + length
         return True
 

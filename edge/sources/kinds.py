@@ -42,6 +42,10 @@ class BrokenPicture(ValueError):  # noqa: N818 - the caller knows which picture,
     """A picture is damaged, or of a form that is not read; the text says which."""
 
 
+class TooManyScans(BrokenPicture):
+    """A JPEG has so many scans that decoding it would take minutes."""
+
+
 class TooManyPixels(ValueError):  # noqa: N818
     """A picture is larger than the limit."""
 

@@ -8,7 +8,8 @@ import numpy as np
 from edge import MAX_PICTURE_PIXELS
 from edge.frames import to_bgr
 from edge.sources.exif import png_orientation, upright, webp_orientation
-from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, picture_kind
+from edge.sources.jpegs import MAX_SCANS, count_scans
+from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 
 ROWS = 256
 """Rows of a transparent picture that are laid over white at a time: the whole at once would take memory four times."""
@@ -25,6 +26,7 @@ def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.nda
 
     Raises:
         TooManyPixels: it has more than `max_pixels`.
+        TooManyScans: it is a JPEG of more than `MAX_SCANS` scans.
         BrokenPicture: it is damaged, or of a kind that this OpenCV does not read.
     """
     kind = picture_kind(content[:HEAD])
@@ -44,6 +46,8 @@ def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.nda
     elif kind in ("JPEG 2000", "TIFF"):
         image = _decode_any_depth(content)
     else:
+        if kind == "JPEG" and count_scans(content) > MAX_SCANS:
+            raise TooManyScans(f"it has more than {MAX_SCANS} scans")
         image = _by_opencv(content, cv2.IMREAD_COLOR)
     if image.shape[0] * image.shape[1] > max_pixels:
         raise TooManyPixels

@@ -97,17 +97,17 @@ class DecodingProcess:
 def main() -> None:
     """Answer for the picture on standard input; the argument is the largest number of pixels."""
     limit_memory(MEMORY)
-    from edge.sources.kinds import BrokenPicture, TooManyPixels
+    from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
     from edge.sources.stills import decode_still
 
     try:
         image = decode_still(sys.stdin.buffer.read(), int(sys.argv[1]))
         size = b"".join(side.to_bytes(4, "big") for side in image.shape[:2])
         answer = PICTURE + size + image.tobytes()
+    except (TooManyPixels, TooManyScans, MemoryError):
+        answer = TOO_LARGE
     except BrokenPicture:
         answer = BROKEN
-    except (TooManyPixels, MemoryError):
-        answer = TOO_LARGE
     sys.stdout.buffer.write(answer)
 
 

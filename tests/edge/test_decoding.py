@@ -35,6 +35,14 @@ def test_what_is_damaged(content):
         DecodingProcess(10_000, LONG).decode(content)
 
 
+def test_what_would_take_minutes():
+    """A JPEG of more scans than there may be."""
+    content = cv2.imencode(".jpg", IMAGE, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    with pytest.raises(TooCostly):
+        DecodingProcess(10_000, LONG).decode(content[:-2] + scan * 64 + b"\xff\xd9")
+
+
 class Sleeping(DecodingProcess):
     """A decoder that is never through; it makes the file `begun` where it is started."""
 

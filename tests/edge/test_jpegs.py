@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.sources import jpegs
-from edge.sources.jpegs import JpegCutter
+from edge.sources.jpegs import JpegCutter, count_scans
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 
@@ -82,6 +82,24 @@ def test_a_picture_of_too_many_bytes_is_passed_over(monkeypatch):
 def test_a_picture_of_too_many_scans_is_passed_over():
     scan = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
     found, cutter = cut(PROGRESSIVE[:-2] + scan * jpegs.MAX_SCANS + b"\xff\xd9" + PLAIN, 10**6)
+    assert found == [PLAIN]
+    assert "scans" in cutter.refusal
+
+
+def test_scans_are_counted_as_libjpeg_comes_upon_them():
+    assert [count_scans(picture) for picture in (PLAIN, with_thumbnail(PLAIN), PROGRESSIVE)] == [1, 1, 10]
+    assert count_scans(PLAIN + PROGRESSIVE) == 1, "what follows the picture is not decoded"
+    assert count_scans(PLAIN[:-2] + b"\r\n" + PLAIN[PLAIN.index(b"\xff\xda") :]) == 2, "with something in between"
+    assert count_scans(b"") == count_scans(b"\xff\xd8\xff") == 0
+
+
+def test_no_scan_hides_behind_a_reserved_marker():
+    """Where a restart marker is due, libjpeg passes over the reserved one alone: what follows is no segment of it."""
+    whole = jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
+    scan = whole[whole.rindex(b"\xff\xda") :][:10]
+    hiding = whole[:-2] + scan + bytes(2) + b"\xff\x02\xff\xff" + (scan * 6554)[: 65535 - 2] + b"\xff\xd9"
+    assert count_scans(hiding) > 6000
+    found, cutter = cut(hiding + PLAIN, 10**6)
     assert found == [PLAIN]
     assert "scans" in cutter.refusal
 

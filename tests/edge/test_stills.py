@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.kinds import BrokenPicture, TooManyPixels
+from edge.sources.jpegs import MAX_SCANS
+from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
 from edge.sources.stills import decode_still
 
 from .heif_files import box, heif
@@ -358,6 +359,16 @@ HUGE = {
     ),
     "HEIC": lambda: heif([flat(GREY)], (64, 64), claimed=(40_000, 30_000)),
 }
+
+
+@pytest.mark.parametrize("between", [b"", b"\r\n"])
+def test_a_jpeg_of_too_many_scans(between):
+    """Each passes over the whole picture, so that a few kilobytes would take minutes."""
+    content = encoded(".jpg", flat(GREY), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    scan = between + content[content.rindex(b"\xff\xda") : -2]
+    assert decode_still(content[:-2] + scan + b"\xff\xd9").shape == (64, 64, 3)
+    with pytest.raises(TooManyScans, match=f"more than {MAX_SCANS} scans"):
+        decode_still(content[:-2] + scan * MAX_SCANS + b"\xff\xd9")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is measured as Linux counts it")
