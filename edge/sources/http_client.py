@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from email.message import Message
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from edge.errors import UserError
@@ -52,7 +52,11 @@ class Allowance:
         """
         self._bytes -= count
         if self._bytes < 0:
-            raise OSError(errno.EMSGSIZE, f"more than {MAX_BYTES // 1_000_000} MB without a picture")
+            raise _too_much()
+
+
+def _too_much() -> OSError:
+    return OSError(errno.EMSGSIZE, f"more than {MAX_BYTES // 1_000_000} MB without a picture")
 
 
 class CameraClient:
@@ -164,15 +168,28 @@ class _AllowedReader(io.RawIOBase):
             count = self._raw.readinto(buffer)
             self._allowance.spend(count or 0)
         except OSError:
-            # Not every reader closes what it could not read: urllib's redirections do not.
-            if (handle := self._socket.detach()) >= 0:
-                socket.close(handle)
+            self.abandon()
             raise
         return count
+
+    def abandon(self) -> None:
+        """Close the connection: not every reader closes what it could not read, urllib's redirections do not."""
+        if (handle := self._socket.detach()) >= 0:
+            socket.close(handle)
 
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+class _BoundedReader(io.BufferedReader):
+    """Refuses to read more at once than there may be: the memory for all of it is taken before any of it comes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_BYTES:
+            cast(_AllowedReader, self.raw).abandon()
+            raise _too_much()
+        return super().read(size)
 
 
 def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[..., Any]:
@@ -180,7 +197,7 @@ def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[...,
 
     def respond(sock: Any, *arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
         response: Any = http.client.HTTPResponse(sock, *arguments, **keywords)
-        response.fp = io.BufferedReader(_AllowedReader(response.fp.detach(), sock, allowance))
+        response.fp = _BoundedReader(_AllowedReader(response.fp.detach(), sock, allowance))
         return response
 
     def connect(*arguments: Any, **keywords: Any) -> Any:

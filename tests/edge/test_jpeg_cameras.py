@@ -276,6 +276,17 @@ def endless_headers(handler):
         handler.wfile.write(b"X-More: and more\r\n" * 1000)
 
 
+def endless_line(handler):
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-More: ")
+    while True:
+        handler.wfile.write(b"a" * 100_000)
+
+
+def announcing(length, **headers):
+    """An answer that is said to be so long, and is not."""
+    return sending(PICTURE[:100], b"", **{"Content_Type": "image/jpeg", **headers}, Content_Length=str(length))
+
+
 SCAN = PICTURE.index(b"\xff\xda") + 14
 
 
@@ -293,6 +304,16 @@ HOSTILE = {
     "endless part": sending(PICTURE[:SCAN], bytes(100_000), Content_Type=MJPEG),
     "endless snapshot": sending(PICTURE[:SCAN], bytes(100_000), Content_Type="image/jpeg"),
     "endless redirection": sending(bytes(100_000), status=302, Location="/"),
+    "snapshot of ten terabytes": announcing(10**13),
+    "snapshot of more bytes than there are addresses": announcing(2**70),
+    "chunk of ten terabytes": sending(b"%x\r\n" % 10**13, b"", Content_Type="image/jpeg", Transfer_Encoding="chunked"),
+    "chunk of more bytes than there are addresses": sending(
+        b"f" * 20 + b"\r\n", b"", Content_Type="image/jpeg", Transfer_Encoding="chunked"
+    ),
+    "redirection of ten terabytes": announcing(10**13, status=302, Location="/"),
+    "stream of ten terabytes": announcing(10**13, Content_Type=MJPEG),
+    "file of ten terabytes": announcing(10**13, Content_Type="video/mp4"),
+    "endless header line": endless_line,
     "nothing but damage": sending(b"--frame\r\n\r\n" + PICTURE[:60], Content_Type=MJPEG),
     "huge picture": sending(sized(65000, 65000), Content_Type=MJPEG),
     "huge snapshot": sending(sized(65000, 65000), b"", Content_Type="image/jpeg"),
