@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from edge.address import public, refuse_credentials
 from edge.errors import UserError
+from edge.ffmpeg import limit_blocks
 from edge.options import Capture
 from edge.sources import PASSWORD, USER
 from edge.sources.decoded import DecodedSource
@@ -20,6 +21,9 @@ OPEN_TIMEOUT, READ_TIMEOUT = 5.0, 4.0
 
 MAX_PIXELS = 4096 * 3072
 """Pixels of a stream's frame above which nothing is decoded: decoders keep up to 17 frames."""
+
+MAX_BLOCK = 64 << 20
+"""Bytes of a block of FFmpeg's memory: a frame of the most pixels takes 38 MB, a coded one far less."""
 
 PROTOCOLS = {
     "rtsp": "rtp,srtp,tcp,tls,udp",
@@ -72,6 +76,7 @@ class StreamSource(DecodedSource):
         """
         name = public(address)
         refusal = partial(_no_video, name, recorded)
+        limit_blocks(MAX_BLOCK)
         try:
             decoder = Decoder(
                 _with_credentials(address),

@@ -28,6 +28,8 @@ from .patience import LONG, PATIENCE, patiently
 from .source_suite import Promise, SourceSuite
 from .stand_ins import free_port, picture
 
+ROOT = Path(__file__).parents[2]
+
 RTSP_SERVER = """
 import sys, gi
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
@@ -260,6 +262,57 @@ def test_a_hostile_server_is_given_up(serving, monkeypatch, scheme, function):
     with pytest.raises(UserError, match="no video from there"):
         open_source(f"{scheme}://127.0.0.1:{serving(function)}/x")
     assert time.monotonic() - started < 5 * PATIENCE
+
+
+ENDLESS = {
+    "a.h264": bytes(65536),
+    "a.ts": b"".join(b"\x47\x01\x00" + bytes([16 + i % 16]) + b"U" * 184 for i in range(320)),
+}
+"""Of each kind of stream a picture that never ends."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="FFmpeg's memory has no limit elsewhere")
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_picture_without_end_takes_no_memory(serving, tmp_path, name):
+    """In a process of its own, whose peak is its own."""
+    start = write_video(tmp_path / name, shades(50), options={"g": "10"}).read_bytes()
+    program = """
+import resource, sys
+from edge.sources import open_source
+source = open_source(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+while source.read() is not None: pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+    def send(connection):
+        connection.sendall(start)
+        while True:
+            connection.sendall(ENDLESS[name])
+
+    command = [sys.executable, "-c", program, f"tcp://127.0.0.1:{serving(send)}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 200
+
+
+def test_a_stream_that_becomes_too_large_is_given_up(serving, tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "READ_TIMEOUT", 1.0)
+    monkeypatch.setattr(network, "MAX_PIXELS", 64 * 48)
+    small, large = (
+        write_video(tmp_path / f"{width}.ts", shades(50, width, width * 3 // 4), options={"g": "10"}).read_bytes()
+        for width in (64, 128)
+    )
+
+    def send(connection):
+        connection.sendall(small)
+        while True:
+            connection.sendall(large)
+
+    source = open_source(f"tcp://127.0.0.1:{serving(send)}")
+    shapes = {frame.image.shape for frame in iter(source.read, None)}
+    source.close()
+    assert shapes == {(48, 64, 3)}
 
 
 def test_nothing_at_a_port_of_udp_is_given_up(monkeypatch):
