@@ -22,8 +22,11 @@ class EmotionClassifier:
             UserError: the runtime cannot run it, or its input or output is not the contract's.
         """
         self._interpreter = open_interpreter(model, threads)
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        try:
+            self._input = self._interpreter.get_input_details()[0]
+            self._output = self._interpreter.get_output_details()[0]
+        except (ValueError, IndexError) as error:
+            raise UserError("the model has no input or no output", "export it by 'make export'") from error
         _check_contract(self._input, self._output)
         self.input_size = int(self._input["shape"][1])
 
@@ -83,8 +86,9 @@ def _check_contract(input_: dict, output: dict) -> None:
             f"the model takes {np.dtype(input_['dtype']).name} {shape}, not uint8 [n, size, size, 3]",
             "export it by 'make export'",
         )
-    if int(output["shape"][-1]) != len(EMOTIONS):
+    classes = int(output["shape"][-1]) if len(output["shape"]) else 0
+    if classes != len(EMOTIONS):
         raise UserError(
-            f"the model knows {int(output['shape'][-1])} classes, not {len(EMOTIONS)}",
+            f"the model knows {classes} classes, not {len(EMOTIONS)}",
             "export it by 'make export'",
         )

@@ -90,3 +90,14 @@ def test_dequantize(values, quantization, expected):
     result = dequantize(values, {"quantization": quantization})
     assert result.dtype == np.float32
     assert result.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("places", [[], [-1], [99]], ids=str)
+@pytest.mark.parametrize("which", ["inputs", "outputs"])
+def test_a_model_without_an_input_or_output_is_refused(tiny, which, places):
+    model = tiny.schema.ModelT.InitFromPackedBuf(tiny.tiny_model(), 0)
+    setattr(model.subgraphs[0], which, places)
+    builder = tiny.flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    with pytest.raises(UserError, match=r"no input or no output|cannot run this model"):
+        EmotionClassifier(bytes(builder.Output()))
