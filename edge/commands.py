@@ -39,7 +39,7 @@ from edge.results import FrameResult
 from edge.sources import PASSWORD, USER, Source, check_capture, is_recording, list_sources, open_source
 from edge.sources.pictures import holds_images, open_images
 from edge.statistics import summary_text
-from edge.window import Window
+from edge.window import Window, use_system_fonts
 
 if TYPE_CHECKING:  # their packages are extras
     from edge.metrics import Metrics
@@ -178,7 +178,8 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
     cv2.setNumThreads(spare_cores())
     _check_outputs(arguments)
     certificate = _certificate(arguments)
-    show = arguments.window and has_display()
+    if show := arguments.window and has_display():
+        use_system_fonts()
     with ExitStack() as stack:
         signals = stack.enter_context(_signals())
         files = stack.enter_context(ExitStack())

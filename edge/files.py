@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -19,7 +20,7 @@ except ImportError:  # Windows, where files that a killed process left stay
 
 
 DRAWN = 8
-"""Characters that `tempfile` draws for a temporary name."""
+"""Characters that are drawn for a temporary name, as many as `tempfile` draws."""
 
 LONGEST_SUFFIX = 16
 """Bytes of a suffix that a temporary name keeps."""
@@ -46,7 +47,6 @@ def whole_file(path: Path) -> Iterator[Path]:
     with _beside(path) as part:
         try:
             yield part
-            part.chmod(0o666 & ~_umask())
             part.replace(path)
         finally:
             with suppress(FileNotFoundError):
@@ -206,12 +206,12 @@ def _beside(path: Path) -> Iterator[Path]:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         prefix, suffix = _around_drawn(path.name, path.parent)
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        handle, part = _create(path.parent, prefix, suffix)
     try:
         if fcntl:
             with suppress(OSError):  # a file system without locks
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield Path(name)
+        yield part
     finally:
         os.close(handle)
 
@@ -250,7 +250,9 @@ def _longest_name(folder: Path) -> int:
         return 255
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _create(folder: Path, prefix: str, suffix: str) -> tuple[int, Path]:
+    """Open a new file with the permissions of any other: `tempfile` gives less, and umask is not to be read."""
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(DRAWN // 2)}{suffix}"
+        with suppress(FileExistsError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), path

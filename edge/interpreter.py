@@ -4,8 +4,9 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from edge.errors import UserError
@@ -14,6 +15,7 @@ RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorf
 """Modules with an `Interpreter`, best first."""
 
 _GREETED = threading.Event()
+_GREETING = threading.Lock()
 
 
 def runtime() -> str:
@@ -36,13 +38,19 @@ def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> A
     Raises:
         UserError: no runtime is installed, or this one cannot run the model.
     """
-    module = _module()
+    make = partial(_make, _module(), model, threads, shape)
+    if _GREETED.is_set():
+        return make()
+    with _GREETING:
+        return make() if _GREETED.is_set() else _mute_greeting(make)
+
+
+def _make(module: Any, model: bytes, threads: int, shape: Sequence[int]) -> Any:
     try:
-        with _no_greeting():
-            interpreter = module.Interpreter(model_content=model, num_threads=threads)
-            if shape:
-                interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
-            interpreter.allocate_tensors()
+        interpreter = module.Interpreter(model_content=model, num_threads=threads)
+        if shape:
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+        interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{module.__name__} cannot run this model ({str(error).splitlines()[0]})",
@@ -51,25 +59,28 @@ def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> A
     return interpreter
 
 
-@contextmanager
-def _no_greeting() -> Iterator[None]:
-    """Mute stderr while the first interpreter is made: the runtime greets once a process, past Python, with no switch.
+def _mute_greeting(make: Callable[[], Any]) -> Any:
+    """Make the first interpreter with stderr muted: the runtime greets once a process, past Python, with no switch.
 
-    Errors are exceptions. Later interpreters are made while other threads may be writing.
+    Errors are exceptions. It is made on a thread of its own, which nothing interrupts: what a signal raises, it raises
+    in the main thread, and there it could leave stderr muted for good.
     """
-    if _GREETED.is_set():
-        yield
-        return
+    with ThreadPoolExecutor(1, "first interpreter") as thread:
+        return thread.submit(_muted, make).result()
+
+
+def _muted(make: Callable[[], Any]) -> Any:
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
     try:
-        yield
+        os.dup2(nowhere, 2)
+        made = make()
         _GREETED.set()
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+    return made
 
 
 def _module() -> Any:

@@ -42,6 +42,7 @@ class Window:
             UserError: PyAV was imported before OpenCV, whose windows then hang for ever.
         """
         check_import_order()
+        use_system_fonts()
         self.closed = False
         self._clock = clock
         self._size: tuple[int, int] | None = None
@@ -79,7 +80,6 @@ class Window:
     def _open(self, size: tuple[int, int]) -> None:
         """Open the window, or fit it to pictures of another size."""
         if self._size is None:
-            use_system_fonts()
             cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(self.TITLE, *fitted(size, screen_size()))
         self._size = size
@@ -107,7 +107,10 @@ def check_import_order() -> None:
 
 
 def use_system_fonts() -> None:
-    """Show Qt a folder with fonts: OpenCV's wheels name one that is not in them, of which Qt complains on stderr."""
+    """Show Qt a folder with fonts: OpenCV's wheels name one that is not in them, of which Qt complains on stderr.
+
+    To be called before there are threads, which may read the environment while it changes.
+    """
     named = os.environ.get("QT_QPA_FONTDIR")
     if named is None or Path(named).is_dir():
         return

@@ -1,7 +1,13 @@
 """Which runtime is taken, and what happens where there is none."""
 
 import importlib
+import os
+import signal
+import subprocess
+import sys
+import threading
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
@@ -9,6 +15,7 @@ import pytest
 
 from edge import interpreter
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.child import child_environment
 from edge.classify import EmotionClassifier
 from edge.errors import UserError
 from edge.interpreter import RUNTIMES, open_interpreter, runtime
@@ -74,6 +81,71 @@ def test_a_damaged_model_is_refused(tiny, damage):
 def test_threads_must_be_at_least_one(tiny):
     with pytest.raises(UserError, match="num_threads"):
         open_interpreter(tiny.tiny_model(), 0)
+
+
+class TestGreeting:
+    """The runtime greets on stderr with the first interpreter, which is muted meanwhile."""
+
+    @pytest.fixture
+    def first(self, monkeypatch):
+        """Lets the next interpreter be the first, made by a function."""
+        monkeypatch.setattr(interpreter, "_GREETED", threading.Event())
+
+        def made_by(make):
+            runtime = SimpleNamespace(__name__="stand-in", Interpreter=make)
+            monkeypatch.setattr(interpreter, "_module", lambda: runtime)
+
+        return made_by
+
+    def test_it_is_not_seen(self):
+        code = "from edge.bundle import *\n"
+        code += (
+            "from edge.classify import EmotionClassifier\nEmotionClassifier.from_bundle(load_bundle(DEFAULT_BUNDLE))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=child_environment())
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_two_at_once_leave_stderr_as_it_was(self, first):
+        inside, ended = threading.Event(), threading.Event()
+
+        def make(**_):
+            if threading.current_thread() is not other and not inside.is_set():
+                other.start()
+                inside.wait(0.2)  # which is in vain where one waits for the other
+            else:
+                inside.set()
+                ended.wait(0.4)
+            return MagicMock()
+
+        other = threading.Thread(target=open_interpreter, args=(b"", 1))
+        first(make)
+        before = os.fstat(2)
+        open_interpreter(b"", 1)
+        ended.set()
+        other.join()
+        assert os.path.samestat(os.fstat(2), before)
+
+    def test_a_signal_leaves_stderr_as_it_was(self, first, monkeypatch):
+        """It comes at the worst of moments: muted a step ago."""
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        def dup2(source, target):
+            real(source, target)
+            monkeypatch.setattr(os, "dup2", real)
+            signal.raise_signal(signal.SIGUSR1)
+
+        real = os.dup2
+        monkeypatch.setattr(os, "dup2", dup2)
+        handler, before = signal.signal(signal.SIGUSR1, interrupt), os.fstat(2)
+        try:
+            first(MagicMock())
+            with pytest.raises(KeyboardInterrupt):
+                open_interpreter(b"", 1)
+        finally:
+            signal.signal(signal.SIGUSR1, handler)
+        assert os.path.samestat(os.fstat(2), before)
 
 
 @pytest.mark.parametrize("variant", ["int8", "float32"])

@@ -167,6 +167,15 @@ def test_qt_is_shown_a_folder_with_fonts(monkeypatch, tmp_path, named, fonts, ex
     assert os.environ.get("QT_QPA_FONTDIR") == (expected and str(tmp_path / expected))
 
 
+def test_the_environment_is_changed_before_the_first_frame(monkeypatch, tmp_path):
+    """Later, threads of libraries may be reading it."""
+    monkeypatch.setattr(window, "FONTS", tmp_path)
+    (tmp_path / "A.ttf").touch()
+    monkeypatch.setenv("QT_QPA_FONTDIR", str(tmp_path / "missing"))
+    window.Window(Clock(live=False))
+    assert os.environ["QT_QPA_FONTDIR"] == str(tmp_path)
+
+
 @pytest.fixture
 def screen(monkeypatch):
     """An X server of 800x600 pixels, which DISPLAY names."""
