@@ -33,13 +33,20 @@ class Line:
     base: int
 
 
-def annotate(result: FrameResult, status: str = "") -> np.ndarray:
+def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = None) -> np.ndarray:
     """Draw a box, a label and a panel of probabilities for each face, and a status line where there is room for one.
 
+    Args:
+        result: of a frame, which is left as it is.
+        status: text of the status line.
+        canvas: a picture that is no longer needed; drawn over where it has the frame's size.
+
     Returns:
-        A new picture, uint8 BGR, of the frame's size.
+        The canvas, or a new picture: uint8 BGR, of the frame's size.
     """
-    picture = result.frame.image.copy()
+    image = result.frame.image
+    picture = canvas if canvas is not None and canvas.shape == image.shape else np.empty_like(image)
+    np.copyto(picture, image)
     frame = Area(0, 0, result.frame.width, result.frame.height)
     unit = max(0.75, min(frame.width, frame.height) / 720)
     faces = [(face, box) for face in result.faces if (box := _box(face)).shared(frame)]

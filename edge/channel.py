@@ -66,6 +66,14 @@ class Channel(Generic[T]):
             self._bytes += self._size_of(item)
             self._changed.notify_all()
 
+    def wait_for_room(self, size: int) -> None:
+        """Wait until an item of `size` bytes fits beside what is there; not where the oldest is dropped for it.
+
+        A producer that waits before it makes a large item has none in its hands while the consumer is at the last.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._drop_oldest or self._closed or not self._too_large(size))
+
     def get(self) -> T:
         """Take the oldest item, waiting for one.
 
@@ -129,9 +137,11 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def _full_for(self, item: T) -> bool:
-        bytes_before = self._unfinished + self._bytes
-        too_large = bytes_before > 0 and bytes_before + self._size_of(item) > self._most_bytes
-        return too_large or len(self._items) >= self._capacity
+        return self._too_large(self._size_of(item)) or len(self._items) >= self._capacity
+
+    def _too_large(self, size: int) -> bool:
+        before = self._unfinished + self._bytes
+        return before > 0 and before + size > self._most_bytes
 
     def _remove_oldest(self) -> T:
         item = self._items.popleft()

@@ -300,6 +300,7 @@ def _watch(
                 window.write(result)
             if window:
                 window.poll()
+            del result  # its frame may be large, and is of no use while the next one is waited for
             if window and window.closed:
                 signals.stop.set()
             if signals.stop.is_set():

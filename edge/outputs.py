@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+import numpy as np
+
 from edge.annotate import annotate
 from edge.clock import Clock
 from edge.errors import UserError
@@ -130,6 +132,7 @@ class AnnotatedVideo:
         self._clock = clock or Clock(live=live)
         self._file = ExitStack()
         self._writer: VideoWriter | None = None
+        self._picture: np.ndarray | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +140,8 @@ class AnnotatedVideo:
     def write(self, result: FrameResult) -> None:
         self._writer = self._writer or self._open(result.frame)
         captured = result.frame.captured
-        self._writer.write(annotate(result, self._clock.text(captured)), captured)
+        self._picture = annotate(result, self._clock.text(captured), self._picture)
+        self._writer.write(self._picture, captured)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -176,6 +176,7 @@ class Pipeline:
     def _deliver(self, frame: Frame) -> None:
         self.statistics.count("captured")  # first: no frame may be answered that is not counted yet
         self._frames.put(frame)
+        self._frames.wait_for_room(frame.nbytes)  # before the next one is decoded
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")
@@ -209,8 +210,11 @@ class Pipeline:
     def _read_one(self, found: Found) -> None:
         result = self._recognizer.read(found)
         self._note(result)
-        for queue in [*self._queues, self._results]:
+        queues = [*self._queues, self._results]
+        for queue in queues:
             queue.put(result)
+        for queue in queues:
+            queue.wait_for_room(result.frame.nbytes)
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
         def write(result: FrameResult) -> None:

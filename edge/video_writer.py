@@ -77,7 +77,8 @@ class VideoWriter:
         self, path: Path, container: Container, size: tuple[int, int], rate: float | None, *, growing: bool
     ) -> None:
         self._path, self._growing = path, growing
-        self._size = _even(size[0]), _even(size[1])
+        width, height = self._size = _even(size[0]), _even(size[1])
+        self._planes = np.empty((height * 3 // 2, width), np.uint8)  # of 4:2:0, reused: encoders copy what they keep
         rate = rate if rate and math.isfinite(rate) and rate <= HIGHEST_RATE else USUAL_RATE
         self._timeline = Timeline(1 / rate, LONGEST_GAP if growing else math.inf)
         self._next_keyframe = 0.0
@@ -96,7 +97,7 @@ class VideoWriter:
             image: uint8 BGR `[h, w, 3]`; one of another size is scaled to fit, with black beside it.
             time: seconds, of any clock. Where it is set back, the picture follows the last at the usual rate.
         """
-        frame = _encoder_frame(_fitted(image, self._size))
+        frame = _encoder_frame(_fitted(image, self._size), self._planes)
         seconds = self._timeline.place(time)
         frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
         if seconds >= self._next_keyframe:
@@ -234,9 +235,9 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return canvas
 
 
-def _encoder_frame(image: np.ndarray) -> Any:
-    """The picture, BGR of even size, as PyAV's frame in 4:2:0."""
-    planes: Any = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+def _encoder_frame(image: np.ndarray, planes: Any) -> Any:
+    """The picture, BGR of even size, as PyAV's frame in 4:2:0, whose memory is that of `planes`."""
+    cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420, dst=planes)
     if image.shape[0] % 4:  # PyAV takes such a height from an array of its own alone
         return av.VideoFrame.from_ndarray(planes, format="yuv420p")
     return av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")

@@ -136,50 +136,50 @@ class Decoder:
         self._to_bgr = _Converter(self._stream)
         self.damage: str | None = None
         self._losses, self._reached, self._error = _Losses(), 0.0, ""
-        self._asked = time.monotonic()
-        self._pictures: Generator[Picture, None, None] = self._decoded()
+        self._ordered = self._in_order()
 
     def __iter__(self) -> Iterator[Picture]:
-        return self._pictures
+        return iter(self.read, None)
 
     def read(self) -> Picture | None:
         """Decode the next picture; None at the end, and where the container cannot be read any further."""
-        return next(self._pictures, None)
+        self._asked = time.monotonic()
+        # No generator: its variables would keep the picture while the next one is decoded.
+        while (frame := next(self._ordered, None)) is not None:
+            if frame is RESTART:
+                self._times.restart()
+            elif (image := self._converted(frame)) is not None:
+                self._patience = self._read_timeout
+                return Picture(image, self._times.place(None if frame.pts is None else frame.pts * self._tick))
+        return None
 
     def close(self) -> None:
         """Close the container and its file; safe to call twice."""
-        self._pictures.close()
+        self._ordered.close()
         self._container.close()
         if not isinstance(self._file, str):
             self._file.close()
 
-    def _decoded(self) -> Generator[Picture, None, None]:
-        for frame in self._in_order():
-            if frame is RESTART:
-                self._times.restart()
-            elif (image := self._converted(frame)) is not None:
-                yield Picture(image, self._times.place(None if frame.pts is None else frame.pts * self._tick))
-                self._asked, self._patience = time.monotonic(), self._read_timeout
-        self.damage = self._missing()
-
-    def _in_order(self) -> Iterator[Any]:
+    def _in_order(self) -> Generator[Any, None, None]:
         """Frames in the order of their times: where a file is damaged, decoders give some too early.
 
         The frame with the latest time is held back until a later one comes. A camera's are not: they are about now.
+        Frames that were given are let go, for the decoder takes their memory for the next one.
         """
-        held = None
+        held: list[Any] = []
         for frame in self._frames():
             if frame is RESTART:
-                yield from (held, frame) if held else (frame,)
-                held = None
-            elif self._size is None or frame.pts is None or (held and frame.pts < held.pts):
-                yield frame
+                ready, held = [*held, frame], []
+            elif self._size is None or frame.pts is None or (held and frame.pts < held[0].pts):
+                ready = [frame]
             else:
-                if held:
-                    yield held
-                held = frame
-        if held:
-            yield held
+                ready, held = held, [frame]
+            del frame
+            while ready:
+                yield ready.pop(0)
+        while held:
+            yield held.pop()
+        self.damage = self._missing()
 
     def _frames(self) -> Iterator[Any]:
         """Decoded frames, and `RESTART` before the first of a new time line."""

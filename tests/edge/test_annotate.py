@@ -35,6 +35,19 @@ def test_the_frame_itself_is_not_drawn_on():
     assert (picture_ != image).any()
 
 
+def test_a_canvas_of_its_size_is_drawn_over():
+    image, canvas = picture(width=640, height=480), np.full((480, 640, 3), 7, np.uint8)
+    results = result(0, face(box=BOX), image=image)
+    assert annotate(results, "status", canvas) is canvas
+    assert (canvas == annotate(results, "status")).all()
+
+
+def test_a_canvas_of_another_size_is_left_alone():
+    canvas = np.full((48, 64, 3), 7, np.uint8)
+    assert annotate(result(0, image=picture(width=640, height=480)), "", canvas).shape == (480, 640, 3)
+    assert (canvas == 7).all()
+
+
 def test_without_faces_and_status_nothing_is_drawn():
     assert (drawn() == 90).all()
 

@@ -180,6 +180,39 @@ def test_bytes_are_bounded_by_waiting_until_the_consumer_has_finished():
     assert ended() == (None, None)
 
 
+def test_a_producer_that_waits_for_room_goes_on_when_the_consumer_has_finished():
+    channel, waited = sized(), []
+
+    def produce():
+        for size in (60, 40, 41, 500):
+            channel.wait_for_room(size)
+            waited.append(size)
+            channel.put(size)
+
+    ended = in_thread(produce)
+    patiently(lambda: waited == [60, 40])
+    assert [channel.get(), channel.get()] == [60, 40]
+    patiently(lambda: waited == [60, 40, 41])
+    assert channel.get() == 41
+    assert waited == [60, 40, 41], "what is at work counts"
+    assert channel.get() == 500
+    assert ended() == (None, None)
+
+
+def test_closing_ends_a_wait_for_room():
+    channel = sized()
+    channel.put(90)
+    ended = in_thread(channel.wait_for_room, 90)
+    channel.close()
+    assert ended() == (None, None)
+
+
+def test_there_is_always_room_where_the_oldest_is_dropped():
+    channel = sized(drop_oldest=True)
+    channel.put(90)
+    channel.wait_for_room(90)
+
+
 def test_the_newest_is_kept_beside_a_large_one_at_work():
     channel = sized(drop_oldest=True)
     channel.put(500)

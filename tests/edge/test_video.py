@@ -4,7 +4,9 @@ import errno
 import io
 import os
 import re
+import subprocess
 import sys
+import weakref
 from fractions import Fraction
 from pathlib import Path
 
@@ -310,3 +312,47 @@ def test_a_refusal_of_the_system_is_one_line(tmp_path, monkeypatch, failing):
     monkeypatch.setattr(Path, failing, refuse)
     with pytest.raises(UserError, match=r"clip\.mp4: cannot be read \(Permission denied\)"):
         open_source(str(path))
+
+
+def test_a_picture_is_not_kept_while_the_next_one_is_decoded(tmp_path):
+    source = VideoFileSource(write_video(tmp_path / "clip.mp4", shades(4)))
+    images = []
+    while frame := source.read():
+        images.append(weakref.ref(frame.image))
+        del frame
+        assert images[-1]() is None
+    source.close()
+    assert len(images) == 4
+
+
+ANNOTATING = """
+import sys
+from pathlib import Path
+
+from edge.outputs import AnnotatedVideo
+from edge.pipeline import Pipeline
+from edge.sources.video import VideoFileSource
+from tests.edge.stand_ins import ScriptedRecognizer
+
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1000
+
+
+before = peak()
+clip, copy = map(Path, sys.argv[1:])
+with Pipeline(VideoFileSource(clip, threads=1), ScriptedRecognizer(), [AnnotatedVideo(copy, 25)]) as pipeline:
+    for result in pipeline:
+        del result
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux tells it")
+def test_few_pictures_of_a_large_recording_are_in_memory_at_a_time(tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", shades(1, 3840, 2160) * 12, options=GOP)
+    command = [sys.executable, "-c", ANNOTATING, clip, tmp_path / "copy.mp4"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 255, "MB"
