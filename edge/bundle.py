@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.errors import UserError
 from edge.files import read_regular
-from edge.manifest import LABELS, FaceTemplate, Malformed, Manifest, parse_manifest
+from edge.manifest import LABELS, VARIANTS, FaceTemplate, Malformed, Manifest, parse_manifest
 
 MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
@@ -126,7 +126,7 @@ def read_variant(folder: Path, manifest: Mapping[str, Any], variant: str) -> byt
     Raises:
         UserError: the variant or its file is missing, or the hash differs.
     """
-    known = manifest["variants"]
+    known = {name: entry for name in VARIANTS if (entry := manifest["variants"].get(name))}
     path = folder / model_file(variant)
     if variant not in known:
         raise UserError(f"{folder}: the bundle has no variant {variant}", f"it has {', '.join(known) or 'none'}")
