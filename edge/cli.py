@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edge.address import CAMERA_ADDRESS, masked
 from edge.bundle import DEFAULT_BUNDLE
-from edge.errors import UserError, exit_on_user_error
+from edge.errors import UserError, exit_on_user_error, printable
 from edge.manifest import VARIANTS
 from edge.options import DETECTORS, Capture, EventLimits, Options, Smoothing
 
@@ -37,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit status."""
     arguments = _parsed(argv)
     level = logging.INFO if arguments.verbose else logging.WARNING
-    logging.basicConfig(format="%(levelname)s %(message)s", level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
     status = 0
     try:
         status = exit_on_user_error(lambda: _command(arguments))
@@ -53,6 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"emotion-edge: {problem}: see to the disk, or write elsewhere", file=sys.stderr)
         status = 2
     return status
+
+
+class _LogFormatter(logging.Formatter):
+    """Writes log lines without the secrets of addresses, also those of libraries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats no secrets of what it was given and does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(masked(printable(message)))
 
 
 def _output_fails() -> bool:
@@ -105,7 +122,7 @@ def _doctor(model: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="emotion-edge", description="Facial expressions in real time.")
+    parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
     parser.add_argument("--verbose", action="store_true", help="say more on stderr")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
@@ -119,9 +136,9 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         type=_not_empty,
         nargs="?",
-        default="auto",
+        default=os.environ.get(CAMERA_ADDRESS) or "auto",
         help="auto, picamera2, camera number, /dev/video…, rtsp:// or http:// address, video, image, folder, or - for "
-        "standard input",
+        f"standard input (default: ${CAMERA_ADDRESS}, else auto)",
     )
     sub.add_argument("--list-sources", action="store_true", help="say what cameras there are, and end")
     _add_capture(sub)

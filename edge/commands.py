@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from edge.address import refuse_credentials
+from edge.address import public
 from edge.annotated_images import AnnotatedImages
 from edge.capture import FIRST_PAUSE, LONGEST_PAUSE, opened
 from edge.channel import Closed
 from edge.clock import Clock
+from edge.credentials import refuse_credentials
 from edge.demo import demo_clip
 from edge.errors import UserError, needs_extra
 from edge.files import resolved, whole_file, writing
@@ -138,10 +139,13 @@ def install_service(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments.run)
     _check_network(arguments.run)
     text = service.unit_for(arguments.run, arguments.words, _named_outputs(arguments.run), arguments.user)
-    print(f"{service.UNIT} would be:\n\n{text}\nand then:\n{_lines(service.START)}")
+    print(f"{service.UNIT} would be:\n\n{text}")
+    if private := service.private_address(arguments.run.source):
+        print(f"The whole address of {public(private)} would be in {service.SECRETS}, for root alone.")
+    print(f"\nand then:\n{_lines(service.START)}")
     service.check_root()
     _agreed(arguments.yes)
-    service.install(text)
+    service.install(text, private)
     print(f"installed: 'systemctl status {service.NAME}' says how it is, records will be in {service.STATE}")
     return 0
 

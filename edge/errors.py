@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from edge.address import masked
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, by the shells' convention."""
 
@@ -12,13 +14,15 @@ INTERRUPTED = 130
 class UserError(Exception):
     """Something a user can put right: bad input, a missing file, an absent camera.
 
+    Credentials and queries of addresses are left out of its text, wherever they come from.
+
     Args:
         problem: what is wrong and where, naming the thing, without a full stop.
         remedy: what to do about it, as an imperative clause.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
-        problem, remedy = printable(problem), printable(remedy)
+        problem, remedy = masked(printable(problem)), masked(printable(remedy))
         super().__init__(f"{problem}: {remedy}")
         self.problem = problem
         self.remedy = remedy

@@ -28,7 +28,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.address import refuse_credentials
+from edge.credentials import refuse_credentials
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.events import Events

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.address import CAMERA_ADDRESS, masked, public
 from edge.assets import YUNET, fetch
 from edge.bundle import load_bundle
 from edge.errors import UserError
 from edge.files import write_whole
+from edge.sources import scheme
 
 NAME = "emotion-edge"
 UNIT = Path("/etc/systemd/system") / f"{NAME}.service"
@@ -178,9 +180,14 @@ def unit_for(run: argparse.Namespace, words: Sequence[str], outputs: Sequence[Pa
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
     certificate = _certificate(run)
     # -P: the folder that it writes to is no place to import from. What is said last holds.
-    command = [sys.executable, "-P", "-m", "edge", "run", *words, "--no-window", "--wait"]
+    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(run.source, words), "--no-window", "--wait"]
     command += [word for name, _ in certificate for word in (f"--{name}", str(HANDED_OVER / name))]
     return unit_text(command, seen, user, systemd_version(), certificate)
+
+
+def private_address(source: str) -> str | None:
+    """Return the address of a camera that is not for all to read, as units and command lines are; None for others."""
+    return source if scheme(source) and public(source) != source else None
 
 
 def check_systemd() -> None:
@@ -197,8 +204,15 @@ def check_root() -> None:
         raise UserError("only root may do that, nothing was done", "run it by sudo")
 
 
-def install(text: str) -> None:
-    """Write the unit and what it needs, and start it; one that runs is started anew."""
+def install(text: str, address: str | None) -> None:
+    """Write the unit and what it needs, and start it; one that runs is started anew.
+
+    Args:
+        text: the unit.
+        address: of the camera, where the unit does not have it.
+    """
+    if address:
+        _keep_address(address)
     os.umask(0o022)  # units and weights are for all to read
     write_whole(WEIGHTS / YUNET.file_name, fetch(YUNET).read_bytes())
     write_whole(UNIT, text)
@@ -226,6 +240,34 @@ def systemd_version() -> int:
         return int(answer.stdout.split()[1])
     except (OSError, subprocess.SubprocessError, IndexError, ValueError):
         return 0
+
+
+def _public_words(source: str, words: Sequence[str]) -> list[str]:
+    """Return a run's words with the source as the first, and without a private address.
+
+    Raises:
+        UserError: another one has a secret in it.
+    """
+    if private_address(source):
+        words = [word for word in words if word != source]
+    elif source not in words:
+        words = [source, *words]  # or the address of an earlier service would take its place
+    for word in words:
+        if masked(word) != word:
+            remedy = f"leave it out: credentials are set in {SECRETS}, see 'Credentials' in docs/service.md"
+            raise UserError(f"{word}: a unit is for all to read", remedy)
+    return [*words]
+
+
+def _keep_address(address: str) -> None:
+    """Write a camera's address where root alone may read it, beside what is there already."""
+    name = f"{CAMERA_ADDRESS}="
+    kept = SECRETS.read_text().splitlines() if SECRETS.exists() else []
+    # Within single quotes systemd takes every sign for itself; a single quote is the same address in its other form.
+    line = f"{name}'{address.replace(chr(39), '%27')}'"
+    os.umask(0o077)
+    SECRETS.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_whole(SECRETS, "\n".join([*(other for other in kept if not other.startswith(name)), line]) + "\n")
 
 
 def _check_paths(run: argparse.Namespace, outputs: Sequence[Path]) -> None:

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from edge.address import public, refuse_credentials
+from edge.address import public
+from edge.credentials import refuse_credentials
 from edge.errors import UserError
 from edge.ffmpeg import limit_blocks
 from edge.options import Capture
@@ -53,10 +54,10 @@ def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
     """
     scheme, _, rest = address.partition("://")
     scheme = scheme.lower()  # FFmpeg knows them in small letters alone
+    refuse_credentials(f"{scheme}://{rest}", USER, PASSWORD)
     if scheme == "udp":
         rest = rest.removeprefix("@")  # as other programs write an address that is listened at
     address = f"{scheme}://{rest}"
-    refuse_credentials(address, USER, PASSWORD)
     return (_over_http if scheme in ("http", "https") else StreamSource)(address, capture)
 
 

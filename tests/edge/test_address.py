@@ -2,7 +2,8 @@
 
 import pytest
 
-from edge.address import public, refuse_credentials
+from edge.address import public
+from edge.credentials import refuse_credentials
 from edge.errors import UserError
 
 
