@@ -137,15 +137,21 @@ class TestSystemd:
         done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=LONG)
         assert done.returncode == 0, done.stderr
 
-    def test_little_is_exposed(self, unit):
-        done = subprocess.run(
-            ["systemd-analyze", "security", "--offline=yes", "--threshold=40", "--no-pager", unit[0]],
-            capture_output=True,
-            text=True,
-            timeout=LONG,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "Overall exposure level" in done.stdout
+    @pytest.mark.parametrize(
+        "words",
+        [
+            pytest.param(["picamera2", "--jsonl", "r.jsonl"], id="a camera"),
+            pytest.param(["rtsp://10.0.0.7/live", "--web", "0.0.0.0:8080", "--metrics", "0.0.0.0:9100"], id="network"),
+            pytest.param(["0", "--user", "daemon"], id="a user that is there"),
+        ],
+    )
+    def test_little_is_exposed(self, system, words):
+        """From 0 to 10, less being better."""
+        assert install("--yes", *words) == 0
+        command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", service.UNIT]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+        assert "Overall exposure level" in done.stdout, done.stderr
+        assert float(done.stdout.rpartition(".service: ")[2].split()[0]) < 2.0
 
     @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("systemd"), reason="only root can be nobody for a while")
     def test_the_command_is_read_as_it_was_meant(self, unit, tmp_path):
