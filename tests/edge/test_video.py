@@ -4,12 +4,14 @@ import errno
 import io
 import os
 import re
+import struct
 import subprocess
 import sys
 import weakref
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from edge.sources import decoder, open_source
 from edge.sources.video import VideoFileSource
 
 from .clips import RATE, noise, shades, write_video
+from .http_server import Answering, respond
 
 GOP = {"g": "250", "preset": "ultrafast", "bf": "0"}
 """Frames that all hang on the first."""
@@ -280,18 +283,91 @@ def test_a_path_is_a_path(tmp_path, monkeypatch, name, shown):
         source.close()
 
 
+DASH = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S" minBufferTime="PT1S"
+  profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet mimeType="video/mp4">
+  <Representation id="1" bandwidth="1000"><BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>
+"""
+SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+LISTS = {
+    "FFmpeg's": "ffconcat version 1.0\nfile {}\n",
+    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n",
+    "HLS with a key": '#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="{}"\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n',
+    "DASH": DASH,
+    "SDP": SDP,
+    "VobSub": "# VobSub index file, v7\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 000000000\n",
+}
+"""Playlists and other files that name what is to be opened."""
+
+
+@pytest.mark.parametrize("content", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.sdp", "list.idx", "list.jpg"])
+def test_a_list_by_any_name_opens_no_file_and_no_address(tmp_path, name, content):
+    other = write_video(tmp_path / "other.ts", shades(3))
+    other.with_name("list.sub").write_bytes(other.read_bytes())
+    with Answering(lambda handler: respond(handler, other.read_bytes())) as server:
+        for named in (other, f"file:{other}", "other.ts", f"concat:{other}", f"{server.address}/other.ts"):
+            (tmp_path / name).write_text(content.replace("{}", str(named)))
+            with pytest.raises(UserError, match=r"not (a video|an image) that can be"):
+                open_source(str(tmp_path / name))
+        assert server.asked == []
+
+
 @pytest.mark.parametrize(
-    ("name", "content"),
+    "spec",
     [
-        pytest.param("list.mp4", "ffconcat version 1.0\nfile {}\n", id="a list of FFmpeg's"),
-        pytest.param("list.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n", id="a playlist"),
+        *("file:other.ts", "concat:other.ts", "subfile,,start,0,end,0,,:other.ts", "cache:other.ts", "async:other.ts"),
+        *("picture%d.png", "picture%03d.png", "picture*.png", "lavfi:color", "pipe:0", "fd:0", "data:,x", "other.ts|x"),
     ],
 )
-def test_a_video_opens_no_other_file(tmp_path, name, content):
-    other = write_video(tmp_path / "other.ts", shades(3))
-    (tmp_path / name).write_text(content.format(other))
+def test_a_name_that_means_something_to_ffmpeg_is_a_file_that_is_not_there(tmp_path, monkeypatch, spec):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "other.ts", shades(3))
+    for name in ("picture1.png", "picture001.png"):
+        cv2.imwrite(name, quarter())
+    for place in ("", f"{tmp_path}/"):
+        with pytest.raises(UserError, match="no such file"):
+            open_source(place + spec)
+
+
+def boxed(kind: bytes, content: bytes) -> bytes:
+    """A box of an MP4 or QuickTime file."""
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def with_data_elsewhere(video: bytes, path: Path) -> bytes:
+    """A QuickTime file whose data are said to be in another file: by an alias, as FFmpeg can follow it."""
+    name, place = path.name.encode(), str(path).encode()
+    alias = b"\0" * 10 + bytes([4]) + b"disk".ljust(27, b"\0") + b"\0" * 12 + bytes([len(name)]) + name.ljust(63, b"\0")
+    alias += b"\0" * 16 + struct.pack(">hh", 1, 1) + b"\0" * 16
+    alias += struct.pack(">hh", 2, len(place)) + place + b"\0" * (len(place) % 2) + struct.pack(">hh", -1, 0)
+    entry = boxed(b"alis", b"\0" * 4 + alias)
+    return _replaced(video, (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"), struct.pack(">II", 0, 1) + entry)
+
+
+def _replaced(content: bytes, kinds: tuple[bytes, ...], new: bytes) -> bytes:
+    """The content with that of one box replaced, which lies in others, from the outermost on."""
+    if not kinds:
+        return new
+    at = 0
+    while content[at + 4 : at + 8] != kinds[0]:
+        at += struct.unpack_from(">I", content, at)[0]
+    end = at + struct.unpack_from(">I", content, at)[0]
+    return content[:at] + boxed(kinds[0], _replaced(content[at + 8 : end], kinds[1:], new)) + content[end:]
+
+
+def test_data_in_another_file_are_not_read(tmp_path):
+    raw = {"codec": "rawvideo", "pixel_format": "rgb24"}  # of one size, so that the one's index fits the other's data
+    clip = write_video(tmp_path / "clip.mov", shades(5), **raw)
+    other = write_video(tmp_path / "other.mov", shades(5)[::-1], **raw)
+    own = read(clip)[1]
+    clip.write_bytes(with_data_elsewhere(clip.read_bytes(), other))
+    follow = {"enable_drefs": "1", "use_absolute_path": "1"}
+    with av.open(str(clip), options=follow) as container:  # the file is one that FFmpeg would follow
+        followed = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert abs(followed[0].mean() - own[0].mean()) > 10
     with pytest.raises(UserError, match="not a video that can be decoded"):
-        open_source(str(tmp_path / name))
+        read(clip)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
