@@ -14,6 +14,9 @@ VARIANTS = ("float32", "float16", "dynamic", "int8")
 LABELS = ("crowd", "folder")
 """Kinds of label that a model can answer with, and be measured by."""
 
+LONGEST_REASON = 200
+"""Characters of what is said to be wrong with a field, which may have its value in it."""
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Side = Annotated[int, Meta(ge=8, le=1024)]
@@ -114,7 +117,7 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
         manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
         return msgspec.json.decode(content), manifest
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise Malformed(f"{place.strip('.`')}: {reason}" if place else reason) from error
+        head, at, tail = str(error).rpartition(" - at `$")
+        raise Malformed(f"{tail.strip('.`')}: {head[:LONGEST_REASON]}" if at else tail[:LONGEST_REASON]) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not JSON ({error})") from error

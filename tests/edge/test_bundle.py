@@ -130,6 +130,8 @@ def test_a_folder_that_is_not_there(tmp_path):
         pytest.param({"variants": None}, "missing required field `variants`", id="no variants"),
         pytest.param({"variants": {"int8": "x"}}, "variants.int8: Expected `object", id="variants are no tables"),
         pytest.param({"variants": {"float32": GOOD}}, "no variant int8: it has float32", id="variant missing"),
+        pytest.param({"labels": "a" * 9999}, r"labels: Invalid enum value 'a{50,250}:", id="a long value"),
+        pytest.param({"labels": " - at `$.name`"}, "labels: Invalid enum value", id="a value that names another field"),
         pytest.param({"variants": {"int8": None}}, "no variant int8: it has none", id="variant that is null"),
         pytest.param({"variants": {"\n" * 9999: 1}}, "no variant int8: it has none$", id="variants of other names"),
         pytest.param({"variants": {"int8": {}}}, "variants.int8: .*`sha256`", id="no hash to compare with"),
