@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from edge.errors import UserError
@@ -25,15 +25,19 @@ DRAWN = 8
 LONGEST_SUFFIX = 16
 """Bytes of a suffix that a temporary name keeps."""
 
+BLOCK = 1 << 16
+"""Bytes that are looked through at once for the end of a line."""
+
 NAME_BYTES = 200
 """Bytes of the names that are made of other names: file systems take 255, of which endings and numbers need some."""
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, clear: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name keeps the suffix, because writers of video and pictures choose the format by it.
+    The temporary name keeps the suffix, because writers of video and pictures choose the format by it. `clear` removes
+    what a killed process left, for which the folder is searched.
 
     Raises:
         UserError: there can be no such file.
@@ -44,6 +48,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     if special:
         yield path  # a device or a pipe: nothing to replace
         return
+    if clear:
+        clear_leftovers(path)
     with _beside(path) as part:
         try:
             yield part
@@ -77,7 +83,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         UserError: it cannot be written, or the disk fails.
     """
-    with writing(path), whole_file(path) as part:
+    with writing(path), whole_file(path, clear=False) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
@@ -95,6 +101,20 @@ def writing(output: Path | str) -> Iterator[None]:
     except OSError as error:
         problem = f"{output}: cannot be written ({error.strerror})"
         raise UserError(problem, "see to the disk, or write elsewhere") from error
+
+
+def end_at_line(path: Path) -> None:
+    """Cut off what follows the last end of a line, in a file that could not be written on."""
+    with suppress(OSError), path.open("r+b") as file:  # a pipe or a device has no end
+        position = file.seek(0, os.SEEK_END)
+        while position:
+            start = max(0, position - BLOCK)
+            file.seek(start)
+            if (last := file.read(position - start).rfind(b"\n")) >= 0:
+                position = start + last + 1
+                break
+            position = start
+        file.truncate(position)
 
 
 def unreadable(path: Path, error: OSError, remedy: str = "give another path") -> UserError:
@@ -146,8 +166,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _told_unwritable(path):
         made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_left_folders(path)
         prefix, suffix = _around_drawn(path.name, path.parent)
         work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
+    with ExitStack() as held:
+        with suppress(OSError):  # a file system without locks
+            held.enter_context(_locked(work))
+        yield from _filled(work, path, made)
+
+
+def _filled(work: Path, path: Path, made: list[Path]) -> Iterator[Path]:
     try:
         new, old = work / "new", work / "old"
         new.mkdir()
@@ -160,6 +188,36 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
         raise
     shutil.rmtree(work)
+
+
+def _clear_left_folders(path: Path) -> None:
+    """Remove what `whole_folder` left in a process that was killed, once what was at `path` is back there."""
+    prefix, suffix = _around_drawn(path.name, path.parent)
+    for left in path.parent.glob(f"{glob.escape(prefix)}{'?' * DRAWN}{glob.escape(suffix)}"):
+        with suppress(OSError), _locked(left):  # in use, or a file
+            inside = {entry.name for entry in left.iterdir()}
+            if not inside or inside - {"new", "old"}:
+                continue  # somebody's own
+            if "old" in inside and not path.exists():
+                (left / "old").rename(path)
+            shutil.rmtree(left)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which the system takes away with the process.
+
+    Raises:
+        OSError: another process holds it, or there are no locks here.
+    """
+    if not fcntl:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def check_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ from edge.annotate import annotate
 from edge.clock import Clock
 from edge.errors import UserError
 from edge.events import Events
-from edge.files import whole_file
+from edge.files import end_at_line, whole_file
 from edge.frames import Frame
 from edge.options import EventLimits
 from edge.results import FrameResult
@@ -46,7 +46,8 @@ class Output(Protocol):
 class JsonLines:
     """The record of each frame, one a line, to a file or, for `-`, to standard output.
 
-    A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it.
+    A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it, and ends
+    with a whole line also where the disk is full in the middle of one.
     """
 
     name = "jsonl"
@@ -62,6 +63,8 @@ class JsonLines:
             self._file.callback(self._stream.flush)
             return self
         path = self._path if self._live else self._file.enter_context(whole_file(self._path))
+        if self._live:
+            self._file.callback(end_at_line, path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Entered second, so closed first: before the rename.

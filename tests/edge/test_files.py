@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.child import child_environment
 from edge.errors import UserError
 from edge.files import check_folder, clear_leftovers, resolved, whole_file, whole_folder, write_whole, writing
 
@@ -218,3 +219,58 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_being_written_is_not(
     assert part.exists()
     clear_leftovers(path)
     assert [*tmp_path.iterdir()] == [other]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from edge import files
+kind, path, stage = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+real = Path.rename
+if stage == "swapped":
+    Path.rename = lambda old, new: (real(old, new), os._exit(9))
+with getattr(files, kind)(path) as part:
+    (part / "half" if part.is_dir() else part).write_text("half")
+    if stage == "written":
+        os._exit(9)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files that a killed process left stay there")
+class TestKilled:
+    def kill(self, *words):
+        done = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], env=child_environment())
+        assert done.returncode == 9
+
+    def test_the_next_file_clears_what_was_left(self, tmp_path):
+        self.kill("whole_file", tmp_path / "out.mp4", "written")
+        assert len(list(tmp_path.iterdir())) == 1
+        with whole_file(tmp_path / "out.mp4") as part:
+            assert list(tmp_path.iterdir()) == [part]
+
+    def test_the_next_folder_clears_what_was_left(self, tmp_path):
+        self.kill("whole_folder", tmp_path / "out", "written")
+        assert len(list(tmp_path.iterdir())) == 1
+        with whole_folder(tmp_path / "out") as new:
+            assert list(tmp_path.iterdir()) == [new.parent]
+
+    def test_what_was_there_before_is_back_first(self, tmp_path):
+        """Killed after the old folder was moved away, and before the new one was in its place."""
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "old").write_text("of value")
+        self.kill("whole_folder", tmp_path / "out", "swapped")
+        assert not (tmp_path / "out").exists()
+        with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "out"):
+            raise ZeroDivisionError
+        assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["out", "out/old"]
+
+    def test_a_folder_that_is_being_written_or_is_somebodys_own_stays(self, tmp_path):
+        own = tmp_path / ".out-20260101" / "new"
+        own.mkdir(parents=True)
+        (own.parent / "letters").mkdir()
+        with whole_folder(tmp_path / "out") as one:
+            (one / "mine").touch()
+            with whole_folder(tmp_path / "out") as other:
+                (other / "yours").touch()
+        assert own.is_dir()
+        assert (tmp_path / "out" / "mine").exists()
