@@ -19,10 +19,15 @@ def refuse_credentials(address: str, user: str, password: str) -> None:
     """
     try:
         urlsplit(address)
+        if not has_credentials(address):
+            return
     except ValueError:
-        raise UserError("the address cannot be read", "write it as scheme://host, IPv6 in brackets") from None
-    if has_credentials(address):
+        address = ""
+    if "@" not in address:  # a port that is no number, or brackets that do not fit
         raise UserError(
-            f"{public(address)}: credentials do not belong on a command line",
-            f"leave them out and set {user} and {password}",
+            "the address cannot be read", "write it as scheme://host or scheme://host:port, IPv6 in brackets"
         )
+    raise UserError(
+        f"{public(address)}: credentials do not belong on a command line",
+        f"leave them out and set {user} and {password}",
+    )

@@ -114,6 +114,8 @@ class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, m
             text = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()
         else:
             reason = getattr(error, "reason", error)
+            if isinstance(reason, str):  # which may have the address in it
+                reason = error
             self_told = isinstance(reason, OSError) and reason.strerror
             text = "no answer in time" if isinstance(reason, TimeoutError) else self_told or type(reason).__name__
         super().__init__(text)

@@ -29,9 +29,12 @@ def test_credentials_are_refused_and_not_repeated(credentials):
     assert "THE_PASSWORD" in caught.value.remedy
 
 
-def test_what_is_no_address_is_refused_and_not_repeated():
+@pytest.mark.parametrize(
+    "address", ["mqtt://me:secret@[::1", "http://[secret]/", "http://cam:secret/", "http://cam:-1/"]
+)
+def test_what_is_no_address_is_refused_and_not_repeated(address):
     with pytest.raises(UserError, match="cannot be read") as caught:
-        refuse_credentials("mqtt://me:secret@[::1", "THE_USER", "THE_PASSWORD")
+        refuse_credentials(address, "THE_USER", "THE_PASSWORD")
     assert "secret" not in str(caught.value)
 
 

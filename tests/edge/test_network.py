@@ -367,6 +367,12 @@ def test_a_playlist_without_an_end_is_live(site):
     source.close()
 
 
+@pytest.mark.parametrize(("address", "reason"), [("http://", "URLError"), ("http://127.0.0.1/ü", "UnicodeEncodeError")])
+def test_an_address_that_cannot_be_asked_is_told_by_the_kind_of_error(address, reason):
+    with pytest.raises(UserError, match=rf"no video from there \({reason}\)"):
+        open_source(address)
+
+
 @pytest.mark.parametrize("reached", ["file://{clip}", "{clip}", "concat:{clip}"])
 def test_a_playlist_opens_no_file(site, tmp_path, reached):
     folder, address = site
