@@ -5,7 +5,7 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from edge.interpreter import open_interpreter
+from edge.interpreter import first_line, open_interpreter
 
 
 class EmotionClassifier:
@@ -67,7 +67,7 @@ class EmotionClassifier:
                 self._interpreter.invoke()
                 results[i] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
         except (ValueError, RuntimeError) as error:
-            raise UserError(f"the model cannot be run ({str(error).splitlines()[0]})", "export it again") from error
+            raise UserError(f"the model cannot be run ({first_line(error)})", "export it again") from error
         return results
 
 

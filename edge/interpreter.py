@@ -53,10 +53,15 @@ def _make(module: Any, model: bytes, threads: int, shape: Sequence[int]) -> Any:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise UserError(
-            f"{module.__name__} cannot run this model ({str(error).splitlines()[0]})",
+            f"{module.__name__} cannot run this model ({first_line(error)})",
             "export it again, or take another variant",
         ) from error
     return interpreter
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a runtime says of an error; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _mute_greeting(make: Callable[[], Any]) -> Any:

@@ -78,6 +78,14 @@ def test_a_damaged_model_is_refused(tiny, damage):
         open_interpreter(damage(tiny.tiny_model()), 1)
 
 
+@pytest.mark.parametrize(("said", "told"), [("", "ValueError"), ("first\nsecond", "first")])
+def test_whatever_a_runtime_says_is_one_line(monkeypatch, said, told):
+    runtime = SimpleNamespace(__name__="runtime", Interpreter=MagicMock(side_effect=ValueError(said)))
+    monkeypatch.setattr(interpreter, "_module", lambda: runtime)
+    with pytest.raises(UserError, match=rf"runtime cannot run this model \({told}\)"):
+        open_interpreter(b"", 1)
+
+
 def test_threads_must_be_at_least_one(tiny):
     with pytest.raises(UserError, match="num_threads"):
         open_interpreter(tiny.tiny_model(), 0)
