@@ -71,25 +71,25 @@ test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and c
 
 # ---- the workstation ----
 
-# C libraries give large blocks back to the kernel after each operation, and get them again, zeroed, for the next one:
-# a third to half of the time of training on processors. TensorFlow's own pool keeps them.
+# malloc returns large blocks to the kernel after each operation and gets them back zeroed, which takes a third to half
+# of the training time on CPUs. TensorFlow's own pool keeps them.
 KEEP_MEMORY := TF_CPU_ALLOCATOR_USE_BFC=1
 
 data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [CLASSES='what its numbers stand for'] [DATA=data/fer2013]
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
 	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") $(if $(CLASSES),--classes "$(CLASSES)") --output "$(DATA)" $(ARGS)
 
-train: $(VENV)/workstation.stamp ## fine-tune, or go on with a run: [CONFIG=edge|taught|polished|settled|nano|nano_settled|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|file|run]
+train: $(VENV)/workstation.stamp ## fine-tune, or resume a run: [CONFIG=edge|edge_distilled|edge_robust|edge_ensemble|nano|nano_robust|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|none|file|run]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
-evaluate: $(VENV)/workstation.stamp ## measure on a split it never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
-	@$(BIN)/python -m train.evaluate --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
+evaluate: $(VENV)/workstation.stamp ## evaluate on a split that training never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
+	@$(BIN)/python -m train.evaluation --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
 # Only where it is asked for by name does a bundle take the place of the one that ships.
-export: $(VENV)/workstation.stamp ## convert, quantize, prove parity and bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels folder']
+export: $(VENV)/workstation.stamp ## convert, quantize, check parity and write the bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels folder']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" $(if $(filter-out file,$(origin MODEL)),--output "$(MODEL)") $(ARGS)
 
-debug: $(VENV)/workstation.stamp ## say why int8 does not answer like float, layer by layer, and what helps: [RUN=runs/edge] [ARGS='--mirror']
+debug: $(VENV)/workstation.stamp ## diagnose int8 quantization errors layer by layer, and what reduces them: [RUN=runs/edge] [ARGS='--mirror']
 	@$(BIN)/python -m export debug --run "$(RUN)" --data "$(DATA)" $(ARGS)
 
 bench: $(BENCH) $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']

@@ -1,4 +1,4 @@
-"""Writes a bundle: measured, described, and put in place whole."""
+"""Describes a bundle, and writes it atomically."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ TOOLS = ("tensorflow", "keras", "numpy", "opencv-python", "ai-edge-litert", "med
 
 
 def manifest_head(name: str, input_size: int, resolution: int) -> dict[str, Any]:
-    """What a manifest begins with."""
+    """Return the first fields of a manifest."""
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -32,12 +32,12 @@ def manifest_head(name: str, input_size: int, resolution: int) -> dict[str, Any]
 
 
 def tool_versions() -> dict[str, str]:
-    """Versions of everything that the figures depend on."""
+    """Return the versions of everything that the figures depend on."""
     return {"python": platform.python_version(), "runtime": runtime(), **{tool: version(tool) for tool in TOOLS}}
 
 
 def describe_file(content: bytes) -> dict[str, Any]:
-    """What the edge verifies a model file by."""
+    """Return sha256 and size, by which the edge verifies a model file."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
@@ -46,7 +46,7 @@ class _Probed(Exception):  # noqa: N818 - no error
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to replace what is no bundle of this format.
+    """Refuse to replace anything but a bundle of this format.
 
     Raises:
         UserError: the folder holds something else, or a bundle of another format, or cannot be made.
@@ -63,7 +63,7 @@ def check_target(folder: Path) -> None:
 
 
 def _check_own(folder: Path) -> None:
-    """Only a bundle that this version could read is replaced: another may be all that somebody has."""
+    """Refuse to replace a bundle that this version cannot read."""
     try:
         read_manifest(folder)
     except UserError as error:
@@ -73,7 +73,7 @@ def _check_own(folder: Path) -> None:
 def write_bundle(
     folder: Path, models: dict[str, bytes], manifest: dict[str, Any], card: str, figures: dict[str, bytes]
 ) -> None:
-    """Put a bundle in place, whole; an old one stays until then.
+    """Write a bundle atomically; an old one stays until the new one is complete.
 
     Args:
         folder: the bundle's place.

@@ -1,21 +1,26 @@
-"""The representative data set: faces by which the converter sees what range each tensor takes."""
+"""Calibration: of the probabilities on the validation split, and the representative faces for int8."""
 
 import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from train.dataset import Split
+from export.logit_adjustment import fit_strength, fold_logit_adjustment
+from export.source import TrainedRun, truth
+from export.temperature import fit_temperature, fold_temperature
+from train.dataset import Split, read_labels
+from train.model import deployable
+from train.model_loader import predict_keras
 
-LEAST_IMAGES = 200
-"""Below this, ranges depend on which faces were drawn."""
+MIN_IMAGES = 200
+"""With fewer, the ranges depend on the draw."""
 
 
 def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray:
-    """Draw faces for calibration, as many of each class, from the training split.
+    """Draw the representative faces for int8, balanced over the classes, from the training split.
 
     Args:
-        training: the split that the model was trained on; calibrating on what it is judged by would flatter it.
-        samples: how many in all, at least `LEAST_IMAGES`; what seven does not divide goes to the first classes.
+        training: the training split; faces that are evaluated must not be used.
+        samples: number of faces, at least `MIN_IMAGES`; the remainder of a division by seven goes to the first classes.
         seed: of the draw.
 
     Returns:
@@ -24,8 +29,8 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
     Raises:
         UserError: too few images, or a class has none.
     """
-    if samples < LEAST_IMAGES:
-        raise UserError(f"{samples} calibration images are too few", f"take at least {LEAST_IMAGES}")
+    if samples < MIN_IMAGES:
+        raise UserError(f"{samples} calibration images are too few", f"take at least {MIN_IMAGES}")
     rng = np.random.default_rng(seed)
     share, left = divmod(samples, len(EMOTIONS))
     members = [np.flatnonzero(training.classes == number) for number in range(len(EMOTIONS))]
@@ -33,8 +38,33 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
         if not len(indices):
             raise UserError(f"no training image of class '{name}' to calibrate with", "every class needs images")
     chosen = np.concatenate([rng.permutation(of)[: share + (i < left)] for i, of in enumerate(members)])
-    if len(chosen) < LEAST_IMAGES:
+    if len(chosen) < MIN_IMAGES:
         raise UserError(
-            f"the training split gives {len(chosen)} balanced calibration images", f"it must give {LEAST_IMAGES}"
+            f"the training split gives {len(chosen)} balanced calibration images", f"it must give {MIN_IMAGES}"
         )
     return training.images[rng.permutation(chosen)]
+
+
+def calibrate_probabilities(run: TrainedRun, strength: float | None = None) -> tuple[float, float]:
+    """Fit logit adjustment and temperature on the validation split, and fold both into the network's last layer.
+
+    The temperature is fitted last, to the adjusted probabilities.
+
+    Args:
+        run: its network is changed in place.
+        strength: of the logit adjustment; fitted if None.
+
+    Returns:
+        Temperature and strength.
+    """
+    right = truth(run.labels, run.data, run.validation)
+    clear = right >= 0
+    model, faces = deployable(run.network), run.validation.images[clear]
+    labels, _ = read_labels(run.data, run.training, [run.labels])
+    priors = labels.sum(axis=(0, 1)) / labels.sum()
+    if strength is None:
+        strength = fit_strength(predict_keras(model, faces), right[clear], priors)
+    fold_logit_adjustment(run.network, strength, priors)
+    temperature = fit_temperature(predict_keras(model, faces), right[clear])
+    fold_temperature(run.network, temperature)
+    return temperature, strength

@@ -6,9 +6,9 @@ from typing import Any
 from edge.emotions import EMOTIONS
 from edge.options import Smoothing
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
-from export.measure import Measured
-from train.metrics import Scores
-from train.robustness import UNITS
+from train.evaluation.measure import Measured
+from train.evaluation.metrics import Scores
+from train.evaluation.robustness import UNITS
 
 SHOWN_THRESHOLDS = (Smoothing().unsure_below, 0.5, 0.7, 0.9)
 
@@ -28,7 +28,7 @@ _GRADES = {
     "eyes": ("with a band of {:.0%} of the height{} across the eyes", " or more"),
     "mouth": ("with a band of {:.0%} of the height{} across the mouth", " or more"),
 }
-"""How a grade of each disturbance is said, and, in the place of the second field, what lies beyond it."""
+"""Phrase for a grade of each disturbance, and the words for grades beyond it."""
 
 _TEXT = """# {name}
 
@@ -49,8 +49,8 @@ It must not be used to infer emotions of people at work or in education, which t
 On {data}, {epochs} epochs on top of {start}, the best by
 validation accuracy being number {best}. {learnt}{taught}
 
-The training split gave the weights, the validation split the choice of the epoch, the temperature and the balance. The
-configuration and the data's fingerprints are in `manifest.json`.
+The training split gave the weights, the validation split the choice of the epoch, the temperature and the logit
+adjustment. The configuration and the data's fingerprints are in `manifest.json`.
 
 ## How good it is
 
@@ -105,7 +105,7 @@ FER_2013 = "FER-2013"
 _START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
 
 _BALANCE = """
-So is a balance of {:g}, a head start for rare classes (Menon et al. 2020, arXiv 2007.07314)."""
+So is a logit adjustment of {:g} in favour of rare classes (Menon et al. 2020, arXiv 2007.07314)."""
 
 _FER_LIMITS = """\
 - FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and
@@ -150,11 +150,11 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         epochs=training["epochs"],
         best=training["best_epoch"],
         temperature=manifest["temperature"],
-        balance=_BALANCE.format(manifest["balance"]) if manifest["balance"] else "",
+        balance=_BALANCE.format(manifest["logit_adjustment"]) if manifest["logit_adjustment"] else "",
         split=manifest["split"],
-        images=" and ".join(f"{s.images:,} images by the {_TITLES[kind]}" for kind, s in m.scores.items()),
+        images=" and ".join(f"{s.images:,} images by the {_TITLES[label_set]}" for label_set, s in m.scores.items()),
         variants=_variants_table(manifest["variants"]),
-        classes_tables="\n\n".join(_classes_table(kind, measured) for kind in _own_first(m)),
+        classes_tables="\n\n".join(_classes_table(label_set, measured) for label_set in _own_first(m)),
         small=small,
         own=_TITLES[m.labels],
         confusion=_confusion_table(scores),
@@ -181,13 +181,13 @@ def _data(data: Mapping[str, Any], fer: bool) -> str:
     return f"`{data['source']}`" if "source" in data else "images in class folders"
 
 
-def _learnt(kinds: Sequence[str], own: str, fer: bool) -> str:
-    """What labels the backbone saw, and which of them this bundle answers to."""
+def _learnt(label_sets: Sequence[str], own: str, fer: bool) -> str:
+    """Describe the label sets of the training, and that of this bundle."""
     votes = "the FER+ crowd's votes (Barsoum et al. 2016, arXiv 1608.01041)" if fer else "the soft labels"
     names = {"folder": "the folders' classes", "crowd": votes}
-    if len(kinds) == 1:
-        return f"It learnt {names[kinds[0]]}."
-    learnt = " and ".join(names[kind] for kind in kinds)
+    if len(label_sets) == 1:
+        return f"It learnt {names[label_sets[0]]}."
+    learnt = " and ".join(names[label_set] for label_set in label_sets)
     heads = {"folder": "the folders", "crowd": "the crowd"}
     return f"It learnt\n{learnt}\nat once, by two heads on one backbone; this bundle answers as {heads[own]} would."
 
@@ -200,7 +200,7 @@ def _taught(config: Mapping[str, Any]) -> str:
 
 
 def _own_first(measured: Measured) -> list[str]:
-    return sorted(measured.scores, key=lambda kind: kind != measured.labels)
+    return sorted(measured.scores, key=lambda label_set: label_set != measured.labels)
 
 
 def _variants_table(variants: Mapping[str, Any]) -> str:
@@ -218,8 +218,8 @@ def _variants_table(variants: Mapping[str, Any]) -> str:
     return _table(header, rows)
 
 
-def _classes_table(kind: str, measured: Mapping[str, Measured]) -> str:
-    by_variant = {variant: m.scores[kind] for variant, m in measured.items()}
+def _classes_table(label_set: str, measured: Mapping[str, Measured]) -> str:
+    by_variant = {variant: m.scores[label_set] for variant, m in measured.items()}
     small, scores = list(by_variant.items())[-1]
     header = ["class", "images", *(f"recall, {v}" for v in by_variant), f"precision, {small}", f"F1, {small}"]
     rows = [
@@ -232,15 +232,15 @@ def _classes_table(kind: str, measured: Mapping[str, Measured]) -> str:
         ]
         for i, name in enumerate(EMOTIONS)
     ]
-    return f"Class by class ({_TITLES[kind]}):\n\n{_table(header, rows)}"
+    return f"Class by class ({_TITLES[label_set]}):\n\n{_table(header, rows)}"
 
 
 def _confusion_table(scores: Scores) -> str:
     return _table(["", *EMOTIONS], [[name, *row] for name, row in zip(EMOTIONS, scores.confusion, strict=True)])
 
 
-def _calibration_table(variants: Mapping[str, Any], kind: str) -> str:
-    rows = [[name, f"{v[kind]['calibration_error']:.1%}"] for name, v in variants.items()]
+def _calibration_table(variants: Mapping[str, Any], label_set: str) -> str:
+    rows = [[name, f"{v[label_set]['calibration_error']:.1%}"] for name, v in variants.items()]
     return _table(["variant", "calibration error"], rows)
 
 
@@ -266,7 +266,7 @@ def _robustness_tables(measured: Mapping[str, Measured]) -> str:
 
 
 def _limits(measured: Mapping[str, Measured]) -> list[str]:
-    """What the figures forbid to expect, in sentences about the last variant."""
+    """List the limits that the results show, in sentences about the last variant."""
     m = list(measured.values())[-1]
     return [
         _weakest_class(m.scores[m.labels]),
@@ -300,7 +300,7 @@ def _fall(name: str, curve: Sequence[tuple[float, float]]) -> str:
 
 
 def _widest_gap(measured: Mapping[str, Measured]) -> str:
-    """Where the first and the last variant are furthest apart: quantization shows first in bad pictures."""
+    """Describe the largest difference between the first and the last variant under disturbances."""
     (large, first), (small, last) = next(iter(measured.items())), list(measured.items())[-1]
     pairs = [
         (name, grade, reference, accuracy)

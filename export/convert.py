@@ -13,42 +13,42 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from edge.errors import UserError
 from edge.interpreter import open_interpreter
 from edge.manifest import VARIANTS
-from export.equalize import equalize
+from export.cross_layer_equalization import equalize_cross_layer
 from export.graph import Graph, short_name
+from export.layer_correction import correct_layers
 from export.ranges import Ranges, set_logit_range, set_ranges
-from export.refine import refine
 from train.model import deployable, luma_layer
 
-REFINING_FACES = 64
-"""Of the representative faces, for ranges and refinement: they look at every place of a tensor, so fewer do."""
+CORRECTION_FACES = 64
+"""Number of representative faces for ranges and corrections, which look at every place of a tensor."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """How int8 is made. The defaults are what agrees best with float32; `python -m export debug` compares.
+    """Settings of int8 quantization. The defaults agree best with float32; `python -m export debug` compares them.
 
     Attributes:
-        equalize: give channels equal ranges first (`export.equalize`).
-        ranges: how a tensor's range is chosen (`export.ranges`).
+        cross_layer_equalization: equalize channel ranges first (`export.cross_layer_equalization`).
+        ranges: method by which a tensor's range is chosen (`export.ranges`).
         fine_logits: choose the logits' range by the probabilities (`export.ranges.set_logit_range`).
-        per_channel: one scale for each channel of a layer's weights, or one for all.
-        correct_biases: take out what quantization shifts on average (`export.refine`).
-        error_feedback: round weights so that their errors cancel (`export.refine`).
-        in_float: layers that stay in float, by the short names of their outputs (`export.graph.short_name`); the
-            graph is then not one of integers alone.
+        per_channel: one scale per output channel of a layer's weights, or one for all.
+        bias_correction: correct the mean shift of each channel (`export.bias_correction`).
+        weight_rounding: round weights so that their errors cancel (`export.weight_rounding`).
+        in_float: layers that stay in float, by the short names of their outputs (`export.graph.short_name`); the graph
+            is then not integer-only.
     """
 
-    equalize: bool = True
-    ranges: Ranges = "extremes"
+    cross_layer_equalization: bool = True
+    ranges: Ranges = "minmax"
     fine_logits: bool = True
     per_channel: bool = True
-    correct_biases: bool = True
-    error_feedback: bool = True
+    bias_correction: bool = True
+    weight_rounding: bool = True
     in_float: tuple[str, ...] = ()
 
 
-PLAIN = Quantization(equalize=False, fine_logits=False, correct_biases=False, error_feedback=False)
-"""Post-training quantization as TensorFlow has it, and no more."""
+PLAIN = Quantization(cross_layer_equalization=False, fine_logits=False, bias_correction=False, weight_rounding=False)
+"""TensorFlow's post-training quantization without corrections."""
 
 
 def convert(
@@ -59,7 +59,7 @@ def convert(
     Args:
         network: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, 7]`.
         calibration: uint8 RGB `[n, size, size, 3]`, the representative faces for int8.
-        quantization: how int8 is made; by default as `Quantization` has it.
+        quantization: settings of int8; the defaults if None.
 
     Returns:
         Content of a `.tflite` file for each of `VARIANTS`. The float variants give float32 `[n, 7]`; int8 gives
@@ -75,7 +75,7 @@ def convert(
 
 
 def convert_float(network: keras.Model) -> bytes:
-    """The float32 variant by itself."""
+    """Convert to the float32 variant only."""
     return _float_converter(network).convert()
 
 
@@ -100,27 +100,27 @@ def _full_integer(network: keras.Model, calibration: np.ndarray, quantization: Q
 
 
 def calibrate(network: keras.Model, calibration: np.ndarray, quantization: Quantization) -> bytes:
-    """A float `.tflite` file that takes float32 in [0, 1] and carries the range of every tensor: int8's first half.
+    """Convert to a float `.tflite` file that holds the range of every tensor: the first half of int8.
 
     Args:
         network: as in `convert`.
         calibration: uint8 RGB `[n, size, size, 3]`.
-        quantization: of it, whether to equalize.
+        quantization: `cross_layer_equalization` is used.
     """
-    if quantization.equalize:
-        network = equalize(network, _planes(network, calibration))
+    if quantization.cross_layer_equalization:
+        network = equalize_cross_layer(network, _planes(network, calibration))
     converter = _integer_converter(network, calibration)
     converter._experimental_calibrate_only = True
     return converter.convert()
 
 
 def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantization) -> bytes:
-    """The int8 file of a calibrated one: int8's second half, in which nothing is trained or traced any more.
+    """Quantize a calibrated file: the second half of int8, without TensorFlow tracing.
 
     Raises:
         UserError: there is no layer of a name in `in_float`.
     """
-    ranged = set_ranges(calibrated, calibration[:REFINING_FACES], quantization.ranges)
+    ranged = set_ranges(calibrated, calibration[:CORRECTION_FACES], quantization.ranges)
     if quantization.fine_logits:
         ranged = set_logit_range(ranged, calibration)
     inner = mlir_quantize(
@@ -129,14 +129,19 @@ def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantizat
         denylisted_nodes=_outputs(ranged, quantization.in_float) or None,
     )
     content = modify_model_io_type(inner, tf.uint8, tf.uint8)
-    biases, feedback = quantization.correct_biases, quantization.error_feedback
-    if not (biases or feedback):
+    if not (quantization.bias_correction or quantization.weight_rounding):
         return content
-    return refine(content, ranged, calibration[:REFINING_FACES], biases=biases, feedback=feedback)
+    return correct_layers(
+        content,
+        ranged,
+        calibration[:CORRECTION_FACES],
+        bias_correction=quantization.bias_correction,
+        weight_rounding=quantization.weight_rounding,
+    )
 
 
 def _outputs(content: bytes, layers: Sequence[str]) -> list[str]:
-    """The full names of the tensors that the layers of these short names give."""
+    """Return the full names of the layers' output tensors by the layers' short names."""
     graph = Graph(content)
     names = [graph.name(operator.output) for operator in graph.operators()]
     if unknown := set(layers) - set(map(short_name, names)):
@@ -153,9 +158,9 @@ def _integer_converter(network: keras.Model, calibration: np.ndarray) -> tf.lite
 
 
 def wide_activations(network: keras.Model, calibration: np.ndarray) -> bytes:
-    """16-bit activations and 8-bit weights, float32 in [0, 1] to float32: what is left is the weights' error.
+    """Convert to 16-bit activations and 8-bit weights, which leaves the weights' error only.
 
-    Few boards run it faster than float, so it is here to compare with.
+    Few boards run it faster than float; it serves for comparison.
     """
     converter = _integer_converter(network, calibration)
     wide = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
@@ -164,20 +169,20 @@ def wide_activations(network: keras.Model, calibration: np.ndarray) -> bytes:
 
 
 def _planes(network: keras.Model, faces: np.ndarray) -> np.ndarray:
-    """Faces, uint8 RGB, as the network's own input: float32 in [0, 1], grey where it is one plane deep."""
+    """Convert uint8 RGB faces to the network's input: float32 in [0, 1], grey where it has one channel."""
     unit = faces.astype(np.float32) / 255
     return luma_layer()(unit).numpy() if network.input_shape[3] == 1 else unit
 
 
 def _unit_range_model(network: keras.Model) -> keras.Model:
-    """The deployable model less its division by 255: in int8 that is the scale of the input."""
+    """Return the deployable model without its division by 255, which is the input's scale in int8."""
     size, channels = network.input_shape[1], network.input_shape[3]
     faces = keras.Input((size, size, 3), name="faces")
     return keras.Model(faces, network(luma_layer()(faces) if channels == 1 else faces))
 
 
 def _spanning(calibration: np.ndarray) -> np.ndarray:
-    """The faces as float32 in [0, 1], the first with a black and a white pixel, so that the input's range is exact."""
+    """Convert to float32 in [0, 1]; a black and a white pixel in the first face make the input's range exact."""
     faces = calibration.astype(np.float32) / 255
     faces[0, 0, 0], faces[0, 0, 1] = 0.0, 1.0
     return faces
@@ -188,7 +193,7 @@ def _float_converter(network: keras.Model) -> tf.lite.TFLiteConverter:
 
 
 def _converter(model: keras.Model, dtype: tf.DType) -> tf.lite.TFLiteConverter:
-    """A converter of the model as one function of constants; variables would survive into the graph."""
+    """Make a converter of the model as one function of constants; variables would end up in the graph."""
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], dtype, name="pixels")]
     function = tf.function(lambda pixels: model(pixels, training=False), input_signature=signature)
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
@@ -196,7 +201,7 @@ def _converter(model: keras.Model, dtype: tf.DType) -> tf.lite.TFLiteConverter:
 
 
 def _check_integer(content: bytes) -> None:
-    """The int8 graph must be one that an integer-only accelerator can take, from raw pixels to probabilities."""
+    """Check that an integer-only accelerator can run the graph from raw pixels to probabilities."""
     interpreter = open_interpreter(content, 1)
     pixels, probabilities = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     np.testing.assert_allclose(pixels["quantization"], (1 / 255, 0), rtol=1e-5)

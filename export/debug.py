@@ -1,11 +1,11 @@
-"""Finds out why an int8 model does not answer like float32, and what brings it back.
+"""Diagnoses int8 quantization errors, and measures what reduces them.
 
 python -m export debug --run runs/edge --data data/fer2013
 
-Two questions, answered on the validation split, never on the test split:
+Two reports on the validation split, never on the test split:
 
-- where: each layer's values in int8 are compared with float's, on the same faces;
-- what helps: int8 is made anew with each remedy by itself, and its agreement measured.
+- layers: each layer's int8 outputs are compared with float's on the same faces;
+- remedies: the model is quantized with each remedy alone, and its agreement with float32 measured.
 """
 
 import argparse
@@ -25,45 +25,44 @@ from edge.errors import UserError
 from edge.files import whole_file, write_whole
 from edge.interpreter import open_interpreter
 from edge.quiet import quiet_libraries
-from export.calibration import representative_faces
+from export.calibration import calibrate_probabilities, representative_faces
 from export.convert import PLAIN, Quantization, calibrate, convert_float, quantize, wide_activations
 from export.edge_tpu import edge_tpu_obstacles
 from export.graph import Graph, Operator, short_name, watch
 from export.parity import Parity, compare
 from export.ranges import sample_values
-from export.source import add_source_options, fold_confidence, open_source, truth
+from export.source import TrainedRun, add_source_options, load_run, truth
 from train.dataset import Split
 
-LOOKED_AT = 32
-"""Faces by which layers are compared: each gives thousands of values a layer."""
+COMPARED_FACES = 32
+"""Faces for the comparison of layers; each gives thousands of values per layer."""
 
 WORST = 6
-"""Layers that are shown in full."""
+"""Number of layers shown in full."""
 
 BARS, BINS = "▁▂▃▄▅▆▇█", 40
 
 DEFAULT = "(nothing to add)"
-"""Stands for the options of what `make export` does anyway."""
+"""Options of the default export."""
 
 SILENT = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
-"""Operations that compute nothing of their own."""
+"""Operations without computation of their own."""
 
 
 @dataclass(frozen=True)
 class LayerError:
-    """What quantization does to a layer's output, over all that came before.
+    """Quantization error of a layer's output, including that of all layers before it.
 
     Attributes:
-        layer: name of the tensor, the same in float and int8.
+        layer: name of the output tensor, the same in float and int8.
         kind: of the operation.
         sqnr: signal-to-quantization-noise ratio, dB: ten times the logarithm of the float values' mean square over
-            the difference's. Six more are one bit more.
-        fall: dB by which it lies below the worst of what the layer was given: the layer's own part.
-        rmse_per_step: root mean square of the difference in steps of the tensor's scale; about 0.29 is rounding alone.
-        offset: share of the difference's square that is the same on all faces and places, channel by channel: what
-            bias correction can take out.
+            the error's. 6 dB are one bit.
+        fall: dB below the worst of the layer's inputs: the layer's own part.
+        rmse_per_step: root mean square error in steps of the tensor's scale; rounding alone gives 0.29.
+        offset: share of the squared error that is constant per channel, which bias correction removes.
         low, high: the calibrated range.
-        used: share of the 256 steps that the middle 99 % of the values lie on.
+        used: share of the 256 steps that the middle 99% of the values cover.
     """
 
     layer: str
@@ -79,13 +78,13 @@ class LayerError:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A way to make int8.
+    """A way to quantize.
 
     Attributes:
         name: for the table.
-        option: of `make export`, by which it is had; empty where it is for comparison only.
-        make: content of the file.
-        integer: whether the graph is one of integers alone.
+        option: of `make export`; empty if it serves for comparison only.
+        make: returns the content of the file.
+        integer: True for an integer-only graph.
     """
 
     name: str
@@ -95,11 +94,11 @@ class Remedy:
 
 
 def layer_errors(calibrated: bytes, quantized: bytes, faces: np.ndarray) -> list[LayerError]:
-    """Compare int8 with float, layer by layer on the same faces, the worst first.
+    """Compare int8 with float layer by layer on the same faces; the worst layers come first.
 
     Args:
         calibrated: the float file, as `export.convert.calibrate` makes it.
-        quantized: the int8 file that was made of it.
+        quantized: the int8 file made from it.
         faces: uint8 RGB `[n, size, size, 3]`.
     """
     theirs, ours = Graph(calibrated), Graph(quantized)
@@ -119,24 +118,24 @@ def layer_errors(calibrated: bytes, quantized: bytes, faces: np.ndarray) -> list
 def remedies(
     network: keras.Model, training: Split, calibrated: dict[bool, bytes], samples: int, seed: int, worst: Sequence[str]
 ) -> list[Remedy]:
-    """What can be done, one thing at a time, from plain post-training quantization on.
+    """List the remedies, each alone, starting from plain post-training quantization.
 
     Args:
         network: as `export.convert.convert` takes it.
-        training: where calibration faces are drawn.
-        calibrated: the calibrated file, by whether the network was equalized.
+        training: split of the calibration faces.
+        calibrated: the calibrated file, with (True) and without equalization.
         samples: calibration faces.
         seed: of their draw.
-        worst: names of the layers that lose most, for the remedy that leaves them in float.
+        worst: names of the worst layers, for the remedy that keeps them in float.
     """
     faces = representative_faces(training, samples, seed)
     rng = np.random.default_rng(seed)
-    as_they_come = training.images[rng.permutation(len(training.images))[:samples]]
+    unbalanced = training.images[rng.permutation(len(training.images))[:samples]]
     named = tuple(map(short_name, worst))
     more = min(4 * samples, len(training.images))
 
     def made(name: str, option: str, how: Quantization) -> Remedy:
-        make = partial(quantize, calibrated[how.equalize], faces, how)
+        make = partial(quantize, calibrated[how.cross_layer_equalization], faces, how)
         return Remedy(name, option, make, integer=not how.in_float)
 
     def plain_but(name: str, option: str, **change: Any) -> Remedy:
@@ -148,26 +147,26 @@ def remedies(
     default, plain = Quantization(), _options()
     return [
         made("plain", plain, PLAIN),
-        plain_but("equal channels", _options("equalize"), equalize=True),
-        plain_but("logits in finer steps", _options("fine-logits"), fine_logits=True),
-        plain_but("bias correction", _options("bias-correction"), correct_biases=True),
-        plain_but("error feedback", _options("error-feedback"), error_feedback=True),
-        plain_but("ranges of least error", f"{plain} --ranges least_error", ranges="least_error"),
+        plain_but("cross-layer equalization", _options("cross-layer-equalization"), cross_layer_equalization=True),
+        plain_but("finer logits", _options("fine-logits"), fine_logits=True),
+        plain_but("bias correction", _options("bias-correction"), bias_correction=True),
+        plain_but("weight rounding", _options("weight-rounding"), weight_rounding=True),
+        plain_but("ranges by mean square error", f"{plain} --ranges mse", ranges="mse"),
         plain_but("ranges by percentile", f"{plain} --ranges percentile", ranges="percentile"),
         plain_but(
-            "bias correction and error feedback",
-            _options("bias-correction", "error-feedback"),
-            correct_biases=True,
-            error_feedback=True,
+            "bias correction and weight rounding",
+            _options("bias-correction", "weight-rounding"),
+            bias_correction=True,
+            weight_rounding=True,
         ),
-        made("the default: these two, equal channels and finer logits", DEFAULT, default),
-        made("the default with ranges of least error", "--ranges least_error", replace(default, ranges="least_error")),
+        made("default: all of these except ranges", DEFAULT, default),
+        made("default with ranges by mean square error", "--ranges mse", replace(default, ranges="mse")),
         plain_but("one scale for all weights of a layer", "", per_channel=False),
-        made("one scale for all weights, and the default else", "", replace(default, per_channel=False)),
+        made("one scale for all weights of a layer, else default", "", replace(default, per_channel=False)),
         calibrated_by(
             f"{more} calibration images", f"{plain} --samples {more}", representative_faces(training, more, seed)
         ),
-        calibrated_by("calibration images as they come", "", as_they_come),
+        calibrated_by("unbalanced calibration images", "", unbalanced),
         plain_but(
             f"the {len(worst)} worst layers in float (not an integer-only graph)",
             f"{plain} --in-float {' '.join(named)}",
@@ -177,8 +176,8 @@ def remedies(
     ]
 
 
-def answers(content: bytes, faces: np.ndarray) -> np.ndarray:
-    """Probabilities float32 `[n, 7]` of any graph that takes uint8, or float32 in [0, 1], whatever it gives."""
+def predict(content: bytes, faces: np.ndarray) -> np.ndarray:
+    """Predict float32 `[n, 7]` with a graph that takes uint8, or float32 in [0, 1]."""
     interpreter = open_interpreter(content, 2)
     pixels, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     given = faces if pixels["dtype"] == np.uint8 else faces.astype(np.float32) / 255
@@ -191,62 +190,90 @@ def answers(content: bytes, faces: np.ndarray) -> np.ndarray:
     return np.stack(results)
 
 
-def debug(arguments: argparse.Namespace) -> None:
-    """Answer both questions for a run's best model; terminal, `debug.json`, `layers.png` and `ranges.png`.
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the diagnosis.
+
+    Attributes:
+        output: folder of the results.
+        samples: number of representative faces.
+        seed: of all random draws.
+        images: maximum number of validation images; all if None.
+        logit_adjustment: strength; fitted if None.
+        quantization: of the model whose layers are compared.
+    """
+
+    output: Path
+    samples: int = 350
+    seed: int = 0
+    images: int | None = None
+    logit_adjustment: float | None = None
+    quantization: Quantization = PLAIN
+
+
+def debug(run: TrainedRun, settings: Settings) -> None:
+    """Report on a run's best model; print tables, write `debug.json`, `layers.png` and `ranges.png`.
 
     Raises:
-        UserError: the run or the data is missing.
+        UserError: no validation image has a clear label.
     """
-    source = open_source(arguments)
-    network, validation = source.network, source.validation
-    right = truth(source.labels, arguments.data, validation)
-    chosen = np.random.default_rng(arguments.seed).permutation(len(right))[: arguments.images]
-    images, right = validation.images[chosen], right[chosen]
-    if not (right >= 0).any():
-        raise UserError(f"none of {len(images)} images has a clear label", "look at more by --images")
-    fold_confidence(source, arguments.data, arguments.balance)
+    images, right = _draw_validation(run, settings)
+    calibrate_probabilities(run, settings.logit_adjustment)
+    faces = representative_faces(run.training, settings.samples, settings.seed)
+    calibrated = {on: calibrate(run.network, faces, Quantization(cross_layer_equalization=on)) for on in (False, True)}
 
-    faces = representative_faces(source.training, arguments.samples, arguments.seed)
-    calibrated = {on: calibrate(network, faces, Quantization(equalize=on)) for on in (False, True)}
-    looked_at = Quantization() if arguments.refined else replace(PLAIN, per_channel=not arguments.per_tensor)
-    whole = calibrated[looked_at.equalize]
-    errors = layer_errors(whole, quantize(whole, faces, looked_at), images[:LOOKED_AT])
-    samples = _samples(whole, images[:LOOKED_AT], errors[:WORST])
+    whole = calibrated[settings.quantization.cross_layer_equalization]
+    errors = layer_errors(whole, quantize(whole, faces, settings.quantization), images[:COMPARED_FACES])
+    samples = _samples(whole, images[:COMPARED_FACES], errors[:WORST])
     print(layer_report(errors, samples))
 
-    reference = answers(convert_float(network), images)
     convolutions = [error.layer for error in errors if error.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
-    outcomes = []
-    for remedy in remedies(
-        network, source.training, calibrated, arguments.samples, arguments.seed, convolutions[:WORST]
-    ):
-        parity = compare(reference, answers(remedy.make(), images), right)
-        outcomes.append((remedy, parity))
-        print(_remedy_line(remedy, parity), flush=True)
-    outcomes.sort(key=lambda outcome: -outcome[1].agreement)
+    tried = remedies(run.network, run.training, calibrated, settings.samples, settings.seed, convolutions[:WORST])
+    outcomes = _try(tried, predict(convert_float(run.network), images), images, right)
     obstacles = edge_tpu_obstacles(quantize(calibrated[True], faces, Quantization()))
     print(remedy_report(outcomes, len(images), obstacles))
 
-    arguments.output.mkdir(parents=True, exist_ok=True)
     record = {
-        "run": str(arguments.run),
-        "labels": source.labels,
-        "mirror": arguments.mirror,
+        "run": str(run.folder),
+        "labels": run.labels,
+        "mirror": run.mirror,
         "split": "val",
         "images": len(images),
-        "looked_at": asdict(looked_at),
+        "quantization": asdict(settings.quantization),
         "layers": [asdict(error) for error in errors],
         "remedies": [{"name": r.name, "option": r.option} | p.as_dict() for r, p in outcomes],
         "edge_tpu_obstacles": obstacles,
     }
-    write_whole(arguments.output / "debug.json", json.dumps(record, indent=2) + "\n")
-    draw_layers(arguments.output / "layers.png", errors)
-    draw_ranges(arguments.output / "ranges.png", errors[:WORST], samples)
-    print(f"written to {arguments.output}: debug.json, layers.png, ranges.png")
+    settings.output.mkdir(parents=True, exist_ok=True)
+    write_whole(settings.output / "debug.json", json.dumps(record, indent=2) + "\n")
+    draw_layers(settings.output / "layers.png", errors)
+    draw_ranges(settings.output / "ranges.png", errors[:WORST], samples)
+    print(f"written to {settings.output}: debug.json, layers.png, ranges.png")
+
+
+def _draw_validation(run: TrainedRun, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Draw validation images and their true classes."""
+    right = truth(run.labels, run.data, run.validation)
+    chosen = np.random.default_rng(settings.seed).permutation(len(right))[: settings.images]
+    if not (right[chosen] >= 0).any():
+        raise UserError(f"none of {len(chosen)} images has a clear label", "use more by --images")
+    return run.validation.images[chosen], right[chosen]
+
+
+def _try(
+    tried: Sequence[Remedy], reference: np.ndarray, images: np.ndarray, right: np.ndarray
+) -> list[tuple[Remedy, Parity]]:
+    """Compare each remedy with float32, and print it at once; return the best first."""
+    outcomes = []
+    for remedy in tried:
+        parity = compare(reference, predict(remedy.make(), images), right)
+        outcomes.append((remedy, parity))
+        print(_remedy_line(remedy, parity), flush=True)
+    return sorted(outcomes, key=lambda outcome: -outcome[1].agreement)
 
 
 def layer_report(errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -> str:
-    """The worst layers as a table, each with its range and the values in it."""
+    """Format a table of the worst layers, each with its range and a histogram."""
     lines = [f"{'SQNR':>7}{'own':>7}{'rmse/step':>11}{'offset':>8}{'steps used':>12}  layer"]
     for e in errors[:WORST]:
         lines += [
@@ -258,13 +285,13 @@ def layer_report(errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -
 
 
 def bars(values: np.ndarray, low: float, high: float) -> str:
-    """A histogram of values from low to high in one line; heights are of the counts' logarithm."""
+    """Format a histogram of the values from low to high in one line; heights are logarithmic."""
     counts = np.log1p(np.histogram(values, BINS, (low, max(high, low + 1e-9)))[0])
     return "".join(BARS[int(np.ceil(c / max(counts.max(), 1e-9) * (len(BARS) - 1)))] for c in counts)
 
 
 def remedy_report(outcomes: Sequence[tuple[Remedy, Parity]], images: int, obstacles: Sequence[str]) -> str:
-    """The remedies, best first, and what to do."""
+    """Format the remedies, best first, and the advice."""
     head = (
         f"{'agrees':>8}{'accuracy':>10}{'macro-F1':>10}{'recall':>8}  remedy ({images} validation faces; points lost)"
     )
@@ -274,18 +301,20 @@ def remedy_report(outcomes: Sequence[tuple[Remedy, Parity]], images: int, obstac
 
 
 def advice(outcomes: Sequence[tuple[Remedy, Parity]]) -> str:
-    """One sentence: what to do."""
-    had = [(remedy, parity) for remedy, parity in outcomes if remedy.option]
-    passing = [(remedy, parity) for remedy, parity in had if not parity.faults()] or had
+    """Recommend the best remedy in one sentence."""
+    available = [(remedy, parity) for remedy, parity in outcomes if remedy.option]
+    passing = [(remedy, parity) for remedy, parity in available if not parity.faults()] or available
     best, parity = max(passing, key=lambda outcome: (outcome[0].integer, outcome[1].agreement))
-    options = "as it is" if best.option == DEFAULT else f"with ARGS='{best.option}'"
+    options = "without options" if best.option == DEFAULT else f"with ARGS='{best.option}'"
     if faults := parity.faults():
-        return f"Nothing is enough: the best, {best.name}, {faults[0]}; train with less regularization, or longer."
+        return (
+            f"No remedy is sufficient: the best, {best.name}, {faults[0]}; train with less regularization, or longer."
+        )
     return f"Run 'make export' {options}: {best.name} agrees on {parity.agreement:.1%}."
 
 
 def draw_layers(path: Path, errors: Sequence[LayerError]) -> None:
-    """Draw the signal-to-noise ratio of all layers, worst on top, to a PNG."""
+    """Draw the SQNR of all layers, worst on top, to a PNG."""
     figure = Figure(figsize=(9, 2 + 0.18 * len(errors)), layout="constrained")
     axes = figure.subplots()
     shown = list(reversed(errors))
@@ -309,24 +338,31 @@ def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.
 
 
 def main(argv: list[str]) -> int:
-    """Entry point of `python -m export debug`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m export debug", description="Find out why int8 is not float32.")
+    """Run `python -m export debug`; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m export debug", description="Diagnose int8 quantization errors.")
     add_source_options(parser)
-    parser.add_argument("--images", type=int, help="measure on so many of the validation split; default: all")
+    parser.add_argument("--images", type=int, help="maximum number of validation images; default: all")
     parser.add_argument("--output", type=Path, help="default: the folder 'debug' of the run")
-    parser.add_argument("--per-tensor", action="store_true", help="look at layers with one scale for all weights")
-    parser.add_argument("--refined", action="store_true", help="look at layers as 'make export' makes them, not plain")
+    parser.add_argument("--per-tensor", action="store_true", help="compare layers with one scale for all weights")
+    parser.add_argument("--corrected", action="store_true", help="compare layers as exported, not plain")
     arguments = parser.parse_args(argv)
     quiet_libraries()
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow warns of its own converter's ways
-    arguments.output = arguments.output or arguments.run / "debug"
-    debug(arguments)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow's converter logs warnings
+    settings = Settings(
+        output=arguments.output or arguments.run / "debug",
+        samples=arguments.samples,
+        seed=arguments.seed,
+        images=arguments.images,
+        logit_adjustment=arguments.logit_adjustment,
+        quantization=Quantization() if arguments.corrected else replace(PLAIN, per_channel=not arguments.per_tensor),
+    )
+    debug(load_run(arguments.run, arguments.data, arguments.labels, mirror=arguments.mirror), settings)
     return 0
 
 
 def _options(*kept: str) -> str:
-    """The options that turn everything off but these."""
-    names = ("equalize", "fine-logits", "bias-correction", "error-feedback")
+    """Return the options that disable everything but these."""
+    names = ("cross-layer-equalization", "fine-logits", "bias-correction", "weight-rounding")
     return " ".join(f"--no-{name}" for name in names if name not in kept)
 
 
@@ -359,7 +395,7 @@ def _layer_error(
 
 
 _CLEAN = 49.9
-"""dB of eight bits that are used in full, 6.02 * 8 + 1.76: what the first layer is given."""
+"""dB of eight bits in full use, 6.02 * 8 + 1.76: the model's input."""
 
 
 def _decibels(wanted: np.ndarray, found: np.ndarray) -> float:
@@ -368,7 +404,7 @@ def _decibels(wanted: np.ndarray, found: np.ndarray) -> float:
 
 
 def _seen(content: bytes, faces: np.ndarray, tensors: list[int]) -> list[np.ndarray]:
-    """What tensors stand for on all faces, float32 `[n, ...]` each."""
+    """Dequantize tensors on all faces, float32 `[n, ...]` each."""
     graph, seen = Graph(content), [[] for _ in tensors]  # type: ignore[var-annotated]
 
     def keep(get: Callable[[int], np.ndarray]) -> None:

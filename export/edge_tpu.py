@@ -1,4 +1,4 @@
-"""Whether Coral's Edge TPU could take a graph whole.
+"""Compatibility of a graph with Coral's Edge TPU.
 
 By the requirements and the table of supported operations of https://coral.ai/docs/edgetpu/models-intro/: 8-bit tensors,
 sizes and parameters that are constant at compile time, at most three dimensions larger than one, and these operations.
@@ -20,7 +20,7 @@ Check = Callable[[Graph, Operator], str]
 
 
 def edge_tpu_obstacles(content: bytes) -> list[str]:
-    """What keeps a `.tflite` file from running on an Edge TPU from its first operation to its last.
+    """List the obstacles to running a whole `.tflite` file on an Edge TPU.
 
     Args:
         content: of a file with one graph.
@@ -58,7 +58,7 @@ def _too_many_dimensions(graph: Graph, operator: Operator) -> str:
 
 
 def _second_computed(what: str) -> Check:
-    """Of operations whose second input is weights, or a parameter such as axes, a size or a new shape."""
+    """Check operations whose second input is weights, or a parameter such as axes, a size or a new shape."""
 
     def check(graph: Graph, operator: Operator) -> str:
         return "" if all(map(graph.is_constant, operator.inputs[1:2])) else f"its {what} computed"
@@ -83,7 +83,7 @@ def _fused(kind: type) -> Check:
 
 
 def _touches_batch(graph: Graph, operator: Operator) -> str:
-    """Of reductions: not over the batch."""
+    """Check that a reduction is not over the batch."""
     rank, axes = len(graph.shape(operator.inputs[0])), graph.constant(operator.inputs[1], np.int32)
     return "" if axes is None or (np.atleast_1d(axes) % max(rank, 1)).all() else "reduces over the batch"
 

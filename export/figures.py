@@ -1,4 +1,4 @@
-"""The model card's pictures; the same figures give the same bytes."""
+"""Plots of the model card; the same results give the same bytes."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from export.measure import Measured
-from train.robustness import UNITS
+from train.evaluation.measure import Measured
+from train.evaluation.robustness import UNITS
 
 RELIABILITY, RISK_COVERAGE, ROBUSTNESS = "reliability.png", "risk_coverage.png", "robustness.png"
 
@@ -22,7 +22,7 @@ _COLUMNS = 3
 
 
 def draw_figures(measured: Mapping[str, Measured]) -> dict[str, bytes]:
-    """All pictures of the card.
+    """Draw all plots of the card.
 
     Args:
         measured: by variant, one or two.

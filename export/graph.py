@@ -103,7 +103,7 @@ class Graph:
         return (quantization.MinAsNumpy(), quantization.MaxAsNumpy()) if found else None
 
     def real(self, tensor: int, stored: np.ndarray) -> np.ndarray:
-        """What stored values of a tensor stand for, as float32."""
+        """Dequantize stored values of a tensor to float32."""
         if not len(scales := self.scales(tensor)):
             return stored.astype(np.float32)
         return (stored.astype(np.float32) - self.zero_point(tensor)) * scales[0]
@@ -142,7 +142,7 @@ def watch(content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np
 
 
 def values(content: Content, faces: np.ndarray, tensor: int) -> np.ndarray:
-    """What a tensor stands for on each face, float32 `[n, ...]`."""
+    """Dequantize a tensor on each face, float32 `[n, ...]`."""
     seen: list[np.ndarray] = []
     watch(content, faces, lambda get: seen.append(get(tensor)))
     return Graph(content).real(tensor, np.concatenate(seen))

@@ -1,4 +1,4 @@
-"""What a `.tflite` file says of itself: short names of its tensors, and standard TFLite metadata.
+"""Short tensor names and standard TFLite metadata of a `.tflite` file.
 
 By the metadata other clients, such as MediaPipe Tasks, run the files unmodified. The format: a flatbuffer by
 TensorFlow's `metadata_schema.fbs` in a buffer of the model that is called TFLITE_METADATA, and the files that it names

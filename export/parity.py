@@ -1,4 +1,4 @@
-"""Proves that a variant answers like float32, and refuses one that does not."""
+"""Parity check: a variant must predict the same as float32."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from train.metrics import accuracy, confusion_matrix, macro_f1, precision_recall_f1
+from train.evaluation.metrics import accuracy, confusion_matrix, macro_f1, precision_recall_f1
 
 OPTIONAL = ("dynamic",)
-"""Variants that a bundle can do without, where they are not float32's equals: no board runs them by itself."""
+"""Variants that are left out if they fail; no board runs them by default."""
 
 LEAST_AGREEMENT = 0.97
 """Share of the images on which a variant must give float32's label."""
@@ -18,16 +18,15 @@ LEAST_AGREEMENT = 0.97
 MOST_ACCURACY_LOSS = 0.003
 MOST_F1_LOSS = 0.005
 MOST_RECALL_LOSS = 0.01
-"""What a variant may lose of accuracy, of macro-F1, and of any class's recall; of a class with fewer than a hundred
-images, where less than one image would be meant, one image."""
+"""Maximum losses of accuracy, macro-F1 and any class's recall; of a class with fewer than a hundred images, one image
+may be lost."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How a variant's answers differ from float32's, on the same images. Losses are negative where it is better.
+    """Difference of a variant's predictions from float32's on the same images; negative losses are gains.
 
-    What is right is decided by the labels that the model is meant to answer with; images whose label is unclear count
-    for agreement and differences only.
+    The truth is the exported label set; images with an unclear label count for agreement and differences only.
 
     Attributes:
         agreement: share of the images with the same label.
@@ -48,12 +47,12 @@ class Parity:
     largest_difference: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest, losses by six decimals."""
+        """Return plain values for the manifest, rounded to six decimals."""
         rounded = {name: value if name == "support" else np.round(value, 6) for name, value in asdict(self).items()}
         return {name: np.asarray(value).tolist() for name, value in rounded.items()}
 
     def faults(self) -> list[str]:
-        """What keeps the variant from being the same model, in words; empty where nothing does."""
+        """Return the reasons to refuse the variant, in words; empty if there are none."""
         found = []
         if self.agreement < LEAST_AGREEMENT:
             found.append(f"agrees on {self.agreement:.1%} of the labels (at least {LEAST_AGREEMENT:.0%})")
@@ -92,14 +91,14 @@ def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Pa
     )
 
 
-def require_parity(variant: str, parity: Parity, explain: str) -> None:
-    """Refuse a variant that is another model; `explain` is the command that says why.
+def require_parity(variant: str, parity: Parity, debug_command: str) -> None:
+    """Refuse a variant that fails; `debug_command` diagnoses it.
 
     Raises:
         UserError: it agrees on too few images, or loses too much.
     """
     if faults := parity.faults():
         raise UserError(
-            f"{variant} is not float32's equal: it {'; it '.join(faults)}",
-            f"see why by: {explain} (nothing was written)",
+            f"{variant} does not agree with float32: it {'; it '.join(faults)}",
+            f"diagnose it by: {debug_command} (nothing was written)",
         )

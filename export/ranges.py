@@ -1,4 +1,4 @@
-"""Chooses the range that each tensor's 256 steps are spread over, between calibration and quantization."""
+"""Chooses the quantization range of each tensor, between calibration and quantization."""
 
 from typing import Literal
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from export.graph import Graph, values, watch
 
-Ranges = Literal["extremes", "percentile", "least_error"]
-"""`extremes`: whatever calibration saw; `percentile`: less the outermost 0.01 % of the values on either side;
-`least_error`: the range by which rounding and cutting off together err least, in the mean square."""
+Ranges = Literal["minmax", "percentile", "mse"]
+"""`minmax`: the extremes of calibration; `percentile`: without the outermost 0.01% of the values on either side;
+`mse`: the range with the least mean square error of rounding and clipping together."""
 
 TAIL = 0.0001
 PER_FACE = 2000
 """Values drawn from each tensor on each face."""
 
 SHARES = np.linspace(0.5, 1.0, 26)
-"""Shares of the extremes that `least_error` tries."""
+"""Shares of the extremes that `mse` tries."""
 
 LOGIT_SHARES = np.linspace(0.04, 1.0, 25)
 """Shares of the extremes of the logits that are tried for either side."""
@@ -29,24 +29,24 @@ def set_ranges(calibrated: bytes, faces: np.ndarray, ranges: Ranges) -> bytes:
         faces: uint8 RGB `[n, size, size, 3]`.
         ranges: how to choose; pixels and probabilities, whose ranges are by contract, keep theirs.
     """
-    if ranges == "extremes":
+    if ranges == "minmax":
         return calibrated
     narrowed = bytearray(calibrated)
     graph = Graph(narrowed)
     computed = {op.output for op in graph.operators()} - {*graph.inputs(), *graph.outputs()}
     for tensor, seen in sample_values(calibrated, faces, sorted(computed)).items():
         if limits := graph.calibrated_range(tensor):
-            choose = percentile_range if ranges == "percentile" else least_error_range
+            choose = percentile_range if ranges == "percentile" else mse_range
             limits[0][:], limits[1][:] = choose(seen)
     return bytes(narrowed)
 
 
 def set_logit_range(calibrated: bytes, faces: np.ndarray) -> bytes:
-    """Spread the logits' 256 steps so that the probabilities which follow from them err least.
+    """Choose the logits' range by the least error of the probabilities.
 
-    Two emotions whose logits fall on one step have the same probability, and the first of them is answered: over the
-    extremes a step is a tenth of a logit, and one face in fifty such a tie. A logit far below the largest one comes to
-    nothing in the softmax, whatever it was; what is cut off there makes the steps finer where faces are decided.
+    Two classes whose logits fall on one step are a tie, which the first of them wins: over the extremes a step is a
+    tenth of a logit, and one face in fifty is a tie. A logit far below the largest one has no influence on the softmax,
+    so clipping it makes the steps finer where classes are decided.
 
     Args:
         calibrated: float `.tflite` file with ranges.
@@ -61,7 +61,7 @@ def set_logit_range(calibrated: bytes, faces: np.ndarray) -> bytes:
 
 
 def logit_range(logits: np.ndarray) -> tuple[float, float]:
-    """The range of logits, float32 `[n, classes]`, whose steps change the probabilities least, in the mean square."""
+    """Return the range of logits, float32 `[n, classes]`, with the least mean square error of the probabilities."""
     exact = _softmax(logits)
     low, high = min(float(logits.min()), 0.0), max(float(logits.max()), 0.0)
     tried = [(a * low, b * high) for a in LOGIT_SHARES for b in LOGIT_SHARES]
@@ -75,7 +75,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict[int, np.ndarray]:
-    """Values of tensors, float32 `[k]` each, drawn from all faces."""
+    """Sample values of tensors from all faces, float32 `[k]` each."""
     rng, graph = np.random.default_rng(0), Graph(content)
     seen: dict[int, list[np.ndarray]] = {tensor: [] for tensor in tensors}
 
@@ -89,13 +89,13 @@ def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict
 
 
 def percentile_range(seen: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest value less the tails; zero is always inside, as the format demands."""
+    """Return minimum and maximum without the tails; the range always includes zero, as the format requires."""
     low, high = np.quantile(seen, [TAIL, 1 - TAIL])
     return min(float(low), 0.0), max(float(high), 0.0)
 
 
-def least_error_range(seen: np.ndarray) -> tuple[float, float]:
-    """The share of the extremes whose 256 steps miss the values least, in the mean square."""
+def mse_range(seen: np.ndarray) -> tuple[float, float]:
+    """Return the share of the extremes with the least mean square error."""
     low, high = min(float(seen.min()), 0.0), max(float(seen.max()), 0.0)
     errors = [np.square(seen - rounded(seen, share * low, share * high)).mean() for share in SHARES]
     best = SHARES[int(np.argmin(errors))]
@@ -103,6 +103,6 @@ def least_error_range(seen: np.ndarray) -> tuple[float, float]:
 
 
 def rounded(exact: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values as 256 steps from low to high can hold them."""
+    """Round values to 256 steps from low to high."""
     step = max(high - low, 1e-9) / 255
     return np.clip(np.round(exact / step), np.round(low / step), np.round(high / step)) * step

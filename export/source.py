@@ -1,6 +1,7 @@
-"""What a bundle is made from: a run's best network, the data it saw, and what counts as right for it."""
+"""The source of a bundle: a run's best network, the data it was trained on, and the truth to measure it by."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -10,95 +11,114 @@ import numpy as np
 
 from edge.cli import whole_number
 from edge.errors import UserError
-from export.balance import choose_strength, fold_balance
-from export.temperature import fit_temperature, fold_temperature
 from train import run
-from train.candidates import load_keras, predict_keras, run_model
-from train.config import Config, Labels
+from train.config import Config, LabelSet
 from train.dataset import Split, load_split, read_crowd_majority, read_labels
-from train.model import deployable, mirrored
+from train.model import mirrored
+from train.model_loader import load_keras, run_model
 
 
 @dataclass(frozen=True)
-class Source:
-    """A run, opened.
+class TrainedRun:
+    """A run with the data set that it was trained on.
 
     Attributes:
+        folder: of the run.
+        data: folder of the data set.
         config: its configuration.
         description: its `run.json`.
         progress: its finished epochs.
-        labels: the kind of label that is answered with.
-        network: the best epoch's, with the head for these labels alone.
-        training: the split it learnt from, uint8 RGB at the network's size.
-        validation: the split it was chosen by.
+        labels: label set of the head that is exported.
+        mirror: True if the network averages over the mirror image.
+        network: of the best epoch, with this head only.
+        training: the training split, uint8 RGB at the network's input size.
+        validation: the validation split.
     """
 
+    folder: Path
+    data: Path
     config: Config
-    description: dict[str, Any]
+    description: Mapping[str, Any]
     progress: run.Progress
-    labels: Labels
+    labels: LabelSet
+    mirror: bool
     network: keras.Model
     training: Split
     validation: Split
 
+    @property
+    def best_epoch(self) -> int:
+        """Index of the epoch whose weights the network has."""
+        return self.progress.best(self.labels)
+
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """The options by which `open_source` and what follows it know what to look at."""
+    """Add the options of `load_run`, and those of calibration."""
     parser.add_argument("--run", type=Path, default=Path("runs/edge"), help="default: %(default)s")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--labels", choices=get_args(Labels), help="what it answers with; default: the run's first")
-    parser.add_argument("--mirror", action="store_true", help="look at the mirror image, too: better, and half as fast")
-    parser.add_argument("--balance", type=_share, metavar="S", help="0 to 1, for rare classes; default: fitted")
+    parser.add_argument("--labels", choices=get_args(LabelSet), help="label set to export; default: the run's first")
+    parser.add_argument("--mirror", action="store_true", help="average over the mirror image: better, half as fast")
+    parser.add_argument(
+        "--logit-adjustment",
+        type=_share,
+        metavar="S",
+        help="strength, 0 to 1, in favour of rare classes; default: fitted",
+    )
     parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of all draws; default: %(default)s")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of all random draws; default: %(default)s")
 
 
-def open_source(arguments: argparse.Namespace) -> Source:
-    """Open what `add_source_options` name.
+def load_run(folder: Path, data: Path, labels: LabelSet | None = None, *, mirror: bool = False) -> TrainedRun:
+    """Load a run and its data.
+
+    Args:
+        folder: of the run.
+        data: folder of the data set.
+        labels: label set; the run's first if None.
+        mirror: average over the mirror image (`train.model.mirrored`).
 
     Raises:
-        UserError: there is no run, no finished epoch, no such label; or the data is not what it was trained on.
+        UserError: there is no run, no finished epoch or no such label set; or the data is not what it was trained on.
     """
-    folder: Path = arguments.run
     description, config, progress = run.load_description(folder), run.load_run_config(folder), run.load_progress(folder)
     if not progress.epochs:
         raise UserError(f"{folder}: no finished epoch to export", "train it by 'make train'")
-    labels = chosen_labels(folder, config, arguments.labels)
-    network = load_network(folder, labels, mirror=arguments.mirror)
-    training, validation = (load_split(arguments.data, name, network.input_shape[1], 3) for name in ("train", "val"))
+    chosen = chosen_labels(folder, config, labels)
+    network = load_network(folder, chosen, mirror=mirror)
+    training, validation = (load_split(data, name, network.input_shape[1], 3) for name in ("train", "val"))
     for name, split in (("train", training), ("val", validation)):
-        _, fingerprint = read_labels(arguments.data, split, config.labels)
+        _, fingerprint = read_labels(data, split, config.labels)
         if fingerprint != description["data"][name]:
             raise UserError(
-                f"{arguments.data}: its {name} split is not the one that {folder} was trained on",
+                f"{data}: its {name} split is not the one that {folder} was trained on",
                 "name that data set by DATA=<folder>",
             )
-    return Source(config, description, progress, labels, network, training, validation)
+    return TrainedRun(folder, data, config, description, progress, chosen, mirror, network, training, validation)
 
 
-def chosen_labels(folder: Path, config: Config, wanted: Labels | None) -> Labels:
-    """The kind of label that is answered with: the one asked for, or the run's first.
+def chosen_labels(folder: Path, config: Config, wanted: LabelSet | None) -> LabelSet:
+    """Return the label set to export: the wanted one, or the run's first.
 
     Raises:
-        UserError: the run did not learn it.
+        UserError: the run has no head for it.
     """
     labels = wanted or config.labels[0]
     if labels not in config.labels:
         known = " and ".join(config.labels)
-        raise UserError(f"{folder} did not learn the labels '{labels}', but {known}", "name one it learnt")
+        raise UserError(f"{folder} was not trained on the label set '{labels}', but on {known}", "name one of these")
     return labels
 
 
-def load_network(folder: Path, labels: Labels, *, mirror: bool = False) -> keras.Model:
-    """The trained network inside the run's best model, with the head for these labels alone.
+def load_network(folder: Path, labels: LabelSet, *, mirror: bool = False) -> keras.Model:
+    """Load the network inside the run's best model, with the head of one label set.
 
     Args:
         folder: of the run.
-        labels: the kind of label.
-        mirror: whether it looks at the mirror image as well (`train.model.mirrored`).
+        labels: label set.
+        mirror: average over the mirror image (`train.model.mirrored`).
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: the model is missing or cannot be read.
     """
     path = folder / run_model(labels)
     if not path.is_file():
@@ -111,46 +131,20 @@ def load_network(folder: Path, labels: Labels, *, mirror: bool = False) -> keras
 
 
 def crowd_majority(data: Path, split: Split) -> np.ndarray | None:
-    """The crowd's majority for each image, int `[n]`, -1 where unclear; None where the data set has no votes."""
+    """Read the majority of the votes for each image, int `[n]`, -1 where unclear; None without votes."""
     return read_crowd_majority(data, split.files) if (data / "votes.csv").is_file() else None
 
 
-def truth(labels: Labels, data: Path, split: Split) -> np.ndarray:
-    """What is right, int `[n]`: the crowd's clear majority (-1 elsewhere), or the folder where nobody voted.
+def truth(labels: LabelSet, data: Path, split: Split) -> np.ndarray:
+    """Return the true class of each image, int `[n]`: the votes' clear majority (-1 elsewhere), or the folder's class.
 
     Raises:
-        UserError: people voted, but no image has a clear majority.
+        UserError: there are votes, but no image has a clear majority.
     """
     crowd = crowd_majority(data, split) if labels == "crowd" else None
     if crowd is not None and not (crowd >= 0).any():
         raise UserError(f"{data}: no image of a split has a clear majority of votes", "export with --labels folder")
     return split.classes if crowd is None else crowd
-
-
-def fold_confidence(source: Source, data: Path, strength: float | None = None) -> tuple[float, float]:
-    """Fit balance and temperature on the validation split, and put both into the network's last layer.
-
-    The temperature comes last, since it must be honest about the answers that are given in the end.
-
-    Args:
-        source: its network is changed; by its training labels a class is rare.
-        data: the data set's folder.
-        strength: of the balance; fitted where it is None.
-
-    Returns:
-        Temperature and strength.
-    """
-    right = truth(source.labels, data, source.validation)
-    clear = right >= 0
-    model, faces = deployable(source.network), source.validation.images[clear]
-    learnt, _ = read_labels(data, source.training, [source.labels])
-    shares = learnt.sum(axis=(0, 1)) / learnt.sum()
-    if strength is None:
-        strength = choose_strength(predict_keras(model, faces), right[clear], shares)
-    fold_balance(source.network, strength, shares)
-    temperature = fit_temperature(predict_keras(model, faces), right[clear])
-    fold_temperature(source.network, temperature)
-    return temperature, strength
 
 
 def _share(text: str) -> float:

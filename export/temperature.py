@@ -1,4 +1,4 @@
-"""Makes confidence honest: one number that divides the logits (temperature scaling, arXiv 1706.04599)."""
+"""Temperature scaling: one number that divides the logits (arXiv 1706.04599)."""
 
 import keras
 import numpy as np
@@ -6,27 +6,27 @@ import numpy as np
 from train.model import head_layers
 
 LOWEST, HIGHEST = 0.25, 4.0
-"""Range that is searched; beyond it the model's trouble is another."""
+"""Search range."""
 
 
 def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature that makes the true classes most likely.
+    """Fit the temperature of maximum likelihood.
 
     Args:
         probabilities: float32 `[n, 7]`, of images that were not trained on.
         truth: int `[n]`, their classes.
 
     Returns:
-        A number in [`LOWEST`, `HIGHEST`]; above 1 the model was too sure of itself.
+        A number in [`LOWEST`, `HIGHEST`]; above 1 the model was overconfident.
     """
     logits = np.log(np.clip(probabilities, 1e-7, 1)).astype(np.float64)
-    # The likelihood has one peak along the temperature; a grid finds it to a percent, which is all that shows.
+    # The likelihood has one maximum; the grid finds it to one percent.
     grid = np.geomspace(LOWEST, HIGHEST, 279)
     return float(grid[np.argmin([_cross_entropy(logits / t, truth) for t in grid])])
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> None:
-    """Divide the last layer's weights by the temperature, so that every client of the model gets the honest output."""
+    """Divide the last layer's weights by the temperature, so that every client gets calibrated probabilities."""
     (head,) = head_layers(network)
     layer = head.get_layer("probabilities")
     layer.set_weights([weights / temperature for weights in layer.get_weights()])

@@ -1,4 +1,4 @@
-"""Measures where a face lies in the training crops, so that the edge can cut its faces out the same way."""
+"""Measures the position of faces in the training crops, by which the edge aligns its faces."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ SIDE, BORDER = 192, 48
 
 
 def measure_template(training: Split, detector: Detector, seed: int) -> dict[str, Any]:
-    """Find the faces in training crops and take the median place of each landmark.
+    """Detect the faces in training crops and return the median position of each landmark.
 
     Args:
         training: the crops; at most `SAMPLES` of them are looked at.

@@ -1,4 +1,4 @@
-"""Random changes to a batch of training faces, drawn from a seed so that a resumed run repeats them."""
+"""Random augmentation of a batch of faces, drawn from a seed so that a resumed run repeats it."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,53 +6,53 @@ import tensorflow as tf
 from train.config import Augmentation
 
 _FINER = 3
-"""Times that a face is enlarged before it is turned; odd, so that its pixels are still there."""
+"""Enlargement of a face before it is transformed; odd, so that its own pixels are among the samples."""
 
 
-def augment(faces: tf.Tensor, labels: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mirror, turn, scale, shift, relight, soften, partly hide and roughen faces, each differently; blend pairs.
+def augment(faces: tf.Tensor, labels: tf.Tensor, ranges: Augmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mirror, rotate, scale, shift, relight, blur, erase and add noise to each face by itself; mix pairs.
 
     Args:
         faces: float32 `[n, size, size, channels]` in [0, 1].
-        labels: float32 `[n, kinds, 7]`, distributions over the emotions.
-        knobs: the ranges.
+        labels: float32 `[n, label sets, 7]`, distributions over the emotions.
+        ranges: of the changes.
         seed: int32 `[2]`; the same seed gives the same faces.
 
     Returns:
         Faces and labels of the same shapes and ranges.
     """
     seeds = tf.unstack(tf.random.split(seed, 6))
-    if knobs.flip or knobs.rotation or knobs.scale or knobs.shift:
-        faces = _move(faces, knobs, seeds[0])
-    if knobs.contrast or knobs.brightness:
-        faces = _relight(faces, knobs, seeds[1])
-    if knobs.blur:
-        faces = _soften(faces, knobs.blur, seeds[5])
-    if knobs.erase:
-        faces = _hide(faces, knobs.erase, seeds[2])
-    if knobs.noise:
-        faces = _roughen(faces, knobs.noise, seeds[4])
-    return _blend(faces, labels, knobs.mix, seeds[3]) if knobs.mix else (faces, labels)
+    if ranges.flip or ranges.rotation or ranges.scale or ranges.shift:
+        faces = _affine(faces, ranges, seeds[0])
+    if ranges.contrast or ranges.brightness:
+        faces = _contrast_and_brightness(faces, ranges, seeds[1])
+    if ranges.blur:
+        faces = _blur(faces, ranges.blur, seeds[5])
+    if ranges.random_erasing:
+        faces = _random_erasing(faces, ranges.random_erasing, seeds[2])
+    if ranges.noise:
+        faces = _add_noise(faces, ranges.noise, seeds[4])
+    return _mixup(faces, labels, ranges.mixup_alpha, seeds[3]) if ranges.mixup_alpha else (faces, labels)
 
 
-def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """One affine transformation a face, about its centre; what comes into view repeats the edge.
+def _affine(faces: tf.Tensor, ranges: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Transform each face about its centre; pixels outside it repeat the edge.
 
-    Normalization gets used to how sharp the faces are that it sees, and reading them off between their pixels makes
-    them softer than those that will be met. So they are enlarged first, by cubics, which keep what is sharp.
+    Batch normalization adapts to the sharpness of the training faces, and bilinear sampling makes them softer than the
+    faces in use. They are first enlarged by cubic interpolation, which keeps edges sharp.
     """
     count, size = tf.shape(faces)[0], faces.shape[1]
     u = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
-    angle = u[0] * (knobs.rotation * np.pi / 180)
-    scale = 1 + u[1] * knobs.scale
-    mirror = tf.sign(u[2]) if knobs.flip else tf.ones(count)
+    angle = u[0] * (ranges.rotation * np.pi / 180)
+    scale = 1 + u[1] * ranges.scale
+    mirror = tf.sign(u[2]) if ranges.flip else tf.ones(count)
     a, b = tf.cos(angle) * scale * mirror, -tf.sin(angle) * scale
     c, d = tf.sin(angle) * scale * mirror, tf.cos(angle) * scale
     centre = (size - 1) / 2
-    dx = centre - (a + b) * centre + u[3] * knobs.shift * size
-    dy = centre - (c + d) * centre + u[4] * knobs.shift * size
+    dx = centre - (a + b) * centre + u[3] * ranges.shift * size
+    dy = centre - (c + d) * centre + u[4] * ranges.shift * size
     a, b, dx, c, d, dy = (_FINER * value for value in (a, b, dx, c, d, dy))
-    centred = (_FINER - 1) / 2  # of the enlarged pixels that one pixel became, the middle one
+    centred = (_FINER - 1) / 2  # the middle one of the pixels that one pixel became
     zero = tf.zeros(count)
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=_enlarged(faces),
@@ -62,11 +62,11 @@ def _move(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
         fill_mode="NEAREST",
         fill_value=0.0,
     )
-    return tf.clip_by_value(moved, 0.0, 1.0)  # cubics swing over at edges
+    return tf.clip_by_value(moved, 0.0, 1.0)  # cubic interpolation overshoots at edges
 
 
 def _enlarged(faces: tf.Tensor) -> tf.Tensor:
-    """By cubics, which are linear: as products with a matrix they take a fourth of the time of the image operation."""
+    """Enlarge by cubic interpolation as matrix products, in a fourth of the time of the image operation."""
     size, channels = faces.shape[1], faces.shape[3]
     rows = tf.image.resize(np.eye(size, dtype=np.float32)[..., None], [_FINER * size, size], "bicubic")[..., 0]
     planes = tf.reshape(tf.transpose(faces, [0, 3, 1, 2]), [-1, size, size])
@@ -74,22 +74,22 @@ def _enlarged(faces: tf.Tensor) -> tf.Tensor:
     return tf.transpose(tf.reshape(finer, [-1, channels, _FINER * size, _FINER * size]), [0, 2, 3, 1])
 
 
-def _relight(faces: tf.Tensor, knobs: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+def _contrast_and_brightness(faces: tf.Tensor, ranges: Augmentation, seed: tf.Tensor) -> tf.Tensor:
     u = tf.random.stateless_uniform((2, tf.shape(faces)[0], 1, 1, 1), seed, -1.0, 1.0)
     mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
-    faces = (faces - mean) * (1 + u[0] * knobs.contrast) + mean + u[1] * knobs.brightness
+    faces = (faces - mean) * (1 + u[0] * ranges.contrast) + mean + u[1] * ranges.brightness
     return tf.clip_by_value(faces, 0.0, 1.0)
 
 
-def _soften(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
-    """Half of the faces out of focus or from afar: of each pixel, up to `most` is what its neighbours average."""
+def _blur(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
+    """Blur half of the faces: up to `most` of each pixel is the mean of its neighbourhood."""
     share = tf.random.stateless_uniform((tf.shape(faces)[0], 1, 1, 1), seed, -most, most)
     blurred = tf.nn.avg_pool2d(tf.nn.avg_pool2d(faces, 3, 1, "SAME"), 3, 1, "SAME")
     return faces + tf.maximum(share, 0) * (blurred - faces)
 
 
-def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
-    """Random erasing (arXiv 1708.04896): a rectangle of a tenth to nearly half the side takes the face's mean."""
+def _random_erasing(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
+    """Replace a rectangle of a tenth to nearly half the side by the face's mean (arXiv 1708.04896)."""
     count, size = tf.shape(faces)[0], faces.shape[1]
     u = tf.random.stateless_uniform((5, count, 1), seed)
     centre_x, centre_y = u[0] * size, u[1] * size
@@ -101,16 +101,16 @@ def _hide(faces: tf.Tensor, probability: float, seed: tf.Tensor) -> tf.Tensor:
     return tf.where(hidden[..., None], mean, faces)
 
 
-def _roughen(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
-    """A sensor's noise, from none to `most` a face. Rounding to 8 bits in a quantized network is noise of this kind."""
+def _add_noise(faces: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
+    """Add sensor noise, from none to `most` per face; rounding in a quantized network is noise of this kind, too."""
     of_face, of_pixel = tf.unstack(tf.random.split(seed, 2))
     deviation = tf.random.stateless_uniform((tf.shape(faces)[0], 1, 1, 1), of_face, 0.0, most)
     noise = tf.random.stateless_normal(tf.shape(faces), of_pixel)
     return tf.clip_by_value(faces + deviation * noise, 0.0, 1.0)
 
 
-def _blend(faces: tf.Tensor, labels: tf.Tensor, concentration: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Each face with the one at the other end of the batch, in shares that are mostly close to all and nothing."""
+def _mixup(faces: tf.Tensor, labels: tf.Tensor, concentration: float, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mix each face with the one at the other end of the batch, by weights from Beta(concentration, concentration)."""
     gammas = tf.random.stateless_gamma((2, tf.shape(faces)[0]), seed, concentration)
     share = (gammas[0] + 1e-6) / (gammas[0] + gammas[1] + 2e-6)
 

@@ -1,106 +1,123 @@
-"""Every knob of a training run, typed, each with its reason; a mistyped one fails.
+"""Configuration of a training run: every setting with its type and range.
 
-A configuration is a small TOML file (see `train/presets/`) with exactly these fields.
+A configuration is a TOML file (see `train/presets/`). `extends = "edge"` takes all settings of a preset or of another
+file, and the file then names only those that differ.
 """
 
-import math
 import tomllib
-import types
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
 
 from edge.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
 
+LabelSet = Literal["crowd", "folder"]
+"""`crowd`: the votes of FER+ (labels.csv, or the folder where it has no row); `folder`: FER-2013's class folders."""
 
-Labels = Literal["crowd", "folder"]
-"""Kinds of label: how the crowd voted (labels.csv, or the folder where it is silent), or the folder's class."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One leg of the training, with a schedule of its own (warm-up, then cosine to a hundredth)."""
-
-    epochs: int
-    learning_rate: float  # peak, after the warm-up
-    resolution: int  # pixels of the backbone's side: a smaller one learns the same features faster
-    train_backbone: bool  # false: only the head learns, and the backbone's statistics stay as they were
-    augment: bool  # false: faces as they will be met, but for the mirror image
-    normalize: bool  # false: batch normalization is folded into the convolutions, for good, before the stage begins
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
+NotNegative = Annotated[float, Meta(ge=0, lt=1e6)]
+Positive = Annotated[float, Meta(gt=0, lt=1e6)]
+Count = Annotated[int, Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Ranges of the random changes made to each training face; 0 or false switches one off."""
+class Stage(Struct, frozen=True, forbid_unknown_fields=True):
+    """One part of the training with its own learning rate schedule: linear warm-up, then cosine decay to 1%."""
 
-    flip: bool  # mirror half of the faces: an expression has no left and right
-    rotation: float  # degrees to either side
-    scale: float  # relative, 0.1: from 0.9 to 1.1 times
-    shift: float  # relative to the side
-    contrast: float  # relative, about the face's own mean
-    brightness: float  # of the full range, added
-    erase: float  # probability of hiding a random rectangle with its mean
-    blur: float  # largest share of a pixel that is its neighbourhood's mean; half of the faces stay sharp
-    noise: float  # largest standard deviation of a pixel's noise, of the full range
-    mix: float  # a of the Beta(a, a) by which two faces and their labels are blended (arXiv 1710.09412)
+    epochs: Count
+    learning_rate: Positive  # peak, after the warm-up
+    resolution: Annotated[int, Meta(ge=32)]  # side of the backbone's input, pixels; a smaller one trains faster
+    train_backbone: bool  # false: only the head is trained, and the backbone's statistics are frozen
+    augment: bool  # false: faces are mirrored at random and otherwise unchanged
+    batch_norm: bool  # false: batch normalization is folded into the convolutions before the stage begins
+
+
+class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ranges of the random changes to each training face; 0 or false disables one."""
+
+    flip: bool  # mirror half of the faces
+    rotation: NotNegative  # degrees to either side
+    scale: NotNegative  # relative; 0.1: 0.9 to 1.1 times
+    shift: NotNegative  # relative to the side
+    contrast: NotNegative  # relative, about the face's mean
+    brightness: NotNegative  # added, relative to the full range
+    random_erasing: NotNegative  # probability of replacing a random rectangle by the face's mean (arXiv 1708.04896)
+    blur: NotNegative  # maximum weight of a pixel's neighbourhood in it; half of the faces stay sharp
+    noise: NotNegative  # maximum standard deviation of the pixel noise, relative to the full range
+    mixup_alpha: NotNegative  # of the distribution Beta(alpha, alpha) of mixup's weights (arXiv 1710.09412)
 
     def only_mirror(self) -> "Augmentation":
-        """Without all that makes a face another picture than a camera's."""
-        return Augmentation(self.flip, **{field.name: 0.0 for field in fields(self) if field.name != "flip"})
+        """Disable everything but the mirror image."""
+        disabled = {name: 0.0 for name in self.__struct_fields__ if name != "flip"}
+        return msgspec.structs.replace(self, **disabled)
 
 
-@dataclass(frozen=True)
-class Config:
-    """A training run. See the presets for values that were tried."""
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a training run; the presets hold values that were tried."""
 
-    image_size: int  # pixels of a face as the model takes it
-    grey: bool  # the faces are grey: the graph converts colour itself and the network is one plane deep
-    alpha: float  # MobileNetV2's width multiplier
-    head: tuple[int, ...]  # units of the dense layers between pooling and softmax
-    dropout: float  # before each dense layer
-    labels: tuple[Labels, ...]  # what is learnt, each by a head of its own on the same backbone
-    label_smoothing: float  # share of a folder's label that is spread evenly over the classes; votes are soft already
-    teachers: tuple[str, ...]  # whose answers are taught, too: runs, bundles, model files; none: an empty list
-    teacher_share: float  # their part of a label
-    batch_size: int
-    shards: int  # parts of a batch that are normalized each by itself, and computed side by side on the cores
-    weight_decay: float  # AdamW's, decoupled (arXiv 1711.05101)
-    warmup: float  # share of a stage's steps in which the rate rises from zero
-    momentum: float  # of the batch statistics, a shard
-    average: float  # decay a step of the averaged weights that are evaluated and saved, less as a stage begins; 0: none
-    mixed_precision: bool  # 16-bit arithmetic where the hardware has it
-    seed: int  # of the weights, the order of the images and the augmentation
+    image_size: Annotated[int, Meta(ge=16)]  # side of the model's input, pixels
+    grey: bool  # the graph converts colour to grey, and the network has one input channel
+    alpha: Positive  # MobileNetV2's width multiplier
+    head: tuple[Count, ...]  # units of the dense layers between pooling and softmax
+    dropout: Fraction  # before each dense layer
+    labels: Annotated[tuple[LabelSet, ...], Meta(min_length=1)]  # each is learnt by a head on the same backbone
+    label_smoothing: Fraction  # of the folder labels; the votes are soft already
+    teachers: tuple[str, ...]  # runs, bundles or model files whose probabilities are distilled; may be empty
+    teacher_share: Fraction  # weight of the teachers' probabilities in a label
+    batch_size: Count
+    ghost_batches: Count  # parts of a batch, each normalized by itself (arXiv 1705.08741) and computed in parallel
+    weight_decay: NotNegative  # AdamW's, decoupled (arXiv 1711.05101)
+    warmup_fraction: Fraction  # of a stage's steps, in which the learning rate rises from zero
+    batch_norm_momentum: Fraction  # of the moving statistics, per ghost batch
+    ema_decay: Fraction  # EMA decay per step, ramped up at stage start; 0 disables it. The EMA is evaluated and saved
+    mixed_precision: bool  # 16-bit arithmetic on GPUs
+    seed: Annotated[int, Meta(ge=0)]  # of the initial weights, the order of the images and the augmentation
     augmentation: Augmentation
-    stages: tuple[Stage, ...]
+    stages: Annotated[tuple[Stage, ...], Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        """Check what concerns more than one setting."""
+        if self.batch_size % self.ghost_batches:
+            raise ValueError(f"ghost_batches must divide batch_size, {self.batch_size}")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must name each label set once")
+        if any(later.batch_norm > earlier.batch_norm for earlier, later in pairwise(self.stages)):
+            raise ValueError("stages: batch_norm must be false after a stage where it is false")
+        folded = [self.uses_folded_2x_stem(stage.resolution) for stage in self.stages]
+        if folded != sorted(folded):
+            raise ValueError("stages: after a resolution of twice image_size, all must have it")
 
     @property
     def channels(self) -> int:
+        """Channels of the network's input."""
         return 1 if self.grey else 3
 
     @property
     def epochs(self) -> int:
+        """Epochs of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def sees_own_grid(self, resolution: int) -> bool:
-        """Whether faces are seen enlarged twofold, which the first convolution does by itself."""
+    def uses_folded_2x_stem(self, resolution: int) -> bool:
+        """Return True where the backbone's input is twice the face, which `train.mobilenet.fold_2x_stem` folds."""
         return resolution == 2 * self.image_size
 
     def stage_at(self, epoch: int) -> int:
-        """Index of the stage that an epoch, counted from zero, belongs to."""
+        """Return the index of an epoch's stage; epochs count from zero."""
         ends = list(accumulate(stage.epochs for stage in self.stages))
         return bisect_right(ends, epoch)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, which give the same configuration by `from_dict`."""
-        return asdict(self)
+        """Return plain values for JSON; `from_dict` is the inverse."""
+        return msgspec.to_builtins(self)
 
 
 def presets() -> list[str]:
-    """Names of the configurations that come with the package."""
+    """Return the names of the presets."""
     return sorted(path.stem for path in PRESETS.glob("*.toml"))
 
 
@@ -108,98 +125,58 @@ def load_config(name: str) -> Config:
     """Read a preset by name or a TOML file by path.
 
     Raises:
-        UserError: no such file or preset, or a field is missing, unknown or of another type.
+        UserError: there is no such file or preset, or a setting is missing, unknown or out of range.
     """
-    path = PRESETS / f"{name}.toml" if (PRESETS / f"{name}.toml").is_file() else Path(name)
-    if not path.is_file():
-        known = ", ".join(presets())
-        raise UserError(f"{name}: no such configuration", f"name a TOML file or one of the presets {known}")
+    path = _find(name, Path())
     try:
-        content = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file ({error})", "mend it or start from a preset") from error
-    try:
-        return from_dict(content)
+        return from_dict(_read(path, ()))
     except ValueError as error:
-        raise UserError(f"{path}: {error}", "compare it with train/presets/edge.toml") from error
+        raise UserError(f"{path}: {error}", "see train/config.py for all settings and their ranges") from error
 
 
 def from_dict(content: dict[str, Any]) -> Config:
     """Build a configuration from plain values.
 
     Raises:
-        ValueError: a field is missing, unknown, of another type or out of range; the message names it.
+        ValueError: a setting is missing, unknown, of another type or out of range; the message names it.
     """
-    config = _typed(Config, content, "")
-    _check_ranges(config)
-    return config
+    try:
+        return msgspec.convert(content, Config)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        if reason.startswith("Invalid enum value"):
+            reason += f", must be one of {', '.join(get_args(LabelSet))}"
+        raise ValueError(f"{place.strip('.`')}: {reason}" if place else reason) from error
 
 
-def _typed(kind: Any, value: Any, where: str) -> Any:
-    """`value` as `kind`, which is a dataclass, a homogeneous tuple, a Literal or a plain type."""
-    if is_dataclass(kind):
-        return _typed_fields(kind, value, where)
-    if get_origin(kind) is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ValueError(f"{where} must be a list")
-        return tuple(_typed(get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"{where} must be one of {', '.join(get_args(kind))}, not {value!r}")
-        return value
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise ValueError(f"{where} must be {kind.__name__}, not {value!r}")
-    return value
+def _find(name: str, folder: Path) -> Path:
+    """Return the path of a preset, or of a file relative to `folder`."""
+    for path in (PRESETS / f"{name}.toml", folder / name):
+        if path.is_file():
+            return path
+    raise UserError(f"{name}: no such configuration", f"name a TOML file or one of the presets {', '.join(presets())}")
 
 
-def _typed_fields(kind: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where or 'the configuration'} must be a table")
-    known: types.MappingProxyType[str, Any] = types.MappingProxyType({f.name: f.type for f in fields(kind)})
-    prefix = f"{where}." if where else ""
-    if unknown := sorted(set(value) - set(known)):
-        raise ValueError(f"unknown knob {prefix}{unknown[0]}")
-    if missing := sorted(set(known) - set(value)):
-        raise ValueError(f"missing knob {prefix}{missing[0]}")
-    return kind(**{name: _typed(type_, value[name], prefix + name) for name, type_ in known.items()})
+def _read(path: Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
+    """Read a TOML file with the settings of the files that it extends."""
+    if path in extended_by:
+        raise UserError(f"{path}: extends itself", "remove one 'extends'")
+    try:
+        content = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file ({error})", "mend it or start from a preset") from error
+    if (base := content.pop("extends", None)) is None:
+        return content
+    if not isinstance(base, str):
+        raise ValueError(f"extends: Expected `str`, got `{type(base).__name__}`")
+    return _merge(_read(_find(base, path.parent), (*extended_by, path)), content)
 
 
-def _check_ranges(config: Config) -> None:
-    own_grid = [config.sees_own_grid(stage.resolution) for stage in config.stages]
-    shares = ("teacher_share", "dropout", "label_smoothing", "warmup", "momentum", "average")
-    checks = [(0 <= getattr(config, name) < 1, f"{name} must lie in [0, 1)") for name in shares]
-    checks += [
-        (config.image_size >= 16, "image_size must be at least 16"),
-        (config.alpha > 0, "alpha must be positive"),
-        (config.batch_size >= 1, "batch_size must be at least 1"),
-        (
-            config.shards >= 1 and config.batch_size % config.shards == 0,
-            "shards must divide batch_size",
-        ),
-        (len(config.labels) >= 1, "labels must name at least one kind"),
-        (len(set(config.labels)) == len(config.labels), "labels must name each kind once"),
-        (config.seed >= 0, "seed must not be negative"),
-        (len(config.stages) >= 1, "stages must have at least one entry"),
-        (
-            all(s.epochs >= 1 and 0 < s.learning_rate < math.inf for s in config.stages),
-            "each stage needs epochs and a rate",
-        ),
-        (all(s.resolution >= 32 for s in config.stages), "a stage's resolution must be at least 32"),
-        (all(units >= 1 for units in config.head), "head must list positive widths"),
-        (
-            all(after.normalize <= before.normalize for before, after in pairwise(config.stages)),
-            "a stage cannot normalize after one that does not",
-        ),
-        (
-            own_grid == sorted(own_grid),
-            "a stage after one at twice image_size must be at twice image_size, too",
-        ),
-    ]
-    checks += [
-        (value >= 0, f"augmentation.{name} must not be negative") for name, value in asdict(config.augmentation).items()
-    ]
-    for ok, message in checks:
-        if not ok:
-            raise ValueError(message)
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with changes; tables are merged key by key, lists are replaced."""
+    both = {
+        key: _merge(base[key], value)
+        for key, value in changes.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return base | changes | both

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
-from train.config import Labels
+from train.config import LabelSet
 
 SPLITS = ("train", "val", "test")
 
@@ -24,7 +24,7 @@ CROWD_COLUMNS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", 
 """FER+'s names of the seven emotions, in the order of `EMOTIONS`."""
 
 CROWD_OTHERS = ("contempt", "unknown", "NF")
-"""What else the crowd could answer; NF is 'no face'."""
+"""Other answers of FER+; NF is 'no face'."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A split as training takes it.
+    """Images and labels of a split for training.
 
     Attributes:
         images: uint8 `[n, size, size, channels]`.
-        labels: float32 `[n, kinds, 7]`, distributions over the emotions; all zero where a kind has none for the image.
+        labels: float32 `[n, label sets, 7]`, distributions over the emotions; all zero where a set has none
+            for the image.
         fingerprint: sha256 over the split's files and these labels, hexadecimal.
     """
 
@@ -59,32 +60,32 @@ class Labelled:
     fingerprint: str
 
 
-def load_labelled(root: Path, name: str, size: int, channels: int, kinds: Sequence[Labels]) -> Labelled:
-    """Read a split with its labels, less the images that show none of the seven emotions by any of them.
+def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: Sequence[LabelSet]) -> Labelled:
+    """Read a split with its labels, without images that have none in any label set.
 
     Args:
         root: the data set's folder.
         name: `train`, `val` or `test`.
         size: pixels of the side that every image is resized to.
         channels: 1 for grey, 3 for RGB.
-        kinds: `folder` for the folder's class, `crowd` for labels.csv where it has the image.
+        label_sets: `folder`: the folder's class; `crowd`: labels.csv, or the folder's class where it has no row.
 
     Raises:
         UserError: as `load_split` and `read_soft_labels`.
     """
     split = load_split(root, name, size, channels)
-    labels, fingerprint = read_labels(root, split, kinds)
+    labels, fingerprint = read_labels(root, split, label_sets)
     shown = labels.sum(axis=(1, 2)) > 0
     return Labelled(split.images[shown], labels[shown], fingerprint)
 
 
-def read_labels(root: Path, split: Split, kinds: Sequence[Labels]) -> tuple[np.ndarray, str]:
-    """The labels of a split, float32 `[n, kinds, 7]`, and a fingerprint of files and labels together."""
+def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tuple[np.ndarray, str]:
+    """Read the labels of a split, float32 `[n, label sets, 7]`, and a fingerprint of files and labels."""
     read = {
         "folder": lambda: one_hot(split.classes),
         "crowd": lambda: read_soft_labels(root, split.files, split.classes),
     }
-    labels = np.stack([read[kind]() for kind in kinds], axis=1)
+    labels = np.stack([read[label_set]() for label_set in label_sets], axis=1)
     return labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest()
 
 
@@ -113,7 +114,7 @@ def load_split(root: Path, name: str, size: int, channels: int) -> Split:
 
 
 def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) -> np.ndarray:
-    """The label distribution of each image: its row of labels.csv, or one-hot where it has none.
+    """Read the label distribution of each image: its row of labels.csv, or one-hot where it has none.
 
     Returns:
         float32 `[n, 7]`; a row sums to one, or to zero where labels.csv says that none of the seven is shown.
@@ -126,7 +127,7 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) ->
     if not path.is_file():
         return labels
     rows = _read_csv(path, [str(i) for i in range(len(EMOTIONS))])
-    if rows and not any((root / file).is_file() for file in rows):  # else the folders would be learnt, unsaid
+    if rows and not any((root / file).is_file() for file in rows):  # else the folders' classes would be used silently
         raise UserError(
             f"{path}: no image here has any of its names, such as {next(iter(rows))}", "name them as train/0/<image>"
         )
@@ -136,12 +137,12 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) ->
     sums = labels.sum(axis=1)
     sound = (labels.min(axis=1) >= 0) & ((abs(sums - 1) < 1e-3) | (sums == 0))
     if bad := [file for file, good in zip(files, sound, strict=True) if not good]:
-        raise UserError(f"{path}: the row of {bad[0]} is no distribution, and not all zero", "import the data again")
+        raise UserError(f"{path}: the row of {bad[0]} is neither a distribution nor all zero", "import the data again")
     return labels
 
 
 def read_crowd_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
-    """The emotion that most of the crowd saw in each image.
+    """Read the majority of the votes for each image.
 
     Returns:
         int64 `[n]`: the class, or -1 where the image has no votes, the first place is shared, or went to contempt,
@@ -160,7 +161,7 @@ def read_crowd_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
 
 
 def one_hot(classes: np.ndarray) -> np.ndarray:
-    """Class numbers, int `[n]`, as label distributions, float32 `[n, 7]`."""
+    """Encode class numbers, int `[n]`, as label distributions, float32 `[n, 7]`."""
     return np.eye(len(EMOTIONS), dtype=np.float32)[classes]
 
 
@@ -198,7 +199,7 @@ def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
 
 
 def _read_csv(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
-    """Rows by file name; the named columns as float32, in that order."""
+    """Read rows by file name; the named columns as float32, in that order."""
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
         try:

@@ -1,13 +1,12 @@
-"""MobileNetV2 (arXiv 1801.04381), laid out for small faces and for quick learning on a processor.
+"""MobileNetV2 (arXiv 1801.04381) for small faces and for fast training on CPUs.
 
-Three things differ from Keras's own, none of them in what the network computes:
+Three forms differ from Keras's model and compute the same function:
 
-- a face may be taken as if it were shown at twice its size, by a first convolution that needs no enlarged image
-  (`stem_on_own_grid`);
-- where nothing is learnt any more, batch normalization is folded into the convolutions;
-- while it learns, 1x1 convolutions are matrix products and normalization is one operation, which takes half the time.
+- enlarging the face twofold is folded into the first convolution (`fold_2x_stem`);
+- batch normalization is folded into the convolutions for inference;
+- for training, 1x1 convolutions are matrix products and batch normalization is one operation, in half the time.
 
-Weights move between all of these forms by `carry_weights`.
+`transfer_weights` copies weights between all forms.
 """
 
 from collections.abc import Sequence
@@ -20,8 +19,8 @@ import tensorflow as tf
 STEM, TOP = "stem", "top"
 """Names of the first and the last convolution."""
 
-_PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-"""Table 2 of the paper: expansion, channels, repeats, stride of the first."""
+PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+"""Table 2 of the paper: expansion, channels, repeats, stride of the first block."""
 
 _EPSILON = 1e-3
 
@@ -31,12 +30,12 @@ class Block:
     """An inverted residual.
 
     Attributes:
-        name: of the block; its convolutions are `<name>_expand`, `<name>_depthwise` and `<name>_project`.
+        name: prefix of its convolutions, `<name>_expand`, `<name>_depthwise` and `<name>_project`.
         expanded: channels between expansion and projection.
-        channels: channels that come out.
+        channels: output channels.
         stride: of the depthwise convolution.
-        expands: whether there is an expansion.
-        adds: whether the block is added to what came in.
+        expands: True if there is an expansion.
+        adds: True if the input is added to the output.
     """
 
     name: str
@@ -53,10 +52,10 @@ class Block:
 
 
 def blocks(alpha: float) -> list[Block]:
-    """The seventeen blocks of a network of this width."""
+    """Return the blocks of a network with a width multiplier."""
     before = _width(32 * alpha)
     found: list[Block] = []
-    for expansion, channels, repeats, stride in _PLAN:
+    for expansion, channels, repeats, stride in PLAN:
         for repeat in range(repeats):
             step, after = stride if repeat == 0 else 1, _width(channels * alpha)
             adds = step == 1 and before == after
@@ -68,62 +67,60 @@ def blocks(alpha: float) -> list[Block]:
 
 
 def convolutions(alpha: float) -> list[str]:
-    """Names of all convolutions, from the first to the last."""
+    """Return the names of all convolutions, from the first to the last."""
     return [STEM, *(name for block in blocks(alpha) for name in block.convolutions), TOP]
 
 
 def build_backbone(
-    side: int, channels: int, alpha: float, *, own_grid: bool, normalized: bool, momentum: float, learning: bool
+    side: int, channels: int, alpha: float, *, folded_2x_stem: bool, batch_norm: bool, momentum: float, training: bool
 ) -> keras.Model:
-    """MobileNetV2 without pooling and head, weights at random.
+    """Build MobileNetV2 without pooling and head, with random weights.
 
     Args:
-        side: pixels of the image's side.
-        channels: its planes.
+        side: of the image, pixels.
+        channels: of the image.
         alpha: width multiplier.
-        own_grid: the first convolution keeps the image's size, and stands for one on the image enlarged twofold.
-        normalized: with batch normalization; else the convolutions have biases.
-        momentum: of the normalization's statistics.
-        learning: built of the layers that learn quickly; else of plain ones, which can be saved and converted.
+        folded_2x_stem: the first convolution has stride 1 and stands for one of stride 2 on the image enlarged twofold.
+        batch_norm: with batch normalization; else the convolutions have biases.
+        momentum: of batch normalization's moving statistics.
+        training: built of layers that train fast; else of plain ones, which can be saved and converted.
 
     Returns:
         A model named `backbone`, from float32 `[n, side, side, channels]` to `[n, h, w, features]`.
     """
-    pointwise = Pointwise if learning else keras.layers.Conv2D
-    normalization = Normalization if learning else keras.layers.BatchNormalization
+    pointwise = PointwiseConv2D if training else keras.layers.Conv2D
+    normalization = FusedBatchNormalization if training else keras.layers.BatchNormalization
 
     def finish(x: keras.KerasTensor, name: str, *, clip: bool = True) -> keras.KerasTensor:
-        if normalized:
+        if batch_norm:
             x = normalization(epsilon=_EPSILON, momentum=momentum, name=f"{name}_norm")(x)
         return keras.layers.ReLU(6.0, name=f"{name}_relu")(x) if clip else x
 
-    def mix(x: keras.KerasTensor, name: str, filters: int, *, clip: bool = True) -> keras.KerasTensor:
-        return finish(pointwise(filters, 1, use_bias=not normalized, name=name)(x), name, clip=clip)
+    def pointwise_unit(x: keras.KerasTensor, name: str, filters: int, *, clip: bool = True) -> keras.KerasTensor:
+        return finish(pointwise(filters, 1, use_bias=not batch_norm, name=name)(x), name, clip=clip)
 
     image = keras.Input((side, side, channels), name="image")
-    strides = 1 if own_grid else 2
-    stem = keras.layers.Conv2D(_width(32 * alpha), 3, strides, "same", use_bias=not normalized, name=STEM)
+    strides = 1 if folded_2x_stem else 2
+    stem = keras.layers.Conv2D(_width(32 * alpha), 3, strides, "same", use_bias=not batch_norm, name=STEM)
     x = finish(stem(image), STEM)
     for block in blocks(alpha):
         y, depthwise = x, f"{block.name}_depthwise"
         if block.expands:
-            y = mix(y, f"{block.name}_expand", block.expanded)
-        y = keras.layers.DepthwiseConv2D(3, block.stride, "same", use_bias=not normalized, name=depthwise)(y)
-        y = mix(finish(y, depthwise), f"{block.name}_project", block.channels, clip=False)
+            y = pointwise_unit(y, f"{block.name}_expand", block.expanded)
+        y = keras.layers.DepthwiseConv2D(3, block.stride, "same", use_bias=not batch_norm, name=depthwise)(y)
+        y = pointwise_unit(finish(y, depthwise), f"{block.name}_project", block.channels, clip=False)
         x = keras.layers.Add(name=f"{block.name}_add")([x, y]) if block.adds else y
-    x = mix(x, TOP, 1280 if alpha <= 1 else _width(1280 * alpha))
+    x = pointwise_unit(x, TOP, 1280 if alpha <= 1 else _width(1280 * alpha))
     return keras.Model(image, x, name="backbone")
 
 
-def carry_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give a backbone the weights of another, in its own form.
+def transfer_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of a backbone to another one of any form.
 
     Args:
-        source: a backbone; its normalization is folded where the target has none. Where it is wider, evenly spaced ones
-            of its channels are taken (weight selection, arXiv 2311.18823): a start from which a narrow network learns
-            sooner and more than from chance.
-        target: its first convolution takes over that of the source; where the source saw an enlarged image and the
-            target does not, both answer alike but for the outermost row and column.
+        source: its batch normalization is folded where the target has none. Where it is wider, evenly spaced channels
+            are selected (weight selection, arXiv 2311.18823), which is a better start than random weights.
+        target: where it has a folded 2x stem and the source has not, the two differ in the outermost row and column.
     """
     for layer in target.layers:
         if not isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
@@ -134,14 +131,14 @@ def carry_weights(source: keras.Model, target: keras.Model) -> None:
         else:
             weights = tuple(theirs.convolution.get_weights())
         if layer.strides != theirs.convolution.strides:
-            weights = (stem_on_own_grid(weights[0]), *weights[1:])
+            weights = (fold_2x_stem(weights[0]), *weights[1:])
         _set_narrowed(layer, weights)
         if ours.normalization and theirs.normalization:
             _set_narrowed(ours.normalization, theirs.normalization.get_weights())
 
 
 def _set_narrowed(layer: keras.Layer, weights: Sequence[np.ndarray]) -> None:
-    """Of each axis the places that fit; two layers of the same widths keep the same channels."""
+    """Select evenly spaced indices of each axis; two layers of the same widths keep the same channels."""
     for variable, values in zip(layer.weights, weights, strict=True):
         for axis, (wide, narrow) in enumerate(zip(values.shape, variable.shape, strict=True)):
             if narrow != wide:
@@ -152,18 +149,17 @@ def _set_narrowed(layer: keras.Layer, weights: Sequence[np.ndarray]) -> None:
 def folded(
     kernel: np.ndarray, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of the one convolution that does what a convolution and its normalization do."""
+    """Fold batch normalization into its convolution; return kernel and bias."""
     scale = gamma / np.sqrt(variance + _EPSILON)
     depthwise = kernel.shape[-1] != scale.shape[0]
     return kernel * (scale[:, None] if depthwise else scale), beta - mean * scale
 
 
-def stem_on_own_grid(kernel: np.ndarray) -> np.ndarray:
-    """The kernel that, at stride 1 on an image, answers like `kernel` at stride 2 on the image enlarged twofold.
+def fold_2x_stem(kernel: np.ndarray) -> np.ndarray:
+    """Return the kernel that at stride 1 equals `kernel` at stride 2 on the image enlarged twofold.
 
-    Bilinear enlargement makes each pixel of a quarter and three quarters of two neighbours. The three pixels under the
-    kernel come from three of the image, so both together are one convolution of three: nothing needs be enlarged, and
-    nothing rounded in between.
+    Bilinear enlargement mixes a quarter and three quarters of two neighbours into each pixel. The three pixels under
+    the kernel depend on three pixels of the image, so both steps together are one 3x3 convolution.
 
     Args:
         kernel: float32 `[3, 3, planes, filters]`.
@@ -175,8 +171,8 @@ def stem_on_own_grid(kernel: np.ndarray) -> np.ndarray:
     return np.einsum("ik,jl,klcf->ijcf", spread, spread, kernel)
 
 
-class Pointwise(keras.layers.Conv2D):
-    """A 1x1 convolution as a matrix product: the same numbers, learnt three times as fast on a processor."""
+class PointwiseConv2D(keras.layers.Conv2D):
+    """1x1 convolution as a matrix product, which trains three times as fast on a CPU."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows = tf.matmul(tf.reshape(inputs, [-1, inputs.shape[-1]]), tf.squeeze(self.kernel.value, [0, 1]))
@@ -185,8 +181,8 @@ class Pointwise(keras.layers.Conv2D):
         return tf.reshape(rows, [-1, *inputs.shape[1:3], self.filters])
 
 
-class Normalization(keras.layers.BatchNormalization):
-    """Batch normalization in one operation while it learns, where Keras takes a dozen."""
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization in one operation during training, where Keras takes a dozen."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
         if not (training and self.trainable):
@@ -202,6 +198,8 @@ class Normalization(keras.layers.BatchNormalization):
 
 @dataclass(frozen=True)
 class _Unit:
+    """A convolution with its batch normalization, if it has one."""
+
     convolution: keras.layers.Layer
     normalization: keras.layers.Layer | None
 
@@ -213,6 +211,6 @@ def _unit(backbone: keras.Model, name: str) -> _Unit:
 
 
 def _width(channels: float) -> int:
-    """Channels in multiples of eight, not more than a tenth below what was asked for: as the paper's own code does."""
+    """Round channels to a multiple of eight, at most a tenth below: as the paper's own code does."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * channels else rounded + 8

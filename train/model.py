@@ -1,11 +1,11 @@
-"""The network: MobileNetV2, pooled, with a dense head and a softmax over the seven emotions for each kind of label.
+"""The network: MobileNetV2, global average pooling, and a dense head with softmax for each label set.
 
-Two views of the same weights:
+Two forms of the same weights:
 
-- `build_network` is what is trained and quantized: float32 `[n, size, size, channels]` in [0, 1] to
-  probabilities `[n, 7]`, a list of them where there is more than one kind of label;
-- `deployable` is what is saved, evaluated and exported as float: uint8 RGB `[n, size, size, 3]`, raw pixels,
-  to the probabilities of one kind. Nothing outside the graph rescales or converts.
+- `build_network` is trained and quantized: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, 7]`, a
+  list of them where there is more than one label set;
+- `deployable` is saved, evaluated and exported as float: uint8 RGB `[n, size, size, 3]`, raw pixels, to the
+  probabilities of one label set. Nothing outside the graph rescales or converts.
 """
 
 import math
@@ -16,56 +16,56 @@ import numpy as np
 
 from edge.emotions import EMOTIONS
 from train.config import Config
-from train.mobilenet import build_backbone, carry_weights
+from train.mobilenet import build_backbone, transfer_weights
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in grey, ITU-R BT.601: what OpenCV's own grey conversion uses."""
 
 
-def build_network(config: Config, resolution: int, *, normalized: bool = False, learning: bool = False) -> keras.Model:
-    """The network of a configuration, weights at random.
+def build_network(config: Config, resolution: int, *, batch_norm: bool = False, training: bool = False) -> keras.Model:
+    """Build the network of a configuration with random weights.
 
     Args:
         config: `image_size` faces go in, `channels` deep; `alpha`, `head`, `dropout` and `labels` shape it.
-        resolution: pixels of the side at which the backbone sees a face. Twice the face's own is free (see
-            `train.mobilenet`); for any other the face is resized inside the graph.
-        normalized: whether the backbone has batch normalization; see `train.mobilenet.build_backbone`.
-        learning: whether it is built for learning, or for saving and conversion.
+        resolution: side of the backbone's input, pixels. Twice the face's own needs no resizing (see
+            `train.mobilenet.fold_2x_stem`); for any other the face is resized inside the graph.
+        batch_norm: build the backbone with batch normalization, else with biases.
+        training: build it of layers that train fast, else of layers that can be saved and converted.
 
     Returns:
         A model from float32 `[n, image_size, image_size, channels]` in [0, 1] to float32 `[n, 7]` (a list of them where
-        there is more than one kind of label), with a sub-model `backbone` and one named after each of `config.labels`.
+        there is more than one label set), with a sub-model `backbone` and one named after each of `config.labels`.
     """
     face = keras.Input((config.image_size, config.image_size, config.channels), name="face")
-    own_grid = config.sees_own_grid(resolution)
+    folded_2x_stem = config.uses_folded_2x_stem(resolution)
     x, side = face, config.image_size
-    if not own_grid and resolution != side:
+    if not folded_2x_stem and resolution != side:
         x, side = keras.layers.Resizing(resolution, resolution, interpolation="bilinear", name="resize")(x), resolution
     backbone = build_backbone(
         side,
         config.channels,
         config.alpha,
-        own_grid=own_grid,
-        normalized=normalized,
-        momentum=config.momentum,
-        learning=learning,
+        folded_2x_stem=folded_2x_stem,
+        batch_norm=batch_norm,
+        momentum=config.batch_norm_momentum,
+        training=training,
     )
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone(x))
-    heads = [_head(config, pooled.shape[1], kind) for kind in config.labels]
+    heads = [_head(config, pooled.shape[1], label_set) for label_set in config.labels]
     return keras.Model(face, [head(pooled) for head in heads], name="network")
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Carry the weights of a network to another of the same configuration, whatever form its backbone has."""
+    """Copy weights between networks of the same configuration; their backbones may have different forms."""
     for layer in target.layers:
         if layer.name == "backbone":
-            carry_weights(source.get_layer("backbone"), layer)
+            transfer_weights(source.get_layer("backbone"), layer)
         else:
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
-def carry_heads(source: keras.Model, target: keras.Model) -> None:
-    """Give each head the weights of the source's head for the same labels, where there is one of the same form."""
+def transfer_heads(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of each head whose label set and shapes the source has, too."""
     theirs = {head.name: head.get_weights() for head in head_layers(source)}
     for head in head_layers(target):
         weights = theirs.get(head.name, [])
@@ -74,11 +74,11 @@ def carry_heads(source: keras.Model, target: keras.Model) -> None:
 
 
 def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
-    """Wrap a trained network so that it takes raw pixels: uint8 RGB `[n, size, size, 3]` to `[n, 7]`.
+    """Wrap a trained network to take raw pixels: uint8 RGB `[n, size, size, 3]` to `[n, 7]`.
 
     Args:
-        network: without normalization and not of learning layers; weights are shared, not copied.
-        head: the kind of label to answer with; may be left out where there is but one.
+        network: without batch normalization, built for saving; weights are shared, not copied.
+        head: label set; may be omitted where there is only one.
 
     Returns:
         A model with the sub-model `network`, which has this one head.
@@ -95,7 +95,7 @@ def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
 
 
 def mirrored(network: keras.Model) -> keras.Model:
-    """The network looking at each face and at its mirror image, which costs twice: the features of both are averaged.
+    """Average the features of each face and its mirror image, at twice the cost.
 
     Args:
         network: with one head, as `deployable` has it.
@@ -114,12 +114,12 @@ def mirrored(network: keras.Model) -> keras.Model:
 
 
 def head_layers(network: keras.Model) -> list[keras.Model]:
-    """The sub-models that end a network, one for each kind of label it answers with."""
+    """Return the heads of a network, one for each label set."""
     return [layer for layer in network.layers if isinstance(layer, keras.Model) and layer.name != "backbone"]
 
 
 def multiply_adds(network: keras.Model, views: int = 1) -> int:
-    """Multiplications, each with its addition, that one face costs in convolutions and dense layers.
+    """Count the multiply-adds of convolutions and dense layers for one face.
 
     `views` is 2 where the backbone sees the mirror image as well.
     """
@@ -134,20 +134,20 @@ def _multiply_adds(layers: Iterable[keras.Layer]) -> int:
 
 
 def luma_layer() -> keras.layers.Layer:
-    """RGB to grey as a fixed 1x1 convolution, which every converter and accelerator knows."""
+    """Convert RGB to grey by a fixed 1x1 convolution, which every converter and accelerator supports."""
     layer = keras.layers.Conv2D(1, 1, use_bias=False, trainable=False, name="luma", dtype="float32")
     layer.build((None, None, None, 3))
     layer.set_weights([np.reshape(LUMA, (1, 1, 3, 1)).astype(np.float32)])
     return layer
 
 
-def _head(config: Config, features: int, kind: str) -> keras.Model:
+def _head(config: Config, features: int, label_set: str) -> keras.Model:
     pooled = keras.Input((features,), name="pooled")
     x = pooled
     for i, units in enumerate(config.head):
         x = keras.layers.Dropout(config.dropout, name=f"dropout_{i}")(x)
         x = keras.layers.Dense(units, activation="relu", name=f"dense_{i}")(x)
     x = keras.layers.Dropout(config.dropout, name="dropout")(x)
-    # Softmax in float32 also under mixed precision: the loss takes its logarithm.
+    # Softmax in float32 under mixed precision, too: the loss takes its logarithm.
     x = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="probabilities", dtype="float32")(x)
-    return keras.Model(pooled, x, name=kind)
+    return keras.Model(pooled, x, name=label_set)

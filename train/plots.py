@@ -1,4 +1,4 @@
-"""Pictures: the course of a training run, and what a model confuses."""
+"""Plots: training curves and confusion matrices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,26 +9,28 @@ from matplotlib.figure import Figure
 
 from edge.emotions import EMOTIONS
 from edge.files import whole_file
-from train.metrics import Scores
+from train.evaluation.metrics import Scores
 
 
-def draw_curves(path: Path, history: Sequence[dict[str, float]], kinds: Sequence[str]) -> None:
+def draw_curves(path: Path, history: Sequence[dict[str, float]], label_sets: Sequence[str]) -> None:
     """Draw loss and accuracy of every epoch, training and validation, to a PNG.
 
     Args:
-        path: where the picture goes.
+        path: of the PNG.
         history: figures by epoch, with the keys that `train.run.Progress` names.
-        kinds: of label.
+        label_sets: of the run.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     epochs = range(1, len(history) + 1)
     curves = {
-        "loss": ["loss", *(f"val_{kind}_loss" for kind in kinds)],
-        "accuracy": [name for kind in kinds for name in (f"{kind}_accuracy", f"val_{kind}_accuracy")],
+        "loss": ["loss", *(f"val_{label_set}_loss" for label_set in label_sets)],
+        "accuracy": [
+            name for label_set in label_sets for name in (f"{label_set}_accuracy", f"val_{label_set}_accuracy")
+        ],
     }
     for axes, (title, names) in zip(figure.subplots(1, 2), curves.items(), strict=True):
         for name in names:
-            style = "-" if name.startswith("val_") else ":"  # training is on augmented faces, and all kinds together
+            style = "-" if name.startswith("val_") else ":"  # training: on augmented faces
             axes.plot(epochs, [f[name] for f in history], style, marker=".", label=name.replace("_", " "))
         axes.set(xlabel="epoch", ylabel=title)
         axes.grid(alpha=0.3)
@@ -41,9 +43,9 @@ def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
     """Draw confusion matrices to a PNG, side by side.
 
     Args:
-        path: where the picture goes.
-        title: what is shown, above the panels.
-        panels: scores by kind of label; a cell's colour is its share of the row, its numbers are share and count.
+        path: of the PNG.
+        title: above the panels.
+        panels: scores by label set; a cell's colour is its share of the row, its numbers are share and count.
     """
     figure = Figure(figsize=(6.5 * len(panels), 6.5), layout="constrained")
     figure.suptitle(title)

@@ -1,4 +1,4 @@
-"""What a training run keeps on disk, written so that a kill at any moment loses at most the current epoch."""
+"""Files of a training run, written so that a kill at any moment loses at most the current epoch."""
 
 import csv
 import io
@@ -16,19 +16,19 @@ import tensorflow as tf
 
 from edge.errors import UserError
 from edge.files import whole_file, write_whole
-from train.candidates import run_model
 from train.config import Config, from_dict
+from train.model_loader import run_model
 from train.plots import draw_curves
 
-CHECKPOINT, DESCRIPTION, TAUGHT = "checkpoint.npz", "run.json", "taught.npz"
+CHECKPOINT, DESCRIPTION, TEACHER_PROBABILITIES = "checkpoint.npz", "run.json", "teacher_probabilities.npz"
 
 
 @dataclass(frozen=True)
 class Progress:
     """The finished epochs and their figures, oldest first.
 
-    The figures are loss and seconds and, for each kind of label, <kind>_accuracy, val_<kind>_loss and
-    val_<kind>_accuracy.
+    The figures are loss and seconds and, for each label set, <label set>_accuracy, val_<label set>_loss and
+    val_<label set>_accuracy.
     """
 
     history: tuple[dict[str, float], ...] = ()
@@ -37,29 +37,30 @@ class Progress:
     def epochs(self) -> int:
         return len(self.history)
 
-    def best(self, kind: str) -> int:
-        """Index of the best epoch by a kind of label: highest validation accuracy, the earliest of equals."""
-        return int(np.argmax([figures[f"val_{kind}_accuracy"] for figures in self.history]))
+    def best(self, label_set: str) -> int:
+        """Return the index of the epoch with the highest validation accuracy, the earliest of equals."""
+        return int(np.argmax([figures[f"val_{label_set}_accuracy"] for figures in self.history]))
 
-    def is_best(self, kind: str) -> bool:
-        """Whether the last epoch is the best so far."""
-        return self.best(kind) == self.epochs - 1
+    def is_best(self, label_set: str) -> bool:
+        """Return True if the last epoch is the best so far."""
+        return self.best(label_set) == self.epochs - 1
 
     def after(self, figures: dict[str, float]) -> "Progress":
+        """Append an epoch."""
         return Progress((*self.history, figures))
 
 
 def open_run(
     folder: Path, config: Config, fingerprints: dict[str, str], weights: str, teachers: Sequence[str] = ()
 ) -> None:
-    """Describe a new run, or make sure that an old one is the same run.
+    """Describe a new run, or check that an existing one has the same description.
 
     Args:
         folder: the run's folder.
-        config: all knobs.
+        config: of the run.
         fingerprints: of the data, by split.
-        weights: where the network begins; the file's name is kept.
-        teachers: sha256 of each model that teaches.
+        weights: initial weights; the file's name is kept.
+        teachers: sha256 of each.
 
     Raises:
         UserError: the folder belongs to a run with another configuration, data set, starting weights or teachers.
@@ -67,11 +68,11 @@ def open_run(
     ours = {"config": config.as_dict(), "data": fingerprints, "weights": Path(weights).name, "teachers": list(teachers)}
     ours = json.loads(json.dumps(ours))  # tuples become lists, as they will be read back
     path = folder / DESCRIPTION
-    if not path.exists() or not (folder / CHECKPOINT).exists():  # without an epoch there is nothing to be true to
+    if not path.exists() or not (folder / CHECKPOINT).exists():  # a run without an epoch may change
         write_whole(path, json.dumps(ours, indent=2) + "\n")
         return
     if difference := _difference(json.loads(path.read_text()), ours, ""):
-        raise UserError(f"{folder} was begun with {difference}", "name another RUN, or change it back")
+        raise UserError(f"{folder} was started with {difference}", "name another RUN, or change it back")
 
 
 def load_description(folder: Path) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def load_description(folder: Path) -> dict[str, Any]:
 
 
 def load_run_config(folder: Path) -> Config:
-    """The configuration that the run was begun with."""
+    """Read the configuration of a run."""
     try:
         return from_dict(load_description(folder)["config"])
     except (KeyError, ValueError) as error:
@@ -95,7 +96,7 @@ def load_run_config(folder: Path) -> Config:
 
 
 def load_progress(folder: Path) -> Progress:
-    """The finished epochs of a run; none where it has only begun."""
+    """Read the finished epochs of a run."""
     path = folder / CHECKPOINT
     if not path.is_file():
         return Progress()
@@ -104,14 +105,14 @@ def load_progress(folder: Path) -> Progress:
 
 
 def load_variables(folder: Path, variables: list[tf.Variable]) -> None:
-    """Set all variables as the last finished epoch left them."""
+    """Restore all variables after the last finished epoch."""
     with _checkpoint(folder / CHECKPOINT) as arrays:
         for i, variable in enumerate(variables):
             variable.assign(arrays[str(i)])
 
 
 def save_progress(folder: Path, config: Config, progress: Progress, variables: list[tf.Variable]) -> None:
-    """Keep the state after an epoch. The checkpoint is written last and whole: it decides what has happened."""
+    """Save the state after an epoch. The checkpoint is replaced last and atomically: it decides which epochs count."""
     _write_history(folder / "history.csv", progress)
     draw_curves(folder / "curves.png", progress.history, config.labels)
     _write_tensorboard(folder / "tensorboard", progress)
@@ -120,37 +121,38 @@ def save_progress(folder: Path, config: Config, progress: Progress, variables: l
         np.savez(part, allow_pickle=False, history=json.dumps(progress.history), **arrays)
 
 
-def save_model(folder: Path, kind: str, model: keras.Model) -> None:
-    """Keep the model that answers with a kind of label."""
-    with whole_file(folder / run_model(kind)) as part:
+def save_model(folder: Path, label_set: str, model: keras.Model) -> None:
+    """Save the model of a label set."""
+    with whole_file(folder / run_model(label_set)) as part:
         model.save(part)
 
 
 def epoch_line(config: Config, progress: Progress) -> str:
-    """The epoch's figures for the terminal."""
-    f = progress.history[-1]
-    kinds = [
-        f"{kind} {f[f'{kind}_accuracy']:.2%}, val {f[f'val_{kind}_accuracy']:.2%} (loss {f[f'val_{kind}_loss']:.4f})"
-        + (" best so far" if progress.is_best(kind) else "")
-        for kind in config.labels
-    ]
-    return "  ".join(
-        [f"epoch {progress.epochs}/{config.epochs}  loss {f['loss']:.4f}", *kinds, f"{f['seconds']:.0f} s"]
-    )
+    """Format the last epoch's figures for the terminal."""
+    figures = progress.history[-1]
+    of_sets = []
+    for name in config.labels:
+        best = " best so far" if progress.is_best(name) else ""
+        accuracy, validation = figures[f"{name}_accuracy"], figures[f"val_{name}_accuracy"]
+        of_sets.append(f"{name} {accuracy:.2%}, val {validation:.2%} (loss {figures[f'val_{name}_loss']:.4f}){best}")
+    head = f"epoch {progress.epochs}/{config.epochs}  loss {figures['loss']:.4f}"
+    return "  ".join([head, *of_sets, f"{figures['seconds']:.0f} s"])
 
 
 @contextmanager
 def _checkpoint(path: Path) -> Iterator[Any]:
-    """The arrays of a checkpoint; what is read while it is open may turn out damaged, too."""
+    """Open a checkpoint; its arrays are read, and may prove damaged, while it is open."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             yield arrays
     except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a checkpoint that can be read ({error})", "delete it to begin anew") from error
+        raise UserError(
+            f"{path}: not a checkpoint that can be read ({error})", "delete it to start the run again"
+        ) from error
 
 
 def _difference(theirs: Any, ours: Any, where: str) -> str:
-    """The first place where two descriptions differ, in words; empty when they are equal."""
+    """Describe the first difference of two descriptions; empty if they are equal."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in sorted({*theirs, *ours}):
             if found := _difference(theirs.get(key), ours.get(key), f"{where}.{key}" if where else key):

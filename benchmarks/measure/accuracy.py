@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.bundle import Bundle
-from edge.errors import UserError, needs_extra
+from edge.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +66,6 @@ def load_examination(root: Path, name: str, size: int) -> Examination:
     Raises:
         UserError: the data set or something that reads it is missing.
     """
-    with needs_extra("bench"):
-        import train.evaluate  # noqa: F401  before there are answers to score
     from train.dataset import load_split, read_crowd_majority
 
     split = load_split(root, name, size, 3)
@@ -86,7 +84,7 @@ def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, th
         examination: the images and what is right.
         threads: threads of an inference; the answers are the same with any number.
     """
-    from train.candidates import predict_tflite
+    from train.model_loader import predict_tflite
 
     results = []
     for variant, bundle in bundles.items():
@@ -103,7 +101,7 @@ def score_answers(probabilities: "np.ndarray", examination: Examination) -> dict
         probabilities: float32 `[n, 7]`, in the order of the examination's images.
         examination: what is right.
     """
-    from train.evaluate import evaluate
+    from train.evaluation.evaluate import evaluate
 
     found = evaluate(probabilities, examination.split, examination.crowd)
     return {

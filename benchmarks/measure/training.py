@@ -135,24 +135,26 @@ def main() -> int:
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # as `make train`
     from tqdm import tqdm
 
-    from train import fit
     from train.config import load_config
+    from train.fit import limit_threads
+    from train.input_pipeline import batches
+    from train.trainer import Trainer
 
-    fit.limit_threads()
+    limit_threads()
     config = load_config(preset)
     training = _noise(config)
-    learner = fit.Learner(config, 0, len(training.images))
-    in_memory = list(fit.batches(config, training, 0))
+    trainer = Trainer(config, 0, len(training.images))
+    in_memory = list(batches(config, training, 0))
     figures: dict[str, list[float]] = {"bare": [], "fed": [], "first_batch": []}
     with tqdm(disable=True) as bar:
-        learner.train_epoch(in_memory, 0, bar)  # not counted: the function is traced
+        trainer.train_epoch(in_memory, 0, bar)  # not counted: the function is traced
         for turn in range(rounds):
             for kind in ("bare", "fed") if turn % 2 else ("fed", "bare"):
                 began = time.perf_counter()
-                stream = fit.batches(config, training, turn) if kind == "fed" else iter(in_memory)
+                stream = batches(config, training, turn) if kind == "fed" else iter(in_memory)
                 first = next(stream)
                 started = time.perf_counter()
-                learner.train_epoch(chain([first], stream), turn, bar)
+                trainer.train_epoch(chain([first], stream), turn, bar)
                 figures[kind].append(STEPS * config.batch_size / (time.perf_counter() - started))
                 figures["first_batch"] += [started - began] * (kind == "fed")
     what = {"resolution": config.stages[0].resolution, "batch": config.batch_size}

@@ -232,18 +232,6 @@ def test_a_data_set_that_is_missing_is_a_gap_that_is_named(bundle, clip, tmp_pat
     assert record["settings"]["split"] is None
 
 
-@pytest.mark.usefixtures("_detector")
-def test_accuracy_without_what_scores_it_is_a_gap_too(bundle, clip, data, tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "train.evaluate", raising=False)
-    monkeypatch.delitem(sys.modules, "train.plots", raising=False)
-    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
-    output = tmp_path / "results"
-    words = ["accuracy", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
-    assert main([*words, "--data", str(data)]) == 0
-    assert record_of(output)["figures"] == {}
-    assert "emotion-edge[bench]" in record_of(output)["missing"]["accuracy"]
-
-
 def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     record["figures"] = {name: record["figures"][name] for name in ("latency", "accuracy")}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from export.card import FER_2013
-from export.measure import Measured, measure
-from train.metrics import Scores
+from train.evaluation.measure import Measured, measure
+from train.evaluation.metrics import Scores
 
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.75], [0.65, 0.75]])
 
@@ -37,7 +37,9 @@ def measured(labels: str = "crowd", votes: bool = True) -> dict[str, Measured]:
     crowd = np.where(np.arange(len(classes)) < 14, -1, classes)
     truths = {"folder": classes, **({"crowd": crowd} if votes else {})}
     models = {"float32": by_brightness, "int8": lambda x: np.round(by_brightness(x) * 16) / 16}
-    return {variant: measure(model, images, truths, labels, LANDMARKS) for variant, model in models.items()}
+    return {
+        variant: measure(model(images), model, images, truths, labels, LANDMARKS) for variant, model in models.items()
+    }
 
 
 def with_curve(measurements: dict[str, Measured], name: str, curve: list[tuple[float, float]]) -> dict[str, Measured]:
@@ -55,7 +57,7 @@ def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: s
         "mirror": False,
         "labels": labels,
         "temperature": 0.8123,
-        "balance": 0.0,
+        "logit_adjustment": 0.0,
         "split": "test",
         "variants": {
             variant: {

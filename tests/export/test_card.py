@@ -26,15 +26,15 @@ def test_every_field_is_filled_and_every_picture_is_there():
 
 def test_what_a_run_went_on_from_and_who_taught_it_is_told():
     assert "30 epochs on top of weights of ImageNet" in card()
-    assert "Of each label" not in card() and "balance of" not in card()
+    assert "Of each label" not in card() and "logit adjustment of" not in card()
     measured = examples.measured()
     manifest = examples.manifest(measured)
     manifest["training"]["weights"] = "first"
     manifest["training"]["config"] |= {"teachers": ["runs/first"], "teacher_share": 0.5}
-    text = model_card(manifest | {"balance": 0.45}, measured)
+    text = model_card(manifest | {"logit_adjustment": 0.45}, measured)
     assert "30 epochs on top of what `first` had learnt" in text
     assert "Of each label, 50% is what `runs/first` answered." in text
-    assert "So is a balance of 0.45" in text
+    assert "So is a logit adjustment of 0.45" in text
 
 
 def test_the_classes_are_compared_between_variants():

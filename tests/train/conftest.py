@@ -39,7 +39,7 @@ HEAD = {
     "resolution": 32,
     "train_backbone": False,
     "augment": True,
-    "normalize": True,
+    "batch_norm": True,
 }
 """A stage of the smallest kind, in which the head alone learns."""
 
@@ -47,7 +47,7 @@ WHOLE = HEAD | {"learning_rate": 1e-3, "train_backbone": True}
 """The same for the whole network."""
 
 
-_KINDS = ("rotation", "scale", "shift", "contrast", "brightness", "erase", "blur", "noise", "mix")
+_KINDS = ("rotation", "scale", "shift", "contrast", "brightness", "random_erasing", "blur", "noise", "mixup_alpha")
 STILL = {"flip": False} | dict.fromkeys(_KINDS, 0.0)
 """Faces that are not changed at all."""
 
@@ -65,11 +65,11 @@ def knobs_of_a_small_run() -> dict:
         "teachers": [],
         "teacher_share": 0.0,
         "batch_size": 32,
-        "shards": 2,
+        "ghost_batches": 2,
         "weight_decay": 0.0,
-        "warmup": 0.1,
-        "momentum": 0.9,
-        "average": 0.8,
+        "warmup_fraction": 0.1,
+        "batch_norm_momentum": 0.9,
+        "ema_decay": 0.8,
         "mixed_precision": False,
         "seed": 1,
         "augmentation": STILL,

@@ -13,10 +13,10 @@ STILL = {
     "shift": 0.0,
     "contrast": 0.0,
     "brightness": 0.0,
-    "erase": 0.0,
+    "random_erasing": 0.0,
     "blur": 0.0,
     "noise": 0.0,
-    "mix": 0.0,
+    "mixup_alpha": 0.0,
 }
 
 
@@ -54,7 +54,7 @@ def test_everything_off_changes_nothing():
         {"shift": 0.1},
         {"contrast": 0.5},
         {"brightness": 0.3},
-        {"erase": 1.0},
+        {"random_erasing": 1.0},
         {"noise": 0.1},
     ],
 )
@@ -106,7 +106,7 @@ def test_noise_is_of_each_pixel_and_of_a_strength_of_each_face():
 
 
 def test_a_seed_decides_everything():
-    knobs = {"flip": True, "rotation": 12.0, "erase": 0.5, "contrast": 0.3, "noise": 0.1}
+    knobs = {"flip": True, "rotation": 12.0, "random_erasing": 0.5, "contrast": 0.3, "noise": 0.1}
     assert (augmented(knobs, 3) == augmented(knobs, 3)).all()
     assert (augmented(knobs, 3) != augmented(knobs, 4)).any()
 
@@ -114,7 +114,7 @@ def test_a_seed_decides_everything():
 def test_faces_and_labels_are_blended_alike():
     bright = np.arange(64, dtype=np.float32)[:, None, None, None] / 64 * np.ones((1, 48, 48, 1), np.float32)
     votes = np.stack([labels(), np.roll(labels(), 1, axis=2)], axis=1)[:, :, 0]
-    knobs = Augmentation(**(STILL | {"mix": 0.4}))
+    knobs = Augmentation(**(STILL | {"mixup_alpha": 0.4}))
     blended, blended_votes = augment(tf.constant(bright), tf.constant(votes), knobs, tf.constant([1, 2]))
     share = (blended.numpy()[:, 0, 0, 0] - bright[::-1, 0, 0, 0]) / (bright - bright[::-1])[:, 0, 0, 0]
     assert -1e-4 < share.min() < 0.2

@@ -22,27 +22,29 @@ def test_presets_that_are_promised():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lerning_rate": 1.0}, "unknown knob lerning_rate"),
-        ({"seed": None}, "missing knob seed"),
-        ({"seed": "one"}, "seed must be int"),
-        ({"grey": 1}, "grey must be bool"),
-        ({"labels": ["votes"]}, r"labels\[0\] must be one of crowd, folder"),
-        ({"labels": "folder"}, "labels must be a list"),
-        ({"labels": []}, "labels must name at least one"),
-        ({"labels": ["folder", "folder"]}, "labels must name each kind once"),
-        ({"shards": 3}, "shards must divide batch_size"),
-        ({"dropout": 1.0}, "dropout must lie in"),
-        ({"image_size": 8}, "image_size must be at least"),
-        ({"head": [0]}, "head must list positive"),
-        ({"head": 128}, "head must be a list"),
-        ({"stages": []}, "stages must have"),
-        ({"augmentation": {"flip": True}}, "missing knob augmentation.blur"),
-        ({"augmentation": STILL | {"noise": -0.1}}, "augmentation.noise must not be negative"),
-        ({"seed": -1}, "seed must not be negative"),
-        ({"stages": [{"epochs": 1}]}, r"missing knob stages\[0\].augment"),
+        ({"lerning_rate": 1.0}, "unknown field `lerning_rate`"),
+        ({"seed": None}, "missing required field `seed`"),
+        ({"seed": "one"}, "seed: Expected `int`, got `str`"),
+        ({"seed": -1}, "seed: Expected `int` >= 0"),
+        ({"grey": 1}, "grey: Expected `bool`, got `int`"),
+        ({"labels": ["votes"]}, r"labels\[0\]: Invalid enum value 'votes', must be one of crowd, folder"),
+        ({"labels": "folder"}, "labels: Expected `array`, got `str`"),
+        ({"labels": []}, "labels: Expected `array` of length >= 1"),
+        ({"labels": ["folder", "folder"]}, "labels must name each label set once"),
+        ({"ghost_batches": 3}, "ghost_batches must divide batch_size, 32"),
+        ({"dropout": 1.0}, "dropout: Expected `float` < 1.0"),
+        ({"weight_decay": float("nan")}, "weight_decay: Expected `float` >= 0.0"),
+        ({"image_size": 8}, "image_size: Expected `int` >= 16"),
+        ({"head": [0]}, r"head\[0\]: Expected `int` >= 1"),
+        ({"head": 128}, "head: Expected `array`, got `int`"),
+        ({"stages": []}, "stages: Expected `array` of length >= 1"),
+        ({"stages": [{"epochs": 1}]}, r"stages\[0\]: Object missing required field `learning_rate`"),
+        ({"stages": [WHOLE | {"learning_rate": 0.0}]}, r"stages\[0\].learning_rate: Expected `float` > 0"),
+        ({"augmentation": {"flip": True}}, "augmentation: Object missing required field `rotation`"),
+        ({"augmentation": STILL | {"noise": -0.1}}, "augmentation.noise: Expected `float` >= 0.0"),
     ],
 )
-def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
+def test_a_setting_that_is_missing_unknown_or_out_of_range_is_named(knobs, change, message):
     knobs |= change
     knobs = {name: value for name, value in knobs.items() if value is not None}
     with pytest.raises(ValueError, match=message):
@@ -52,12 +54,20 @@ def test_mistyped_knobs_fail_and_are_named(knobs, change, message):
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        pytest.param({"normalize": True}, "cannot normalize after one that does not", id="normalization comes back"),
-        pytest.param({"resolution": 32}, "must be at twice image_size, too", id="enlarged image comes back"),
+        pytest.param(
+            {"batch_norm": True},
+            "batch_norm must be false after a stage where it is false",
+            id="normalization comes back",
+        ),
+        pytest.param(
+            {"resolution": 32},
+            "after a resolution of twice image_size, all must have it",
+            id="enlarged image comes back",
+        ),
     ],
 )
 def test_stages_that_would_have_to_undo_something(knobs, second, message):
-    first = WHOLE | {"normalize": False, "resolution": 64}
+    first = WHOLE | {"batch_norm": False, "resolution": 64}
     from_dict(knobs | {"stages": [first, first]})
     with pytest.raises(ValueError, match=message):
         from_dict(knobs | {"stages": [first, first | second]})
@@ -73,6 +83,38 @@ def test_files_that_are_none(tmp_path: Path):
     with pytest.raises(UserError, match="not a TOML file"):
         load_config(str(broken))
     with pytest.raises(
-        UserError, match=r"no such configuration.*edge, nano, nano_settled, polished, seed, seed96, settled"
+        UserError,
+        match=r"no such configuration.*edge, edge_distilled, edge_ensemble, edge_robust, nano, nano_robust, seed",
     ):
         load_config("egde")
+
+
+def test_a_file_extends_another_and_names_only_what_differs(tmp_path: Path):
+    (tmp_path / "base.toml").write_text('extends = "edge"\nseed = 2\n[augmentation]\nblur = 0.5\n')
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\nhead = []\n[augmentation]\nnoise = 0.1\n')
+    edge, mine = load_config("edge"), load_config(str(tmp_path / "mine.toml"))
+    changes = {"seed": 2, "head": ()}
+    assert mine.as_dict() == edge.as_dict() | changes | {
+        "augmentation": edge.as_dict()["augmentation"] | {"blur": 0.5, "noise": 0.1}
+    }
+
+
+def test_a_table_of_stages_replaces_that_of_the_extended_file():
+    edge, distilled = load_config("edge"), load_config("edge_distilled")
+    assert len(edge.stages) == len(distilled.stages) == 2
+    assert not set(edge.stages) & set(distilled.stages)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('extends = "egde"', "egde: no such configuration"),
+        ('extends = "mine.toml"', "mine.toml: extends itself"),
+        ("extends = 1", "mine.toml: extends: Expected `str`, got `int`"),
+        ('extends = "edge"\ndropout = 2.0', "mine.toml: dropout: Expected `float` < 1.0"),
+    ],
+)
+def test_errors_name_the_file(tmp_path: Path, content: str, message: str):
+    (tmp_path / "mine.toml").write_text(content)
+    with pytest.raises(UserError, match=message):
+        load_config(str(tmp_path / "mine.toml"))

@@ -58,7 +58,7 @@ def test_soft_labels_replace_one_hot_where_they_are(tmp_path):
     labels = read_soft_labels(tmp_path, files, classes)
     assert labels.tolist() == [[0.5, 0, 0, 0, 0.5, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0] * 7]
     write_rows(tmp_path / "labels.csv", header, [[files[0], 0.5, 0, 0, 0, 0, 0, 0]])
-    with pytest.raises(UserError, match=r"train/0/a.png is no distribution"):
+    with pytest.raises(UserError, match=r"train/0/a.png is neither a distribution nor all zero"):
         read_soft_labels(tmp_path, files, classes)
     write_rows(tmp_path / "labels.csv", header, [["a.png", 1, 0, 0, 0, 0, 0, 0]])
     with pytest.raises(UserError, match=r"no image here has any of its names, such as a\.png"):

@@ -4,14 +4,14 @@ import pytest
 keras = pytest.importorskip("keras")
 import tensorflow as tf  # noqa: E402
 
-from train.mobilenet import Normalization, build_backbone, carry_weights, convolutions, stem_on_own_grid  # noqa: E402
+from train.mobilenet import FusedBatchNormalization, build_backbone, convolutions, fold_2x_stem, transfer_weights  # noqa: E402
 
 ALPHA = 0.35
 
 
-def backbone(side=32, channels=1, *, own_grid=False, normalized=False, learning=False):
+def backbone(side=32, channels=1, *, folded_2x_stem=False, batch_norm=False, training=False):
     return build_backbone(
-        side, channels, ALPHA, own_grid=own_grid, normalized=normalized, momentum=0.9, learning=learning
+        side, channels, ALPHA, folded_2x_stem=folded_2x_stem, batch_norm=batch_norm, momentum=0.9, training=training
     )
 
 
@@ -19,7 +19,7 @@ def backbone(side=32, channels=1, *, own_grid=False, normalized=False, learning=
 def lively():
     """A normalized backbone whose statistics are not those of a beginning."""
     keras.utils.set_random_seed(3)
-    network = backbone(normalized=True)
+    network = backbone(batch_norm=True)
     rng = np.random.default_rng(3)
     network.set_weights([w + rng.uniform(0, 0.3, w.shape).astype(np.float32) for w in network.get_weights()])
     return network
@@ -39,7 +39,7 @@ def test_it_is_the_network_that_keras_publishes_weights_for(side):
     published = keras.applications.MobileNetV2((side, side, 3), alpha=ALPHA, include_top=False, weights=None)
     rng = np.random.default_rng(1)
     published.set_weights([w + rng.uniform(0, 0.2, w.shape).astype(np.float32) for w in published.get_weights()])
-    ours, weights = backbone(side, 3, normalized=True), iter(published.get_weights())
+    ours, weights = backbone(side, 3, batch_norm=True), iter(published.get_weights())
     for name in convolutions(ALPHA):
         ours.get_layer(name).set_weights([next(weights)])
         ours.get_layer(f"{name}_norm").set_weights([next(weights) for _ in range(4)])
@@ -48,7 +48,7 @@ def test_it_is_the_network_that_keras_publishes_weights_for(side):
 
 
 def test_width_and_channels_follow_the_paper():
-    whole = build_backbone(96, 1, 1.0, own_grid=False, normalized=False, momentum=0.9, learning=False)
+    whole = build_backbone(96, 1, 1.0, folded_2x_stem=False, batch_norm=False, momentum=0.9, training=False)
     assert whole.output_shape == (None, 3, 3, 1280)
     assert len(convolutions(1.0)) == 52
     # 2,257,984 with Keras's three planes and normalization: less two planes of the stem, and a bias for four numbers.
@@ -59,20 +59,20 @@ def test_width_and_channels_follow_the_paper():
 
 def test_normalization_is_folded_without_a_trace(lively):
     folded = backbone()
-    carry_weights(lively, folded)
+    transfer_weights(lively, folded)
     assert not [layer for layer in folded.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert_alike(folded(images()), lively(images(), training=False))
 
 
 def test_layers_that_learn_answer_like_the_plain_ones(lively):
-    quick = backbone(normalized=True, learning=True)
-    carry_weights(lively, quick)
+    quick = backbone(batch_norm=True, training=True)
+    transfer_weights(lively, quick)
     assert_alike(quick(images(), training=False), lively(images(), training=False))
 
 
 def test_quick_normalization_learns_the_same_statistics():
     x = np.random.default_rng(4).normal(2, 3, (8, 5, 5, 6)).astype(np.float32)
-    quick = Normalization(momentum=0.9, epsilon=1e-3)
+    quick = FusedBatchNormalization(momentum=0.9, epsilon=1e-3)
     plain = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)
     with tf.GradientTape(persistent=True) as tape:
         source = tf.constant(x)
@@ -88,9 +88,9 @@ def test_quick_normalization_learns_the_same_statistics():
 
 
 def test_seeing_twice_the_size_needs_no_enlarged_image(lively):
-    own, large = backbone(own_grid=True), backbone(64)
-    carry_weights(lively, large)
-    carry_weights(lively, own)
+    own, large = backbone(folded_2x_stem=True), backbone(64)
+    transfer_weights(lively, large)
+    transfer_weights(lively, own)
     enlarged = keras.layers.Resizing(64, 64, interpolation="bilinear")(images())
     found, expected = (
         np.asarray(keras.Model(network.inputs, network.get_layer("stem").output)(faces))
@@ -101,9 +101,9 @@ def test_seeing_twice_the_size_needs_no_enlarged_image(lively):
 
 
 def test_what_is_folded_once_is_carried_as_it_is(lively):
-    first, second = backbone(own_grid=True), backbone(own_grid=True)
-    carry_weights(lively, first)
-    carry_weights(first, second)
+    first, second = backbone(folded_2x_stem=True), backbone(folded_2x_stem=True)
+    transfer_weights(lively, first)
+    transfer_weights(first, second)
     assert all((a == b).all() for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
@@ -112,9 +112,9 @@ def spaced(wide, narrow):
 
 
 def test_a_narrow_network_begins_with_evenly_spaced_channels_of_a_wide_one():
-    wide = build_backbone(32, 1, 1.0, own_grid=False, normalized=True, momentum=0.9, learning=False)
-    narrow = backbone(normalized=True)
-    carry_weights(wide, narrow)
+    wide = build_backbone(32, 1, 1.0, folded_2x_stem=False, batch_norm=True, momentum=0.9, training=False)
+    narrow = backbone(batch_norm=True)
+    transfer_weights(wide, narrow)
     top, top_norm = narrow.get_layer("top"), narrow.get_layer("top_norm")
     chosen = spaced(320, 112)  # of the last block's channels; the top keeps all of its own
     assert (top.get_weights()[0] == wide.get_layer("top").get_weights()[0][:, :, chosen]).all()
@@ -124,5 +124,5 @@ def test_a_narrow_network_begins_with_evenly_spaced_channels_of_a_wide_one():
 
 
 def test_an_even_kernel_stays_even():
-    kernel = stem_on_own_grid(np.ones((3, 3, 1, 2), np.float32))
+    kernel = fold_2x_stem(np.ones((3, 3, 1, 2), np.float32))
     assert kernel.sum() == pytest.approx(18)  # enlarging keeps the mean

@@ -43,7 +43,7 @@ def test_each_kind_of_label_has_a_head_on_one_backbone(knobs, tmp_path):
 
 
 def test_weights_move_between_resolutions_and_forms(config):
-    source = build_network(config, 48, normalized=True, learning=True)
+    source = build_network(config, 48, batch_norm=True, training=True)
     target = build_network(config, 32)
     copy_weights(source, target)
     for ours, theirs in zip(*(n.get_layer("folder").get_weights() for n in (target, source)), strict=True):

@@ -25,7 +25,7 @@ def published(tmp_path_factory):
 def test_pretrained_weights_see_the_range_they_were_trained_on(knobs, published, grey):
     reference, path = published
     config = from_dict(knobs | {"image_size": 96, "grey": grey})
-    network = build_network(config, 96, normalized=True)
+    network = build_network(config, 96, batch_norm=True)
     load_pretrained(network, config, str(path))
     rng = np.random.default_rng(0)
     faces = rng.uniform(0, 1, (2, 96, 96, config.channels)).astype(np.float32)
@@ -44,7 +44,7 @@ def test_pretrained_weights_see_the_range_they_were_trained_on(knobs, published,
 def test_weights_that_do_not_fit_are_refused(knobs, published, tmp_path):
     _, path = published
     wider = from_dict(knobs | {"alpha": 0.5})
-    network = build_network(wider, 32, normalized=True)
+    network = build_network(wider, 32, batch_norm=True)
     with pytest.raises(UserError, match=r"does not fit MobileNetV2 with alpha 0\.5"):
         load_pretrained(network, wider, str(path))
     with pytest.raises(UserError, match="no such weights file"):

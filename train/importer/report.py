@@ -1,4 +1,4 @@
-"""What an import did: the record kept in import.json, and the same as text for people."""
+"""Report of an import: the record kept in import.json, and the same as text."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -21,7 +21,7 @@ VOTE_COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"),
     *("contempt", "unknown", "NF"),
 )
-"""What annotators could choose; NF means that the picture shows no face."""
+"""Choices of the annotators; NF means that the picture shows no face."""
 
 
 _REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"

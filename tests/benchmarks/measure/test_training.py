@@ -68,13 +68,13 @@ def test_all_presets_stand_in_the_table(tmp_path, monkeypatch):
     rows = measure_training([history(tmp_path / "edge", (0.9, 0.9, 60))], 2, 3)
     assert [row.preset for row in rows] == [
         "edge",
+        "edge_distilled",
+        "edge_ensemble",
+        "edge_robust",
         "nano",
-        "nano_settled",
-        "polished",
+        "nano_robust",
         "seed",
         "seed96",
-        "settled",
-        "taught",
     ]
     assert asked == [("benchmarks.measure.training", row.preset, 3, 2) for row in rows]
     assert {row.share for row in rows} == {0.95}
@@ -105,11 +105,11 @@ label_smoothing = 0.0
 teachers = []
 teacher_share = 0.0
 batch_size = 8
-shards = 2
+ghost_batches = 2
 weight_decay = 0.0
-warmup = 0.0
-momentum = 0.99
-average = 0.9
+warmup_fraction = 0.0
+batch_norm_momentum = 0.99
+ema_decay = 0.9
 mixed_precision = false
 seed = 1
 
@@ -120,10 +120,10 @@ scale = 0.12
 shift = 0.08
 contrast = 0.3
 brightness = 0.15
-erase = 0.1
+random_erasing = 0.1
 blur = 0.0
 noise = 0.0
-mix = 0.0
+mixup_alpha = 0.0
 
 [[stages]]
 epochs = 2
@@ -131,5 +131,5 @@ learning_rate = 2e-3
 resolution = 32
 train_backbone = true
 augment = true
-normalize = true
+batch_norm = true
 """

@@ -1,4 +1,4 @@
-"""How good a classifier's answers are: pure numpy, so that any model's answers can be scored."""
+"""Metrics of a classifier, in numpy only."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,27 +8,27 @@ import numpy as np
 from edge.emotions import EMOTIONS
 
 CALIBRATION_BINS = 15
-"""As in Guo et al. 2017, so that the figure can be compared with published ones."""
+"""Guo et al. 2017's number, for comparison with published figures."""
 
 SMALLEST_PROBABILITY = 1e-7
-"""What a probability of zero counts as in a logarithm; quantized models do answer zero."""
+"""Lower limit of a probability in a logarithm; quantized models do output zero."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How good the answers to a set of images are. Per-class tuples are in the order of `EMOTIONS`.
+    """Scores of a set of images. Per-class tuples are in the order of `EMOTIONS`.
 
     Attributes:
-        images: how many there were.
-        accuracy: share of right answers, 0 to 1.
+        images: number of images.
+        accuracy: share of correct predictions, 0 to 1.
         macro_f1: mean of `f1` over the classes that occur, 0 to 1.
         calibration_error: see `calibration_error`, 0 to 1.
         negative_log_likelihood: see `negative_log_likelihood`, in nats.
-        precision: share of right ones among the answers of a class; 0 for a class that was never answered.
-        recall: share of a class's images that were answered right; 0 for a class that does not occur.
+        precision: share of correct predictions among those of a class; 0 for a class that was never predicted.
+        recall: share of a class's images that were predicted correctly; 0 for a class that does not occur.
         f1: harmonic mean of precision and recall; 0 where both are.
-        support: how many images of a class there were.
-        confusion: images by true class (row) and answered class (column).
+        support: number of images of a class.
+        confusion: images by true class (row) and predicted class (column).
     """
 
     images: int
@@ -43,12 +43,12 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """All attributes for JSON: lists for tuples, six decimals, so that float noise leaves files alone."""
+        """Return plain values for JSON, rounded to six decimals so that float noise does not change files."""
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
 def score(truth: np.ndarray, probabilities: np.ndarray) -> Scores:
-    """Score a classifier's answers. The answer is the most probable class, the first of equals.
+    """Score predictions. The predicted class is the most probable one, the first of equals.
 
     Args:
         truth: int `[n]`, 0 to 6.
@@ -96,12 +96,12 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> float:
-    """Share of right answers in an int `[7, 7]` confusion matrix."""
+    """Compute the accuracy from an int `[7, 7]` confusion matrix."""
     return float(np.trace(confusion) / confusion.sum())
 
 
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall and F1 of each class, float64 `[7]` each; what is undefined counts as 0.
+    """Compute precision, recall and F1 of each class, float64 `[7]` each; undefined values are 0.
 
     Args:
         confusion: int `[7, 7]`, as `confusion_matrix` makes it.
@@ -111,15 +111,15 @@ def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def macro_f1(confusion: np.ndarray) -> float:
-    """Mean F1 over the classes that occur in the truth: rare emotions count as much as common ones."""
+    """Average F1 over the classes that occur in the truth."""
     f1 = precision_recall_f1(confusion)[2]
     return float(f1[confusion.sum(axis=1) > 0].mean())
 
 
 def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Expected calibration error (Guo et al. 2017, On Calibration of Modern Neural Networks).
+    """Compute the expected calibration error (Guo et al. 2017, On Calibration of Modern Neural Networks).
 
-    The answers are sorted by confidence, the probability of the answered class, into `CALIBRATION_BINS` bins
+    Predictions are sorted by confidence, the probability of the predicted class, into `CALIBRATION_BINS` bins
     (low, high] of equal width; the error is the mean distance between a bin's confidence and its accuracy,
     weighted by its number of images.
 
@@ -128,7 +128,7 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
         probabilities: float `[n, 7]`.
 
     Returns:
-        0 (confidence is accuracy) to 1 (always sure and wrong).
+        0 (confidence equals accuracy) to 1 (always certain and wrong).
     """
     confidence, right = confidence_and_right(truth, probabilities)
     bins = confidence_bins(confidence, CALIBRATION_BINS)
@@ -137,7 +137,7 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def confidence_and_right(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The probability of each answer, float64 `[n]`, and whether it is right, bool `[n]`.
+    """Return the confidence of each prediction, float64 `[n]`, and True where it is correct, bool `[n]`.
 
     Args:
         truth: int `[n]`.
@@ -147,17 +147,17 @@ def confidence_and_right(truth: np.ndarray, probabilities: np.ndarray) -> tuple[
 
 
 def confidence_bins(confidence: np.ndarray, count: int) -> np.ndarray:
-    """The bin of each confidence, int `[n]`, 0 to count - 1: (low, high] of equal width from 0 to 1.
+    """Return the bin of each confidence, int `[n]`, 0 to count - 1: (low, high] of equal width from 0 to 1.
 
     Args:
         confidence: float `[n]`, 0 to 1.
-        count: of bins.
+        count: number of bins.
     """
     return np.clip(np.ceil(confidence * count).astype(int) - 1, 0, count - 1)
 
 
 def negative_log_likelihood(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean of -ln(probability of the true class), in nats.
+    """Average -ln(probability of the true class), in nats.
 
     Args:
         truth: int `[n]`.

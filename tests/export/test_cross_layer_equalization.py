@@ -3,7 +3,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from export.equalize import CEILING, MOST, _scale, equalize  # noqa: E402
+from export.cross_layer_equalization import CEILING, MAX_SCALE, _scale, equalize_cross_layer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +34,26 @@ def ranges(network, faces, suffix):
 
 
 def test_answers_stay_and_ranges_come_together(uneven, faces):
-    equal = equalize(uneven, faces)
+    equal = equalize_cross_layer(uneven, faces)
     np.testing.assert_allclose(equal.predict(faces, verbose=0), uneven.predict(faces, verbose=0), atol=2e-3)
     for suffix in ("_expand_relu", "_depthwise_relu"):
         for before, after in zip(ranges(uneven, faces, suffix), ranges(equal, faces, suffix), strict=True):
-            raised = (before > CEILING / MOST) & (before < CEILING)
+            raised = (before > CEILING / MAX_SCALE) & (before < CEILING)
             np.testing.assert_allclose(after[raised], CEILING, rtol=0.02)
             assert (after <= 6).all()
 
 
 def test_the_network_itself_is_left_alone(uneven, faces):
     weights = [w.copy() for w in uneven.get_weights()]
-    equalize(uneven, faces)
+    equalize_cross_layer(uneven, faces)
     assert all((a == b).all() for a, b in zip(weights, uneven.get_weights(), strict=True))
 
 
 @pytest.mark.parametrize(
     ("peaks", "clipped", "expected"),
     [
-        ([5.4, 2.7, 6.0, 0.0], True, [1, 2, 1, MOST]),
-        ([8.0, 4.0, 0.001], False, [1, 2, MOST]),
+        ([5.4, 2.7, 6.0, 0.0], True, [1, 2, 1, MAX_SCALE]),
+        ([8.0, 4.0, 0.001], False, [1, 2, MAX_SCALE]),
     ],
 )
 def test_scales(peaks, clipped, expected):

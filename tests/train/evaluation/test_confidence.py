@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge.options import Smoothing
-from train.confidence import THRESHOLDS, Answered, Bin, answered, reliability, risk_coverage
-from train.metrics import calibration_error
+from train.evaluation.confidence import THRESHOLDS, Answered, Bin, answered, reliability, risk_coverage
+from train.evaluation.metrics import calibration_error
 
 
 def answers(*rows: tuple[int, float]) -> np.ndarray:

@@ -1,19 +1,16 @@
 """Evaluates a model on a split that its training never saw.
 
-    python -m train.evaluate --model runs/edge --data data/fer2013
-    python -m train.evaluate --model models/default --data data/fer2013 --split test
+    python -m train.evaluation --model runs/edge --data data/fer2013
+    python -m train.evaluation --model models/default --data data/fer2013 --split test
 
-A model is a training run (each of its models), a bundle (every variant in it), a `.keras` or a `.tflite` file.
-It is scored against the folder labels and, where the data set has the crowd's votes (FER+), against their
-majority.
+A model is a training run (each of its models), a bundle (each of its variants), a `.keras` or a `.tflite` file. It is
+scored against the folder labels and, where the data set has the votes of FER+, against their majority.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,58 +18,15 @@ from edge.bundle import MANIFEST
 from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from edge.files import write_whole
-from train.candidates import NAME_A_MODEL, Candidate, check_probabilities, open_candidates, run_models
 from train.dataset import SPLITS, Split, load_split, read_crowd_majority
-from train.metrics import Scores, score
+from train.evaluation.evaluate import Evaluation, evaluate
+from train.evaluation.metrics import Scores
+from train.model_loader import NAME_A_MODEL, LoadedModel, check_probabilities, load_models, run_models
 from train.plots import draw_confusion
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """How good a model is on a split.
-
-    Attributes:
-        folder: scores against the class of each image's folder.
-        crowd: scores against the crowd's majority; None without votes, or where no image has a clear one.
-        without_majority: how many images `crowd` leaves out, because the votes are tied, went to none of the
-            seven, or are missing; 0 without votes.
-    """
-
-    folder: Scores
-    crowd: Scores | None
-    without_majority: int
-
-    def kinds(self) -> dict[str, Scores]:
-        """The scores by kind of label, in words."""
-        crowd = {"FER+ majority": self.crowd} if self.crowd else {}
-        return {"folder labels": self.folder, **crowd}
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "folder": self.folder.as_dict(),
-            "crowd": self.crowd.as_dict() if self.crowd else None,
-            "without_majority": self.without_majority,
-        }
-
-
-def evaluate(probabilities: np.ndarray, split: Split, crowd: np.ndarray | None) -> Evaluation:
-    """Score a model's answers to a split.
-
-    Args:
-        probabilities: float32 `[n, 7]`, in the order of the split's images.
-        split: the images' classes.
-        crowd: int `[n]`, the crowd's majority or -1, as `read_crowd_majority` gives it; None without votes.
-    """
-    folder = score(split.classes, probabilities)
-    if crowd is None:
-        return Evaluation(folder, None, 0)
-    clear = crowd >= 0
-    scores = score(crowd[clear], probabilities[clear]) if clear.any() else None
-    return Evaluation(folder, scores, int((~clear).sum()))
-
-
 def report(title: str, evaluation: Evaluation) -> str:
-    """The figures and tables of an evaluation as text."""
+    """Format the figures and tables of an evaluation."""
     lines = [title, *_table(f"folder labels, {evaluation.folder.images:,} images", evaluation.folder)]
     left_out = f"{evaluation.without_majority:,} without a clear majority left out"
     if evaluation.crowd:
@@ -82,18 +36,18 @@ def report(title: str, evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def write_results(folder: Path, name: str, split: Split, results: dict[Candidate, Evaluation]) -> None:
-    """Write `evaluation.json` and a picture of each model's confusion.
+def write_results(folder: Path, name: str, split: Split, results: dict[LoadedModel, Evaluation]) -> None:
+    """Write `evaluation.json` and a plot of each model's confusion matrix.
 
     Args:
-        folder: where the files go; made when it is not there.
+        folder: of the files; it is made if it does not exist.
         name: the split's name.
-        split: what was evaluated on.
+        split: the images.
         results: by model, in the order of the file.
     """
     for model, evaluation in results.items():
         suffix = f"_{Path(model.file).stem}" if len(results) > 1 else ""
-        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", evaluation.kinds())
+        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", evaluation.by_label_set())
     record = {
         "split": name,
         "fingerprint": split.fingerprint,
@@ -105,7 +59,7 @@ def write_results(folder: Path, name: str, split: Split, results: dict[Candidate
 
 
 def default_output(model: Path, split: str) -> Path:
-    """Where the results go: into the run itself, or to evaluation/<bundle or file>/<split>."""
+    """Return the folder of the results: inside the run, or evaluation/<bundle or file>/<split>."""
     if run_models(model) and not (model / MANIFEST).is_file():
         return model / "evaluation" / split
     name = model.resolve().name if model.is_dir() else model.stem  # resolved, because '.' has no name
@@ -124,7 +78,7 @@ def _table(name: str, scores: Scores) -> list[str]:
 
 
 def _crowd(data: Path, split: Split, votes: str) -> np.ndarray | None:
-    """The crowd's majority; None, with a line that says why, where votes are not required."""
+    """Read the majority of the votes; None, with a line that says why, where votes are optional and missing."""
     try:
         return read_crowd_majority(data, split.files)
     except UserError as error:
@@ -135,7 +89,7 @@ def _crowd(data: Path, split: Split, votes: str) -> np.ndarray | None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Evaluate a model on a split.")
+    parser = argparse.ArgumentParser(prog="python -m train.evaluation", description="Evaluate a model on a split.")
     parser.add_argument("--model", type=Path, required=True, help=NAME_A_MODEL)
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: %(default)s")
@@ -144,23 +98,23 @@ def _parse() -> argparse.Namespace:
         "--votes",
         choices=("required", "auto"),
         default="auto",
-        help="must there be FER+ votes; default: %(default)s",
+        help="required: fail without FER+ votes; default: %(default)s",
     )
-    parser.add_argument("--allow-train", action="store_true", help="evaluate on what was trained on")
+    parser.add_argument("--allow-train", action="store_true", help="allow the split train")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Evaluate from the command line: tables on the screen, JSON and pictures in a folder."""
+    """Evaluate from the command line: tables on the terminal, JSON and plots in a folder."""
     args = _parse()
     if args.split == "train" and not args.allow_train:
         remedy = "take a split the training never saw, such as test, or add --allow-train"
         raise UserError("the model learned from the split train", remedy)
-    candidates = open_candidates(args.model)
-    split = load_split(args.data, args.split, candidates[0].input_size, 3)
+    models = load_models(args.model)
+    split = load_split(args.data, args.split, models[0].input_size, 3)
     crowd = _crowd(args.data, split, args.votes)
     results = {}
-    for model in candidates:
+    for model in models:
         probabilities = check_probabilities(model.file, model.predict(split.images))
         results[model] = evaluate(probabilities, split, crowd)
         print(report(f"{model.file} on {args.split}", results[model]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from train import metrics
-from train.metrics import SMALLEST_PROBABILITY, confusion_matrix, score
+from train.evaluation.metrics import SMALLEST_PROBABILITY, confusion_matrix, score
 
 ONE_HOT = np.eye(7, dtype=np.float32)
 

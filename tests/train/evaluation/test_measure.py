@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from edge.options import Smoothing
-from export.measure import measure
 from tests.export.examples import LANDMARKS, bright_faces, by_brightness, measured
+from train.evaluation.measure import measure
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,9 @@ def test_the_models_own_labels_count_where_there_are_any(labels, votes, own, ima
 
 def test_votes_without_a_majority_are_as_none():
     images, classes = bright_faces(14)
-    m = measure(by_brightness, images, {"folder": classes, "crowd": np.full(14, -1)}, "crowd", LANDMARKS)
+    m = measure(
+        by_brightness(images), by_brightness, images, {"folder": classes, "crowd": np.full(14, -1)}, "crowd", LANDMARKS
+    )
     assert (m.labels, set(m.scores)) == ("folder", {"folder"})
 
 
@@ -43,8 +45,8 @@ def test_all_variants_meet_the_same_sample():
         return by_brightness(x)
 
     for _ in range(2):
-        m = measure(predict, images, {"folder": classes}, "folder", LANDMARKS, sample=20)
+        m = measure(by_brightness(images), predict, images, {"folder": classes}, "folder", LANDMARKS, sample=20)
     half = len(seen) // 2
     assert m.robustness_images == 20
-    assert {len(x) for x in seen} == {140, 20}
+    assert {len(x) for x in seen} == {20}
     assert all((a == b).all() for a, b in zip(seen[:half], seen[half:], strict=True))

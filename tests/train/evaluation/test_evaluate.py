@@ -17,12 +17,13 @@ import tensorflow as tf
 from edge.emotions import EMOTIONS
 from edge.errors import UserError, exit_on_user_error
 from edge.manifest import FORMAT_VERSION
-from train.candidates import open_candidates, predict_keras, predict_tflite, run_model
 from train.dataset import Split, load_split
-from train.evaluate import evaluate, main, report
+from train.evaluation.__main__ import main, report
+from train.evaluation.evaluate import evaluate
+from train.model_loader import load_models, predict_keras, predict_tflite, run_model
 from train.plots import draw_confusion
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIZE = 8
 COLOURS = np.array(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 255, 255], [255, 0, 255], [90, 90, 90]],
@@ -210,7 +211,7 @@ def test_a_bundle_is_evaluated_in_every_variant_that_is_there(tflite, data, tmp_
 def test_a_tflite_needs_no_tensorflow(tflite, data, tmp_path):
     (tmp_path / "colours.tflite").write_bytes(tflite)
     program = (
-        "import sys; from train.evaluate import main; status = main();"
+        "import sys; from train.evaluation.__main__ import main; status = main();"
         "sys.exit(status or bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     arguments = ["--model", tmp_path / "colours.tflite", "--data", data, "--output", tmp_path / "out"]
@@ -240,7 +241,7 @@ def test_images_without_a_majority_are_left_out_and_counted(data, crowd, accurac
 def test_a_class_that_does_not_occur_can_be_drawn(data, tmp_path):
     split = load_split(data, "test", SIZE, 3)
     split = only(split, split.classes == 0)
-    draw_confusion(tmp_path / "confusion.png", "one class", evaluate(np.eye(7)[[0, 0, 1]], split, None).kinds())
+    draw_confusion(tmp_path / "confusion.png", "one class", evaluate(np.eye(7)[[0, 0, 1]], split, None).by_label_set())
     assert cv2.imread(str(tmp_path / "confusion.png")) is not None
 
 
@@ -260,7 +261,7 @@ def test_a_keras_model_that_breaks_the_contract_is_refused(change, message, tmp_
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255, dtype="float32")(pixels))
     keras.Model(pixels, keras.layers.Dense(change.get("classes", 7))(x)).save(tmp_path / "other.keras")
     with pytest.raises(UserError, match=message):
-        open_candidates(tmp_path / "other.keras")
+        load_models(tmp_path / "other.keras")
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,26 @@
-"""What a confidence is worth: is it as often right as it says, and what does a threshold on it cost and buy."""
+"""Reliability of confidences, and accuracy and coverage by threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from train.metrics import CALIBRATION_BINS, confidence_and_right, confidence_bins
+from train.evaluation.metrics import CALIBRATION_BINS, confidence_and_right, confidence_bins
 
 THRESHOLDS = tuple(percent / 100 for percent in range(15, 100, 5))
-"""From a seventh, which the most probable of seven classes always has, to nearly certain."""
+"""From about a seventh, the least confidence with seven classes, upwards."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose confidence lies in (low, high].
+    """Predictions whose confidence lies in (low, high].
 
     Attributes:
-        low: exclusive; the first bin has 0, too.
+        low: exclusive; the first bin includes 0.
         high: inclusive.
-        images: how many there are, at least one.
-        confidence: their mean, 0 to 1.
-        accuracy: share of right ones, 0 to 1.
+        images: number of images, at least one.
+        confidence: mean, 0 to 1.
+        accuracy: share of correct predictions, 0 to 1.
     """
 
     low: float
@@ -32,12 +32,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Answered:
-    """What is left when the model keeps silent below a confidence.
+    """Predictions at or above a confidence threshold.
 
     Attributes:
-        threshold: an answer needs at least this confidence.
-        coverage: share of the images that get one, 0 to 1.
-        accuracy: share of right ones among the answers; None where nothing is answered.
+        threshold: minimum confidence.
+        coverage: share of the images with a prediction, 0 to 1.
+        accuracy: share of correct predictions among these; None if there are none.
     """
 
     threshold: float
@@ -46,15 +46,15 @@ class Answered:
 
 
 def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> tuple[Bin, ...]:
-    """The reliability diagram (Guo et al. 2017, arXiv 1706.04599), in the bins of `train.metrics.calibration_error`.
+    """Compute the reliability diagram (Guo et al. 2017, arXiv 1706.04599), in the bins of the calibration error.
 
     Args:
         truth: int `[n]`, 0 to 6.
         probabilities: float `[n, 7]`.
-        bins: how many, of equal width.
+        bins: number of bins of equal width.
 
     Returns:
-        The bins that hold images, by rising confidence.
+        The bins with images, by increasing confidence.
     """
     confidence, right = confidence_and_right(truth, probabilities)
     places = confidence_bins(confidence, bins)
@@ -66,7 +66,7 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = CALIBR
 
 
 def answered(truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> Answered:
-    """Coverage and accuracy at one threshold.
+    """Compute coverage and accuracy at one threshold.
 
     Args:
         truth: int `[n]`, n > 0, 0 to 6.
@@ -81,7 +81,7 @@ def answered(truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
 def risk_coverage(
     truth: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float] = THRESHOLDS
 ) -> tuple[Answered, ...]:
-    """The risk-coverage curve of answering by confidence (Geifman and El-Yaniv 2017, arXiv 1705.08500).
+    """Compute the risk-coverage curve (Geifman and El-Yaniv 2017, arXiv 1705.08500).
 
     Args:
         truth: int `[n]`, n > 0, 0 to 6.
@@ -89,6 +89,6 @@ def risk_coverage(
         thresholds: 0 to 1, in any order.
 
     Returns:
-        One entry a threshold, rising; the risk is 1 - accuracy.
+        One entry per threshold, increasing; the risk is 1 - accuracy.
     """
     return tuple(answered(truth, probabilities, threshold) for threshold in sorted(thresholds))

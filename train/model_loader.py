@@ -1,4 +1,4 @@
-"""Opens whatever can be evaluated: a training run, a bundle, a `.keras` or a `.tflite` file."""
+"""Loads models for evaluation: of a training run, a bundle, a `.keras` or a `.tflite` file."""
 
 import hashlib
 import os
@@ -16,30 +16,30 @@ from edge.classify import EmotionClassifier
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.manifest import VARIANTS
-from train.config import Labels
+from train.config import LabelSet
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 
-def run_model(kind: str) -> str:
-    """File of a run's model by kind of label. Here and not in `train.run`: that needs TensorFlow, a `.tflite` not."""
-    return f"best-{kind}.keras"
+def run_model(label_set: str) -> str:
+    """Return the file name of a run's model. Not in `train.run`, which needs TensorFlow; a `.tflite` does not."""
+    return f"best-{label_set}.keras"
 
 
-RUN_MODELS = tuple(run_model(kind) for kind in get_args(Labels))
+RUN_MODELS = tuple(run_model(label_set) for label_set in get_args(LabelSet))
 
 KERAS_BATCH = 32
-"""Images at a time on a core: a 224-pixel network still fits into a small memory, a 96-pixel one into the cache."""
+"""Images per core: a 224-pixel network fits into a small memory, a 96-pixel one into the cache."""
 
 
 NAME_A_MODEL = "name a training run, a bundle, a .keras or a .tflite file"
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A model file, opened.
+class LoadedModel:
+    """Model of a file.
 
     Attributes:
         file: its name without folders.
@@ -58,29 +58,29 @@ class Candidate:
 
 
 def predict_keras(model: "Callable[[tf.Tensor], tf.Tensor]", images: np.ndarray) -> np.ndarray:
-    """What a Keras model answers, batch by batch, as many side by side as there are cores.
+    """Predict with a Keras model batch by batch, as many in parallel as there are cores.
 
     Args:
         model: a model or function of a batch of images.
         images: `[n, size, size, channels]`, as the model takes them.
 
     Returns:
-        float32, the batches' answers in the images' order, `[n, 7]` where the model keeps the contract.
+        float32, in the order of the images, `[n, 7]` for a model that keeps the contract.
     """
     import tensorflow as tf
 
     batches = tf.data.Dataset.from_tensor_slices(images).batch(KERAS_BATCH)
-    answers = batches.map(tf.function(model), num_parallel_calls=os.cpu_count())
-    return np.concatenate([np.asarray(answer, np.float32) for answer in answers])
+    outputs = batches.map(tf.function(model), num_parallel_calls=os.cpu_count())
+    return np.concatenate([np.asarray(output, np.float32) for output in outputs])
 
 
 def predict_tflite(content: bytes, images: np.ndarray, threads: int = 2) -> np.ndarray:
-    """Probabilities by a TFLite model that keeps the contract, as the edge computes them.
+    """Predict with a TFLite model that keeps the contract, as the edge does.
 
     Args:
         content: of a `.tflite` file.
         images: uint8 RGB `[n, size, size, 3]`.
-        threads: threads an inference.
+        threads: per inference.
 
     Returns:
         float32 `[n, 7]`, dequantized.
@@ -91,8 +91,8 @@ def predict_tflite(content: bytes, images: np.ndarray, threads: int = 2) -> np.n
     return EmotionClassifier(content, threads).classify(images)
 
 
-def open_candidates(path: Path) -> list[Candidate]:
-    """Open what a path names: one model, or all variants of a bundle.
+def load_models(path: Path) -> list[LoadedModel]:
+    """Load all models at a path: of one file, of a run by label set, or of a bundle by variant.
 
     Args:
         path: a training run, a bundle, a `.keras` or a `.tflite` file.
@@ -112,11 +112,11 @@ def open_candidates(path: Path) -> list[Candidate]:
 
 
 def run_models(folder: Path) -> list[Path]:
-    """The models of a training run, one for each kind of label it has finished an epoch for."""
+    """Return the model files of a training run, one for each label set."""
     return [folder / name for name in RUN_MODELS if (folder / name).is_file()]
 
 
-def _open_file(file: Path) -> Candidate:
+def _open_file(file: Path) -> LoadedModel:
     opener = {".keras": _open_keras, ".tflite": _open_tflite}.get(file.suffix)
     if opener is None:
         raise UserError(f"{file}: neither a .keras nor a .tflite file", NAME_A_MODEL)
@@ -127,53 +127,53 @@ def _open_file(file: Path) -> Candidate:
     return opener(file, content)
 
 
-def _open_bundle(folder: Path) -> list[Candidate]:
+def _open_bundle(folder: Path) -> list[LoadedModel]:
     manifest = read_manifest(folder)
     present = [variant for variant in VARIANTS if (folder / model_file(variant)).is_file()]
     if not present:
         raise UserError(f"{folder}: the bundle has no model file", "restore them or export again")
-    candidates = [_open_tflite(folder / model_file(v), read_variant(folder, manifest, v)) for v in present]
-    if len(sizes := {candidate.input_size for candidate in candidates}) > 1:
+    models = [_open_tflite(folder / model_file(v), read_variant(folder, manifest, v)) for v in present]
+    if len(sizes := {model.input_size for model in models}) > 1:
         raise UserError(f"{folder}: the variants take faces of {sorted(sizes)} pixels", "export them again")
-    return candidates
+    return models
 
 
-def _open_tflite(path: Path, content: bytes) -> Candidate:
+def _open_tflite(path: Path, content: bytes) -> LoadedModel:
     try:
         size = EmotionClassifier(content).input_size
     except UserError as error:
         raise UserError(f"{path}: {error.problem}", error.remedy) from error
-    return Candidate(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_tflite, content))
+    return LoadedModel(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_tflite, content))
 
 
-def _open_keras(path: Path, content: bytes) -> Candidate:
+def _open_keras(path: Path, content: bytes) -> LoadedModel:
     model = load_keras(path, content)
     size = _input_size(model, path)
-    return Candidate(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_keras, model))
+    return LoadedModel(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_keras, model))
 
 
 def load_keras(path: Path, content: bytes) -> "keras.Model":
-    """The model in a `.keras` file, whose content was read before.
+    """Load a `.keras` file whose content was read before.
 
     Raises:
         UserError: it holds none that this version of Keras can read.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow logs its start on stderr
     import keras
 
     with tempfile.TemporaryDirectory() as folder:
-        # A training that goes on may replace the file at any moment; what is hashed is what is loaded.
+        # A running training may replace the file at any moment; the content that is hashed is loaded.
         copy = Path(folder) / path.name
         copy.write_bytes(content)
         try:
             return keras.saving.load_model(copy, compile=False)
-        except Exception as error:  # Keras raises whatever the broken part leads to
+        except Exception as error:  # Keras raises errors of any type
             reason = (str(error).strip() or repr(error)).splitlines()[0].replace(str(copy), path.name)
             raise UserError(f"{path}: not a readable Keras model ({reason})", NAME_A_MODEL) from error
 
 
 def _input_size(model: "keras.Model", path: Path) -> int:
-    """Pixels of the side of the faces that a Keras model takes; UserError where it breaks the contract."""
+    """Return the side of the faces that a Keras model takes, pixels; raise UserError if it breaks the contract."""
     # A sequential model that was never built has neither.
     tensors = [*getattr(model, "inputs", ()), *getattr(model, "outputs", ())]
     shapes = [(str(t.dtype), tuple(t.shape)) for t in tensors]
@@ -189,7 +189,7 @@ def _input_size(model: "keras.Model", path: Path) -> int:
 
 
 def check_probabilities(file: str, probabilities: np.ndarray) -> np.ndarray:
-    """Pass probabilities on; logits, which would make nonsense of the calibration, and NaN are refused."""
+    """Return the probabilities; refuse logits, which would make calibration meaningless, and NaN."""
     sums = probabilities.sum(axis=1)
     # Seven outputs in steps of 1/256 may miss one by 7/512, and a little more in coarser steps.
     if not (np.abs(sums - 1) < 0.05).all() or probabilities.min() < 0:

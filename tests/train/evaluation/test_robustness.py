@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from train import robustness as r
-from train.robustness import UNITS, disturbances, robustness
+from train.evaluation.robustness import UNITS, disturbances, robustness
 
 SIZE = 48
 LANDMARKS = np.array([[0.31, 0.38], [0.69, 0.40], [0.5, 0.6], [0.34, 0.75], [0.65, 0.77]])

@@ -1,7 +1,7 @@
-"""How accuracy falls as faces get darker, smaller, blurred, turned, covered.
+"""Accuracy under graded disturbances (after Hendrycks and Dietterich 2019, arXiv 1903.12261).
 
-Graded disturbances after Hendrycks and Dietterich 2019 (arXiv 1903.12261), chosen for what a camera on a board meets:
-bad light, bad focus, compression, faces far off, tilted heads, sunglasses and masks.
+They are those of a camera on a board: poor light and focus, compression, distant faces, tilted heads, sunglasses and
+masks.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ UNITS = {
     "eyes": "eyes covered, share of the height",
     "mouth": "mouth covered, share of the height",
 }
-"""What the grades of each disturbance count."""
+"""Unit of each disturbance's grades."""
 
 Curves = dict[str, list[tuple[float, float]]]
 """(grade, accuracy 0 to 1) by disturbance, from the undisturbed images to the worst; goes to JSON as it is."""
@@ -34,10 +34,10 @@ Curves = dict[str, list[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class Disturbance:
-    """One way in which pictures get worse.
+    """A disturbance of images.
 
     Attributes:
-        grades: from weak to strong. The first one means the images as they are, without a call of `apply`.
+        grades: from weak to strong. The first one stands for unchanged images, without a call of `apply`.
         apply: uint8 `[n, size, size, 3]` and a grade to images of the same shape and type.
     """
 
@@ -46,11 +46,11 @@ class Disturbance:
 
 
 def disturbances(size: int, landmarks: np.ndarray) -> dict[str, Disturbance]:
-    """All disturbances by name.
+    """Return all disturbances by name.
 
     Args:
-        size: pixels of the side of the faces.
-        landmarks: float `[5, 2]`, places of eyes, nose and corners of the mouth relative to the face crop.
+        size: side of the faces, pixels.
+        landmarks: float `[5, 2]`, eyes, nose and corners of the mouth relative to the face crop.
     """
     eyes, mouth = float(landmarks[:2, 1].mean()), float(landmarks[3:, 1].mean())
     bands = (0, 0.1, 0.2, 0.3)
@@ -70,10 +70,10 @@ def disturbances(size: int, landmarks: np.ndarray) -> dict[str, Disturbance]:
 def robustness(
     predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, truth: np.ndarray, landmarks: np.ndarray
 ) -> Curves:
-    """Accuracy of a model at each grade of each disturbance, one disturbance at a time.
+    """Measure a model's accuracy at each grade of each disturbance, one disturbance at a time.
 
     Args:
-        predict: uint8 RGB `[n, size, size, 3]` to float `[n, 7]`, as `train.candidates.Candidate.predict`.
+        predict: uint8 RGB `[n, size, size, 3]` to float `[n, 7]`, as `train.model_loader.LoadedModel.predict`.
         images: uint8 RGB `[n, size, size, 3]`.
         truth: int `[n]`, 0 to 6, or -1 for unclear images, which are left out.
         landmarks: as in `disturbances`.
@@ -97,30 +97,30 @@ def robustness(
 
 
 def darken(images: np.ndarray, gain: float) -> np.ndarray:
-    """Less light: pixel values times `gain`, 0 to 1, rounded to the 8 bits that remain."""
+    """Reduce the light: multiply pixel values by `gain`, 0 to 1, and round to 8 bits."""
     return _to_pixels(images * np.float32(gain))
 
 
 def flatten(images: np.ndarray, contrast: float) -> np.ndarray:
-    """Less contrast: each image's differences from its own mean, times `contrast`, 0 to 1."""
+    """Reduce the contrast: multiply each image's differences from its mean by `contrast`, 0 to 1."""
     means = images.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float32)
     return _to_pixels(means + (images - means) * np.float32(contrast))
 
 
 def blur(images: np.ndarray, sigma: float) -> np.ndarray:
-    """Out of focus: a Gaussian of `sigma` pixels of a face of `FACE_SIDE`, as many more in a larger face."""
+    """Blur by a Gaussian of `sigma` pixels for a face of `FACE_SIDE`, in proportion for other sizes."""
     scaled = sigma * images.shape[1] / FACE_SIDE
     return _each(images, lambda face: cv2.GaussianBlur(face, (0, 0), scaled, borderType=cv2.BORDER_REPLICATE))
 
 
 def add_noise(images: np.ndarray, deviation: float) -> np.ndarray:
-    """A noisy sensor: Gaussian noise of `deviation` grey levels, the same in all three channels, always the same."""
+    """Add Gaussian noise of `deviation` grey levels, the same in all channels and in each call."""
     noise = np.random.default_rng(NOISE_SEED).standard_normal(images.shape[:3], np.float32)
     return _to_pixels(images + np.float32(deviation) * noise[..., None])
 
 
 def compress(images: np.ndarray, quality: float) -> np.ndarray:
-    """JPEG and back, `quality` 0 to 100."""
+    """Compress to JPEG of `quality`, 0 to 100, and decode."""
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
 
     def compressed(face: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ def compress(images: np.ndarray, quality: float) -> np.ndarray:
 
 
 def shrink(images: np.ndarray, side: float) -> np.ndarray:
-    """Far off: shrunk to `side` pixels by area and enlarged again bilinearly, as the edge enlarges small faces."""
+    """Shrink to `side` pixels by area and enlarge again bilinearly, as the edge enlarges small faces."""
     small, size = (int(side), int(side)), images.shape[1:3]
 
     def shrunk(face: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ def shrink(images: np.ndarray, side: float) -> np.ndarray:
 
 
 def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
-    """Turned in the plane about the centre, one image to the left, the next to the right; the edges are repeated."""
+    """Rotate about the centre, alternately to the left and to the right; the edges are repeated."""
     size, centre = images.shape[1:3], (images.shape[1] - 1) / 2
     turns = [cv2.getRotationMatrix2D((centre, centre), sign * degrees, 1) for sign in (1, -1)]
     turned = (
@@ -153,7 +153,7 @@ def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def hide_band(images: np.ndarray, middle: float, share: float) -> np.ndarray:
-    """Covered: a band across the image takes the image's mean colour.
+    """Cover a band across the image with the image's mean colour.
 
     Args:
         images: uint8 `[n, size, size, 3]`.
