@@ -26,6 +26,7 @@ from edge.clock import Clock
 from edge.credentials import refuse_credentials
 from edge.demo import demo_clip
 from edge.errors import UserError, needs_extra
+from edge.faults import Faults, Tolerated
 from edge.files import resolved, whole_file, writing
 from edge.frames import Frame
 from edge.machine import has_display, spare_cores
@@ -198,11 +199,12 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             summary_file = files.enter_context(whole_file(arguments.summary)) if arguments.summary else None
             recognizer = Recognizer.from_options(options)
             window = Window(_clock(arguments, source)) if show else None
-            outputs = _outputs(arguments, source, recognizer)
+            faults = Faults(recognizer.statistics)
+            outputs = _outputs(arguments, source, recognizer, faults)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
             page = _live_page(arguments, options, metrics, certificate) if metrics and arguments.web else None
-            outputs += [output for output in (metrics, page) if output]
+            outputs += [Tolerated(output, faults) for output in (metrics, page) if output]
             if page:
                 stack.callback(page.close)
         except BaseException:
@@ -216,7 +218,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             announced(pipeline.statistics) as heartbeat,
             _progress(arguments, source) as note,
         ):
-            _watch(pipeline, signals, window, heartbeat, note)
+            _watch(pipeline, signals, window, heartbeat, note, faults)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
         terminal = sys.stderr if Path("-") in _named_outputs(arguments) else sys.stdout
@@ -289,6 +291,7 @@ def _watch(
     window: Window | None,
     heartbeat: Heartbeat,
     note: Callable[[FrameResult], None],
+    faults: Faults,
 ) -> None:
     """The main thread's part: take results, show them where there is a window, and stop when somebody wants it."""
     with window or nullcontext():
@@ -297,9 +300,11 @@ def _watch(
                 result = pipeline.poll(POLL)
             except Closed:
                 return
-            heartbeat.look(time.monotonic())
+            with faults.tolerated("heartbeat"):
+                heartbeat.look(time.monotonic())
             if result:
-                note(result)
+                with faults.tolerated("progress"):
+                    note(result)
             if window and result:
                 window.write(result)
             if window:
@@ -413,7 +418,7 @@ def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
     return "nothing was shown or kept: there is no window, and no --output, --jsonl or --web"
 
 
-def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer) -> list[Output]:
+def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer, faults: Faults) -> list[Output]:
     outputs: list[Output] = []
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
@@ -424,7 +429,8 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.mqtt import HomeAutomation, parse_broker
-        outputs.append(HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, _event_limits(arguments)))
+        home = HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, _event_limits(arguments))
+        outputs.append(Tolerated(home, faults))
     return outputs
 
 
@@ -440,7 +446,8 @@ def _annotated(arguments: argparse.Namespace, source: Source) -> Output:
 def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":
     with needs_extra("metrics" if arguments.metrics else "web"):
         from edge.metrics import Metrics
-    return Metrics(recognizer, arguments.metrics)
+        from edge.web.exposition import ServedMetrics
+    return ServedMetrics(recognizer, arguments.metrics) if arguments.metrics else Metrics(recognizer)
 
 
 def _live_page(
@@ -486,6 +493,7 @@ def _check_network(arguments: argparse.Namespace) -> None:
     if arguments.metrics or arguments.web:
         with needs_extra("metrics" if arguments.metrics else "web"):
             import edge.metrics
+            import edge.web.exposition
     certificate = _certificate(arguments)
     if arguments.web:
         with needs_extra("web"):

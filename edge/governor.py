@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from edge.board import Condition
+from edge.faults import Faults
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,11 @@ class Governor:
         self._troubled_since: float | None = None
         self._well_since: float | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Look at the board every `PERIOD` seconds until `stop` is set."""
+    def run(self, stop: threading.Event, faults: Faults) -> None:
+        """Look at the board every `PERIOD` seconds until `stop` is set; a look that fails is noted."""
         while not stop.wait(PERIOD):
-            self.look(time.monotonic())
+            with faults.tolerated("governor"):
+                self.look(time.monotonic())
 
     def look(self, now: float) -> None:
         """Look once.

@@ -1,36 +1,25 @@
 """Shows a run to Prometheus: what `edge.statistics` has, read when somebody asks."""
 
 import platform
-import socket
-import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from http.server import ThreadingHTTPServer
 from itertools import accumulate
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import MetricsHandler, choose_encoder
+from prometheus_client.exposition import choose_encoder
 
 from edge.capture import TROUBLES
 from edge.emotions import EMOTIONS
 from edge.events import EVERY_CHANGE, Events
-from edge.listen import listen
 from edge.machine import package_version
 from edge.recognize import Recognizer
 from edge.results import FrameResult
 from edge.statistics import BOUNDS, under
 
 PREFIX = "emotion_edge_"
-
-TIMEOUT = 5.0
-"""Seconds that who asks gets to say what."""
-
-MOST_CLIENTS = 16
-"""Who are answered at one time; the connections of others are closed."""
 
 COUNTERS = (
     ("frames_captured", "captured", "Frames that came from the source."),
@@ -58,7 +47,7 @@ NO_LABEL = "none"
 class Metrics:
     """An output that counts what only results tell, and a collector for Prometheus's registry.
 
-    With an address it is served there; without, `exposition` is for somebody else to serve.
+    What serves them calls `exposition`: the live page, or `edge.web.exposition`.
 
     Attributes:
         name: as the statistics give it.
@@ -68,12 +57,7 @@ class Metrics:
     name = "metrics"
     complete = True  # to count does not wait for those who ask
 
-    def __init__(self, recognizer: Recognizer, address: tuple[str, int] | None = None) -> None:
-        """Take the address, so that nobody starts a run whose metrics cannot be had.
-
-        Raises:
-            UserError: the address is in use, or is none of this machine's.
-        """
+    def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer, self.statistics = recognizer, recognizer.statistics
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -81,13 +65,8 @@ class Metrics:
         self._events = Events(EVERY_CHANGE)
         self._changes = Counter(dict.fromkeys((*EMOTIONS, NO_LABEL), 0))
         self._visible = 0
-        self._server = _Server(listen(*address, "--metrics"), self._registry) if address else None
-        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        if self._server:
-            self._thread = threading.Thread(target=self._server.serve_forever, name="metrics server", daemon=True)
-            self._thread.start()
         return self
 
     def write(self, result: FrameResult) -> None:
@@ -99,14 +78,18 @@ class Metrics:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server and self._thread:
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+        pass
 
-    def exposition(self) -> tuple[bytes, str]:
-        """The metrics as text in Prometheus's format, and its content type; from any thread."""
-        encode, content_type = choose_encoder("")
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics as text in one of Prometheus's formats, and its content type; from any thread.
+
+        Args:
+            accept: of the request; the plain format is for what is not understood.
+        """
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # the library compares whatever it takes for a version
+            encode, content_type = choose_encoder("")
         return encode(self._registry), content_type
 
     def collect(self) -> Iterator[Metric]:
@@ -125,6 +108,8 @@ class Metrics:
         yield _counters("label_changes", "Changes of a face's label, by the new one.", "label", self._changes)
         sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
         yield _counters("source_events", "What happened to the source.", "event", sources)
+        errors = under("errors.", counts)
+        yield _counters("errors", "Errors of parts that the run goes on without.", "part", errors)
         dropped = under("dropped.", counts)
         yield _counters("frames_dropped", "Frames that were lost, by what was too slow for them.", "queue", dropped)
         yield self._depths()
@@ -150,30 +135,6 @@ class Metrics:
             else:
                 stages.add_metric((name,), classes, histogram.total)
         yield from (ages, stages)
-
-
-class _Server(ThreadingHTTPServer):
-    """Answers a few at a time, and says nothing of clients that go away before they have their answer."""
-
-    def __init__(self, listener: socket.socket, registry: CollectorRegistry) -> None:
-        handler = type("Handler", (MetricsHandler,), {"registry": registry, "timeout": TIMEOUT})
-        super().__init__(listener.getsockname()[:2], handler, bind_and_activate=False)
-        self.socket.close()  # the one that it would have bound
-        self.socket = listener
-        self._places = threading.BoundedSemaphore(MOST_CLIENTS)
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:
-        return self._places.acquire(blocking=False)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 def _info(name: str, help_: str, labels: Mapping[str, str]) -> Metric:

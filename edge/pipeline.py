@@ -17,6 +17,7 @@ from typing import Any
 from edge.board import Condition, read_condition
 from edge.capture import Feed
 from edge.channel import Channel, Closed
+from edge.faults import Faults
 from edge.files import writing
 from edge.frames import Frame
 from edge.governor import Governor
@@ -197,7 +198,8 @@ class Pipeline:
 
         with self._stage():
             apply(0)  # whoever had the recognizer before may have left it at another
-            Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply).run(self._stopping)
+            governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply)
+            governor.run(self._stopping, Faults(self.statistics))
 
     def _find(self) -> None:
         with self._stage(self._found, taken_from=self._frames):

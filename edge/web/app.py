@@ -20,6 +20,7 @@ from edge.emotions import EMOTIONS
 from edge.errors import UserError
 from edge.palette import COLOURS, UNSURE
 from edge.web.decoding import Damaged, TooCostly
+from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
 from edge.web.pictures import MEDIA_TYPE, OPENING
 from edge.web.predict import KINDS, MOST_BYTES, Busy, Predictor
@@ -44,7 +45,7 @@ class Live(Protocol):
     stats: Stats
     predictor: Predictor
     latest: bytes | None
-    exposition: Callable[[], tuple[bytes, str]]
+    exposition: Callable[[str], tuple[bytes, str]]
 
     def now(self) -> dict[str, Any]: ...
 
@@ -112,17 +113,16 @@ async def _health(live: Live, request: Request) -> Response:
 
 
 async def _metrics(live: Live, request: Request) -> Response:
-    text, content_type = live.exposition()
-    return Response(text, media_type=content_type)
+    return exposed(live.exposition, request)
 
 
 async def _body(request: Request) -> bytes:
-    """What was sent; the connection of who sends too slowly is ended by the answer."""
+    """What was sent."""
     try:
         async with asyncio.timeout(SLOWEST):
             return await request.body()
     except TimeoutError as error:
-        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from error
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from error
     except ClientDisconnect as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from error  # which nobody hears, and nobody logs
 
@@ -134,7 +134,8 @@ def _predict(live: Live) -> Callable[[Request], Any]:
         if not rate.allows(client_of(request)):
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many pictures", {"Retry-After": "1"})
         try:
-            return JSONResponse(await live.predictor.predict(await _body(request)))
+            with live.predictor.place():  # before the body, of which each may have megabytes
+                return JSONResponse(await live.predictor.predict(await _body(request)))
         except Damaged:
             return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no image that can be read: {', '.join(KINDS)}")
         except TooCostly:

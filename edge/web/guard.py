@@ -1,5 +1,6 @@
 """Stands before the application: who may ask, from where, how often, and what a browser may do with the answer."""
 
+import asyncio
 import base64
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -18,6 +19,9 @@ SIGN_IN = "/sign-in"
 STATIC = "/static/"
 PUBLIC = ("/healthz", SIGN_IN)
 """What needs no token, with everything under `STATIC`: nothing in it was seen by a camera."""
+
+SLOWED = 0.5
+"""Seconds for which who asks too often waits to hear it: a refusal at once would cost as much as an answer."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -56,7 +60,10 @@ class Guard:
                 _add_headers(MutableHeaders(scope=message), scope["path"])
             await send(message)
 
-        await (self._refusal(Request(scope)) or self._app)(scope, receive, send_on)
+        refusal = self._refusal(Request(scope))
+        if refusal and refusal.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            await asyncio.sleep(SLOWED)
+        await (refusal or self._app)(scope, receive, send_on)
 
     def _refusal(self, request: Request) -> Response | None:
         """What is answered in the application's place; None lets the request through."""

@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edge.faults import Faults
 from edge.frames import Frame
 from edge.listen import is_local, listen, own_names, url
 from edge.metrics import Metrics
@@ -40,7 +41,7 @@ class LivePage:
         latest: the newest record as JSON; None before the first.
         predictor: reads what is sent to it.
         encoder: makes the pictures.
-        exposition: the metrics as Prometheus reads them, and their content type.
+        exposition: answers with the metrics as Prometheus reads them.
     """
 
     name = "live page"
@@ -72,7 +73,7 @@ class LivePage:
         if certificate:
             check_certificate(*certificate)  # first: a token that was made must be told
         self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
-        self.exposition = metrics.exposition
+        self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
         self.stays, self._closed = stays, False
@@ -87,7 +88,15 @@ class LivePage:
             cookie = f"emotion-edge-{listener.getsockname()[1]}"
             names = own_names(address[0], local=local)
             app = Guard(create_app(self, token, cookie), names, frozenset(proxied_as), token, cookie)
-            self._server = Server(app, listener, certificate, self._beat)
+            self._server = Server(
+                self.name,
+                app,
+                listener,
+                Faults(metrics.statistics),
+                certificate,
+                beat=self._beat,
+                behind_proxy=bool(proxied_as),
+            )
             undo.pop_all()
 
     def __enter__(self) -> Self:

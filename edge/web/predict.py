@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +19,7 @@ MOST_PIXELS = 16_000_000
 """A picture of so many takes 48 MB and a fraction of a second."""
 
 MOST_WAITING = 4
-"""Pictures that are read or wait for it at one time."""
+"""Pictures that are received, read, or wait for it at one time."""
 
 DECODING_TIMEOUT = 10.0
 """Seconds; a picture of the most pixels takes a fraction of one, on a small board a few."""
@@ -41,24 +43,32 @@ class Predictor:
         self._decoding = DecodingProcess(MOST_PIXELS, DECODING_TIMEOUT)
         self._waiting = 0
 
-    async def predict(self, content: bytes) -> dict[str, Any]:
-        """The record of a picture.
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place for one picture.
 
         Raises:
-            Busy: enough others wait.
+            Busy: none is left.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise Busy
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def predict(self, content: bytes) -> dict[str, Any]:
+        """The record of a picture, for who has a place.
+
+        Raises:
             Damaged: it cannot be decoded, or is of another kind.
             TooCostly: it has too many pixels, or takes too long or too much memory.
             UserError: the bundle was there at the start and is not any more.
         """
-        if self._waiting >= MOST_WAITING:
-            raise Busy
         if picture_kind(content[:HEAD]) not in KINDS:
             raise Damaged
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, content)
-        finally:
-            self._waiting -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, content)
 
     def reload(self) -> None:
         """Read the next picture with the bundle as it is then; from any thread."""

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn import Server as Uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from edge.errors import UserError
+from edge.faults import Faults
+from edge.web.bodies import CloseUnread
+from edge.web.connections import Connection, Door
 
-PATIENCE = 10.0
-"""Seconds that a client gets to take what is sent to it, and to say what it wants."""
-
-MOST_CONNECTIONS = 64
 GRACE = 1
 """Seconds that answers get to end once the server is stopped."""
 
@@ -40,109 +38,115 @@ def check_certificate(cert: Path, key: Path) -> None:
         ) from error
 
 
-class Connection(H11Protocol):
-    """Ends a connection whose client takes nothing, or asks nothing, for `PATIENCE` seconds."""
-
-    _stalled: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()  # uvicorn's own limit is for those who ask; the silent would take all file descriptors
-        self.loop.call_later(PATIENCE, self._look, None)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self.loop.call_later(PATIENCE, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stalled:
-            self._stalled.cancel()
-
-    def shutdown(self) -> None:
-        if self.flow.write_paused or (self.cycle and self.cycle.more_body):
-            self.transport.abort()  # what it has not taken or sent until now would not be in time
-        else:
-            super().shutdown()
-
-    def _look(self, past: RequestResponseCycle | None) -> None:
-        """End it where no request is under way and none has come since the last look, which found `past`."""
-        if self.transport.is_closing():
-            return
-        if self.cycle is past and (past is None or past.response_complete):
-            self.transport.abort()
-        else:
-            self.loop.call_later(PATIENCE, self._look, self.cycle)
-
-
 class Server:
-    """Serves an application until it is stopped."""
+    """Serves an application until it is stopped.
+
+    Errors of its own, or of the application, are noted and end nothing but the request.
+    """
 
     def __init__(
         self,
+        name: str,
         app: ASGIApp,
         listener: socket.socket,
-        certificate: tuple[Path, Path] | None,
-        beat: Callable[[], None],
+        faults: Faults,
+        certificate: tuple[Path, Path] | None = None,
+        *,
+        beat: Callable[[], None] = lambda: None,
+        behind_proxy: bool = False,
     ) -> None:
         """Take ownership of the listening socket.
 
         Args:
+            name: by which errors are noted.
             app: what is served.
             listener: see `edge.listen`.
+            faults: notes the errors.
             certificate: files of a certificate and its key, for TLS, see `check_certificate`.
             beat: called every second, in the server's thread.
+            behind_proxy: whether the clients are a proxy's, and so have its address.
         """
-        self._listener, self._beat = listener, beat
+        self._name, self._app, self._listener, self._faults = name, app, listener, faults
+        self._beat, self._behind_proxy = beat, behind_proxy
         cert, key = certificate or (None, None)
         config = Config(
-            app,
+            CloseUnread(self._noting),
             loop="asyncio",
-            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="error",  # what strangers send is not to fill the log
+            log_level="critical",  # what strangers send is not to fill the log; errors are noted here, each once
             access_log=False,
             proxy_headers=False,  # nobody may say that he is somebody else
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
             ssl_certfile=cert,
             ssl_keyfile=key,
         )
         config.load()  # now, so that nothing of it can fail in the thread
         self._uvicorn = Uvicorn(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to serve."""
+        self._loop = asyncio.new_event_loop()  # here, where who starts it learns of what goes wrong
+        self._loop.set_exception_handler(self._note)
         self._thread.start()
         self._ready.wait()
 
-    def call(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Have something done in the server's thread."""
-        self._loop.call_soon_threadsafe(function, *arguments)
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Have something done in the server's thread; before `start`, nothing."""
+        if self._ready.is_set():
+            assert self._loop
+            self._loop.call_soon_threadsafe(function, *arguments)
 
-    def stop(self, end_streams: Callable[[], None]) -> None:
+    def stop(self, end_streams: Callable[[], None] = lambda: None) -> None:
         """Take no more requests, have the streams ended, and wait for the end; before `start`, only stop listening."""
-        if not self._ready.is_set():
+        if self._accepting is None:
             self._listener.close()
             return
+        self.call(self._accepting.cancel)
         self.call(end_streams)
         self._uvicorn.should_exit = True
         self._thread.join()
 
+    def _run(self) -> None:
+        assert self._loop
+        loop = self._loop
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(self._serve())
+
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
         beating = asyncio.create_task(self._keep_beating())
+        self._accepting = asyncio.create_task(self._door().accept())
         self._ready.set()
-        await self._uvicorn.serve(sockets=[self._listener])
+        await self._uvicorn.serve(sockets=[])  # connections are accepted by the door
         beating.cancel()
+
+    def _door(self) -> Door:
+        config, state = self._uvicorn.config, self._uvicorn.server_state
+
+        def failed(error: BaseException) -> None:
+            self._faults.note(self._name, error)
+
+        return Door(self._listener, lambda: Connection(config, state), config.ssl, failed, shared=self._behind_proxy)
 
     async def _keep_beating(self) -> None:
         while True:
-            self._beat()
+            with self._faults.tolerated(self._name):
+                self._beat()
             await asyncio.sleep(BEAT)
+
+    async def _noting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application; its errors are noted, and answered 500."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            self._faults.note(self._name, error)
+            raise
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._faults.note(self._name, context.get("exception") or RuntimeError(context["message"]))

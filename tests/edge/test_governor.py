@@ -6,7 +6,9 @@ import pytest
 
 from edge import board
 from edge.board import Condition
+from edge.faults import Faults
 from edge.governor import COOL, EASE_AFTER, HOT, LATE, LEVELS, PERIOD, PROMPT, RESUME_AFTER, Governor
+from edge.statistics import Statistics
 
 
 class Board:
@@ -117,7 +119,7 @@ def test_steps(readings, expected):
 def test_it_ends_when_told_to():
     stop = threading.Event()
     stop.set()
-    Governor(lambda: pytest.fail("it looked"), lambda: None, lambda level: None).run(stop)
+    Governor(lambda: pytest.fail("it looked"), lambda: None, lambda level: None).run(stop, Faults(Statistics()))
 
 
 class TestReadings:

@@ -62,6 +62,9 @@ EXTRAS = {
     "edge/analyze/table.py": {"pyarrow"},
     "edge/web/app.py": {"starlette"},
     "edge/web/guard.py": {"starlette"},
+    "edge/web/bodies.py": {"starlette"},
+    "edge/web/connections.py": {"uvicorn", "h11"},
+    "edge/web/exposition.py": {"starlette"},
     "edge/web/server.py": {"uvicorn", "starlette"},
 }
 """Modules that may import one thing more, and are themselves imported only when they are used."""

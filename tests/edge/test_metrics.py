@@ -1,5 +1,6 @@
 """Metrics against values that are known beforehand, and against Prometheus itself where it is installed."""
 
+import http.client
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge import cli
 from edge.emotions import EMOTIONS
 from edge.errors import UserError
+from edge.faults import Faults
 from edge.metrics import Metrics
 from edge.pipeline import Pipeline
 from edge.statistics import BOUNDS, WINDOW
+from edge.web.exposition import ServedMetrics
+from edge.web.rates import Rate
 
 from .patience import patiently
 from .stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face, free_port, result
@@ -144,7 +148,7 @@ def asked(port, path="/metrics"):
 class TestServer:
     def test_it_answers_during_the_run_and_not_after_it(self):
         port, recognizer = free_port(), ScriptedRecognizer()
-        with Pipeline(ScriptedSource(50), recognizer, [Metrics(recognizer, ("127.0.0.1", port))]) as pipeline:
+        with Pipeline(ScriptedSource(50), recognizer, [ServedMetrics(recognizer, ("127.0.0.1", port))]) as pipeline:
             next(iter(pipeline))  # the others wait until they are taken
             assert re.search(r"emotion_edge_frames_answered_total \d+\.0", asked(port))
             list(pipeline)
@@ -155,7 +159,7 @@ class TestServer:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             with pytest.raises(UserError, match="cannot be listened on"):
-                Metrics(ScriptedRecognizer(), taken.getsockname())
+                ServedMetrics(ScriptedRecognizer(), taken.getsockname())
             run = ["run", str(write_clip(tmp_path / "clip.avi")), "--model", str(bundle), "--no-window"]
             assert cli.main([*run, "--metrics", address, "--jsonl", str(tmp_path / "r.jsonl")]) == 2
         assert capsys.readouterr().err.startswith(f"emotion-edge: {address}: cannot be listened on")
@@ -166,34 +170,90 @@ class TestServer:
         assert cli.main([*run, "--metrics", f"127.0.0.1:{free_port()}"]) == 0
         assert "told to others" in capsys.readouterr().out
 
-    def test_who_connects_and_says_nothing_is_dismissed(self, monkeypatch):
-        monkeypatch.setattr("edge.metrics.TIMEOUT", 0.2)
+    def test_slow_clients_do_not_shut_others_out(self, monkeypatch):
+        monkeypatch.setattr("edge.web.connections.MOST_OF_ONE", 16)
         port = free_port()
-        with Metrics(ScriptedRecognizer(), ("127.0.0.1", port)):
-            with socket.create_connection(("127.0.0.1", port), 10) as mute:
+        with ServedMetrics(ScriptedRecognizer(), ("127.0.0.1", port)), ExitStack() as stack:
+            for _ in range(20):  # some are turned away
+                slow = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), 10)))
+                with suppress(ConnectionError):
+                    slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+            other = http.client.HTTPConnection("127.0.0.1", port, 10, source_address=("127.0.0.2", 0))
+            with closing(other):
+                other.request("GET", "/metrics")
+                assert other.getresponse().status == 200
+
+    def test_who_says_nothing_makes_place(self, monkeypatch):
+        monkeypatch.setattr("edge.web.connections.PATIENCE", 0.2)
+        monkeypatch.setattr("edge.web.connections.MOST_CONNECTIONS", 1)
+        port = free_port()
+        with (
+            ServedMetrics(ScriptedRecognizer(), ("127.0.0.1", port)),
+            socket.create_connection(("127.0.0.1", port), 10) as mute,
+        ):
+            assert "emotion_edge" in asked(port)
+            with suppress(ConnectionResetError):
                 assert mute.recv(1) == b""
-            assert "emotion_edge" in asked(port)
 
-    def test_who_comes_when_enough_are_there_is_sent_away(self, monkeypatch):
-        monkeypatch.setattr("edge.metrics.MOST_CLIENTS", 1)
+    def test_who_goes_away_before_the_answer_is_not_spoken_of(self, caplog, capsys):
         port = free_port()
-        with Metrics(ScriptedRecognizer(), ("127.0.0.1", port)):
-            with socket.create_connection(("127.0.0.1", port), 10):
-                patiently(lambda: any("process_request" in thread.name for thread in threading.enumerate()))
-                with socket.create_connection(("127.0.0.1", port), 10) as second:
-                    assert second.recv(1) == b""
-            patiently(lambda: not any("process_request" in thread.name for thread in threading.enumerate()))
-            assert "emotion_edge" in asked(port)
-
-    def test_who_goes_away_before_the_answer_is_not_spoken_of(self, capsys):
-        port, before = free_port(), threading.active_count()
-        with Metrics(ScriptedRecognizer(), ("127.0.0.1", port)):
+        with ServedMetrics(ScriptedRecognizer(), ("127.0.0.1", port)):
             with socket.create_connection(("127.0.0.1", port), 10) as rude:
-                rude.sendall(b"GET / HT")
-                patiently(lambda: threading.active_count() == before + 2)
+                rude.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing is a reset
-            patiently(lambda: threading.active_count() == before + 1)
-        assert capsys.readouterr().err == ""
+            assert "emotion_edge" in asked(port)
+        assert (caplog.records, capsys.readouterr().err) == ([], "")
+
+    @pytest.mark.parametrize(
+        ("accept", "kind"),
+        [
+            ("*/*", "text/plain; version=0.0.4"),
+            ("text/plain;version=1.0.0", "text/plain; version=1.0.0"),
+            ("application/openmetrics-text;version=1.0.0,*/*;q=0.1", "application/openmetrics-text; version=1.0.0"),
+            ("application/openmetrics-text;version=none", "text/plain; version=0.0.4"),
+            ("text/plain;version=1.x;escaping", "text/plain; version=0.0.4"),
+            (";;,=;version==", "text/plain; version=0.0.4"),
+        ],
+    )
+    def test_the_format_is_the_one_asked_for_or_the_plain_one(self, caplog, accept, kind):
+        port = free_port()
+        with ServedMetrics(ScriptedRecognizer(), ("127.0.0.1", port)):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": accept})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.headers["Content-Type"].startswith(kind)
+                assert b"emotion_edge_frames" in answer.read()
+        assert caplog.records == []
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"Host": "localhost:9108"}, 200),
+            ({"Host": "rebound.example"}, 421),
+            ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ],
+        ids=["its name", "another name", "another site's page"],
+    )
+    def test_pages_elsewhere_read_nothing(self, headers, status):
+        port = free_port()
+        connection = http.client.HTTPConnection("127.0.0.1", port, 10)
+        with ServedMetrics(ScriptedRecognizer(), ("127.0.0.1", port)), closing(connection):
+            connection.request("GET", "/metrics", headers=headers)
+            assert connection.getresponse().status == status
+
+    def test_who_asks_too_often_waits(self, monkeypatch):
+        monkeypatch.setattr("edge.web.guard.Rate", lambda a_second, at_once: Rate(a_second / 1e6, 3))
+        port, made, recognizer = free_port(), [], ScriptedRecognizer()
+        metrics = ServedMetrics(recognizer, ("127.0.0.1", port))
+        exposition = metrics.exposition
+        monkeypatch.setattr(metrics, "exposition", lambda accept: made.append(accept) or exposition(accept))
+        with metrics, closing(http.client.HTTPConnection("127.0.0.1", port, 10)) as connection:
+            statuses = []
+            for _ in range(5):
+                connection.request("GET", "/metrics")
+                answer = connection.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+        assert (statuses, len(made)) == ([200] * 3 + [429] * 2, 3)
 
     def test_addresses_of_ipv6_are_served(self):
         try:
@@ -201,7 +261,7 @@ class TestServer:
                 port = probe.getsockname()[1]
         except OSError:
             pytest.skip("no IPv6 here")
-        with Metrics(ScriptedRecognizer(), ("::1", port)):
+        with ServedMetrics(ScriptedRecognizer(), ("::1", port)):
             socket.create_connection(("::1", port), 10).close()
 
 
@@ -263,9 +323,15 @@ def query(port, expression):
     return []
 
 
+def test_errors_are_counted_by_their_part():
+    metrics = Metrics(ScriptedRecognizer())
+    Faults(metrics.statistics).note("governor", OSError())
+    assert samples(metrics)["errors_total{part=governor}"] == 1
+
+
 def test_prometheus_takes_it_and_the_dashboard_gets_its_answers(prometheus):
     port, busy_ = free_port(), busy()
-    with Metrics(busy_._recognizer, ("127.0.0.1", port)):
+    with ServedMetrics(busy_._recognizer, ("127.0.0.1", port)):
         own = prometheus(port)
         captured = "emotion_edge_frames_captured_total"
         (found,) = patiently(lambda: query(own, captured))

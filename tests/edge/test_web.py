@@ -27,7 +27,7 @@ from edge.listen import is_own, listen, own_names
 from edge.metrics import Metrics
 from edge.options import Options
 from edge.palette import COLOURS
-from edge.web import app, guard, page, pictures, predict, server, stats, token
+from edge.web import app, connections, guard, page, pictures, predict, stats, token
 from edge.web.page import LivePage
 from edge.web.rates import Rate
 
@@ -341,7 +341,7 @@ class TestPictures:
 
     def test_a_client_that_stalls_costs_the_others_nothing_and_is_let_go(self, serve, monkeypatch):
         monkeypatch.setattr(pictures, "RATE", 1e6)
-        monkeypatch.setattr(server, "PATIENCE", 1.0)
+        monkeypatch.setattr(connections, "PATIENCE", 1.0)
         with serve() as live, closing(socket.socket()) as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(("127.0.0.1", port_of(live)))
@@ -415,22 +415,12 @@ class TestStopping:
             assert ask(live, "/healthz")[0] == 200
 
     def test_who_asks_nothing_is_let_go(self, serve, monkeypatch):
-        monkeypatch.setattr(server, "PATIENCE", 0.1)
+        monkeypatch.setattr(connections, "PATIENCE", 0.1)
         with serve() as live, closing(socket.create_connection(("127.0.0.1", port_of(live)))) as silent:
             silent.sendall(b"GET / HT")
             silent.settimeout(LONG)
             with suppress(ConnectionResetError):
                 assert silent.recv(1) == b""
-
-    def test_more_connections_than_are_taken_are_ended_though_they_ask_nothing(self, serve, monkeypatch):
-        monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
-        with serve() as live, ExitStack() as stack:
-            for _ in range(3):
-                stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)))))
-            patiently(lambda: len(live._server._uvicorn.server_state.connections) == 3)
-            one_more = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port_of(live)), LONG)))
-            with suppress(ConnectionResetError):
-                assert one_more.recv(1) == b""
 
     def test_who_goes_away_or_is_still_sending_at_the_end_leaves_no_traceback(self, serve, caplog):
         with serve() as live:

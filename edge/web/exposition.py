@@ -1,0 +1,53 @@
+"""Serves the metrics to Prometheus, without a page."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from edge.faults import Faults
+from edge.listen import is_local, listen, own_names
+from edge.metrics import Metrics
+from edge.recognize import Recognizer
+from edge.web.guard import Guard
+from edge.web.server import Server
+
+
+class ServedMetrics(Metrics):
+    """Metrics at an address of their own, for everybody who can reach it."""
+
+    def __init__(self, recognizer: Recognizer, address: tuple[str, int]) -> None:
+        """Listen, so that nobody starts a run whose metrics cannot be had.
+
+        Raises:
+            UserError: the address is in use, or is none of this machine's.
+        """
+        super().__init__(recognizer)
+        listener = listen(*address, "--metrics")
+        names = own_names(address[0], local=is_local(listener))
+
+        async def answer(request: Request) -> Response:
+            return exposed(self.exposition, request)
+
+        app = Starlette(routes=[Route("/metrics", answer), Route("/", answer)])
+        guard = Guard(app, names, proxied_as=frozenset(), token=None, cookie="")
+        self._server = Server("metrics server", guard, listener, Faults(self.statistics))
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+
+def exposed(exposition: Callable[[str], tuple[bytes, str]], request: Request) -> Response:
+    """The metrics in the format that the request prefers."""
+    text, content_type = exposition(request.headers.get("accept", ""))
+    return Response(text, media_type=content_type)
