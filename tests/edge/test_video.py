@@ -429,6 +429,7 @@ print(peak() - before)
 def test_few_pictures_of_a_large_recording_are_in_memory_at_a_time(tmp_path):
     clip = write_video(tmp_path / "clip.mp4", shades(1, 3840, 2160) * 12, options=GOP)
     command = [sys.executable, "-c", ANNOTATING, clip, tmp_path / "copy.mp4"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300)
+    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"}  # glibc keeps nothing large that was freed
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 255, "MB"
+    assert int(done.stdout) < 235, "MB"
