@@ -30,7 +30,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -113,6 +113,9 @@ boards: $(BENCH) ## write the table of boards, from benchmarks/boards/*.json and
 
 soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
 	@$(BIN)/python -m tests.soak.soak --model "$(MODEL)" $(ARGS)
+
+fuzz: $(VENV)/test.stamp ## give damaged requests, pictures, manifests and models to what takes them, for a minute [ARGS='--minutes 10 pictures']
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .
