@@ -1,6 +1,7 @@
 """What strangers send is decoded in a process that has limits and can be ended."""
 
 import struct
+import subprocess
 import sys
 import threading
 import zlib
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.child import child_environment
 from edge.web.decoding import Damaged, DecodingProcess, TooCostly
 
 from .patience import LONG, patiently
@@ -41,6 +43,13 @@ def test_what_would_take_minutes():
     scan = content[content.rindex(b"\xff\xda") : -2]
     with pytest.raises(TooCostly):
         DecodingProcess(10_000, LONG).decode(content[:-2] + scan * 64 + b"\xff\xd9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system has no such score")
+def test_it_is_ended_first_where_memory_runs_out():
+    program = "import edge.child; edge.child.limit_memory(1 << 30); print(edge.child.OOM_SCORE.read_text())"
+    done = subprocess.run([sys.executable, "-c", program], env=child_environment(), capture_output=True, text=True)
+    assert done.stdout.split() == ["1000"]
 
 
 class Sleeping(DecodingProcess):
