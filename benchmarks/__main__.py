@@ -7,7 +7,7 @@
     python -m benchmarks compare before.json after.json
     python -m benchmarks boards --page docs/boards.md
 
-Everything in turns. Tables go to the screen, figures as JSON and plots into a folder.
+All measurements are interleaved. Tables go to the screen, figures as JSON and plots into a folder.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.base.record import Record, file_name, read_record
-from benchmarks.base.variants import open_contenders
-from benchmarks.measure.accuracy import Examination, load_examination
+from benchmarks.base.variants import open_variants
+from benchmarks.measure.accuracy import EvaluationData, load_evaluation_data
 from benchmarks.measure.pipeline import check_clip
 from benchmarks.report.boards import board_records, boards_text
-from benchmarks.report.compare import TOLERANCE, changes_text, compare, lost, other_graphs
+from benchmarks.report.compare import TOLERANCE, changed_graphs, changes_text, compare, missing
 from benchmarks.report.document import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.suite import FAILED, MEASUREMENTS, USUAL, Plan, measure
 from edge.bundle import DEFAULT_BUNDLE
@@ -39,40 +39,37 @@ ALL = "all"
 
 
 def benchmark(arguments: argparse.Namespace) -> int:
-    """Measure, show and keep the results; 1 where a measurement failed that should not.
-
-    What is missing is said before anything is measured.
-    """
+    """Measure, show and keep the results; 1 where a measurement failed by a bug. Inputs are checked first."""
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f"{arguments.output}: not a folder", "name a folder by --output")
     if arguments.page:
         check_page(arguments.page)
-    contenders = open_contenders(arguments.model)
-    examination = _examination(arguments, contenders.input_size)
+    variants = open_variants(arguments.model)
+    evaluation_data = _evaluation_data(arguments, variants.input_size)
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(folder) / "demo.mp4"
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        plan = Plan(contenders, examination, clip, arguments.rounds, arguments.runs, arguments.faces)
+        plan = Plan(variants, evaluation_data, clip, arguments.rounds, arguments.runs, arguments.faces)
         record = measure(plan, _names(arguments), arguments.output)
     _show([record], [arguments.output / file_name(record)], arguments)
     return int(any(reason.startswith(FAILED) for reason in record["missing"].values()))
 
 
-def _examination(arguments: argparse.Namespace, size: int) -> Examination | UserError:
-    """What the accuracy is measured on, or why it is not: that is a gap in the report, and the rest of it is there."""
+def _evaluation_data(arguments: argparse.Namespace, size: int) -> EvaluationData | UserError:
+    """Data for the accuracy, or the error that the report gives as the reason why it is missing."""
     if not arguments.data:
         return UserError("no data set was named", "name it by --data")
     try:
-        return load_examination(arguments.data, arguments.split, size)
+        return load_evaluation_data(arguments.data, arguments.split, size)
     except UserError as error:
         log.warning("accuracy: will not be measured: %s", error)
         return error
 
 
 def report_again(arguments: argparse.Namespace) -> int:
-    """Show what was measured before, of several machines or bundles beside one another."""
+    """Show earlier runs, of several machines or bundles beside one another."""
     if arguments.page:
         check_page(arguments.page)
     _show([read_record(path) for path in arguments.records], arguments.records, arguments)
@@ -80,13 +77,13 @@ def report_again(arguments: argparse.Namespace) -> int:
 
 
 def compare_two(arguments: argparse.Namespace) -> int:
-    """Show what changed; 1 where something got worse by more than the tolerance, or a model has other operators."""
+    """Show changes; 1 where a figure got worse by more than the tolerance, or a model has other operators."""
     before, after = read_record(arguments.before), read_record(arguments.after)
-    changes, graphs = compare(before, after), other_graphs(before, after)
+    changes, graphs = compare(before, after), changed_graphs(before, after)
     if not changes:
         raise UserError("the two records have no figure in common", "measure the same in both")
     print(changes_text(changes, arguments.tolerance))
-    for what in lost(before, after):
+    for what in missing(before, after):
         print(f"not compared, for {arguments.after} does not have it: {what}")
     for graph in graphs:
         print(f"**other operators** in {graph}")
@@ -95,7 +92,7 @@ def compare_two(arguments: argparse.Namespace) -> int:
 
 def show_boards(arguments: argparse.Namespace) -> int:
     """Show the table of boards."""
-    text = boards_text(open_contenders(arguments.model), board_records())
+    text = boards_text(open_variants(arguments.model), board_records())
     print(text)
     if arguments.page:
         fill_page(arguments.page, text, BOARDS_BEGIN)
@@ -133,10 +130,10 @@ def _pictures(records: Sequence[Record], folder: Path) -> Pictures:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
+    """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    first = words.pop(0) if words[:1] and words[0] in LOOKING_BACK else None
-    parser, command = LOOKING_BACK[first] if first else (_parser, benchmark)
+    name = words.pop(0) if words[:1] and words[0] in COMMANDS else None
+    parser, command = COMMANDS[name] if name else (_parser, benchmark)
     arguments = parser().parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("benchmarks").setLevel(logging.INFO)
@@ -147,29 +144,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Compare the variants of a bundle, and other packages, on this machine.",
-        epilog="'report RECORD…' shows again what was measured before, 'compare BEFORE AFTER' what changed, "
-        "'boards' what was measured on which board",
+        epilog="'report RECORD…' shows an earlier run again, 'compare BEFORE AFTER' the changes between two runs, "
+        "'boards' the table of boards",
     )
-    parser.add_argument(
-        "what",
-        nargs="*",
-        metavar="WHAT",
-        type=_measurement,
-        help=f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}",
-    )
-    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+    names = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
+    parser.add_argument("what", nargs="*", metavar="WHAT", type=_measurement, help=names)
+    _add_model(parser)
     parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
     # Not train: the models have seen it.
-    parser.add_argument(
-        "--split", choices=("val", "test"), default="test", help="of the data set; default: %(default)s"
-    )
+    split = "of the data set; default: %(default)s"
+    parser.add_argument("--split", choices=("val", "test"), default="test", help=split)
     parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
-    parser.add_argument(
-        "--runs", nargs="+", type=Path, default=[], metavar="FOLDER", help="training runs, each called after its preset"
-    )
+    runs = "training runs, each called after its preset"
+    parser.add_argument("--runs", nargs="+", type=Path, default=[], metavar="FOLDER", help=runs)
     parser.add_argument("--faces", type=Path, metavar="FOLDER", help="portraits for face-sizes; default: the demo's")
     parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
-    _add_places(parser)
+    _add_output(parser)
     return parser
 
 
@@ -188,49 +178,43 @@ def _share(text: str) -> float:
 
 
 def _report_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks report", description="Show again what was measured before."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks report", description="Show an earlier run again.")
     parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a JSON file of an earlier run")
-    _add_places(parser)
+    _add_output(parser)
     return parser
 
 
 def _compare_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks compare",
-        description="Say what changed from one run to another; ends with 1 where something got worse, or a model has "
-        "other operators.",
+    description = (
+        "Show the changes between two runs; ends with 1 where a figure got worse, or a model has other operators."
     )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=description)
     parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
     parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
-    parser.add_argument(
-        "--tolerance",
-        type=_share,
-        default=TOLERANCE,
-        help="share by which a figure may get worse; default: %(default)s",
-    )
+    tolerance = "share by which a figure may get worse; default: %(default)s"
+    parser.add_argument("--tolerance", type=_share, default=TOLERANCE, help=tolerance)
     return parser
 
 
 def _boards_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks boards",
-        description="Show what was measured on which board, and estimates for others.",
-    )
-    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+    description = "Show measurements of boards, and estimates for others."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks boards", description=description)
+    _add_model(parser)
     parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the table into")
     return parser
 
 
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output", type=Path, default=Path("benchmarks/results"), help="folder of the record and the plots"
-    )
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    folder = Path("benchmarks/results")
+    parser.add_argument("--output", type=Path, default=folder, help="folder of the record and the plots")
     parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
 
 
-LOOKING_BACK = {
+COMMANDS = {
     "report": (_report_parser, report_again),
     "compare": (_compare_parser, compare_two),
     "boards": (_boards_parser, show_boards),

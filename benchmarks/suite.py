@@ -10,11 +10,10 @@ from typing import Any
 from benchmarks.base.harness import BURST, WARM_UP
 from benchmarks.base.machine import can_restrict, current_state
 from benchmarks.base.process import summary
-from benchmarks.base.record import Partial, Record, as_plain, keep, new_record
-from benchmarks.base.variants import Contenders
-from benchmarks.measure.accuracy import Examination, measure_accuracy
+from benchmarks.base.record import PartialResults, Record, as_plain, keep, new_record
+from benchmarks.base.variants import BundleVariants
+from benchmarks.measure.accuracy import EvaluationData, measure_accuracy
 from benchmarks.measure.counts import measure_counts
-from benchmarks.measure.crowd import measure_crowd
 from benchmarks.measure.face_size import measure_face_sizes
 from benchmarks.measure.latency import measure_latency
 from benchmarks.measure.live import measure_live
@@ -22,7 +21,7 @@ from benchmarks.measure.memory import measure_memory
 from benchmarks.measure.operators import measure_operators
 from benchmarks.measure.outputs import measure_outputs
 from benchmarks.measure.pipeline import measure_pipeline
-from benchmarks.measure.sizes import measure_sizes
+from benchmarks.measure.scaling import measure_face_count, measure_frame_size
 from benchmarks.measure.stages import measure_stages
 from benchmarks.measure.training import measure_training
 from benchmarks.peers.accuracy import measure_peer_accuracy
@@ -30,7 +29,7 @@ from benchmarks.peers.clip import measure_peers
 from benchmarks.peers.footprint import measure_footprint
 from benchmarks.peers.lineup import Lineup, line_up
 from benchmarks.peers.model import measure_models
-from benchmarks.report.targets import VARIANT, check_bars
+from benchmarks.report.targets import VARIANT, check_targets
 from edge.bundle import Bundle
 from edge.errors import UserError
 from edge.machine import usable_cores
@@ -40,19 +39,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured on.
+    """Subjects of the measurements.
 
     Attributes:
-        contenders: who takes part.
-        examination: what the accuracy is measured on, or why it is not.
+        variants: variants of the bundle.
+        evaluation_data: data for the accuracy, or the reason why there is none.
         clip: a video for the pipeline.
-        rounds: turns of every contender in every measurement.
+        rounds: turns of every variant in every measurement.
         runs: folders of training runs, whose histories are read.
         faces: folder of portraits for the measurement of face sizes; the demo's faces where it is None.
     """
 
-    contenders: Contenders
-    examination: Examination | UserError
+    variants: BundleVariants
+    evaluation_data: EvaluationData | UserError
     clip: Path
     rounds: int
     runs: Sequence[Path] = ()
@@ -60,7 +59,7 @@ class Plan:
 
     @property
     def bundles(self) -> dict[str, Bundle]:
-        return self.contenders.bundles
+        return self.variants.bundles
 
     @property
     def shipping(self) -> Bundle:
@@ -83,30 +82,30 @@ class Plan:
 
     @property
     def cores(self) -> tuple[int, ...]:
-        """One, two, because that is what the package's promises are about, and all; all where none can be chosen."""
+        """One, two (the targets' number) and all cores; all alone where a process cannot choose its cores."""
         cores = usable_cores()
         return tuple(sorted({1, min(2, cores), cores})) if can_restrict() else (cores,)
 
     def settings(self) -> dict[str, Any]:
-        """What a record tells of it."""
+        """Settings that a record keeps."""
         return {
             "rounds": self.rounds,
             "threads": self.threads,
             "cores": self.cores,
             "clip": self.clip.name,
-            "split": self.examination.name if isinstance(self.examination, Examination) else None,
+            "split": self.evaluation_data.name if isinstance(self.evaluation_data, EvaluationData) else None,
             "warm_up": WARM_UP,
             "burst": BURST,
         }
 
 
-def _examination(plan: Plan) -> Examination:
-    if isinstance(plan.examination, UserError):
-        raise plan.examination
-    return plan.examination
+def _evaluation_data(plan: Plan) -> EvaluationData:
+    if isinstance(plan.evaluation_data, UserError):
+        raise plan.evaluation_data
+    return plan.evaluation_data
 
 
-MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
+MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | PartialResults]] = {
     "counts": lambda plan: measure_counts(plan.bundles, plan.shipping.variant),
     "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
     "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
@@ -114,8 +113,8 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
     "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
     "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
     "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
-    "crowd": lambda plan: measure_crowd(plan.default, max(plan.cores), plan.rounds),
-    "sizes": lambda plan: measure_sizes(plan.default, max(plan.cores), plan.rounds),
+    "face-count": lambda plan: measure_face_count(plan.default, max(plan.cores), plan.rounds),
+    "frame-size": lambda plan: measure_frame_size(plan.default, max(plan.cores), plan.rounds),
     "face-sizes": lambda plan: measure_face_sizes(plan.faces),
     "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
     "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),
@@ -123,13 +122,13 @@ MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | Partial]] = {
     "peers-footprint": lambda plan: measure_footprint(plan.lineup, plan.shipping, max(plan.cores), plan.rounds),
     "training": lambda plan: measure_training(plan.runs, max(plan.cores), plan.rounds),
     # Last, because they are long work that warms a board up.
-    "accuracy": lambda plan: measure_accuracy(plan.bundles, _examination(plan), max(plan.cores)),
-    "peers-accuracy": lambda plan: measure_peer_accuracy(plan.lineup, _examination(plan), max(plan.cores)),
+    "accuracy": lambda plan: measure_accuracy(plan.bundles, _evaluation_data(plan), max(plan.cores)),
+    "peers-accuracy": lambda plan: measure_peer_accuracy(plan.lineup, _evaluation_data(plan), max(plan.cores)),
 }
-"""What each of them measures stands at the top of its module."""
+"""Measurements by name, in the order of a run."""
 
-USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "crowd", "sizes", "accuracy")
-"""What is measured when nothing is named: what says how fast it is, and wants no environments of other packages."""
+USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "face-count", "frame-size", "accuracy")
+"""Measurements of a run for which none is named."""
 
 NOT_REACHED, FAILED = "the run was ended before it", "it failed"
 
@@ -147,13 +146,13 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
     Raises:
         UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
-    record = new_record(plan.contenders, plan.settings())
+    record = new_record(plan.variants, plan.settings())
     wanted = [name for name in MEASUREMENTS if name in names]
     record["missing"] = dict.fromkeys(wanted, NOT_REACHED)
     for name in wanted:
         try:
             found = MEASUREMENTS[name](plan)
-            if isinstance(found, Partial):
+            if isinstance(found, PartialResults):
                 record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
                 found = found.rows
             record["figures"][name] = as_plain(found)
@@ -164,7 +163,7 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
         except Exception as error:
             log.exception("%s: not measured", name)
             record["missing"][name] = f"{FAILED}: {summary(error)}"
-        record["bars"] = as_plain(check_bars(record))
+        record["targets"] = as_plain(check_targets(record))
         record["states"]["after"] = as_plain(current_state())
         keep(record, folder)
     return record

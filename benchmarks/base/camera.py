@@ -23,7 +23,7 @@ def command(clip: Path, size: tuple[int, int], fps: float, seconds: float) -> li
 
 
 def as_options(size: tuple[int, int], fps: float) -> list[str]:
-    """What `emotion-edge run -` is told of the camera."""
+    """Options of `emotion-edge run -` for the camera."""
     return ["--live", "--size", f"{size[0]}x{size[1]}", "--fps", str(fps)]
 
 

@@ -1,4 +1,4 @@
-"""What a `.tflite` file computes: its operators in their order, with shapes and multiply-adds."""
+"""Operators of a `.tflite` file in their order, with shapes and multiply-adds."""
 
 import math
 import re
@@ -19,16 +19,16 @@ class Operator:
         kind: as the format names it, such as `CONV_2D`.
         name: of the layer that it comes from, as far as the file tells.
         window: height and width of a convolution's kernel, None for other operators.
-        takes: shape of its first input.
-        gives: shape of its first output.
+        input_shape: shape of its first input.
+        output_shape: shape of its first output.
         multiply_adds: of a convolution or a dense layer; 0 for others, which are not counted by convention.
     """
 
     kind: str
     name: str
     window: tuple[int, int] | None
-    takes: tuple[int, ...]
-    gives: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
     multiply_adds: int
 
 
@@ -47,7 +47,7 @@ def operators(model: bytes) -> list[Operator]:
 
 
 def multiply_adds(model: bytes) -> int:
-    """How many one inference takes."""
+    """Multiply-adds of one inference."""
     return sum(operator.multiply_adds for operator in operators(model))
 
 
@@ -66,10 +66,10 @@ def _layer(tensor: str) -> str:
     return LAYER.sub("", layers[-1]) if layers else parts[-1]
 
 
-def _multiply_adds(kind: str, weights: tuple[int, ...], gives: tuple[int, ...]) -> int:
+def _multiply_adds(kind: str, weights: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
     """Each output takes as many as the weights that it sees."""
     if kind in ("CONV_2D", "FULLY_CONNECTED"):  # weights [out, height, width, in] and [out, in]
-        return math.prod(gives) * math.prod(weights[1:])
+        return math.prod(output_shape) * math.prod(weights[1:])
     if kind == "DEPTHWISE_CONV_2D":  # weights [1, height, width, out]
-        return math.prod(gives) * math.prod(weights[1:3])
+        return math.prod(output_shape) * math.prod(weights[1:3])
     return 0

@@ -1,4 +1,4 @@
-"""Measures several contenders so that none has the machine to itself: in turns, after a warm-up, in percentiles."""
+"""Interleaved measurements of several cases, after a warm-up, summed up in percentiles."""
 
 import logging
 import time

@@ -24,7 +24,7 @@ LISTEN = 1.0
 
 @dataclass(frozen=True)
 class Machine:
-    """Everything that figures depend on.
+    """Properties of a machine and its libraries that figures depend on.
 
     Attributes:
         board: name of a single-board computer, None elsewhere.
@@ -86,7 +86,7 @@ def describe_machine() -> Machine:
 
 @dataclass(frozen=True)
 class State:
-    """What changes while something is measured.
+    """Properties that change during a run.
 
     Attributes:
         governor: who chooses the clock rate, None where that cannot be read.
@@ -106,7 +106,7 @@ def current_state() -> State:
 
 
 def can_restrict() -> bool:
-    """Whether this system lets a process choose the cores that it runs on."""
+    """Tell whether this system lets a process choose its cores."""
     return hasattr(os, "sched_setaffinity")
 
 

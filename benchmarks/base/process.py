@@ -31,7 +31,7 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes; getrusage counts in KiB, except on macOS."""
 
 USER_ERROR = "emotion-edge: "
-"""How the package's commands begin what a user can put right; see `edge.errors`."""
+"""Start of the commands' messages to users; see `edge.errors`."""
 
 
 class CrashError(RuntimeError):
@@ -40,7 +40,7 @@ class CrashError(RuntimeError):
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took.
+    """Resources that a command used.
 
     Attributes:
         status: exit status; negative for the signal that ended it.
@@ -87,16 +87,7 @@ def run_fresh(
 
 
 def run_module(module: str, arguments: Sequence[object], cores: int) -> dict[str, Any]:
-    """Run one of this package's modules in a fresh process; its last argument is the file to leave JSON in.
-
-    Args:
-        module: its name.
-        arguments: before that last one.
-        cores: as above.
-
-    Returns:
-        What it left there.
-    """
+    """Run a module of this package in a fresh process, and read the JSON file that its last argument names."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         run_fresh([sys.executable, "-m", module, *map(str, arguments), str(answer)], cores)

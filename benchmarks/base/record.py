@@ -1,9 +1,9 @@
-"""The record of a run: everything that it found, as JSON keeps it and reports read it.
+"""Record of a run: all figures, as JSON keeps them and reports read them.
 
 One object (times in the unit that the key names, else seconds; memory and sizes in bytes; shares from 0 to 1; a
 distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, where they are few, `values`):
 
-    schema_version   2; raised when a key changes its meaning or goes, not when one is added
+    schema_version   3; raised when a key changes its meaning or goes, not when one is added
     created          UTC, ISO 8601
     machine          see `benchmarks.base.machine.Machine`: what does not change during a run
     states           before and after (which moves on with every measurement): see `benchmarks.base.machine.State`
@@ -15,7 +15,7 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
                      come to is here, too, and what failed by a bug. By measurement and peer, why this one is not
                      among them
-    bars             list of promise, measured, reached (null where not measured)
+    targets          list of target, measured, reached (null where not measured)
 """
 
 import hashlib
@@ -27,32 +27,32 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.base.machine import current_state, describe_machine
-from benchmarks.base.variants import Contenders
+from benchmarks.base.variants import BundleVariants
 from edge.errors import UserError
 from edge.files import write_whole
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
-KEYS = frozenset({"created", "machine", "settings", "bundle", "figures", "missing", "bars"})
-"""Those that every record of this version has; others were added."""
+KEYS = frozenset({"created", "machine", "states", "settings", "bundle", "figures", "missing", "targets"})
+"""Keys of every record of this version."""
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Partial:
-    """Figures of some contestants, where others could not be measured.
+class PartialResults:
+    """Figures of some participants, where others could not be measured.
 
     Attributes:
         rows: as other measurements return them.
-        gaps: by contestant, why there is none of it.
+        gaps: by participant, why there is none of it.
     """
 
     rows: Sequence[Any]
     gaps: dict[str, str]
 
 
-def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
+def new_record(variants: BundleVariants, settings: dict[str, Any]) -> Record:
     """A record without figures: when, where, of what and how.
 
     Raises:
@@ -65,10 +65,10 @@ def new_record(contenders: Contenders, settings: dict[str, Any]) -> Record:
         "machine": asdict(describe_machine()),
         "states": {"before": state, "after": state},
         "settings": settings,
-        "bundle": _bundle(contenders),
+        "bundle": _bundle(variants),
         "figures": {},
         "missing": {},
-        "bars": [],
+        "targets": [],
     }
     plain: Record = as_plain(record)
     return plain
@@ -86,7 +86,7 @@ def as_plain(value: Any) -> Any:
 
 
 def file_name(record: Record) -> str:
-    """By the time, so that runs stand side by side in the order they were made."""
+    """Name by the time of the run: names sort in the order of the runs."""
     return f"{datetime.fromisoformat(record['created']):%Y%m%dT%H%M%SZ}.json"
 
 
@@ -119,27 +119,29 @@ def read_record(path: Path) -> Record:
     return found
 
 
+def rows_of(record: Record, measurement: str, **which: Any) -> list[Record]:
+    """Rows of a measurement that have these values; none where it was not measured."""
+    rows = record["figures"].get(measurement, ())
+    return [row for row in rows if all(row[key] == value for key, value in which.items())]
+
+
 def find_row(record: Record, measurement: str, **which: Any) -> Record:
-    """The first row of a measurement that has these values.
+    """First row of a measurement that has these values.
 
     Raises:
         LookupError: there is none.
     """
-    for row in record["figures"].get(measurement, ()):
-        if all(row[key] == value for key, value in which.items()):
-            found: Record = row
-            return found
-    raise LookupError(measurement)
+    return rows_of(record, measurement, **which)[0]
 
 
-def _bundle(contenders: Contenders) -> Record:
+def _bundle(variants: BundleVariants) -> Record:
     return {
-        "name": contenders.name,
-        "input_size": contenders.input_size,
-        "resolution": contenders.resolution,
+        "name": variants.name,
+        "input_size": variants.input_size,
+        "resolution": variants.resolution,
         "variants": {
             variant: {"sha256": hashlib.sha256(bundle.model).hexdigest(), "bytes": len(bundle.model)}
-            for variant, bundle in contenders.bundles.items()
+            for variant, bundle in variants.bundles.items()
         },
-        "absent": list(contenders.absent),
+        "absent": list(variants.absent),
     }

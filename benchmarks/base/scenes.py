@@ -61,7 +61,7 @@ class Scenes:
 def measure_scenes(
     what: str, bundles: Mapping[str, Bundle], scenes: Sequence[tuple[int, int]], cores: int, rounds: int
 ) -> dict[tuple[str, tuple[int, int]], tuple[float, Distribution]]:
-    """Run every variant on every recording, in turns, in fresh processes.
+    """Run every variant on every recording, interleaved, in fresh processes.
 
     Args:
         what: is measured.

@@ -1,4 +1,4 @@
-"""Who takes part: the variants of a bundle."""
+"""Variants of a bundle that are compared."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from edge.manifest import VARIANTS
 
 
 @dataclass(frozen=True)
-class Contenders:
-    """The variants of one bundle.
+class BundleVariants:
+    """All variants of one bundle.
 
     Attributes:
-        name: the bundle's.
-        input_size: pixels of the side of the faces that its models take.
-        resolution: pixels of the side that its backbone sees; the models enlarge smaller faces themselves.
-        bundles: those that are there, verified, by variant in the order of `VARIANTS`.
+        name: name of the bundle.
+        input_size: side of the models' input, pixels.
+        resolution: side of the backbone's input, pixels; the models enlarge smaller faces themselves.
+        bundles: the verified variants, in the order of `VARIANTS`.
         absent: variants that are not in this bundle.
     """
 
@@ -27,7 +27,7 @@ class Contenders:
     absent: tuple[str, ...]
 
 
-def open_contenders(folder: Path) -> Contenders:
+def open_variants(folder: Path) -> BundleVariants:
     """Read and verify all variants of a bundle.
 
     Raises:
@@ -40,4 +40,4 @@ def open_contenders(folder: Path) -> Contenders:
     bundles = {variant: load_bundle(folder, variant) for variant in present}
     first = bundles[present[0]]
     absent = tuple(v for v in VARIANTS if v not in bundles)
-    return Contenders(first.name, first.input_size, first.resolution, bundles, absent)
+    return BundleVariants(first.name, first.input_size, first.resolution, bundles, absent)

@@ -1,4 +1,4 @@
-"""How often the variants are right. What scores them draws, too: it needs matplotlib, which a board may not have."""
+"""Accuracy of the variants. The evaluation imports matplotlib, which a board may not have."""
 
 import logging
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Examination:
+class EvaluationData:
     """A split in memory.
 
     Attributes:
         name: `val` or `test`.
         split: images of the models' size, with the classes of their folders.
-        crowd: int `[n]`, what most of the crowd saw, -1 where that is not clear; None without votes.
+        crowd: int `[n]`, FER+ majority label, -1 where it is not clear; None without votes.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Accuracy:
     crowd_macro_f1: float | None
 
 
-def load_examination(root: Path, name: str, size: int) -> Examination:
-    """Read a split, and the crowd's votes on it where there are any.
+def load_evaluation_data(root: Path, name: str, size: int) -> EvaluationData:
+    """Read a split, and the FER+ votes on it where there are any.
 
     Args:
         root: the data set's folder.
@@ -70,40 +70,40 @@ def load_examination(root: Path, name: str, size: int) -> Examination:
 
     split = load_split(root, name, size, 3)
     try:
-        return Examination(name, split, read_crowd_majority(root, split.files))
+        return EvaluationData(name, split, read_crowd_majority(root, split.files))
     except UserError as error:
-        log.info("accuracy: not compared with the crowd: %s", error.problem)
-        return Examination(name, split, None)
+        log.info("accuracy: no FER+ votes: %s", error.problem)
+        return EvaluationData(name, split, None)
 
 
-def measure_accuracy(bundles: Mapping[str, Bundle], examination: Examination, threads: int) -> list[Accuracy]:
+def measure_accuracy(bundles: Mapping[str, Bundle], evaluation_data: EvaluationData, threads: int) -> list[Accuracy]:
     """Let every variant answer every image.
 
     Args:
         bundles: by variant.
-        examination: the images and what is right.
+        evaluation_data: the images and what is right.
         threads: threads of an inference; the answers are the same with any number.
     """
     from train.model_loader import predict_tflite
 
     results = []
     for variant, bundle in bundles.items():
-        log.info("accuracy: %s on %d images", variant, len(examination.split.files))
-        probabilities = predict_tflite(bundle.model, examination.split.images, threads)
-        results.append(Accuracy(variant, **score_answers(probabilities, examination)))
+        log.info("accuracy: %s on %d images", variant, len(evaluation_data.split.files))
+        probabilities = predict_tflite(bundle.model, evaluation_data.split.images, threads)
+        results.append(Accuracy(variant, **score_answers(probabilities, evaluation_data)))
     return results
 
 
-def score_answers(probabilities: "np.ndarray", examination: Examination) -> dict[str, Any]:
-    """What `Accuracy` holds beside the variant, by its name there.
+def score_answers(probabilities: "np.ndarray", evaluation_data: EvaluationData) -> dict[str, Any]:
+    """Fields of `Accuracy` other than the variant.
 
     Args:
-        probabilities: float32 `[n, 7]`, in the order of the examination's images.
-        examination: what is right.
+        probabilities: float32 `[n, 7]`, in the order of the evaluation_data's images.
+        evaluation_data: what is right.
     """
     from train.evaluation.evaluate import evaluate
 
-    found = evaluate(probabilities, examination.split, examination.crowd)
+    found = evaluate(probabilities, evaluation_data.split, evaluation_data.crowd)
     return {
         "images": found.folder.images,
         "accuracy": found.folder.accuracy,

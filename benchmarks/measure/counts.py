@@ -1,4 +1,4 @@
-"""What does not depend on the machine's speed: bytes, operators, and with valgrind the instructions of an inference.
+"""Counts that do not depend on the machine's speed: bytes, operators and, with valgrind, instructions.
 
     python -m benchmarks.measure.counts FOLDER VARIANT INFERENCES
 
@@ -81,7 +81,7 @@ def _counts(variant: str, bundle: Bundle, ships: bool) -> Counts:
 
 
 def kinds_of_operators(model: bytes) -> dict[str, int]:
-    """How many operators of each kind a model has, whoever runs them."""
+    """Number of operators of each kind in a model."""
     return dict(sorted(Counter(operator.kind for operator in operators(model)).items()))
 
 

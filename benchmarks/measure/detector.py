@@ -2,8 +2,8 @@
 
     python -m benchmarks.measure.detector
 
-Both search the same part of the demo portrait on one thread, in turns, decoding of the boxes included. Medians of all
-calls; processor time instead of the clock's, which on a busy machine is that of its other programs.
+Both search the same part of the demo portrait on one thread, interleaved, decoding of the boxes included. Medians of
+all calls; processor time instead of the clock's, which on a busy machine is that of its other programs.
 """
 
 import sys

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report.tables import UNKNOWN, table
+from benchmarks.base.markdown import UNKNOWN, table
 from edge.bundle import DEFAULT_BUNDLE
 from edge.demo import write_demo_clip
 from edge.errors import UserError, exit_on_user_error
@@ -37,7 +37,7 @@ EARLY = 0.1
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class LabelStability:
     """Labels of the face with the most frames.
 
     Attributes:
@@ -93,7 +93,7 @@ class Lag:
     all: int
 
 
-def watch(clip: Path, options: Options) -> Steadiness:
+def watch(clip: Path, options: Options) -> LabelStability:
     """Run the edge on a clip.
 
     Raises:
@@ -112,10 +112,10 @@ def watch(clip: Path, options: Options) -> Steadiness:
         raise UserError(f"{clip}: shows no face for long enough", "name another by --clip")
     times, seen = zip(*longest, strict=True)
     labels = np.array([-1 if face.label is None else face.label for face in seen])
-    return Steadiness(np.array(times), labels, np.stack([face.probabilities for face in seen]), told)
+    return LabelStability(np.array(times), labels, np.stack([face.probabilities for face in seen]), told)
 
 
-def lag(found: Steadiness, plain: Steadiness) -> Lag:
+def lag(found: LabelStability, plain: LabelStability) -> Lag:
     """Delays after the ideal label of the same face, which is made of the probabilities of single frames."""
     changed = np.flatnonzero(found.labels[1:] != found.labels[:-1]) + 1
     delays: list[float] = []
@@ -126,7 +126,7 @@ def lag(found: Steadiness, plain: Steadiness) -> Lag:
     return Lag(float(np.median(delays)) if delays else None, len(delays), len(changes))
 
 
-def _ideal_changes(plain: Steadiness) -> Iterator[tuple[float, float, int]]:
+def _ideal_changes(plain: LabelStability) -> Iterator[tuple[float, float, int]]:
     """Start, end and label of what the ideal label changes to and shows for long enough."""
     weights = np.exp(-0.5 * ((plain.times[:, None] - plain.times) / IDEAL_WIDTH) ** 2)
     labels = (weights @ plain.probabilities).argmax(axis=1)
@@ -137,7 +137,7 @@ def _ideal_changes(plain: Steadiness) -> Iterator[tuple[float, float, int]]:
             yield start, end, int(labels[first])
 
 
-def report(rows: Sequence[tuple[str, Steadiness, Lag]]) -> str:
+def report(rows: Sequence[tuple[str, LabelStability, Lag]]) -> str:
     """A table in Markdown."""
     return table(
         [

@@ -1,4 +1,4 @@
-"""How long one inference on a face takes, and how many faces a second that makes."""
+"""Time of one inference on one face."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,13 +33,7 @@ class Latency:
 
 
 def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], rounds: int) -> list[Latency]:
-    """Time every variant with every number of threads, each on as many cores, in turns.
-
-    Args:
-        bundles: by variant.
-        threads: numbers of threads.
-        rounds: turns of each.
-    """
+    """Time every variant with every number of threads, each on as many cores, interleaved."""
     cases = {(variant, n): _case(bundle, n) for (variant, bundle), n in product(bundles.items(), threads)}
     results = interleave("latency", cases, rounds)
     return [_latency(variant, n, bursts) for (variant, n), bursts in results.items()]

@@ -1,4 +1,4 @@
-"""What the edge takes on a camera of 30 frames a second: the age of its answers, and the processor's time."""
+"""Age of answers and processor time on a camera of 30 frames a second."""
 
 import json
 import tempfile
@@ -20,7 +20,7 @@ from edge.sources import open_source
 FPS = 30.0
 
 SECONDS = 15.0
-"""Of one run: its start, which is counted, is then a small part."""
+"""Seconds of one run: long against its start, which is counted."""
 
 MOST_AGES = 240
 """Points that are kept of the course of one run."""
@@ -62,14 +62,7 @@ class _Run:
 
 
 def measure_live(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Live]:
-    """Let a clip be the camera's picture, for every variant on every number of cores, in turns.
-
-    Args:
-        bundles: by variant.
-        clip: a video.
-        cores: numbers of cores.
-        rounds: runs of each.
-    """
+    """Let a clip be the camera's picture, for every variant on every number of cores, interleaved."""
     cases = {(v, n): partial(_run, bundle.folder, v, clip, n) for (v, bundle), n in product(bundles.items(), cores)}
     results = interleave("live", cases, rounds)
     return [_live(variant, n, runs) for (variant, n), runs in results.items()]

@@ -1,4 +1,4 @@
-"""How much memory a fresh process takes that loads one model and runs it.
+"""Peak memory of a fresh process that loads one model and runs it.
 
     python -m benchmarks.measure.memory [FOLDER VARIANT]
 
@@ -29,29 +29,26 @@ class Memory:
 
     Attributes:
         variant: which; None for the same process without a model.
+        file: bytes of the model's file, None without a model.
         peak: the most bytes of RAM that the process had at any time, in the worst of its runs.
         runs: that of each run.
     """
 
     variant: str | None
+    file: int | None
     peak: int
     runs: tuple[int, ...]
 
 
 def measure_memory(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> list[Memory]:
-    """Load and run each variant in processes of its own, and none in others.
-
-    Args:
-        bundles: by variant.
-        cores: that a process may use.
-        rounds: processes of each.
-    """
+    """Load and run each variant in processes of its own, and none in others."""
     arguments: dict[str | None, list[str]] = {None: []}
     arguments |= {variant: [str(bundle.folder.resolve()), variant] for variant, bundle in bundles.items()}
     command = [sys.executable, "-m", "benchmarks.measure.memory"]
     cases = {variant: partial(run_fresh, [*command, *which], cores) for variant, which in arguments.items()}
     results = {v: tuple(usage.peak for usage in usages) for v, usages in interleave("memory", cases, rounds).items()}
-    return [Memory(variant, max(peaks), peaks) for variant, peaks in results.items()]
+    sizes = {variant: len(bundle.model) for variant, bundle in bundles.items()}
+    return [Memory(v, sizes.get(v or ""), max(peaks), peaks) for v, peaks in results.items()]
 
 
 def main() -> int:

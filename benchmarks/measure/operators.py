@@ -1,4 +1,4 @@
-"""What each layer costs in each variant, by the runtime's profiler.
+"""Time of each layer in each variant, by the runtime's profiler.
 
     python -m benchmarks.measure.operators FOLDER VARIANT ANSWER
 
@@ -39,8 +39,8 @@ class Layer:
             it belongs to no operator.
         name: of the layer, empty where the kernel belongs to none.
         kernel: what ran, as its library calls it.
-        takes: shape of the first input, empty where the kernel belongs to no operator.
-        gives: shape of the first output, likewise.
+        input_shape: shape of the first input, empty where the kernel belongs to no operator.
+        output_shape: shape of the first output, likewise.
         multiply_adds: of convolutions and dense layers.
         ms: median over the rounds.
     """
@@ -48,8 +48,8 @@ class Layer:
     kind: str
     name: str
     kernel: str
-    takes: tuple[int, ...]
-    gives: tuple[int, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
     multiply_adds: int
     ms: float
 
@@ -72,11 +72,7 @@ class Profile:
 
 
 def measure_operators(bundles: Mapping[str, Bundle], rounds: int) -> list[Profile]:
-    """Profile every variant, in turns, in fresh processes.
-
-    Args:
-        bundles: by variant.
-        rounds: processes of each.
+    """Profile every variant, interleaved, in fresh processes.
 
     Raises:
         UserError: this runtime has no profiler, or one that crashes.
@@ -87,7 +83,7 @@ def measure_operators(bundles: Mapping[str, Bundle], rounds: int) -> list[Profil
 
 
 def _profiled(bundle: Bundle) -> dict[str, Any]:
-    """What the process left. LiteRT's C API may change: a crash must not end the other measurements."""
+    """Profile in a fresh process: LiteRT's C API may change, and a crash must not end the other measurements."""
     try:
         return run_module("benchmarks.measure.operators", [bundle.folder.resolve(), bundle.variant], 1)
     except CrashError as error:
@@ -117,7 +113,7 @@ def name_layers(graph: Sequence[Operator], kernels: Sequence[Kernel]) -> list[La
 
 
 def by_kind(profile: Record) -> dict[str, tuple[int, float]]:
-    """Number and milliseconds of a variant's layers by their kind, the dearest kind first; from a row of a record."""
+    """Number and milliseconds of a variant's layers by their kind, the slowest kind first; from a row of a record."""
     kinds: dict[str, tuple[int, float]] = {}
     for layer in profile["layers"]:
         n, ms = kinds.get(layer["kind"], (0, 0.0))
@@ -126,7 +122,7 @@ def by_kind(profile: Record) -> dict[str, tuple[int, float]]:
 
 
 def _place(kernel: Kernel, ahead: Sequence[Operator]) -> int | None:
-    """Where the operator that a kernel runs stands among those that are left; None where it runs none of them."""
+    """Index of the operator that a kernel runs; None where it runs none of them."""
     plain = kernel.name.split(" (")[0].upper().replace(" ", "_")
     for i, operator in enumerate(ahead):
         if operator.kind == plain or operator.kind in RUNS.get(plain, ()):
@@ -140,7 +136,9 @@ def _layer(kernel: Kernel, operator: Operator | None) -> Layer:
     if operator is None:
         return Layer(kernel.name, "", kernel.name, (), (), 0, kernel.ms)
     kind = operator.kind.lower() + (" {}×{}".format(*operator.window) if operator.window else "")
-    return Layer(kind, operator.name, kernel.name, operator.takes, operator.gives, operator.multiply_adds, kernel.ms)
+    return Layer(
+        kind, operator.name, kernel.name, operator.input_shape, operator.output_shape, operator.multiply_adds, kernel.ms
+    )
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What each output costs: the processor's time of a run with it, beside that of a run without any.
+"""Processor time of a run with each output, beside that of a run without any.
 
     python -m benchmarks.measure.outputs PORT
 
@@ -27,10 +27,10 @@ from edge.bundle import Bundle
 from edge.errors import UserError
 
 SIZE, FPS, SECONDS = (640, 480), 15.0, 12.0
-"""Of the camera, and of one run."""
+"""Size and rate of the camera, and seconds of one run."""
 
-PATIENCE = 10.0
-"""Seconds that a viewer or a broker gets to come about."""
+TIMEOUT = 10.0
+"""Seconds to wait for a server to listen."""
 
 NONE = "none"
 
@@ -51,13 +51,7 @@ class OutputCost:
 
 
 def measure_outputs(bundle: Bundle, clip: Path, cores: int, rounds: int) -> list[OutputCost]:
-    """Run the edge with each output, in turns.
-
-    Args:
-        bundle: with the variant that reads.
-        clip: the camera's picture.
-        cores: that the process may use.
-        rounds: runs of each.
+    """Run the edge with each output, interleaved.
 
     Raises:
         UserError: the packages of an output are not installed, or there is no broker for MQTT.
@@ -72,7 +66,7 @@ def measure_outputs(bundle: Bundle, clip: Path, cores: int, rounds: int) -> list
 
 
 BROKERS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-"""Where mosquitto is; Debian puts it where only root looks for programs."""
+"""Search path for mosquitto; Debian installs it into a folder of root's path."""
 
 OPTIONS = {
     "--jsonl": ["--jsonl", "{folder}/records.jsonl"],
@@ -120,10 +114,10 @@ def _free_port() -> int:
 
 
 def _connected(port: int) -> socket.socket:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), PATIENCE)
+            return socket.create_connection(("127.0.0.1", port), TIMEOUT)
         except OSError:
             if time.monotonic() > end:
                 raise

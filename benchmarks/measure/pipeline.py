@@ -1,4 +1,4 @@
-"""How fast the whole edge is on a clip: `emotion-edge run` itself, in fresh processes, with its defaults."""
+"""Speed of `emotion-edge run` on a clip, in fresh processes, with its defaults."""
 
 import json
 import sys
@@ -65,7 +65,7 @@ class Pipeline:
 
 
 def check_clip(clip: Path) -> None:
-    """Refuse early, before minutes of measuring, what the pipeline could not run on.
+    """Refuse a clip that the pipeline cannot run on, before minutes of measuring.
 
     Raises:
         UserError: the clip is missing or not a video, or the detector's weights cannot be fetched.
@@ -77,13 +77,7 @@ def check_clip(clip: Path) -> None:
 
 
 def measure_pipeline(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Pipeline]:
-    """Run every variant on every number of cores, in turns.
-
-    Args:
-        bundles: by variant.
-        clip: a video.
-        cores: numbers of cores.
-        rounds: runs of each.
+    """Run every variant on every number of cores, interleaved.
 
     Raises:
         UserError: the pipeline refuses the clip or the model.

@@ -117,14 +117,14 @@ class _LiteRt:
             raise UserError(f"LiteRT cannot profile this model ({name}: status {status})", "take another variant")
 
     def make(self, name: str, *arguments: Any) -> c_void_p:
-        """What such a call leaves in its last argument."""
+        """Call a function that returns a handle in its last argument."""
         made = c_void_p()
         self.call(name, *arguments, byref(made))
         return made
 
 
 def _options(litert: _LiteRt) -> c_void_p:
-    """On the processor, as LiteRT does it by default: by XNNPACK, on one thread; and with the profiler on."""
+    """Options of LiteRT: XNNPACK on one thread, as by default, and the profiler."""
     c = ctypes.CDLL(None)
     c.strdup.restype = c_void_p  # LiteRT frees what it is given
     options, (owner, toml) = litert.make("CreateOptions"), PROFILING

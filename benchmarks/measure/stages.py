@@ -1,4 +1,4 @@
-"""What the pipeline adds to its stages: each of them alone, all of them together, and the time outside them.
+"""Speed of each stage alone and of the pipeline, and the processor time of each part of a frame.
 
     python -m benchmarks.measure.stages FOLDER VARIANT CLIP ANSWER
 
@@ -42,10 +42,10 @@ MOST_FRAMES = 300
 """Frames that are held in memory, for stages that are to wait for nothing."""
 
 PARTS = ("decode", "search", "detect", "track", "align", "classify", "smooth", "outputs")
-"""What the processor's time of a frame goes into, in the order of a frame's way."""
+"""Parts of a frame's processor time, in the order in which a frame passes them."""
 
 NETWORKS = ("decode", "detect", "classify")
-"""Those that are work of libraries; everything else is the pipeline's own."""
+"""Parts that are work of libraries; the others are the pipeline's own."""
 
 REST = "rest"
 
@@ -76,14 +76,7 @@ class Stages:
 
 
 def measure_stages(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Stages]:
-    """Run the stages of every variant on every number of cores, in turns.
-
-    Args:
-        bundles: by variant.
-        clip: a video.
-        cores: numbers of cores.
-        rounds: runs of each.
-    """
+    """Run the stages of every variant on every number of cores, interleaved."""
     cases = {
         (variant, n): partial(
             run_module, "benchmarks.measure.stages", [bundle.folder.resolve(), variant, clip.resolve()], n
@@ -110,7 +103,7 @@ def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: float(np.median([run[key] for run in runs])) for key in runs[0]}
 
 
-class Spent:
+class CpuTime:
     """Seconds of processor time that threads spent in the parts of the edge, each without the parts inside it."""
 
     def __init__(self) -> None:
@@ -161,7 +154,7 @@ def together(clip: Path, recognizer: Recognizer) -> float:
 
 def shares(clip: Path, options: Options, outputs: Sequence[Output] = ()) -> dict[str, float]:
     """Run the pipeline; by part, and for the rest, its share of the processor's time after the first frame."""
-    spent, source = Spent(), open_source(str(clip))
+    spent, source = CpuTime(), open_source(str(clip))
     with ExitStack() as stack:
         for part, owner, name in parts(source, outputs):
             stack.enter_context(patch.object(owner, name, spent.timed(part, getattr(owner, name))))
@@ -178,7 +171,7 @@ def shares(clip: Path, options: Options, outputs: Sequence[Output] = ()) -> dict
 
 
 def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str]]:
-    """Where the edge's parts are: name, owner and the owner's attribute of each."""
+    """Name of each part, and the object and attribute that implement it."""
     return [
         ("decode", type(source), "read"),
         ("search", Search, "find"),

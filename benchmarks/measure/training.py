@@ -1,4 +1,4 @@
-"""How fast training is: its epochs beside bare steps on tensors in memory, and how long a run takes to be good.
+"""Speed of training: epochs beside steps on batches in memory, and the time until a run reaches an accuracy.
 
     python -m benchmarks.measure.training PRESET ROUNDS ANSWER
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STEPS = 12
-"""Of one turn; that many batches are held in memory, augmented."""
+"""Steps of one turn; that many augmented batches are held in memory."""
 
-PROVED = {"crowd": 0.80, "folder": 0.65}
-"""The validation accuracy, by the kind of label, whose time is told: near what the small presets end with."""
+GOALS = {"crowd": 0.80, "folder": 0.65}
+"""Validation accuracy by kind of label: near the final ones of the small presets."""
 
 HISTORY = "history.csv"
 
@@ -55,7 +55,7 @@ class Training:
         first_batch: seconds from the beginning of an epoch until its first batch is there, of each round: a fixed cost
             beside the minutes of an epoch, but not beside the few steps that are timed here.
         seconds_to: by the kind of label that the preset learns, seconds of its run until the validation accuracy was
-            that of `PROVED`, epochs' validation included, on the machine that the run was made on; None where it never
+            that of `GOALS`, epochs' validation included, on the machine that the run was made on; None where it never
             was. None altogether where no run of the preset was named.
     """
 
@@ -99,7 +99,7 @@ def measure_training(runs: Sequence[Path], cores: int, rounds: int) -> list[Trai
 
 
 def histories(runs: Sequence[Path]) -> dict[str, dict[str, float | None]]:
-    """`seconds_to` of the runs by their folders' names; what is no run is said, and the others are there."""
+    """`seconds_to` of the runs by their folders' names; folders without a run are logged."""
     found = {}
     for run in runs:
         try:
@@ -110,7 +110,7 @@ def histories(runs: Sequence[Path]) -> dict[str, dict[str, float | None]]:
 
 
 def seconds_to(history: Path) -> dict[str, float | None]:
-    """Seconds of training until each kind of label in a run's history was read as well as `PROVED` says.
+    """Seconds of training until the validation accuracy of each kind of label reached `GOALS`.
 
     Raises:
         UserError: there is no such file, or another one.
@@ -118,14 +118,14 @@ def seconds_to(history: Path) -> dict[str, float | None]:
     try:
         with history.open() as stream:
             epochs = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-        return {kind: _first(epochs, kind) for kind in PROVED if f"val_{kind}_accuracy" in epochs[0]}
+        return {kind: _first(epochs, kind) for kind in GOALS if f"val_{kind}_accuracy" in epochs[0]}
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise UserError(f"{history}: no history of a training run", "name the folders of runs by --runs") from error
 
 
 def _first(epochs: Sequence[Mapping[str, float]], kind: str) -> float | None:
     passed = np.cumsum([epoch["seconds"] for epoch in epochs])
-    good = [epoch[f"val_{kind}_accuracy"] >= PROVED[kind] for epoch in epochs]
+    good = [epoch[f"val_{kind}_accuracy"] >= GOALS[kind] for epoch in epochs]
     return float(passed[good.index(True)]) if any(good) else None
 
 

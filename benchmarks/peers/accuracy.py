@@ -1,4 +1,4 @@
-"""How often other packages are right about the same crops, scored by the evaluation that scores our own models."""
+"""Accuracy of other packages on the same crops, by the evaluation of our own models."""
 
 import logging
 import tempfile
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.base.bootstrap import Interval, lead
-from benchmarks.base.record import Partial
-from benchmarks.measure.accuracy import Examination, score_answers
-from benchmarks.peers.lineup import LONG_TIME_OUT, OURS, Contestant, Lineup
+from benchmarks.base.bootstrap import Interval, paired_difference
+from benchmarks.base.record import PartialResults
+from benchmarks.measure.accuracy import EvaluationData, score_answers
+from benchmarks.peers.lineup import LONG_TIME_OUT, OURS, Lineup, Participant
 from edge.emotions import EMOTIONS
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ class PeerAccuracy:
         crowd_images: images with a clear majority of the crowd, None without votes.
         crowd_accuracy: against that majority.
         crowd_macro_f1: against that majority.
-        lead: by how much `accuracy` of our own is higher on these images, and the interval had they been others.
-        crowd_lead: the same of `crowd_accuracy`, None without votes.
+        paired_difference: our own `accuracy` minus this one, on the same images.
+        crowd_paired_difference: the same of `crowd_accuracy`, None without votes.
     """
 
     name: str
@@ -42,41 +42,32 @@ class PeerAccuracy:
     crowd_images: int | None
     crowd_accuracy: float | None
     crowd_macro_f1: float | None
-    lead: Interval
-    crowd_lead: Interval | None
+    paired_difference: Interval
+    crowd_paired_difference: Interval | None
 
 
-def measure_peer_accuracy(lineup: Lineup, examination: Examination, cores: int) -> Partial:
-    """Let everybody answer every image, each with its own preprocessing, in a process of its environment.
-
-    Args:
-        lineup: who takes part.
-        examination: the images and what is right.
-        cores: that a process may use; the answers are the same with any number.
-
-    Returns:
-        A `PeerAccuracy` of each, and why others are missing.
-    """
+def measure_peer_accuracy(lineup: Lineup, data: EvaluationData, cores: int) -> PartialResults:
+    """Classify every image by all packages, each with its own preprocessing, in a process of its environment."""
     with tempfile.TemporaryDirectory() as folder:
         faces = Path(folder) / "faces.npy"
-        np.save(faces, examination.split.images)
-        results, gaps = lineup.in_turns("peers-accuracy", partial(_answers, faces), [cores], 1)
-    answers = {contestant: found for (contestant, _), (found,) in results.items()}
-    (ours,) = (found for contestant, found in answers.items() if contestant.name == OURS)
-    rows = [_accuracy(contestant, found, ours, examination) for contestant, found in answers.items()]
-    return Partial(rows, gaps)
+        np.save(faces, data.split.images)
+        results, gaps = lineup.interleaved("peers-accuracy", partial(_answers, faces), [cores], 1)
+    answers = {participant: found for (participant, _), (found,) in results.items()}
+    (ours,) = (found for participant, found in answers.items() if participant.name == OURS)
+    rows = [_accuracy(participant, found, ours, data) for participant, found in answers.items()]
+    return PartialResults(rows, gaps)
 
 
-def _answers(faces: Path, contestant: Contestant, cores: int) -> np.ndarray:
+def _answers(faces: Path, participant: Participant, cores: int) -> np.ndarray:
     """Probabilities, float32 `[n, 7]`.
 
     Raises:
         ValueError: the program left something else.
     """
-    log.info("peers-accuracy: %s", contestant.name)
+    log.info("peers-accuracy: %s", participant.name)
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "probabilities.npy"
-        contestant.run("faces", faces, answer, cores, LONG_TIME_OUT)
+        participant.run("faces", faces, answer, cores, LONG_TIME_OUT)
         found: np.ndarray = np.load(answer)
     expected = (len(np.load(faces, mmap_mode="r")), len(EMOTIONS))
     if found.shape != expected or not np.isfinite(found).all():
@@ -84,21 +75,21 @@ def _answers(faces: Path, contestant: Contestant, cores: int) -> np.ndarray:
     return found
 
 
-def _accuracy(contestant: Contestant, answers: np.ndarray, ours: np.ndarray, examination: Examination) -> PeerAccuracy:
+def _accuracy(participant: Participant, answers: np.ndarray, ours: np.ndarray, data: EvaluationData) -> PeerAccuracy:
     return PeerAccuracy(
-        contestant.name,
-        contestant.version,
-        **score_answers(answers, examination),
-        lead=lead(*(_right(found, examination.split.classes) for found in (ours, answers))),
-        crowd_lead=_crowd_lead(ours, answers, examination.crowd),
+        participant.name,
+        participant.version,
+        **score_answers(answers, data),
+        paired_difference=paired_difference(*(_right(found, data.split.classes) for found in (ours, answers))),
+        crowd_paired_difference=_crowd_difference(ours, answers, data.crowd),
     )
 
 
-def _crowd_lead(ours: np.ndarray, answers: np.ndarray, crowd: np.ndarray | None) -> Interval | None:
-    """On the images whose majority is clear."""
+def _crowd_difference(ours: np.ndarray, answers: np.ndarray, crowd: np.ndarray | None) -> Interval | None:
+    """Difference on the images whose majority is clear."""
     if crowd is None or (crowd < 0).all():
         return None
-    return lead(*(_right(found[crowd >= 0], crowd[crowd >= 0]) for found in (ours, answers)))
+    return paired_difference(*(_right(found[crowd >= 0], crowd[crowd >= 0]) for found in (ours, answers)))
 
 
 def _right(answers: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How fast other packages answer a clip, beside the edge: decoding, detection and classification."""
+"""Speed of other packages on a clip, beside the edge: decoding, detection and classification."""
 
 import json
 import tempfile
@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.base.harness import Distribution, distribution
-from benchmarks.base.record import Partial
+from benchmarks.base.record import PartialResults
 from benchmarks.measure.pipeline import run_once
-from benchmarks.peers.lineup import OURS, Contestant, Lineup
+from benchmarks.peers.lineup import OURS, Lineup, Participant
 from edge.bundle import Bundle
 
 
@@ -47,27 +47,17 @@ class _Run:
     with_faces: float
 
 
-def measure_peers(lineup: Lineup, ours: Bundle, clip: Path, cores: Sequence[int], rounds: int) -> Partial:
-    """Run our own pipeline and every package that finds faces, on every number of cores, in turns.
-
-    Args:
-        lineup: who takes part.
-        ours: the bundle with the variant that ships.
-        clip: a video.
-        cores: numbers of cores.
-        rounds: runs of each.
-
-    Returns:
-        A `Peer` of each, and why others are missing.
-    """
-    results, gaps = lineup.that_find_faces().in_turns("peers", partial(_run, ours, clip), cores, rounds)
-    return Partial([_peer(contestant, n, runs) for (contestant, n), runs in results.items()], gaps)
+def measure_peers(lineup: Lineup, ours: Bundle, clip: Path, cores: Sequence[int], rounds: int) -> PartialResults:
+    """Run this pipeline and every package that finds faces on every number of cores, interleaved."""
+    results, gaps = lineup.that_find_faces().interleaved("peers", partial(_run, ours, clip), cores, rounds)
+    rows = [_peer(participant, n, runs) for (participant, n), runs in results.items()]
+    return PartialResults(sorted(rows, key=lambda row: row.cores), gaps)
 
 
-def _peer(contestant: Contestant, cores: int, runs: list[_Run]) -> Peer:
+def _peer(participant: Participant, cores: int, runs: list[_Run]) -> Peer:
     return Peer(
-        contestant.name,
-        contestant.version,
+        participant.name,
+        participant.version,
         cores,
         fps=distribution(run.fps for run in runs),
         first=distribution(run.first for run in runs),
@@ -77,13 +67,13 @@ def _peer(contestant: Contestant, cores: int, runs: list[_Run]) -> Peer:
     )
 
 
-def _run(ours: Bundle, clip: Path, contestant: Contestant, cores: int) -> _Run:
-    if contestant.name == OURS:
+def _run(ours: Bundle, clip: Path, participant: Participant, cores: int) -> _Run:
+    if participant.name == OURS:
         run = run_once(ours.folder, ours.variant, clip, cores)
         return _Run(run.fps, run.first_record, run.peak, run.frames_with_faces / run.frames)
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
-        usage = contestant.run("clip", clip, answer, cores)
+        usage = participant.run("clip", clip, answer, cores)
         found = json.loads(answer.read_text())
     if usage.first_line is None:
         raise ValueError("no line was printed for any frame")

@@ -1,12 +1,12 @@
-"""How much disk each package takes with all that it needs, and how long it takes to import."""
+"""Installed size and import time of each package."""
 
 from dataclasses import dataclass
 
 from benchmarks.base.harness import Distribution, distribution
 from benchmarks.base.process import ROOT, run_fresh
-from benchmarks.base.record import Partial
+from benchmarks.base.record import PartialResults
 from benchmarks.peers.environment import bytes_in, prepare
-from benchmarks.peers.lineup import LOCKS, OURS, TIME_OUT, Contestant, Lineup
+from benchmarks.peers.lineup import LOCKS, OURS, TIME_OUT, Lineup, Participant
 from edge.bundle import Bundle
 from edge.errors import UserError
 
@@ -29,28 +29,18 @@ class Footprint:
     start: Distribution
 
 
-def measure_footprint(lineup: Lineup, ours: Bundle, cores: int, rounds: int) -> Partial:
-    """Add up files, and import in fresh processes, in turns.
-
-    Args:
-        lineup: who takes part.
-        ours: the bundle with the variant that ships.
-        cores: that a process may use.
-        rounds: imports of each that count; one before them reads the files from the disk.
-
-    Returns:
-        A `Footprint` of each, and why others are missing.
-    """
-    results, gaps = lineup.in_turns("peers-footprint", _start, [cores], 1 + rounds)
+def measure_footprint(lineup: Lineup, ours: Bundle, cores: int, rounds: int) -> PartialResults:
+    """Add up files, and time imports in fresh processes, interleaved; the first import is not counted."""
+    results, gaps = lineup.interleaved("peers-footprint", _start, [cores], 1 + rounds)
     rows = []
-    for (contestant, _), times in results.items():
+    for (participant, _), times in results.items():
         try:
-            size = _own_size(ours) if contestant.name == OURS else bytes_in(contestant.python.parents[1])
+            size = _own_size(ours) if participant.name == OURS else bytes_in(participant.python.parents[1])
         except UserError as error:
-            gaps[contestant.name] = str(error)
+            gaps[participant.name] = str(error)
         else:
-            rows.append(Footprint(contestant.name, contestant.version, size, distribution(times[1:])))
-    return Partial(rows, gaps)
+            rows.append(Footprint(participant.name, participant.version, size, distribution(times[1:])))
+    return PartialResults(rows, gaps)
 
 
 def _own_size(ours: Bundle) -> int:
@@ -62,9 +52,9 @@ def _own_size(ours: Bundle) -> int:
     return bytes_in(prepare("edge", LOCKS / "edge.txt")) + bytes_in(ROOT / "edge") + len(ours.model)
 
 
-def _start(contestant: Contestant, cores: int) -> float:
-    code = f"{contestant.start}; print(flush=True)"
-    seconds = run_fresh([str(contestant.python), "-c", code], cores, time_out=TIME_OUT).first_line
+def _start(participant: Participant, cores: int) -> float:
+    code = f"{participant.start}; print(flush=True)"
+    seconds = run_fresh([str(participant.python), "-c", code], cores, time_out=TIME_OUT).first_line
     if seconds is None:
         raise ValueError("its import ended the process")
     return seconds

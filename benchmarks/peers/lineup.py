@@ -1,4 +1,4 @@
-"""Who is measured beside the edge, and their turns."""
+"""Packages that are measured beside the edge."""
 
 import logging
 import sys
@@ -60,11 +60,11 @@ LOCKS = ROOT / "requirements"
 START = (
     "from edge.pipeline import Pipeline; from edge.recognize import Recognizer; from edge.interpreter import runtime"
 )
-"""Of our own, which takes its runtime when that is first wanted."""
+"""Imports of this package, which opens its runtime when that is first used."""
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Participant:
     """One that can be run on this machine.
 
     Attributes:
@@ -96,28 +96,28 @@ class Contestant:
         return run_fresh([str(self.python), "-m", *map(str, words)], cores, time_out=time_out)
 
 
-Turns = dict[tuple[Contestant, int], list[T]]
-"""By contestant and number of cores, what each round found."""
+Turns = dict[tuple[Participant, int], list[T]]
+"""Results of the rounds by participant and number of cores."""
 
 
 @dataclass(frozen=True)
 class Lineup:
-    """Everybody.
+    """All packages that take part.
 
     Attributes:
-        contestants: our own first.
+        participants: our own first.
         gaps: by name, why a package does not take part.
     """
 
-    contestants: tuple[Contestant, ...]
+    participants: tuple[Participant, ...]
     gaps: dict[str, str] = field(default_factory=dict)
 
     def that_find_faces(self) -> "Lineup":
         """Without those that classify only, which is no gap."""
-        return replace(self, contestants=tuple(c for c in self.contestants if c.finds_faces))
+        return replace(self, participants=tuple(c for c in self.participants if c.finds_faces))
 
-    def in_turns(
-        self, what: str, run: Callable[[Contestant, int], T], cores: Sequence[int], rounds: int
+    def interleaved(
+        self, what: str, run: Callable[[Participant, int], T], cores: Sequence[int], rounds: int
     ) -> tuple[Turns[T], dict[str, str]]:
         """Let everybody do the same on every number of cores; a package that fails loses its own results, no others.
 
@@ -132,24 +132,24 @@ class Lineup:
         """
         gaps = dict(self.gaps)
 
-        def turn(contestant: Contestant, n: int) -> T | None:
+        def turn(participant: Participant, n: int) -> T | None:
             try:
-                return None if contestant.name in gaps else run(contestant, n)
+                return None if participant.name in gaps else run(participant, n)
             except FAILURES as error:
-                if contestant.name == OURS:
+                if participant.name == OURS:
                     raise
-                gaps[contestant.name] = summary(error)
-                log.warning("%s: %s is left out: %s", what, contestant.name, gaps[contestant.name])
+                gaps[participant.name] = summary(error)
+                log.warning("%s: %s is left out: %s", what, participant.name, gaps[participant.name])
                 return None
 
-        cases = {case: partial(turn, *case) for case in product(self.contestants, cores)}
+        cases = {case: partial(turn, *case) for case in product(self.participants, cores)}
         results = interleave(what, cases, rounds)
         whole = {case: found for case, found in results.items() if case[0].name not in gaps}
         return cast(Turns[T], whole), gaps
 
 
 FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)
-"""Of a package's program: it ends with an error, or leaves no answer, or one that is none."""
+"""Errors of a package's program: it fails, or leaves no answer or a wrong one."""
 
 
 def line_up(ours: Bundle, packages: Sequence[Package] = PACKAGES) -> Lineup:
@@ -160,10 +160,10 @@ def line_up(ours: Bundle, packages: Sequence[Package] = PACKAGES) -> Lineup:
         packages: beside it; the ways to use one stand together.
     """
     model = str((ours.folder / model_file(ours.variant)).resolve())
-    own = Contestant(
+    own = Participant(
         OURS, ours.variant, Path(sys.executable), "benchmarks.peers.with_edge", (model,), f"{START}; runtime()"
     )
-    contestants = [own]
+    participants = [own]
     gaps: dict[str, str] = {}
     for name, group in groupby(packages, key=lambda package: package.package):
         ways = list(group)
@@ -173,12 +173,12 @@ def line_up(ours: Bundle, packages: Sequence[Package] = PACKAGES) -> Lineup:
             log.warning("peers: %s is left out: %s", name, error)
             gaps |= {way.name: str(error) for way in ways}
         else:
-            contestants += [_contestant(way, python, model) for way in ways]
-    return Lineup(tuple(contestants), gaps)
+            participants += [_participant(way, python, model) for way in ways]
+    return Lineup(tuple(participants), gaps)
 
 
-def _contestant(package: Package, python: Path, model: str) -> Contestant:
-    return Contestant(
+def _participant(package: Package, python: Path, model: str) -> Participant:
+    return Participant(
         package.name,
         locked_version(package.package, package.lock),
         python,

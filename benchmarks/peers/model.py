@@ -1,4 +1,4 @@
-"""How long the models of other packages take for one face, beside our own."""
+"""Time of the models of other packages for one face, beside our own."""
 
 import json
 import tempfile
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.harness import Distribution, distribution
-from benchmarks.base.record import Partial
-from benchmarks.peers.lineup import Contestant, Lineup
+from benchmarks.base.record import PartialResults
+from benchmarks.peers.lineup import Lineup, Participant
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,27 @@ class _Burst:
     peak: int
 
 
-def measure_models(lineup: Lineup, size: int, cores: int, rounds: int) -> Partial:
-    """Let everybody answer one face again and again, in turns, in fresh processes.
-
-    Args:
-        lineup: who takes part.
-        size: pixels of the side of the face: that of the data set's crops.
-        cores: that a process may use.
-        rounds: turns of each.
-
-    Returns:
-        A `ModelAlone` of each, and why others are missing.
-    """
+def measure_models(lineup: Lineup, size: int, cores: int, rounds: int) -> PartialResults:
+    """Time one face in all packages, interleaved, in fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
         faces = Path(folder) / "faces.npy"
         # Noise, for convolutions take as long on anything.
         np.save(faces, np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8))
-        results, gaps = lineup.in_turns("peers-model", partial(_burst, faces), [cores], rounds)
-    return Partial([_alone(contestant, n, bursts) for (contestant, n), bursts in results.items()], gaps)
+        results, gaps = lineup.interleaved("peers-model", partial(_burst, faces), [cores], rounds)
+    return PartialResults([_alone(participant, n, bursts) for (participant, n), bursts in results.items()], gaps)
 
 
-def _burst(faces: Path, contestant: Contestant, cores: int) -> _Burst:
+def _burst(faces: Path, participant: Participant, cores: int) -> _Burst:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
-        usage = contestant.run("face", faces, answer, cores)
+        usage = participant.run("face", faces, answer, cores)
         return _Burst(np.array(json.loads(answer.read_text()), float) * 1000, usage.peak)
 
 
-def _alone(contestant: Contestant, cores: int, bursts: list[_Burst]) -> ModelAlone:
+def _alone(participant: Participant, cores: int, bursts: list[_Burst]) -> ModelAlone:
     return ModelAlone(
-        contestant.name,
-        contestant.version,
+        participant.name,
+        participant.version,
         cores,
         ms=distribution(np.concatenate([burst.ms for burst in bursts])),
         round_ms=distribution(float(np.median(burst.ms)) for burst in bursts),

@@ -1,4 +1,4 @@
-"""What the programs of the packages have in common.
+"""Common part of the packages' programs.
 
     python -m benchmarks.peers.with_NAME TASK INPUT ANSWER [OPTION]
 

@@ -7,7 +7,7 @@ from facex import PoolManager
 from benchmarks.peers.program import serve
 
 NAMES = ("anger", "disgust", "fear", "happy", "neutral", "sadness", "surprised")
-"""What it calls the seven, in the order of `EMOTIONS`."""
+"""Its names of the seven classes, in the order of `EMOTIONS`."""
 
 pool = PoolManager(pool_size=1)
 classifier = pool.get_classifier()

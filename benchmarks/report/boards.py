@@ -1,4 +1,4 @@
-"""What was measured on which board, and an estimate for boards that it is known of how fast they run a network alike.
+"""Table of boards: measurements, and estimates for boards whose speed on a similar network is published.
 
 Records of boards are those of `make bench`, kept as `benchmarks/boards/<name>.json`.
 """
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.base.graph import multiply_adds
+from benchmarks.base.markdown import UNKNOWN, table
 from benchmarks.base.process import ROOT
 from benchmarks.base.record import Record, read_record
-from benchmarks.base.variants import Contenders
-from benchmarks.report.tables import UNKNOWN, table
+from benchmarks.base.variants import BundleVariants
 from benchmarks.report.trade_off import machine_name
 
 RECORDS = ROOT / "benchmarks" / "boards"
 
-ALIKE = 300e6
+REFERENCE = 300e6
 """Multiply-adds of MobileNetV2 1.0 at 224×224, by its paper (arXiv 1801.04381)."""
 
 FLOATS = ("float32", "float16")
@@ -42,7 +42,7 @@ class Board:
     int8_ms: float | None
 
     def published(self, variant: str) -> float | None:
-        """Milliseconds of the network alike in this variant."""
+        """Milliseconds of the reference network in this variant."""
         return self.float_ms if variant in FLOATS else self.int8_ms if variant == "int8" else None
 
 
@@ -57,7 +57,7 @@ BOARDS = (
 
 
 def board_records(folder: Path = RECORDS) -> list[Record]:
-    """What was measured, in the order of the files' names.
+    """Records of boards, in the order of the files' names.
 
     Raises:
         UserError: one of the files is no record.
@@ -65,37 +65,36 @@ def board_records(folder: Path = RECORDS) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def boards_text(contenders: Contenders, records: Sequence[Record]) -> str:
+def boards_text(variants: BundleVariants, records: Sequence[Record]) -> str:
     """The table in Markdown, and by what the estimates in it were made."""
     columns = ["board", "variant", "ms a face", "estimate", "FPS", "age p99, ms", "peak MB", "measured"]
-    rows = [row for record in records for row in _measured(record, contenders)]
+    rows = [row for record in records for row in _measured(record, variants)]
     for board in BOARDS:
         if not any(_is_of(record, board) for record in records):
             rows += [
-                [board.name, v, "not measured", _estimate(board, v, contenders), *[UNKNOWN] * 4]
-                for v in contenders.bundles
+                [board.name, v, "not measured", _estimate(board, v, variants), *[UNKNOWN] * 4] for v in variants.bundles
             ]
-    return f"{table(columns, rows)}\n\n{_method(contenders)}"
+    return f"{table(columns, rows)}\n\n{_method(variants)}"
 
 
-def estimate(board: Board, variant: str, contenders: Contenders) -> float | None:
+def estimate(board: Board, variant: str, variants: BundleVariants) -> float | None:
     """Milliseconds of a face, in proportion to the multiply-adds; None where there is nothing to go by."""
     published = board.published(variant)
-    return None if published is None else published * multiply_adds(contenders.bundles[variant].model) / ALIKE
+    return None if published is None else published * multiply_adds(variants.bundles[variant].model) / REFERENCE
 
 
-def _measured(record: Record, contenders: Contenders) -> Iterator[list[str]]:
+def _measured(record: Record, variants: BundleVariants) -> Iterator[list[str]]:
     """A row for each variant, on as many threads and cores as there were."""
     board = next((board for board in BOARDS if _is_of(record, board)), None)
     for variant, file in record["bundle"]["variants"].items():
         face, clip, live = (_last(record, name, variant) for name in ("latency", "pipeline", "live"))
-        current = variant in contenders.bundles
-        same = current and hashlib.sha256(contenders.bundles[variant].model).hexdigest() == file["sha256"]
+        current = variant in variants.bundles
+        same = current and hashlib.sha256(variants.bundles[variant].model).hexdigest() == file["sha256"]
         yield [
             machine_name(record),
             variant,
             f"{face['ms']['p50']:.2f}" if face else UNKNOWN,
-            _estimate(board, variant, contenders) if board and current else UNKNOWN,
+            _estimate(board, variant, variants) if board and current else UNKNOWN,
             f"{clip['fps']['p50']:.0f}" if clip else UNKNOWN,
             f"{live['age_p99_ms']['p50']:.0f}" if live else UNKNOWN,
             f"{clip['peak'] / 1e6:.0f}" if clip else UNKNOWN,
@@ -113,21 +112,21 @@ def _is_of(record: Record, board: Board) -> bool:
     return (record["machine"]["board"] or "").startswith(board.name)
 
 
-def _estimate(board: Board, variant: str, contenders: Contenders) -> str:
-    ms = estimate(board, variant, contenders)
+def _estimate(board: Board, variant: str, variants: BundleVariants) -> str:
+    ms = estimate(board, variant, variants)
     return UNKNOWN if ms is None else f"≈ {ms:.1f}"
 
 
-def _method(contenders: Contenders) -> str:
-    counts = {variant: multiply_adds(bundle.model) / 1e6 for variant, bundle in contenders.bundles.items()}
+def _method(variants: BundleVariants) -> str:
+    counts = {variant: multiply_adds(bundle.model) / 1e6 for variant, bundle in variants.bundles.items()}
     counted = ", ".join(f"{variant} {millions:.1f}" for variant, millions in counts.items())
     published = "; ".join(f"{b.name} {b.float_ms:g} ms float, {b.int8_ms:g} ms int8" for b in BOARDS if b.float_ms)
     lines = [
         f"Estimates (≈) are not measurements. Millions of multiply-adds, by the files' own operators: {counted}; "
-        f"MobileNetV2 1.0 at 224×224 has {ALIKE / 1e6:.0f} (arXiv 1801.04381). The estimate is what XNNPACK's README "
-        f"gives for that network on the board, on several threads ({published}), times the ratio of the two."
+        f"MobileNetV2 1.0 at 224×224 has {REFERENCE / 1e6:.0f} (arXiv 1801.04381). The estimate is what XNNPACK's "
+        f"README gives for that network on the board, on several threads ({published}), times the ratio of the two."
     ]
-    face = estimate(DETECTED_ON, "int8", contenders) if "int8" in counts else None
+    face = estimate(DETECTED_ON, "int8", variants) if "int8" in counts else None
     if face is not None:
         lines.append(
             f"OpenCV's benchmark (opencv_zoo) gives {DETECTOR_MS:g} ms for YuNet on 160×120 on a {DETECTED_ON.name}: "

@@ -1,4 +1,4 @@
-"""Puts the reports of records into a page, between two marks; what people wrote around it stays."""
+"""Pages with the reports of records between two marks; the text around them stays."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.base.record import Record
 from benchmarks.report.tables import report
-from benchmarks.report.trade_off import machine_name, overview
+from benchmarks.report.trade_off import machine_name, trade_off_text
 from edge.errors import UserError
 from edge.files import write_whole
 
@@ -19,11 +19,11 @@ BOARDS_BEGIN = "<!-- boards: written by make boards -->"
 """In place of `BEGIN`, in the page that has the table of boards."""
 
 Pictures = Mapping[tuple[int, str], Path]
-"""By the place of a record among others, and by measurement; what all share stands at -1."""
+"""Paths by index of the record and measurement; a picture of all records has the index -1."""
 
 
 def check_page(path: Path) -> None:
-    """Refuse early what could not be written to after minutes of measuring.
+    """Refuse a page that could not be written to after minutes of measuring.
 
     Raises:
         UserError: there is no such page, or no place for figures in it.
@@ -42,8 +42,8 @@ def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> Non
 
 
 def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> str:
-    """All of them, one after the other, and first what they share."""
-    shared = overview(records)
+    """Reports of all records, after the table that they share."""
+    shared = trade_off_text(records)
     parts = [shared] if shared else []
     parts += [f"![{FRONT}]({links[-1, FRONT]})"] if (-1, FRONT) in links else []
     for i, record in enumerate(records):
@@ -55,7 +55,7 @@ def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> 
 
 
 def fill_page(path: Path, text: str, begin: str = BEGIN) -> None:
-    """Replace what stands between a mark and the end of figures.
+    """Replace the text between a mark and the end of figures.
 
     Raises:
         UserError: as above.

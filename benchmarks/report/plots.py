@@ -6,18 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.base.record import Record
-from benchmarks.report.charts import (
-    draw_ages,
-    draw_face_sizes,
-    draw_faces,
-    draw_front,
-    draw_latency,
-    draw_memory,
-    draw_operators,
-    draw_pipeline,
-    draw_shares,
-    draw_sizes,
-)
+from benchmarks.report import charts
 from benchmarks.report.document import FRONT
 from benchmarks.report.trade_off import machine_name, points
 from edge.files import whole_file
@@ -25,17 +14,17 @@ from edge.files import whole_file
 DPI = 100
 
 CHARTS: Mapping[str, Callable[[Record], Figure | None]] = {
-    "latency": draw_latency,
-    "operators": draw_operators,
-    "memory": draw_memory,
-    "pipeline": draw_pipeline,
-    "stages": draw_shares,
-    "live": draw_ages,
-    "crowd": draw_faces,
-    "sizes": draw_sizes,
-    "face-sizes": draw_face_sizes,
+    "latency": charts.draw_latency,
+    "operators": charts.draw_operators,
+    "memory": charts.draw_memory,
+    "pipeline": charts.draw_pipeline,
+    "stages": charts.draw_shares,
+    "live": charts.draw_ages,
+    "face-count": charts.draw_face_count,
+    "frame-size": charts.draw_frame_size,
+    "face-sizes": charts.draw_face_sizes,
 }
-"""By measurement; a chart is None where its figures are not all there, as in an older record."""
+"""Charts by measurement; None where a record lacks figures for it."""
 
 
 def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
@@ -51,7 +40,7 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
     drawn: dict[tuple[int, str], Path] = {}
     if found := points(records):
         drawn[-1, FRONT] = folder / f"{FRONT}.png"
-        _save(draw_front(found), drawn[-1, FRONT])
+        _save(charts.draw_front(found), drawn[-1, FRONT])
     for i, record in enumerate(records):
         prefix = _prefix(records, i)
         for name, chart in CHARTS.items():
@@ -63,7 +52,7 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
 
 
 def _prefix(records: Sequence[Record], i: int) -> str:
-    """Of a record's pictures: nothing where it is alone, else its bundle, with a number where that is not enough."""
+    """Prefix of a record's pictures: empty for a single record, else the bundle's name, with a number if needed."""
     if len(records) == 1:
         return ""
     names = [record["bundle"]["name"] for record in records]

@@ -12,10 +12,9 @@ from benchmarks.base.bootstrap import Interval
 from benchmarks.base.harness import distribution
 from benchmarks.base.machine import Machine
 from benchmarks.base.record import SCHEMA_VERSION, Record, as_plain, new_record
-from benchmarks.base.variants import open_contenders
+from benchmarks.base.variants import open_variants
 from benchmarks.measure.accuracy import Accuracy
 from benchmarks.measure.counts import Counts
-from benchmarks.measure.crowd import Crowd
 from benchmarks.measure.face_size import FaceSize
 from benchmarks.measure.latency import Latency
 from benchmarks.measure.live import Live
@@ -23,14 +22,14 @@ from benchmarks.measure.memory import Memory
 from benchmarks.measure.operators import Layer, Profile
 from benchmarks.measure.outputs import OutputCost
 from benchmarks.measure.pipeline import Pipeline, Run
-from benchmarks.measure.sizes import FrameSize
+from benchmarks.measure.scaling import Scaling
 from benchmarks.measure.stages import PARTS, REST, Stages
 from benchmarks.measure.training import Training
 from benchmarks.peers.accuracy import PeerAccuracy
 from benchmarks.peers.clip import Peer
 from benchmarks.peers.footprint import Footprint
 from benchmarks.peers.model import ModelAlone
-from benchmarks.report.targets import check_bars
+from benchmarks.report.targets import check_targets
 from edge.bundle import MANIFEST, model_file
 from edge.emotions import EMOTIONS
 from edge.manifest import FORMAT_VERSION
@@ -91,7 +90,7 @@ def data(tmp_path) -> Path:
 
 @pytest.fixture
 def record(bundle) -> Record:
-    """A run of everything, whose every promise is kept."""
+    """A run of everything, that reaches every target."""
     record = {
         "schema_version": SCHEMA_VERSION,
         "created": "2025-01-02T03:04:05+00:00",
@@ -101,12 +100,12 @@ def record(bundle) -> Record:
             "after": {"governor": "ondemand", "temperature": 82.4, "slowed": True},
         },
         "settings": {"rounds": 1, "threads": (1, 4), "cores": (1, 2, 4), "clip": "clip.mp4", "split": None},
-        "bundle": new_record(open_contenders(bundle), {})["bundle"],
+        "bundle": new_record(open_variants(bundle), {})["bundle"],
         "figures": figures(),
         "missing": {},
     }
     plain: Record = as_plain(record)
-    return plain | {"bars": as_plain(check_bars(plain))}
+    return plain | {"targets": as_plain(check_targets(plain))}
 
 
 def figures() -> Record:
@@ -130,7 +129,8 @@ def figures() -> Record:
             Latency(v, n, distribution([0.5, 0.7, 0.9]), 1428.6, distribution([0.7])) for v in variants for n in (1, 4)
         ],
         "memory": [
-            Memory(v, peak, (peak,)) for v, peak in ((None, 40_000_000), ("float32", 60_000_000), ("int8", 50_000_000))
+            Memory(v, file, peak, (peak,))
+            for v, file, peak in ((None, None, 40_000_000), ("float32", 3000, 60_000_000), ("int8", 1000, 50_000_000))
         ],
         "pipeline": [
             Pipeline(v, n, distribution([160.0]), distribution([0.4]), run.peak, medians, (run,))
@@ -152,9 +152,9 @@ def figures() -> Record:
         "live": [
             Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]), (0.0, 0.1, 0.2), (9.0, 20.0, 8.0))
         ],
-        "crowd": [Crowd("int8", 2, n, 1.0, distribution([4.0 + n])) for n in (1, 8)],
-        "sizes": [
-            FrameSize("int8", 2, *size, 1.0, distribution([ms]))
+        "face-count": [Scaling("int8", 2, n, 1280, 720, 1.0, distribution([4.0 + n])) for n in (1, 8)],
+        "frame-size": [
+            Scaling("int8", 2, 1, *size, 1.0, distribution([ms]))
             for size, ms in (((320, 180), 2.0), ((1920, 1080), 5.5))
         ],
         "face-sizes": [

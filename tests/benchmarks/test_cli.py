@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.base.record import keep, read_record
-from benchmarks.measure.sizes import SIZES
+from benchmarks.measure.scaling import SIZES
 from benchmarks.peers.lineup import line_up
 from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT
 from benchmarks.report.plots import CHARTS
@@ -49,12 +49,12 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert {f["variant"] for f in record["pipeline"]} == {"float32", "int8"}
     assert all(f["runs"][0]["frames"] == FRAMES for f in record["pipeline"])
     assert all(f["accuracy"] == pytest.approx(1 / 7, abs=1e-5) for f in record["accuracy"])
-    assert {f["variant"] for f in record["stages"] + record["live"] + record["crowd"]} == {"int8"}
+    assert {f["variant"] for f in record["stages"] + record["live"] + record["face-count"]} == {"int8"}
     assert all(0 < f["overhead"] < 1 for f in record["stages"] if f["cores"] == 1)
     assert all(0 < f["answered"] <= 1 and f["cpu"]["p50"] > 0 for f in record["live"])
     assert all(len(f["seconds"]) == len(f["ages_ms"]) > 10 for f in record["live"])
-    assert [f["faces"] for f in record["crowd"]] == [1, 2, 4, 8]
-    assert [(f["width"], f["height"]) for f in record["sizes"]] == [*SIZES]
+    assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8]
+    assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*SIZES]
     shown = capfd.readouterr().out
     assert "not in this bundle: float16, dynamic" in shown
     assert main(["report", *map(str, output.glob("*.json")), "--output", str(tmp_path / "again")]) == 0
@@ -93,7 +93,9 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     record = record_of(output)
     assert list(record["figures"]) == ["latency", "operators"]
-    assert record["missing"] == dict.fromkeys(("memory", "pipeline", "stages", "live", "crowd", "sizes"), NOT_REACHED)
+    assert record["missing"] == dict.fromkeys(
+        ("memory", "pipeline", "stages", "live", "face-count", "frame-size"), NOT_REACHED
+    )
     assert f"Not measured: pipeline ({NOT_REACHED})." in report(record)
 
 

@@ -1,4 +1,4 @@
-"""Runs the edge for a long time on a camera that keeps failing, and says what of the machine's it has kept.
+"""Long run of the edge on a camera that keeps failing: memory, threads and open files must not grow.
 
     python -m tests.soak.soak [--frames 200000] [--openings 500] [--model models/default]
 
@@ -34,7 +34,7 @@ from edge.recognize import Recognizer
 from edge.sources.pictures import read_image
 
 RATE, FPS = 1000.0, 30.0
-"""Frames a second that the camera gives, and those that it says it gives: days pass in minutes.
+"""Frames a second that the camera gives, and those that it says it output_shape: days pass in minutes.
 
 What the edge is too slow for is dropped, as of any camera.
 """
@@ -51,7 +51,7 @@ MOST_GROWTH = 5e6
 
 @dataclass(frozen=True)
 class Held:
-    """What a process has of the machine's."""
+    """Resources that a process holds."""
 
     memory: int
     threads: int
@@ -130,7 +130,7 @@ def held() -> Held:
 
 
 def grown(warm: Held, at_end: Held, left: int) -> bool:
-    """Whether something was kept that is not given back; `left` is the number of threads that outlived the run."""
+    """Tell whether memory, files or threads have grown; `left` is the number of threads that outlived the run."""
     return at_end.memory - warm.memory > MOST_GROWTH or left > 0 or at_end.files > warm.files
 
 
@@ -144,7 +144,7 @@ def report(warm: Held, at_end: Held, left: int, counts: dict[str, int]) -> str:
             f"memory {before} after the warm-up, {after} at the end: {(at_end.memory - warm.memory) / 1e6:+.1f} MB",
             f"threads {warm.threads}, then {at_end.threads}; {left} left over",
             f"open files {warm.files}, then {at_end.files}",
-            f"bar: less than {MOST_GROWTH / 1e6:.0f} MB, no thread, no file: "
+            f"target: less than {MOST_GROWTH / 1e6:.0f} MB, no thread, no file: "
             + ("missed" if grown(warm, at_end, left) else "reached"),
         ]
     )

@@ -12,7 +12,7 @@ from tests.soak.soak import FailingCamera, Held, grown, report, soak
 
 @pytest.fixture
 def patience():
-    """What the soak takes away, given back."""
+    """Restore the pause that the soak sets to zero."""
     before = capture.FIRST_PAUSE
     yield
     capture.FIRST_PAUSE = before

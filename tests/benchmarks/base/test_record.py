@@ -4,16 +4,16 @@ import pytest
 
 from benchmarks.base.harness import distribution
 from benchmarks.base.record import SCHEMA_VERSION, as_plain, file_name, keep, new_record, read_record
-from benchmarks.base.variants import open_contenders
+from benchmarks.base.variants import open_variants
 from edge.bundle import model_file
 from edge.errors import UserError
 
 
 def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
-    record = new_record(open_contenders(bundle), {"rounds": 1})
-    assert record["schema_version"] == SCHEMA_VERSION == 2
+    record = new_record(open_variants(bundle), {"rounds": 1})
+    assert record["schema_version"] == SCHEMA_VERSION == 3
     assert set(record) == {
-        *("schema_version", "created", "machine", "states", "settings", "bundle", "figures", "missing", "bars"),
+        *("schema_version", "created", "machine", "states", "settings", "bundle", "figures", "missing", "targets"),
     }
     assert set(record["machine"]) >= {"board", "cpu", "cores", "memory", "os", "governor", "python", "runtime"}
     assert record["bundle"]["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size
@@ -41,7 +41,7 @@ def test_what_was_kept_is_read_again(record, tmp_path):
         pytest.param("no json", "no record", id="no JSON"),
         pytest.param("[1]", "no record", id="another JSON"),
         pytest.param('{"schema_version": 1}', "version 1", id="an older one"),
-        pytest.param('{"schema_version": 2}', "no record", id="one of something else"),
+        pytest.param('{"schema_version": 3}', "no record", id="one of something else"),
     ],
 )
 def test_what_is_no_record_is_refused(content, problem, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.base.scenes import DIFFERENT, FRAMES, Scenes
-from benchmarks.measure.sizes import SIZES
+from benchmarks.measure.scaling import SIZES
 
 
 @pytest.mark.usefixtures("yunet")

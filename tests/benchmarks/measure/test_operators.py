@@ -61,7 +61,7 @@ def test_an_operator_that_multiplies_is_never_passed_over():
     assert [layer.name for layer in name_layers(graph, [Kernel("Add (ND)", 1.0)])] == [""]
 
 
-def test_kinds_are_summed_up_and_the_dearest_comes_first(record):
+def test_kinds_are_summed_up_and_the_slowest_comes_first(record):
     kinds = by_kind(record["figures"]["operators"][1])
     assert list(kinds) == ["conv_2d 3×3", "Add (ND)"]
     assert kinds["conv_2d 3×3"] == (2, pytest.approx(0.9))
@@ -76,7 +76,7 @@ def test_every_variant_is_profiled_down_to_its_kernels(bundle):
         assert [kind for kind in kinds if kind != "quantize"] == ["cast", "mean", "fully_connected", "softmax"]
         assert profile.layers_ms == pytest.approx(sum(layer.ms for layer in profile.layers))
         assert profile.inference_ms.minimum > 0
-        assert as_plain(profile)["layers"][0]["takes"] == [1, 16, 16, 3]
+        assert as_plain(profile)["layers"][0]["input_shape"] == [1, 16, 16, 3]
 
 
 def test_a_runtime_without_a_profiler_is_named(bundle, monkeypatch):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from benchmarks.measure.stages import NETWORKS, PARTS, REST, Spent, shares
+from benchmarks.measure.stages import NETWORKS, PARTS, REST, CpuTime, shares
 from edge.options import Options
 from edge.outputs import JsonLines
 from tests.benchmarks.conftest import write_clip
@@ -18,7 +18,7 @@ def work(seconds):
 
 
 def test_a_part_does_not_count_what_is_inside_it():
-    spent = Spent()
+    spent = CpuTime()
     inner = spent.timed("inner", lambda: work(0.05))
 
     def both():
@@ -33,7 +33,7 @@ def test_a_part_does_not_count_what_is_inside_it():
 
 
 def test_time_is_counted_where_a_part_fails_too():
-    spent = Spent()
+    spent = CpuTime()
 
     def fail():
         work(0.02)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.measure.accuracy import Examination
+from benchmarks.measure.accuracy import EvaluationData
 from benchmarks.peers.accuracy import measure_peer_accuracy
 from benchmarks.peers.clip import measure_peers
 from benchmarks.peers.environment import bytes_in, locked_version, prepare, python_of
 from benchmarks.peers.footprint import measure_footprint
-from benchmarks.peers.lineup import PACKAGES, Contestant, Lineup, line_up
+from benchmarks.peers.lineup import PACKAGES, Lineup, Participant, line_up
 from benchmarks.peers.model import measure_models
 from edge.assets import YUNET, fetch
 from edge.bundle import load_bundle, model_file
@@ -44,9 +44,9 @@ def lineup(ours, environment):
 
     def make(*faults):
         module = "tests.benchmarks.peers.stand_in"
-        works = Contestant("works", "1", python_of(environment), module, (), "import json")
+        works = Participant("works", "1", python_of(environment), module, (), "import json")
         faulty = (replace(works, name=fault, options=(fault,), start="import rotten") for fault in faults)
-        return Lineup((*line_up(ours, []).contestants, works, *faulty))
+        return Lineup((*line_up(ours, []).participants, works, *faulty))
 
     return make
 
@@ -64,15 +64,15 @@ def test_an_environment_that_cannot_be_made_costs_its_own_package_alone(ours, mo
 
     monkeypatch.setattr("benchmarks.peers.lineup.prepare", prepare)
     found = line_up(ours)
-    assert [(c.name, c.version) for c in found.contestants] == [
+    assert [(c.name, c.version) for c in found.participants] == [
         ("emotion-edge", "int8"),
         ("facex", "1.1.0"),
         ("mediapipe", "1.2.2"),
     ]
     assert found.gaps == {"fer": "no network: wait", "fer hdf5": "no network: wait"}
-    native = found.contestants[-1]
+    native = found.participants[-1]
     assert native.options == (str(ours.folder / model_file("int8")),)
-    assert native not in found.that_find_faces().contestants
+    assert native not in found.that_find_faces().participants
 
 
 def test_every_package_has_a_lock_and_a_program():
@@ -99,27 +99,27 @@ def test_an_environment_is_made_once_and_again_when_its_lock_changes(tmp_path, m
 
 
 def test_what_fails_in_the_middle_is_left_out_from_there_on():
-    a, b = (Contestant(name, "1", Path("python"), "m", (), "") for name in ("a", "b"))
+    a, b = (Participant(name, "1", Path("python"), "m", (), "") for name in ("a", "b"))
     turns = []
 
-    def run(contestant, cores):
-        turns.append((contestant.name, cores))
-        if contestant is b and turns.count(("b", 2)) == 2:
+    def run(participant, cores):
+        turns.append((participant.name, cores))
+        if participant is b and turns.count(("b", 2)) == 2:
             raise RuntimeError("it ended with status 1:\nTraceback\nValueError: rotten\n")
         return len(turns)
 
-    results, gaps = Lineup((a, b), {"c": "no network"}).in_turns("test", run, (1, 2), 3)
+    results, gaps = Lineup((a, b), {"c": "no network"}).interleaved("test", run, (1, 2), 3)
     assert gaps == {"b": "ValueError: rotten", "c": "no network"}
     assert {(case[0].name, case[1]): len(found) for case, found in results.items()} == {("a", 1): 3, ("a", 2): 3}
     assert turns.count(("b", 2)) == 2
 
 
 def test_our_own_failure_is_not_passed_over(ours):
-    def run(contestant, cores):
+    def run(participant, cores):
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        line_up(ours, []).in_turns("test", run, (1,), 1)
+        line_up(ours, []).interleaved("test", run, (1,), 1)
 
 
 def test_a_clip_is_answered_beside_the_edge(lineup, ours, clip):
@@ -168,14 +168,21 @@ def test_answers_are_scored_as_our_own_are(lineup, votes):
     images = np.broadcast_to(classes.astype(np.uint8)[:, None, None, None], (len(EMOTIONS), SIZE, SIZE, 3))
     split = Split(tuple(map(str, classes)), np.ascontiguousarray(images), classes, "")
     crowd = np.array([-1, -1, -1, -1, 4, 0, 6]) if votes else None
-    found = measure_peer_accuracy(lineup("no number", "too few"), Examination("val", split, crowd), 1)
+    found = measure_peer_accuracy(lineup("no number", "too few"), EvaluationData("val", split, crowd), 1)
     ours, works = found.rows
     assert (ours.accuracy, works.accuracy) == (pytest.approx(1 / 7), 1)
-    assert works.lead.middle == pytest.approx(-6 / 7)
-    assert works.lead.low <= works.lead.middle <= works.lead.high < 0 == ours.lead.high
+    assert works.paired_difference.estimate == pytest.approx(-6 / 7)
+    assert (
+        works.paired_difference.low
+        <= works.paired_difference.estimate
+        <= works.paired_difference.high
+        < 0
+        == ours.paired_difference.high
+    )
     assert works.images == 7
     assert works.crowd_images == (3 if votes else None)
     assert works.crowd_accuracy == (pytest.approx(2 / 3) if votes else None)
-    assert (works.crowd_lead.middle if votes else works.crowd_lead) == (pytest.approx(-1 / 3) if votes else None)
+    on_majority = works.crowd_paired_difference
+    assert (on_majority.estimate if votes else on_majority) == (pytest.approx(-1 / 3) if votes else None)
     assert set(found.gaps) == {"no number", "too few"}
     assert found.gaps["too few"] == "its answers are no probabilities [7, 7]"

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.base.process import ROOT
 from benchmarks.base.record import keep
-from benchmarks.base.variants import open_contenders
+from benchmarks.base.variants import open_variants
 from benchmarks.report.boards import BOARDS, Board, board_records, boards_text, estimate
 from benchmarks.report.document import BOARDS_BEGIN, END
 from edge.bundle import DEFAULT_BUNDLE
@@ -18,15 +18,15 @@ def rows(text, board):
 
 
 def test_an_estimate_is_in_proportion_to_the_multiply_adds(bundle):
-    contenders = open_contenders(bundle)
+    variants = open_variants(bundle)
     board = Board("a board", 300.0, 30.0)  # the tiny model has 21
-    assert estimate(board, "float32", contenders) == pytest.approx(300 * 21 / 300e6)
-    assert estimate(board, "int8", contenders) == pytest.approx(30 * 21 / 300e6)
-    assert estimate(Board("a board", None, None), "int8", contenders) is None
+    assert estimate(board, "float32", variants) == pytest.approx(300 * 21 / 300e6)
+    assert estimate(board, "int8", variants) == pytest.approx(30 * 21 / 300e6)
+    assert estimate(Board("a board", None, None), "int8", variants) is None
 
 
 def test_a_board_that_nobody_measured_on_says_so_beside_its_estimate(bundle):
-    text = boards_text(open_contenders(bundle), [])
+    text = boards_text(open_variants(bundle), [])
     for board in BOARDS:
         assert [row[1:3] for row in rows(text, board.name)] == [["float32", "not measured"], ["int8", "not measured"]]
         assert all((row[3] == "–") == (board.float_ms is None) for row in rows(text, board.name))
@@ -35,7 +35,7 @@ def test_a_board_that_nobody_measured_on_says_so_beside_its_estimate(bundle):
 
 def test_a_measured_board_has_its_figures_and_no_gap_any_more(bundle, record):
     record["machine"]["board"] = f"{PI4} Rev 1.4"
-    text = boards_text(open_contenders(bundle), [record])
+    text = boards_text(open_variants(bundle), [record])
     assert [row[2] for row in rows(text, PI4)] == ["0.70", "0.70"]
     assert rows(text, PI4)[1][1:] == ["int8", "0.70", "≈ 0.0", "160", "20", "120", "2025-01-02"]
 
@@ -43,7 +43,7 @@ def test_a_measured_board_has_its_figures_and_no_gap_any_more(bundle, record):
 def test_a_record_of_another_model_says_so_and_a_gap_stays_one(bundle, record):
     record["bundle"]["variants"]["int8"]["sha256"] = "0"
     del record["figures"]["live"]
-    text = boards_text(open_contenders(bundle), [record])
+    text = boards_text(open_variants(bundle), [record])
     assert rows(text, "A Board")[1][1:] == ["int8", "0.70", "–", "160", "–", "120", "2025-01-02, another model"]
 
 
@@ -57,4 +57,4 @@ def test_the_page_has_the_table_of_the_model_that_ships():
     """After an export or a new record: make boards."""
     page = (ROOT / "docs" / "boards.md").read_text()
     written = page.partition(BOARDS_BEGIN)[2].partition(END)[0].strip()
-    assert written == boards_text(open_contenders(DEFAULT_BUNDLE), board_records())
+    assert written == boards_text(open_variants(DEFAULT_BUNDLE), board_records())

@@ -30,8 +30,12 @@ def test_what_was_not_measured_is_not_drawn(record, tmp_path):
 
 
 def test_pictures_of_several_records_have_names_of_their_own(record, tmp_path):
-    record["figures"] = {"crowd": record["figures"]["crowd"]}
+    record["figures"] = {"face-count": record["figures"]["face-count"]}
     other = deepcopy(record)
     other["bundle"]["name"] = "nano"
     drawn = draw([record, other, record], tmp_path)
-    assert [path.name for path in drawn.values()] == ["tiny-crowd.png", "nano-crowd.png", "tiny-2-crowd.png"]
+    assert [path.name for path in drawn.values()] == [
+        "tiny-face-count.png",
+        "nano-face-count.png",
+        "tiny-2-face-count.png",
+    ]

@@ -5,11 +5,11 @@ import pytest
 from benchmarks.base.bootstrap import Interval
 from benchmarks.base.harness import distribution
 from benchmarks.base.record import as_plain
-from benchmarks.report.summary import verdict_text
+from benchmarks.report.summary import summary_text
 
 
 def point(record, name: str) -> str:
-    (line,) = (line for line in verdict_text(record).splitlines() if line.startswith(f"- **{name} 1.**"))
+    (line,) = (line for line in summary_text(record).splitlines() if line.startswith(f"- **{name} 1.**"))
     return line
 
 
@@ -17,7 +17,7 @@ def side(text: str, words: str) -> str:
     """Under which of the headings something stands."""
     before = text.partition(words)[0]
     assert before != text, f"{words} is not in {text}"
-    headings = ("Ahead", "Behind", "No difference beyond chance", "Too few rounds to say")
+    headings = ("Ahead", "Behind", "Not significantly different", "Too few rounds to say")
     return max(headings, key=lambda heading: before.rfind(f"{heading}:"))
 
 
@@ -32,7 +32,7 @@ def set_rounds(record, measurement, key, **values):
     [
         ([200, 201, 202], [20, 20.1, 20.2], "Ahead", "201.0 against 20.1, 10 times (9.9 to 10.1)"),
         ([20, 20.1, 20.2], [200, 201, 202], "Behind", "20.1 against 201.0, 10 times (9.9 to 10.1)"),
-        ([20, 21, 30], [10, 22, 40], "No difference beyond chance", "21.0 against 22.0"),
+        ([20, 21, 30], [10, 22, 40], "Not significantly different", "21.0 against 22.0"),
         ([200, 201], [20, 20], "Too few rounds to say", "200.5 against 20.0"),
     ],
 )
@@ -59,12 +59,12 @@ def test_what_does_not_vary_wants_no_rounds(record):
     ("interval", "expected"),
     [
         ((0.1, 0.02, 0.18), "Ahead"),
-        ((0.1, -0.02, 0.22), "No difference beyond chance"),
+        ((0.1, -0.02, 0.22), "Not significantly different"),
         ((-0.1, -0.18, -0.02), "Behind"),
     ],
 )
 def test_accuracy_goes_by_the_images(record, interval, expected):
-    record["figures"]["peers-accuracy"][1]["lead"] = as_plain(Interval(*interval))
+    record["figures"]["peers-accuracy"][1]["paired_difference"] = as_plain(Interval(*interval))
     text = point(record, "fer")
     middle, low, high = (f"{100 * value:+.1f}" for value in interval)
     words = f"accuracy on folder labels 70.0% against 60.0%, {middle} points ({low} to {high})"
@@ -75,7 +75,7 @@ def test_accuracy_goes_by_the_images(record, interval, expected):
 def test_nothing_is_said_of_what_was_not_measured(record):
     assert "clip" not in point(record, "mediapipe")
     del record["figures"]["peers-model"][0]  # our own
-    assert "model alone" not in verdict_text(record)
+    assert "model alone" not in summary_text(record)
     for measurement in [name for name in record["figures"] if name.startswith("peers")]:
         del record["figures"][measurement]
-    assert verdict_text(record) == ""
+    assert summary_text(record) == ""

@@ -1,8 +1,18 @@
 import pytest
 
 from benchmarks.base.harness import distribution
+from benchmarks.base.markdown import table
 from benchmarks.base.record import as_plain
-from benchmarks.report.tables import TABLES, TITLES, bars_text, beside_best, machine_text, report, states_text, table
+from benchmarks.report.tables import (
+    COLUMNS,
+    SPECIAL,
+    TITLES,
+    machine_text,
+    relative_to_best,
+    report,
+    states_text,
+    targets_text,
+)
 from benchmarks.suite import MEASUREMENTS
 
 
@@ -21,7 +31,7 @@ def test_columns_are_aligned():
 
 
 def test_every_measurement_has_a_table_and_a_title():
-    assert set(TABLES) == set(TITLES) == set(MEASUREMENTS)
+    assert {*COLUMNS, *SPECIAL} == set(TITLES) == set(MEASUREMENTS)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +43,8 @@ def test_every_measurement_has_a_table_and_a_title():
         ["a whole inference", "–", "3.000", "150%", "–", "1.500", "150%", "0.50"],
         ["b", "conv_2d 3×3", "96×96×3 → 48×48×8", "0.50", "Convolution (NHWC, F32) IGEMM", "0.225", "22%"],
         ["(no model)", "–", "40"],
-        ["int8", "1", "0.700", "0.880", "0.896", "1429", "not told apart"],
-        ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120", "not told apart"],
+        ["int8", "1", "0.700", "0.880", "0.896", "1429", "not significantly different"],
+        ["int8", "2", "160", "160–160", "4.00", "4.00", "0.40", "120", "not significantly different"],
         ["int8", "1", "900", "400", "200", "190", "95%", "10.0%"],
         ["int8", "2", "900", "400", "200", "190", "95%", "–"],
         ["int8", "2", "100.0%", "20.0", "20.0%"],
@@ -43,9 +53,9 @@ def test_every_measurement_has_a_table_and_a_title():
         ["int8", *["12.0%"] * 8, "4.0%"],
         ["1280×720", "live", "0°", "25%", "100%", "1.0"],
         ["1280×720", "recording", "20°", "0%", "80%", "1.0"],
-        ["edge", "64×64", "200", "196", "98.0% (not told apart)", "0.5", "crowd 10, folder not reached"],
-        ["nano", "64×64", "200", "192", "96.0% (not told apart)", "0.5", "no run named"],
-        ["--web, one viewer", "20.0%", "+10.0% (not told apart)"],
+        ["edge", "64×64", "200", "196", "98.0% (not significantly different)", "0.5", "crowd 10, folder not reached"],
+        ["nano", "64×64", "200", "192", "96.0% (not significantly different)", "0.5", "no run named"],
+        ["--web, one viewer", "20.0%", "+10.0% (not significantly different)"],
         ["fer 1", "2", "20.0", "20.0–20.0", "100%", "0.5", "100"],
         ["fer 1", "0.750", "0.975", "0.500–0.500", "50"],
         ["fer 1", "2400", "0.50", "0.50–0.50"],
@@ -86,16 +96,16 @@ def test_variants_that_are_not_there_are_named(record):
 
 
 @pytest.mark.parametrize(("reached", "word"), [(True, "reached"), (False, "**not reached**")])
-def test_bars(reached, word):
-    assert cells(bars_text([{"promise": "p", "measured": "1 ms", "reached": reached}]))[2] == ["p", "1 ms", word]
+def test_targets(reached, word):
+    assert cells(targets_text([{"target": "p", "measured": "1 ms", "reached": reached}]))[2] == ["p", "1 ms", word]
 
 
-def test_promises_of_which_nothing_was_measured_are_counted():
-    measured, not_measured = ({"promise": "p", "measured": "1 ms", "reached": reached} for reached in (True, None))
-    text = bars_text([measured, not_measured, not_measured])
+def test_targets_of_which_nothing_was_measured_are_counted():
+    measured, not_measured = ({"target": "p", "measured": "1 ms", "reached": reached} for reached in (True, None))
+    text = targets_text([measured, not_measured, not_measured])
     assert len(cells(text)) == 3
     assert text.endswith("nothing was measured here: 2.")
-    assert not cells(bars_text([not_measured]))
+    assert not cells(targets_text([not_measured]))
 
 
 @pytest.mark.parametrize(("busy", "expected"), [(0.4, True), (0.01, False), (None, False)])
@@ -104,45 +114,39 @@ def test_a_busy_machine_is_said_to_be_one(record, busy, expected):
 
 
 @pytest.mark.parametrize(
-    ("ours", "verdict"),
+    ("ours", "expected"),
     [
         pytest.param([0.80, 0.81, 0.82], "1.16 times", id="apart"),
-        pytest.param([0.60, 0.71, 0.90], "not told apart", id="all over the place"),
-        pytest.param([0.80, 0.81], "not told apart", id="too few rounds to know"),
+        pytest.param([0.60, 0.71, 0.90], "not significantly different", id="all over the place"),
+        pytest.param([0.80, 0.81], "not significantly different", id="too few rounds to know"),
     ],
 )
-def test_a_difference_inside_the_noise_is_not_called_one(ours, verdict):
+def test_a_difference_that_is_not_significant_is_not_shown(ours, expected):
     best, other = (
         {"variant": v, "threads": 1, "ms": as_plain(distribution(values))}
         for v, values in (("int8", [0.69, 0.70, 0.71]), ("float32", ours))
     )
     elsewhere = best | {"threads": 4, "ms": as_plain(distribution([0.1]))}
-    assert beside_best(best, [other, best, elsewhere], "ms", "threads") == "best"
-    assert beside_best(other, [other, best, elsewhere], "ms", "threads") == verdict
-    assert beside_best(elsewhere, [other, best, elsewhere], "ms", "threads") == "–"
+    rows, relative = [other, best, elsewhere], relative_to_best("ms", "threads")
+    assert relative(best, rows) == "best"
+    assert relative(other, rows) == expected
+    assert relative(elsewhere, rows) == "–"
 
 
 def test_more_can_be_better():
     rows = [{"cores": 1, "fps": as_plain(distribution([n, n + 1, n + 2]))} for n in (100, 200)]
-    assert [beside_best(row, rows, "fps", "cores", better=+1) for row in rows] == ["0.50 times", "best"]
+    assert [relative_to_best("fps", "cores", better=+1)(row, rows) for row in rows] == ["0.50 times", "best"]
 
 
 def test_governor_and_temperature_before_and_after_are_told_where_they_are_known(record):
     expected = "before: governor ondemand, 50 °C; after: governor ondemand, 82 °C, **slowed down** by heat or voltage"
     assert expected in report(record)
     unknown = {"governor": None, "temperature": None, "slowed": False}
-    assert states_text({"states": {"before": unknown, "after": unknown}}) == states_text({}) == []
+    assert states_text({"states": {"before": unknown, "after": unknown}}) == []
 
 
 def test_pictures_stand_below_their_tables(record):
-    text = report(record, {"crowd": "pictures/crowd.png"})
-    table_, _, after = text.partition("![crowd](pictures/crowd.png)")
-    assert TITLES["crowd"] in table_
-    assert after.startswith(f"\n\n{TITLES['sizes']}")
-
-
-def test_a_record_without_the_newer_keys_is_shown_too(record):
-    del record["states"]
-    for row in record["figures"]["stages"]:
-        del row["shares"]
-    assert "Processor time" not in report(record)
+    text = report(record, {"face-count": "pictures/faces.png"})
+    table_, _, after = text.partition("![face-count](pictures/faces.png)")
+    assert TITLES["face-count"] in table_
+    assert after.startswith(f"\n\n{TITLES['frame-size']}")

@@ -1,18 +1,18 @@
 import pytest
 
-from benchmarks.report.targets import PROMISES, check_bars
+from benchmarks.report.targets import TARGETS, check_targets
 
 
 def reached(record) -> list[bool | None]:
-    return [bar.reached for bar in check_bars(record)]
+    return [result.reached for result in check_targets(record)]
 
 
 def test_all_reached(record):
-    assert reached(record) == [True] * len(PROMISES)
+    assert reached(record) == [True] * len(TARGETS)
 
 
 @pytest.mark.parametrize(
-    ("measurement", "changes", "promise"),
+    ("measurement", "changes", "target"),
     [
         ("latency", {"ms": {"p50": 1.1}}, "one thread"),
         ("pipeline", {"fps": {"p50": 149.0}}, "150 FPS"),
@@ -26,18 +26,18 @@ def test_all_reached(record):
         ("training", {"share": 0.94}, "training"),
     ],
 )
-def test_each_is_missed_by_its_own_figure(record, measurement, changes, promise):
+def test_each_is_missed_by_its_own_figure(record, measurement, changes, target):
     for row in record["figures"][measurement]:
         row |= changes
-    missed = [bar.promise for bar in check_bars(record) if not bar.reached]
+    missed = [result.target for result in check_targets(record) if not result.reached]
     assert missed
-    assert all(promise in words for words in missed)
+    assert all(target in words for words in missed)
 
 
-def test_peers_and_crowds_are_ratios(record):
+def test_peers_and_face_counts_are_ratios(record):
     record["figures"]["peers"][0]["fps"]["p50"] = 150.0  # ours on one core, 7.5 times fer's
-    record["figures"]["crowd"][1]["ms"]["p50"] = 16.5  # 3.3 times one face
-    assert [bar.measured for bar in check_bars(record) if not bar.reached] == ["7.50 times", "3.3 times"]
+    record["figures"]["face-count"][1]["ms"]["p50"] = 16.5  # 3.3 times one face
+    assert [result.measured for result in check_targets(record) if not result.reached] == ["7.50 times", "3.3 times"]
 
 
 def test_latency_at_another_resolution_says_nothing_of_the_bar(record):
@@ -47,5 +47,5 @@ def test_latency_at_another_resolution_says_nothing_of_the_bar(record):
 
 def test_what_was_not_measured_is_neither_reached_nor_missed(record):
     record["figures"] = {}
-    assert reached(record) == [None] * len(PROMISES)
-    assert {bar.measured for bar in check_bars(record)} == {"not measured"}
+    assert reached(record) == [None] * len(TARGETS)
+    assert {result.measured for result in check_targets(record)} == {"not measured"}

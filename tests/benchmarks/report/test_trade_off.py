@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from benchmarks.report.trade_off import Point, front, overview, points
+from benchmarks.report.trade_off import Point, front, points, trade_off_text
 
 
 def point(name, ms, accuracy):
@@ -42,7 +42,7 @@ def test_bundles_of_several_records_stand_in_one_table(record):
     )
     assert names == first | second | {"fer 1": (0.75, 0.6)}, "another package is in both, and stands there once"
     assert {p.where for p in points([record, nano])} == {"A Board, test, folder labels"}
-    assert overview([record, nano]).count("| nano") == 2
+    assert trade_off_text([record, nano]).count("| nano") == 2
 
 
 def test_figures_of_other_machines_and_splits_are_not_mixed(record):
@@ -58,7 +58,7 @@ def test_models_are_compared_by_each_kind_of_label(record):
     for row in record["figures"]["accuracy"]:
         row["crowd_accuracy"] = 0.8
     by_crowd = {p.name: p.accuracy for p in points([record]) if p.where == "A Board, FER+ majority"}
-    assert by_crowd == {"tiny float32": 0.8, "tiny int8": 0.8}, "the other package was not compared with the crowd"
+    assert by_crowd == {"tiny float32": 0.8, "tiny int8": 0.8}, "the other package has no accuracy on the FER+ majority"
 
 
 def test_other_packages_join_once_time_and_accuracy_are_known(record):
@@ -68,4 +68,4 @@ def test_other_packages_join_once_time_and_accuracy_are_known(record):
     for name, rows in figures.items():
         record["figures"] = {name: rows}
         assert points([record]) == []
-        assert overview([record]) == ""
+        assert trade_off_text([record]) == ""
