@@ -1,4 +1,4 @@
-"""Compares the variants of a bundle, and other packages with it, on this machine.
+"""Comparison of the variants of a bundle, and of other packages, on this machine.
 
     python -m benchmarks                                  what takes minutes and wants nothing but this package
     python -m benchmarks pipeline peers --clip street.mp4

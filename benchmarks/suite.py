@@ -1,4 +1,4 @@
-"""The measurements by name, and a run of some of them."""
+"""Measurements by name, and a run of some of them."""
 
 import logging
 from collections.abc import Callable, Sequence

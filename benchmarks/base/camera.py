@@ -1,4 +1,4 @@
-"""Plays a clip as a camera would: raw frames on standard output at a steady rate, whoever reads them or not.
+"""Camera that plays a clip: raw frames on standard output at a constant rate.
 
     python -m benchmarks.base.camera CLIP WIDTHxHEIGHT FPS SECONDS
 
@@ -28,7 +28,7 @@ def as_options(size: tuple[int, int], fps: float) -> list[str]:
 
 
 def main() -> int:
-    """Be the camera; returns when it is over or nobody reads any more."""
+    """Run the camera until its time is over or its reader is gone."""
     clip, fps, seconds = sys.argv[1], float(sys.argv[3]), float(sys.argv[4])
     width, height = (int(side) for side in sys.argv[2].split("x"))
     cv2.setNumThreads(1)

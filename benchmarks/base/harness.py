@@ -66,7 +66,7 @@ def distribution(values: Iterable[float]) -> Distribution:
 
 
 def interleave(what: str, cases: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
-    """Let every case run once in each round, so that whatever slows the machine down slows all of them down.
+    """Run every case once in each round, so that a machine that slows down slows all of them down.
 
     Each round starts one case later than the one before: nobody always runs after the same neighbour.
 

@@ -1,4 +1,4 @@
-"""Says on what machine, and with what libraries, something was measured."""
+"""Description of the machine and its libraries."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Runs a command in a fresh process and says how long it took and how much memory.
+"""Time and memory of a command in a fresh process.
 
     python -m benchmarks.base.process CORES SECONDS COMMAND…
 
@@ -115,14 +115,14 @@ def watch(command: Sequence[str], time_out: float = math.inf) -> Usage:
 
 
 def restrict_to(cores: int) -> None:
-    """Let this process, and those that it starts, use only so many of the cores that it may use."""
+    """Restrict this process and those that it starts to a number of cores."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
 @contextmanager
 def restricted_to(cores: int) -> Iterator[None]:
-    """The same for the calling thread, and for those that it starts, as long as the block lasts."""
+    """Restrict the calling thread and those that it starts, as long as the block lasts."""
     before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     restrict_to(cores)
     try:

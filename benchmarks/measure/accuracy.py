@@ -77,7 +77,7 @@ def load_evaluation_data(root: Path, name: str, size: int) -> EvaluationData:
 
 
 def measure_accuracy(bundles: Mapping[str, Bundle], evaluation_data: EvaluationData, threads: int) -> list[Accuracy]:
-    """Let every variant answer every image.
+    """Classify every image by every variant.
 
     Args:
         bundles: by variant.

@@ -140,7 +140,7 @@ def _counted(bundle: Bundle, inferences: int) -> int:
 
 
 def main() -> int:
-    """Be the process that is counted."""
+    """Run the counted process."""
     bundle = load_bundle(Path(sys.argv[1]), sys.argv[2])
     classifier = EmotionClassifier.from_bundle(bundle)
     classifier.classify(np.zeros((int(sys.argv[3]), bundle.input_size, bundle.input_size, 3), np.uint8))

@@ -62,7 +62,7 @@ class _Run:
 
 
 def measure_live(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Live]:
-    """Let a clip be the camera's picture, for every variant on every number of cores, interleaved."""
+    """Run every variant on every number of cores on a camera that plays the clip, interleaved."""
     cases = {(v, n): partial(_run, bundle.folder, v, clip, n) for (v, bundle), n in product(bundles.items(), cores)}
     results = interleave("live", cases, rounds)
     return [_live(variant, n, runs) for (variant, n), runs in results.items()]

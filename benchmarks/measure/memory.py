@@ -52,7 +52,7 @@ def measure_memory(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> li
 
 
 def main() -> int:
-    """Be the process that is measured."""
+    """Run the measured process."""
     if not sys.argv[1:]:
         runtime()
         return 0

@@ -99,7 +99,7 @@ def _profile(variant: str, graph: Sequence[Operator], runs: Sequence[dict[str, A
 
 
 def name_layers(graph: Sequence[Operator], kernels: Sequence[Kernel]) -> list[Layer]:
-    """Tell for each kernel which operator it runs.
+    """Match kernels with the operators that they run.
 
     Both stand in the order of the graph. Operators that the runtime has folded into others, or does before an inference
     such as making floats of stored weights, are passed over, but none that multiplies: that would be a mistake.
@@ -142,7 +142,7 @@ def _layer(kernel: Kernel, operator: Operator | None) -> Layer:
 
 
 def main() -> int:
-    """Be the process that is profiled."""
+    """Run the profiled process."""
     folder, variant, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     bundle = load_bundle(folder, variant)
     kernels = profile(bundle.model)

@@ -134,7 +134,7 @@ def _take_all(port: int, path: str) -> None:
 
 
 def main() -> int:
-    """Be the viewer."""
+    """Run the viewer."""
     threads = [
         threading.Thread(target=_take_all, args=(int(sys.argv[1]), path)) for path in ("/stream.mjpg", "/events")
     ]

@@ -185,7 +185,7 @@ def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str
 
 
 def main() -> int:
-    """Be the process that is measured."""
+    """Run the measured process."""
     folder, variant, clip, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
     options = Options(model=folder, variant=variant)
     cv2.setNumThreads(spare_cores())  # as `emotion-edge run`

@@ -130,7 +130,7 @@ def _first(epochs: Sequence[Mapping[str, float]], kind: str) -> float | None:
 
 
 def main() -> int:
-    """Be the process that is measured; noise in place of faces, for arithmetic takes as long on anything."""
+    """Run the measured process; noise takes as long as faces."""
     preset, rounds, answer = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")  # as `make train`
     from tqdm import tqdm

@@ -1,4 +1,4 @@
-"""Makes an environment from its lock, once."""
+"""Environments of other packages, made from their locks."""
 
 import logging
 import subprocess

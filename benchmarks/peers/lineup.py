@@ -86,7 +86,7 @@ class Participant:
     finds_faces: bool = True
 
     def run(self, task: str, source: Path, answer: Path, cores: int, time_out: float = TIME_OUT) -> Usage:
-        """Let its program do a task; see `benchmarks.peers.program`.
+        """Run a task of its program; see `benchmarks.peers.program`.
 
         Raises:
             UserError: it hangs.
@@ -119,7 +119,7 @@ class Lineup:
     def interleaved(
         self, what: str, run: Callable[[Participant, int], T], cores: Sequence[int], rounds: int
     ) -> tuple[Turns[T], dict[str, str]]:
-        """Let everybody do the same on every number of cores; a package that fails loses its own results, no others.
+        """Run all packages on every number of cores, interleaved; one that fails loses only its own results.
 
         Args:
             what: is measured.

@@ -1,4 +1,4 @@
-"""Draws records. Matplotlib comes with the extra `bench`; a board measures as well without it."""
+"""Plots of records. Matplotlib comes with the extra `bench`; a board measures as well without it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

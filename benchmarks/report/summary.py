@@ -1,4 +1,4 @@
-"""Text that says, from a record's figures alone, where this package is ahead of each other one and where it is not."""
+"""Comparison with each other package in words, from a record's figures alone."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -79,6 +79,6 @@ def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
 
 
 def test_a_module_leaves_its_answer_in_a_file(bundle):
-    answer = run_module("benchmarks.base.scenes", [bundle, "int8", 1, 320], 1)
+    answer = run_module("benchmarks.measure.scaling", [bundle, "int8", 1, 320], 1)
     assert set(answer) == {"found", "ms"}
     assert answer["ms"] > 0
