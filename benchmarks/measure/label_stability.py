@@ -141,7 +141,7 @@ def report(rows: Sequence[tuple[str, LabelStability, Lag]]) -> str:
     """A table in Markdown."""
     return table(
         [
-            *("labels", "changes a minute", "frames with a label", "label is not the longest bar", "by at most"),
+            *("labels", "changes a minute", "frames with a label", "label is not the most probable", "by at most"),
             *("median lag, ms", "changes followed", "events"),
         ],
         [

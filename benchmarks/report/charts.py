@@ -142,7 +142,6 @@ def draw_shares(record: Record) -> Figure | None:
     axes.set_yticks([0, 1], ["thread", "part"])
     axes.set_title(f"processor time of a frame ({rows[0]['variant']})", pad=12)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(visible=False)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=5, fontsize=8, frameon=False)
     return figure
 
@@ -287,5 +286,6 @@ def _figure(size: tuple[float, float], title: str, x: str = "", y: str = "") -> 
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.set_axisbelow(True)
-    axes.grid(visible=bool(x and y), alpha=0.3)
+    if x and y:
+        axes.grid(alpha=0.3)
     return figure, axes
