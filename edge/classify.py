@@ -66,7 +66,7 @@ class EmotionClassifier:
                 self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
                 self._interpreter.invoke()
                 results[i] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, IndexError) as error:  # the last where the answer turns out empty
             raise UserError(f"the model cannot be run ({first_line(error)})", "export it again") from error
         return results
 

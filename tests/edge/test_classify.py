@@ -1,5 +1,7 @@
 """The classifier on a model whose answers are known: it tells red, green, blue and grey faces."""
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,12 @@ def test_a_model_without_an_input_or_output_is_refused(tiny, which, places):
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     with pytest.raises(UserError, match=r"no input or no output|cannot run this model"):
         EmotionClassifier(bytes(builder.Output()))
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (1, 3)], ids=str)
+def test_an_answer_of_another_shape_than_announced_is_one_line(tiny, monkeypatch, shape):
+    classifier = EmotionClassifier(tiny.tiny_model())
+    interpreter = MagicMock(get_tensor=lambda index: np.zeros(shape, np.float32))
+    monkeypatch.setattr(classifier, "_interpreter", interpreter)
+    with pytest.raises(UserError, match="cannot be run"):
+        classifier.classify(crops((255, 0, 0)))
