@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from edge.address import CAMERA_ADDRESS, masked
 from edge.bundle import DEFAULT_BUNDLE
-from edge.errors import UserError, exit_on_user_error, printable
+from edge.errors import UserError, exit_on_user_error, printable, shortage
 from edge.manifest import VARIANTS
 from edge.options import DETECTORS, Capture, EventLimits, Options, Smoothing
 
@@ -95,6 +95,8 @@ def _command(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         if (error.name or "").startswith("edge"):
             raise  # ours: a bug
+        if short := shortage(error):
+            raise short from error
         raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
     quiet_libraries()
     command: Callable[[argparse.Namespace], int] = getattr(commands, arguments.command.replace("-", "_"))

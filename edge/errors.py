@@ -1,11 +1,15 @@
 """How the package says that something is wrong with what it was given."""
 
+import errno
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from edge.address import masked
+
+OPENCV_NO_MEMORY = -4
+"""`code` of OpenCV's error where it finds no memory."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, by the shells' convention."""
@@ -59,7 +63,7 @@ def needs_extra(extra: str) -> Iterator[None]:
 def exit_on_user_error(main: Callable[[], int]) -> int:
     """Run `main`; a `UserError` becomes one line on stderr and status 2, a bug keeps its traceback.
 
-    An interruption is one line and status 130.
+    What the system is short of is one line and status 2 as well. An interruption is one line and status 130.
     """
     try:
         return main()
@@ -69,3 +73,23 @@ def exit_on_user_error(main: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("emotion-edge: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        if not (short := shortage(error)):
+            raise
+        print(f"emotion-edge: {short}", file=sys.stderr)
+        return 2
+
+
+def shortage(error: Exception) -> UserError | None:
+    """Name what the system is short of, where that is what an exception means."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        return UserError("too many open files", "allow more by 'ulimit -n', or end other programs")
+    unmapped = isinstance(error, ImportError) and "failed to map segment" in str(error)
+    # OpenCV's error has a type that this module need not know.
+    opencv = getattr(error, "code", None) == OPENCV_NO_MEMORY
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or unmapped or opencv:
+        return UserError("there is not enough memory", "end other programs, or allow this one more")
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return UserError("no more threads can be started", "allow more by 'ulimit -u', or end other programs")
+    return None

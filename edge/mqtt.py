@@ -226,8 +226,13 @@ class HomeAutomation:
 
     def __enter__(self) -> Self:
         self._connect()
-        self._client.loop_start()
         self._thread.start()
+        try:
+            self._client.loop_start()
+        except RuntimeError:  # no more threads
+            self._stopping.set()
+            self._thread.join()
+            raise
         return self
 
     def write(self, result: FrameResult) -> None:

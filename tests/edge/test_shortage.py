@@ -1,14 +1,19 @@
 """What the system runs out of: disk, descriptors, memory, threads. Each is one line and status 2, and no half file."""
 
+import errno
 import json
 import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
+from edge.errors import exit_on_user_error
+
 from .clips import noise, write_video
-from .test_cli import edge, environment, files
+from .patience import LONG
+from .test_cli import edge, environment, files, own_lines
 
 resource = pytest.importorskip("resource", reason="no limits here")
 
@@ -90,3 +95,84 @@ def test_a_cameras_records_end_with_a_whole_line(tmp_path):
     assert [json.loads(line)["seq"] for line in lines] == list(range(len(lines)))
     assert 5 < len(lines) < 100
     assert lines[-1].endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        pytest.param(OSError(errno.EMFILE, "Too many open files"), "open files", id="descriptors"),
+        pytest.param(OSError(errno.ENFILE, "Too many open files in system"), "open files", id="the system's"),
+        pytest.param(MemoryError(), "memory", id="memory"),
+        pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), "memory", id="the system's memory"),
+        pytest.param(ImportError("x.so: failed to map segment from shared object"), "memory", id="a library's"),
+        pytest.param(RuntimeError("can't start new thread"), "threads", id="threads"),
+    ],
+)
+def test_what_is_short_is_named(capsys, error, word):
+    def main():
+        raise error
+
+    assert exit_on_user_error(main) == 2
+    said = capsys.readouterr().err
+    assert word in said
+    assert said.count("\n") == 1
+
+
+def test_opencv_without_memory_is_no_bug(capsys):
+    assert exit_on_user_error(lambda: cv2.resize(np.zeros((9, 9), np.uint8), (1 << 24, 1 << 24))) == 2
+    assert "memory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [RuntimeError("else"), OSError(errno.EIO, "else"), ImportError("else"), KeyError(1)])
+def test_a_bug_keeps_its_traceback(error):
+    def main():
+        raise error
+
+    with pytest.raises(type(error)):
+        exit_on_user_error(main)
+
+
+@pytest.mark.parametrize("number", range(5, 9))
+def test_few_descriptors(folder, bundle, number):
+    before = files(folder)
+    words = ["run", "clip.mkv", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", bundle]
+    status, _, err = edge(folder, *words, before=limits(NOFILE=number))
+    if status:
+        assert (status, err.count("\n")) == (2, 1), err
+        assert "too many open files" in err.lower()
+        assert files(folder) == before
+
+
+FEW_THREADS = """
+import sys, threading
+from edge.cli import main
+
+def start(thread):
+    global left
+    if not left:
+        raise RuntimeError("can't start new thread")
+    left -= 1
+    real(thread)
+
+left, real = int(sys.argv[1]), threading.Thread.start
+threading.Thread.start = start
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_few_threads(folder, bundle, number):
+    """The run needs more than six, one after the other."""
+    before = files(folder)
+    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", str(bundle)]
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_THREADS, str(number), *words],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert done.returncode == 2, done.stderr
+    assert own_lines(done.stderr).startswith("emotion-edge: no more threads can be started"), done.stderr
+    assert files(folder) == before
