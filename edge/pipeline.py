@@ -95,8 +95,13 @@ class Pipeline:
         ]
 
     def __enter__(self) -> "Pipeline":
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError as error:  # no more threads can be had: those that have started end before the process
+            self._threads = [thread for thread in self._threads if thread.ident]
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __iter__(self) -> Iterator[FrameResult]:

@@ -544,3 +544,17 @@ def test_polling_gives_none_while_there_is_nothing_and_ends_with_closed():
             pipeline.poll(LONG)
         with pytest.raises(Closed):
             pipeline.poll(LONG)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_without_a_thread_for_every_stage_the_others_end(monkeypatch, number):
+    """A thread that is left when the process ends may abort it."""
+    pipeline = Pipeline(ScriptedSource(10**6, live=True), ScriptedRecognizer(), [KeepingOutput()])
+
+    def start():
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pipeline._threads[number], "start", start)
+    with pytest.raises(RuntimeError, match="new thread"), pipeline:
+        pytest.fail("it has started")
+    assert not running()
