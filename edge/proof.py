@@ -53,14 +53,15 @@ def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
 
 
 def check_answers(classifier: EmotionClassifier) -> None:
-    """Classify a grey face and one of noise.
+    """Classify a black, a grey and a white face, and one of noise.
 
     Raises:
         UserError: the answers are no probabilities.
     """
     side = classifier.input_size
     noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
-    answers = classifier.classify(np.concatenate([np.full_like(noise, 127), noise]))
+    plain = [np.full_like(noise, level) for level in (0, 127, 255)]
+    answers = classifier.classify(np.concatenate([*plain, noise]))
     if not (np.isfinite(answers).all() and (np.abs(answers.sum(axis=1) - 1) < SUM_TOLERANCE).all()):
         raise UserError("gives no probabilities", EXPORT_AGAIN)
 

@@ -6,14 +6,16 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from edge import proof, recognize
 from edge.bundle import MANIFEST, load_bundle, model_file
 from edge.errors import UserError
 from edge.options import Options
-from edge.proof import prove
+from edge.proof import check_answers, prove
 from edge.recognize import Recognizer
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
@@ -116,3 +118,16 @@ def test_the_running_model_stays_where_the_new_one_would_end_the_process(cache, 
     with pytest.raises(UserError, match="SIGSEGV"):
         recognizer.reload(options)
     assert (recognizer.identity, recognizer._model) == before
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+def test_a_model_that_fails_on_plain_faces_is_refused(level):
+    """As one whose numbers overflow at full brightness."""
+
+    def classify(faces):
+        answers = np.full((len(faces), 7), 1 / 7, np.float32)
+        answers[(faces == level).all(axis=(1, 2, 3))] = np.nan
+        return answers
+
+    with pytest.raises(UserError, match="gives no probabilities"):
+        check_answers(SimpleNamespace(input_size=8, classify=classify))
