@@ -84,6 +84,9 @@ GREETINGS = 5.0
 AFTER_FAILURE = 5.0
 """Seconds before the next connection where paho, or a callback, failed with what the broker sent."""
 
+STABLE = 60.0
+"""Seconds for which a connection has lasted before its loss is news again: brokers flap."""
+
 LONGEST_PAUSE = 60
 """Seconds between two attempts to connect; the first pause is a second, and each is twice the one before."""
 
@@ -215,7 +218,8 @@ class HomeAutomation:
         self._published: dict[str, Any] = {}
         self._published_at = self._greeted_at = -math.inf
         self._asked = False  # for an introduction
-        self._told: set[str] = set()  # the troubles of the present absence
+        self._told: set[str] = set()  # events that were warned of since the last stable connection
+        self._connected_at = -math.inf
         self._refused = False
         self._lock = threading.Lock()
         self._accepted = False
@@ -360,9 +364,9 @@ class HomeAutomation:
             # paho would send what was not acknowledged after the newer ones.
             self._waiting.extendleft(message.payload for message in reversed(client.drop_out_messages()))
             self._publish_waiting()
+            self._connected_at = time.monotonic()
         if self._told:
-            log.warning("%s: connected", self._broker.host)
-            self._told.clear()
+            self._warn_once("connected")
         self._tried.set()
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
@@ -370,6 +374,8 @@ class HomeAutomation:
         self._trouble(f"no connection ({sys.exc_info()[1]}); trying again")
 
     def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, __: Any) -> None:
+        if self._accepted and time.monotonic() - self._connected_at >= STABLE:
+            self._told.clear()
         self._accepted = False
         if not (self._refused or self._stopping.is_set()):
             self._trouble(f"connection lost ({reason}); trying again")
@@ -392,10 +398,13 @@ class HomeAutomation:
             self._asked = True
 
     def _trouble(self, what: str) -> None:
-        level = logging.INFO if what in self._told else logging.WARNING  # once is enough for a broker that stays away
-        log.log(level, "%s: %s", self._broker.host, what)
-        self._told.add(what)
+        self._warn_once(what)
         self._tried.set()
+
+    def _warn_once(self, what: str) -> None:
+        """Warn once of each kind of event until a connection has been stable."""
+        log.log(logging.INFO if what in self._told else logging.WARNING, "%s: %s", self._broker.host, what)
+        self._told.add(what)
 
 
 class _Client(Client):

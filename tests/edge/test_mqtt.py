@@ -553,7 +553,22 @@ class TestHostile:
             for _ in range(2):
                 broker.accept().send(packet)
             broker.accept()
-        assert 2 <= len(warnings(caplog)) <= 5, "told once of each connection"
+        assert 1 <= len(warnings(caplog)) <= 3
+
+    def test_one_that_hangs_up_again_and_again_is_told_once(self, quick, caplog):
+        caplog.set_level(logging.INFO)
+        with RawBroker() as broker, automation(broker.port):
+            for _ in range(4):
+                broker.accept().close()
+        assert len([record for record in caplog.records if "connection lost" in record.getMessage()]) >= 3
+        assert len(warnings(caplog)) == 2, "lost, and connected again"
+
+    def test_after_a_stable_connection_the_next_loss_is_news(self, quick, monkeypatch, caplog):
+        monkeypatch.setattr(mqtt, "STABLE", 0)
+        with RawBroker() as broker, automation(broker.port):
+            for _ in range(3):
+                broker.accept().close()
+        assert len([told for told in warnings(caplog) if "connection lost" in told]) >= 2
 
     def test_a_topic_that_is_no_text_means_nothing(self, by_hand, monkeypatch, caplog):
         monkeypatch.setattr(mqtt, "FLUSH", 0.1)

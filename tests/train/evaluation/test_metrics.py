@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from train import metrics
+from train.evaluation import metrics
 from train.evaluation.metrics import SMALLEST_PROBABILITY, confusion_matrix, score
 
 ONE_HOT = np.eye(7, dtype=np.float32)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from train import robustness as r
+from train.evaluation import robustness as r
 from train.evaluation.robustness import UNITS, disturbances, robustness
 
 SIZE = 48
