@@ -163,7 +163,7 @@ $(VENV)/%.stamp: requirements/%.txt requirements/build.txt pyproject.toml $(STAL
 	@$(PIP_INSTALL) $(LOCKED) -r requirements/build.txt
 	@$(PIP_INSTALL) $(LOCKED) -r $(VENV)/$*.txt
 	@$(PIP_INSTALL) --no-build-isolation -e .
-	@$(BIN)/python -m edge.assets
+	@$(BIN)/python -m edge.base.assets
 	@touch $@
 
 # `make lock UPGRADE=` keeps the versions, for packages that pyproject.toml adds and for pins that were changed by hand.

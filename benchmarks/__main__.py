@@ -25,10 +25,10 @@ from benchmarks.report.boards import board_records, boards_text
 from benchmarks.report.compare import TOLERANCE, changed_graphs, changes_text, compare, missing
 from benchmarks.report.document import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
 from benchmarks.suite import FAILED, MEASUREMENTS, USUAL, Plan, measure
-from edge.bundle import DEFAULT_BUNDLE
-from edge.cli import whole_number
-from edge.demo import write_demo_clip
-from edge.errors import UserError, exit_on_user_error
+from edge.app.cli import whole_number
+from edge.app.demo import write_demo_clip
+from edge.base.errors import UserError, exit_on_user_error
+from edge.base.settings import DEFAULT_BUNDLE
 
 log = logging.getLogger(__name__)
 

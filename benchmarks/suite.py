@@ -30,9 +30,9 @@ from benchmarks.peers.footprint import measure_footprint
 from benchmarks.peers.lineup import Lineup, line_up
 from benchmarks.peers.model import measure_models
 from benchmarks.report.targets import VARIANT, check_targets
-from edge.bundle import Bundle
-from edge.errors import UserError
-from edge.machine import usable_cores
+from edge.base.errors import UserError
+from edge.base.machine import usable_cores
+from edge.model.bundle import Bundle
 
 log = logging.getLogger(__name__)
 

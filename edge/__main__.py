@@ -1,5 +1,5 @@
 """`python -m edge` is `emotion-edge`."""
 
-from edge.cli import program
+from edge.app.cli import program
 
 program()

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from edge.errors import UserError, exit_on_user_error
-from edge.quiet import quiet_libraries
+from edge.base.errors import UserError, exit_on_user_error
+from edge.base.quiet import quiet_libraries
 from export import debug
 from export.convert import Quantization
 from export.pipeline import Settings, export

@@ -9,12 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
-from edge.files import whole_folder
-from edge.interpreter import runtime
-from edge.manifest import FORMAT_VERSION
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.base.files import whole_folder
+from edge.model.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
+from edge.model.interpreter import runtime
+from edge.model.manifest import FORMAT_VERSION
 
 TOOLS = ("tensorflow", "keras", "numpy", "opencv-python", "ai-edge-litert", "mediapipe")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from export.logit_adjustment import fit_strength, fold_logit_adjustment
 from export.source import TrainedRun, truth
 from export.temperature import fit_temperature, fold_temperature

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.emotions import EMOTIONS
-from edge.options import Smoothing
+from edge.base.classes import EMOTIONS
+from edge.base.settings import Smoothing
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
 from train.evaluation.measure import Measured
 from train.evaluation.metrics import Scores

@@ -10,9 +10,9 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edge.errors import UserError
-from edge.interpreter import open_interpreter
-from edge.manifest import VARIANTS
+from edge.base.errors import UserError
+from edge.model.interpreter import open_interpreter
+from edge.model.manifest import VARIANTS
 from export.cross_layer_equalization import equalize_cross_layer
 from export.graph import Graph, short_name
 from export.layer_correction import correct_layers

@@ -21,10 +21,10 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from edge.errors import UserError
-from edge.files import whole_file, write_whole
-from edge.interpreter import open_interpreter
-from edge.quiet import quiet_libraries
+from edge.base.errors import UserError
+from edge.base.files import whole_file, write_whole
+from edge.base.quiet import quiet_libraries
+from edge.model.interpreter import open_interpreter
 from export.calibration import calibrate_probabilities, representative_faces
 from export.convert import PLAIN, Quantization, calibrate, convert_float, quantize, wide_activations
 from export.edge_tpu import edge_tpu_obstacles

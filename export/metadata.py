@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 from export.graph import short_name
 
 BUFFER = b"TFLITE_METADATA"

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.evaluation.metrics import accuracy, confusion_matrix, macro_f1, precision_recall_f1
 
 OPTIONAL = ("dynamic",)

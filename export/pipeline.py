@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import load_bundle, read_manifest
-from edge.detect import open_detector
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.faces.detector import open_detector
+from edge.model.bundle import load_bundle, read_manifest
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import calibrate_probabilities, representative_faces
 from export.card import FER_2013, model_card

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import keras
 import numpy as np
 
-from edge.cli import whole_number
-from edge.errors import UserError
+from edge.app.cli import whole_number
+from edge.base.errors import UserError
 from train import run
 from train.config import Config, LabelSet
 from train.dataset import Split, load_split, read_crowd_majority, read_labels

@@ -5,8 +5,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.detect import Detection, Detector
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.faces.detector import Detection, Detector
 from train.dataset import Split
 
 SAMPLES = 2000

@@ -3,7 +3,7 @@
     python -m export.yunet_graph
 
 writes `edge/yunet_graph.tflite`, whose constants lie behind the end of the file, and `edge/yunet_weights.json`, the
-names of the ONNX file's weights in the order in which `edge.yunet` appends them. Of the weights only the shapes are
+names of the ONNX file's weights in the order in which `edge.faces.yunet` appends them. Of the weights only shapes are
 used. Three things differ from the ONNX graph and change no answer: the four heads of a level are one convolution,
 pixels have a fourth channel of weight zero (a quarter less time for the first layer, where XNNPACK takes four channels
 at a time), and the sigmoids are left to the decoder, which needs few of them.
@@ -17,11 +17,11 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
-from edge.assets import YUNET, fetch
-from edge.errors import exit_on_user_error
-from edge.files import write_whole
-from edge.onnx import float_weights
-from edge.yunet import ALIGNMENT, GRAPH, ORDER, joined
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import exit_on_user_error
+from edge.base.files import write_whole
+from edge.faces.onnx import float_weights
+from edge.faces.yunet import ALIGNMENT, GRAPH, ORDER, joined
 
 RELU, LINEAR = tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.NONE
 SAME, VALID = tflite.Padding.SAME, tflite.Padding.VALID

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.assets import ASTRONAUT, EXPRESSIONS, YUNET, Asset, fetch
-from edge.errors import UserError
+from edge.base.assets import ASTRONAUT, EXPRESSIONS, YUNET, Asset, fetch
+from edge.base.errors import UserError
 from edge.sources.pictures import read_image
 
 

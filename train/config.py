@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 PRESETS = Path(__file__).parent / "presets"
 

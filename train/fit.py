@@ -16,7 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 from tqdm import tqdm
 
-from edge.errors import UserError, exit_on_user_error
+from edge.base.errors import UserError, exit_on_user_error
 from train import run
 from train.config import Config, load_config, presets
 from train.dataset import Labelled, load_labelled

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 from train.augment import augment
 from train.config import Config
 from train.dataset import Labelled

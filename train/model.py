@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 from train.config import Config
 from train.mobilenet import build_backbone, transfer_weights
 

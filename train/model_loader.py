@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from edge.bundle import MANIFEST, model_file, read_manifest, read_variant
-from edge.classify import EmotionClassifier
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
-from edge.manifest import VARIANTS
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
+from edge.model.classifier import EmotionClassifier
+from edge.model.manifest import VARIANTS
 from train.config import LabelSet
 
 if TYPE_CHECKING:

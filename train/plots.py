@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from edge.emotions import EMOTIONS
-from edge.files import whole_file
+from edge.base.classes import EMOTIONS
+from edge.base.files import whole_file
 from train.evaluation.metrics import Scores
 
 

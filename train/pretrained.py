@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from train.config import Config
 from train.mobilenet import STEM, convolutions
 

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from edge.errors import UserError
-from edge.files import whole_file, write_whole
+from edge.base.errors import UserError
+from edge.base.files import whole_file, write_whole
 from train.config import Config, from_dict
 from train.model_loader import run_model
 from train.plots import draw_curves

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.bundle import MANIFEST, answers_with, read_manifest
-from edge.errors import UserError
-from edge.files import whole_file
+from edge.base.errors import UserError
+from edge.base.files import whole_file
+from edge.model.bundle import MANIFEST, answers_with, read_manifest
 from train.config import Config, LabelSet
 from train.dataset import Labelled, load_labelled
 from train.model_loader import LoadedModel, check_probabilities, load_models, run_model, run_models

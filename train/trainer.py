@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from train import run
 from train.config import Config, LabelSet, Stage
 from train.dataset import Labelled

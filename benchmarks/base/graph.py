@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from edge.interpreter import open_interpreter
+from edge.model.interpreter import open_interpreter
 
 LAYER = re.compile(r"_\d+$")
 """Ends the names that Keras gives to the scopes of layers; the operations in them have names of other forms."""

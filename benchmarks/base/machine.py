@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.board import read_condition
-from edge.interpreter import runtime
-from edge.machine import package_version, usable_cores
+from edge.base.board import read_condition
+from edge.base.machine import package_version, usable_cores
+from edge.model.interpreter import runtime
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BOARD = Path("/proc/device-tree/model")

@@ -4,7 +4,7 @@
 
 is the small process in between, which ends the command after so many seconds, never after `inf`. Linux counts the
 memory of the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
-It imports the standard library alone, and `edge.errors`, which does, too.
+It imports the standard library alone, and `edge.base.errors`, which does, too.
 """
 
 import json
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.errors import UserError, exit_on_user_error
+from edge.base.errors import UserError, exit_on_user_error
 
 ROOT = Path(__file__).resolve().parents[2]
 """Commands run here, so that this package and `edge` are found however they were found at first."""
@@ -31,7 +31,7 @@ MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes; getrusage counts in KiB, except on macOS."""
 
 USER_ERROR = "emotion-edge: "
-"""Start of the commands' messages to users; see `edge.errors`."""
+"""Start of the commands' messages to users; see `edge.base.errors`."""
 
 
 class CrashError(RuntimeError):

@@ -28,8 +28,8 @@ from typing import Any
 
 from benchmarks.base.machine import current_state, describe_machine
 from benchmarks.base.variants import BundleVariants
-from edge.errors import UserError
-from edge.files import write_whole
+from edge.base.errors import UserError
+from edge.base.files import write_whole
 
 SCHEMA_VERSION = 3
 

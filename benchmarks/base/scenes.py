@@ -5,8 +5,8 @@ import time
 import cv2
 import numpy as np
 
-from edge.assets import ASTRONAUT, fetch
-from edge.frames import Frame
+from edge.base.assets import ASTRONAUT, fetch
+from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
 
 FRAMES, FPS = 150, 30.0

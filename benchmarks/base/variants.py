@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bundle import Bundle, load_bundle, model_file, read_manifest
-from edge.errors import UserError
-from edge.manifest import VARIANTS
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle, load_bundle, model_file, read_manifest
+from edge.model.manifest import VARIANTS
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.bundle import Bundle
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle
 
 if TYPE_CHECKING:
     import numpy as np

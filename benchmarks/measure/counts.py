@@ -23,11 +23,11 @@ import numpy as np
 from benchmarks.base.graph import operators
 from benchmarks.base.process import ROOT
 from benchmarks.base.scenes import Scenes
-from edge.bundle import Bundle, load_bundle
-from edge.classify import EmotionClassifier
-from edge.errors import UserError
-from edge.options import Options
-from edge.recognize import Recognizer
+from edge.base.errors import UserError
+from edge.base.settings import Options
+from edge.faces.recognizer import Recognizer
+from edge.model.bundle import Bundle, load_bundle
+from edge.model.classifier import EmotionClassifier
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from itertools import chain
 import cv2
 
 from benchmarks.base.harness import distribution, interleave
-from edge.assets import ASTRONAUT, YUNET, fetch
-from edge.errors import exit_on_user_error
+from edge.base.assets import ASTRONAUT, YUNET, fetch
+from edge.base.errors import exit_on_user_error
+from edge.faces.yunet import Network
 from edge.sources.pictures import read_image
-from edge.yunet import Network
 
 SIZES = ((64, 64), (96, 96), (128, 64), (128, 128), (256, 256), (320, 180), (320, 240))
 """Width and height: squares about one face, about two and four, and the whole picture."""

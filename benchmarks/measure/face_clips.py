@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.assets import ASTRONAUT, EXPRESSIONS, fetch
-from edge.detect import open_detector
-from edge.errors import UserError
-from edge.geometry import Box, Point
+from edge.base.assets import ASTRONAUT, EXPRESSIONS, fetch
+from edge.base.errors import UserError
+from edge.base.geometry import Box, Point
+from edge.faces.detector import open_detector
 from edge.sources import open_source
 from edge.sources.pictures import open_folder, read_image
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, Clip, draw_clip, find_faces
-from edge.detect import Detection, Detector, open_detector
-from edge.frames import Frame
-from edge.geometry import Point
-from edge.options import Options
-from edge.search import Search
-from edge.tiles import COARSE_SIDE
-from edge.track import Tracker
+from edge.base.geometry import Point
+from edge.base.settings import Options
+from edge.faces.detector import Detection, Detector, open_detector
+from edge.faces.roi_search import Search
+from edge.faces.tiles import COARSE_SIDE
+from edge.faces.tracker import Tracker
+from edge.sources.frame import Frame
 
 log = logging.getLogger(__name__)
 

@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.markdown import UNKNOWN, table
-from edge.bundle import DEFAULT_BUNDLE
-from edge.demo import write_demo_clip
-from edge.errors import UserError, exit_on_user_error
-from edge.events import Events
-from edge.options import EventLimits, Options, Smoothing
-from edge.pipeline import Pipeline
-from edge.quiet import quiet_libraries
-from edge.recognize import Recognizer
-from edge.results import FaceResult
+from edge.app.demo import write_demo_clip
+from edge.base.errors import UserError, exit_on_user_error
+from edge.base.quiet import quiet_libraries
+from edge.base.settings import DEFAULT_BUNDLE, EventLimits, Options, Smoothing
+from edge.faces.events import Events
+from edge.faces.recognizer import Recognizer
+from edge.faces.results import FaceResult
+from edge.pipeline.pipeline import Pipeline
 from edge.sources import open_source
 
 IDEAL_WIDTH = 0.1

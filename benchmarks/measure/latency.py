@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.base.harness import Distribution, distribution, interleave, timed_burst
 from benchmarks.base.process import restricted_to
-from edge.bundle import Bundle
-from edge.classify import EmotionClassifier
+from edge.model.bundle import Bundle
+from edge.model.classifier import EmotionClassifier
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from benchmarks.base import camera
 from benchmarks.base.harness import Distribution, distribution, interleave
 from benchmarks.base.process import run_fresh
 from benchmarks.measure.pipeline import edge_command
-from edge.bundle import Bundle
+from edge.model.bundle import Bundle
 from edge.sources import open_source
 
 FPS = 30.0

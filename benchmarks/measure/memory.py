@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.base.harness import interleave
 from benchmarks.base.process import run_fresh
-from edge.bundle import Bundle, load_bundle
-from edge.classify import EmotionClassifier
-from edge.interpreter import runtime
+from edge.model.bundle import Bundle, load_bundle
+from edge.model.classifier import EmotionClassifier
+from edge.model.interpreter import runtime
 
 INFERENCES = 20
 """More than enough for every buffer to be made."""

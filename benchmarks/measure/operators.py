@@ -22,9 +22,9 @@ from benchmarks.base.process import CrashError, run_module
 from benchmarks.base.record import Record
 from benchmarks.measure.latency import random_face
 from benchmarks.measure.profiler import Kernel, profile
-from edge.bundle import Bundle, load_bundle
-from edge.classify import EmotionClassifier
-from edge.errors import UserError, exit_on_user_error
+from edge.base.errors import UserError, exit_on_user_error
+from edge.model.bundle import Bundle, load_bundle
+from edge.model.classifier import EmotionClassifier
 
 RUNS = {"CONVOLUTION": ("CONV_2D", "DEPTHWISE_CONV_2D"), "FULLY_CONNECTED": ("CONV_2D",), "MULTIPLY": ("MUL",)}
 """Kernels of XNNPACK that run operators of another name; a convolution of 1×1 is a product of matrices to it."""

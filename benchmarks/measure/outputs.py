@@ -23,8 +23,8 @@ from benchmarks.base import camera
 from benchmarks.base.harness import Distribution, distribution, interleave
 from benchmarks.base.process import ROOT, run_fresh
 from benchmarks.measure.pipeline import edge_command
-from edge.bundle import Bundle
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle
 
 SIZE, FPS, SECONDS = (640, 480), 15.0, 12.0
 """Size and rate of the camera, and seconds of one run."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.base.harness import Distribution, distribution, interleave
 from benchmarks.base.process import run_fresh
-from edge.assets import YUNET, fetch
-from edge.bundle import Bundle
-from edge.errors import UserError
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle
 from edge.sources import open_source
 
 

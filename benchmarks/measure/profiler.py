@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.base.harness import BURST, WARM_UP
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 LIBRARY = "libLiteRt.so"
 CPU = 1

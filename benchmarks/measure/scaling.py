@@ -19,11 +19,11 @@ import cv2
 from benchmarks.base.harness import Distribution, distribution, interleave
 from benchmarks.base.process import run_module
 from benchmarks.base.scenes import FRAMES, WIDTH, Scenes
-from edge.bundle import Bundle
-from edge.machine import spare_cores
-from edge.options import Options
-from edge.pipeline import Pipeline
-from edge.recognize import Recognizer
+from edge.base.machine import spare_cores
+from edge.base.settings import Options
+from edge.faces.recognizer import Recognizer
+from edge.model.bundle import Bundle
+from edge.pipeline.pipeline import Pipeline
 
 FACES = (1, 2, 4, 8)
 SIZES = ((320, 180), (640, 360), (1280, 720), (1920, 1080))

@@ -24,19 +24,20 @@ import numpy as np
 
 from benchmarks.base.harness import interleave
 from benchmarks.base.process import run_module
-from edge import recognize
-from edge.bundle import Bundle
-from edge.classify import EmotionClassifier
-from edge.detect import Haar, YuNet
-from edge.machine import spare_cores
-from edge.options import Options
-from edge.outputs import JsonLines, Output
-from edge.pipeline import Pipeline
-from edge.recognize import Recognizer
-from edge.search import Search
-from edge.smooth import Smoother
+from edge.base.machine import spare_cores
+from edge.base.settings import Options
+from edge.faces import recognizer
+from edge.faces.detector import Haar, YuNet
+from edge.faces.recognizer import Recognizer
+from edge.faces.roi_search import Search
+from edge.faces.smoother import Smoother
+from edge.faces.tracker import Tracker
+from edge.model.bundle import Bundle
+from edge.model.classifier import EmotionClassifier
+from edge.outputs.lines import JsonLines
+from edge.pipeline.output import Output
+from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source, open_source
-from edge.track import Tracker
 
 MOST_FRAMES = 300
 """Frames that are held in memory, for stages that are to wait for nothing."""
@@ -177,7 +178,7 @@ def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str
         ("search", Search, "find"),
         *(("detect", detector, "detect") for detector in (YuNet, Haar)),
         ("track", Tracker, "update"),
-        ("align", recognize, "crop_face"),
+        ("align", recognizer, "crop_face"),
         ("classify", EmotionClassifier, "classify"),
         *(("smooth", Smoother, name) for name in ("update", "keep")),
         *(("outputs", output, "write") for output in outputs),

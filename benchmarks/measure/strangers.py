@@ -23,7 +23,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.demo import demo_clip
+from edge.app.demo import demo_clip
 
 FILES = 1024
 """File descriptors that the run may have."""

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.base.harness import Distribution, distribution
 from benchmarks.base.process import run_module
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 
 if TYPE_CHECKING:
     from train.config import Config

@@ -12,7 +12,7 @@ from benchmarks.base.bootstrap import Interval, paired_difference
 from benchmarks.base.record import PartialResults
 from benchmarks.measure.accuracy import EvaluationData, score_answers
 from benchmarks.peers.lineup import LONG_TIME_OUT, OURS, Lineup, Participant
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from benchmarks.base.harness import Distribution, distribution
 from benchmarks.base.record import PartialResults
 from benchmarks.measure.pipeline import run_once
 from benchmarks.peers.lineup import OURS, Lineup, Participant
-from edge.bundle import Bundle
+from edge.model.bundle import Bundle
 
 
 @dataclass(frozen=True)

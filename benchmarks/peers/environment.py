@@ -7,7 +7,7 @@ import venv
 from pathlib import Path
 
 from benchmarks.base.process import ROOT
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from benchmarks.base.process import ROOT, run_fresh
 from benchmarks.base.record import PartialResults
 from benchmarks.peers.environment import bytes_in, prepare
 from benchmarks.peers.lineup import LOCKS, OURS, TIME_OUT, Lineup, Participant
-from edge.bundle import Bundle
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import TypeVar, cast
 from benchmarks.base.harness import interleave
 from benchmarks.base.process import ROOT, Usage, run_fresh, summary
 from benchmarks.peers.environment import locked_version, prepare, python_of
-from edge.bundle import Bundle, model_file
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import Bundle, model_file
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,7 @@ PACKAGES = (
 
 LOCKS = ROOT / "requirements"
 
-START = (
-    "from edge.pipeline import Pipeline; from edge.recognize import Recognizer; from edge.interpreter import runtime"
-)
+START = "from edge.pipeline.pipeline import Pipeline; from edge.faces.recognizer import Recognizer; from edge.model.interpreter import runtime"
 """Imports of this package, which opens its runtime when that is first used."""
 
 

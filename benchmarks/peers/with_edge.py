@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.peers.program import serve
-from edge.classify import EmotionClassifier
+from edge.model.classifier import EmotionClassifier
 
 classifier = EmotionClassifier(Path(sys.argv[4]).read_bytes())
 serve(lambda face: classifier.classify(face[None])[0])

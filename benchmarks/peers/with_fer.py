@@ -6,7 +6,7 @@ import numpy as np
 from fer.fer import FER
 
 from benchmarks.peers.program import serve
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 use_tflite = sys.argv[4:] != ["hdf5"]
 detector = FER(use_tflite=use_tflite)

@@ -7,7 +7,7 @@ from mediapipe import Image, ImageFormat
 from mediapipe.tasks.python.vision import ImageClassifier
 
 from benchmarks.peers.program import serve
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 with ImageClassifier.create_from_model_path(sys.argv[4]) as classifier:
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.base.record import Record
 from benchmarks.report.tables import report
 from benchmarks.report.trade_off import machine_name, trade_off_text
-from edge.errors import UserError
-from edge.files import write_whole
+from edge.base.errors import UserError
+from edge.base.files import write_whole
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 

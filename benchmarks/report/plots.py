@@ -9,7 +9,7 @@ from benchmarks.base.record import Record
 from benchmarks.report import charts
 from benchmarks.report.document import FRONT
 from benchmarks.report.trade_off import machine_name, points
-from edge.files import whole_file
+from edge.base.files import whole_file
 
 DPI = 100
 

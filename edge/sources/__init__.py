@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from edge.errors import UserError
-from edge.frames import Frame
-from edge.options import Capture
+from edge.base.errors import UserError
+from edge.base.settings import Capture
+from edge.sources.frame import Frame
 
 NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
 """Schemes of addresses."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.errors import UserError
-from edge.frames import Frame, to_bgr
-from edge.machine import camera_devices, users_of
-from edge.options import Capture
+from edge.base.errors import UserError
+from edge.base.machine import camera_devices, users_of
+from edge.base.settings import Capture
+from edge.sources.frame import Frame, to_bgr
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from edge.errors import UserError
-from edge.frames import Frame
+from edge.base.errors import UserError
 from edge.sources.decoder import Decoder
+from edge.sources.frame import Frame
 
 
 class DecodedSource:

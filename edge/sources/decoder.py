@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from edge.ffmpeg import ColorPrimaries, ColorTrc, av
+from edge.base.ffmpeg import ColorPrimaries, ColorTrc, av
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edge.errors import UserError
-from edge.files import unreadable
-from edge.options import Capture
+from edge.base.errors import UserError
+from edge.base.files import unreadable
+from edge.base.settings import Capture
 from edge.sources.kinds import is_picture
 from edge.sources.pictures import ImageSource, open_folder
 from edge.sources.video import VideoFileSource

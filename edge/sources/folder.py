@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import UserError
-from edge.files import unreadable
+from edge.base.errors import UserError
+from edge.base.files import unreadable
 from edge.sources.kinds import PICTURE_SUFFIXES, is_picture
 
 SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.ffmpeg import ColorRange, av
+from edge.base.ffmpeg import ColorRange, av
 from edge.sources.decoder import HIGH_DYNAMIC_RANGE, SRGB
 from edge.sources.heif import Fields, HeifFile, Item
 from edge.sources.kinds import BrokenPicture, TooManyPixels

@@ -14,7 +14,7 @@ from email.message import Message
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 CERTIFICATES = "SSL_CERT_FILE"
 """Environment variable that names a file of certificates to trust, which OpenSSL reads."""

@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.errors import UserError
-from edge.frames import Frame
+from edge.base.errors import UserError
+from edge.sources.frame import Frame
 from edge.sources.http_client import CameraClient, Unanswered
 from edge.sources.jpegs import JpegCutter
 

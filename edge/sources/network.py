@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from edge.address import public
-from edge.credentials import refuse_credentials
-from edge.errors import UserError
-from edge.ffmpeg import limit_blocks
-from edge.options import Capture
+from edge.base.credentials import refuse_credentials
+from edge.base.errors import UserError
+from edge.base.ffmpeg import limit_blocks
+from edge.base.network import public
+from edge.base.settings import Capture
 from edge.sources import PASSWORD, USER
 from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import ANALYSIS, FILE_FORMATS, Decoder, NoVideo

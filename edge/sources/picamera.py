@@ -4,10 +4,10 @@ import logging
 import time
 from typing import Any
 
-from edge.errors import UserError
-from edge.frames import Frame
-from edge.options import Capture
-from edge.pixels import decode
+from edge.base.errors import UserError
+from edge.base.settings import Capture
+from edge.sources.frame import Frame
+from edge.sources.pixel_formats import decode
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from edge import MAX_PICTURE_PIXELS
-from edge.errors import UserError, printable
-from edge.files import unreadable
-from edge.frames import Frame
+from edge.base.errors import UserError, printable
+from edge.base.files import unreadable
 from edge.sources.folder import list_pictures
+from edge.sources.frame import Frame
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
 from edge.sources.stills import decode_still
 

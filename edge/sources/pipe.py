@@ -6,9 +6,9 @@ import stat
 import sys
 from typing import BinaryIO
 
-from edge.errors import UserError
-from edge.machine import spare_cores
-from edge.options import Capture
+from edge.base.errors import UserError
+from edge.base.machine import spare_cores
+from edge.base.settings import Capture
 from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import ANALYSIS, CLOSED, Decoder, NoVideo
 from edge.sources.raw import RawSource

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge.frames import Frame
-from edge.options import Capture
+from edge.base.settings import Capture
 from edge.sources import Source
+from edge.sources.frame import Frame
 
 BETWEEN_ROUNDS = 1.5
 """Seconds between the end and the next beginning: longer than any memory of faces, for they are not the same scene."""

@@ -3,10 +3,10 @@
 import time
 from typing import BinaryIO
 
-from edge.errors import UserError
-from edge.frames import Frame
-from edge.options import Capture
-from edge.pixels import bytes_a_frame, bytes_a_row, decode
+from edge.base.errors import UserError
+from edge.base.settings import Capture
+from edge.sources.frame import Frame
+from edge.sources.pixel_formats import bytes_a_frame, bytes_a_row, decode
 from edge.sources.raw_check import problem_of
 
 FORMATS = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from edge import MAX_PICTURE_PIXELS
-from edge.frames import to_bgr
 from edge.sources.exif import png_orientation, upright, webp_orientation
+from edge.sources.frame import to_bgr
 from edge.sources.jpegs import MAX_SCANS, count_scans
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 
@@ -68,7 +68,7 @@ def _by_opencv(content: bytes, flag: int) -> np.ndarray:
 
 
 def _decode_gif(content: bytes, max_pixels: int) -> np.ndarray:
-    from edge.ffmpeg import av  # GIF is in OpenCV from 4.12 on
+    from edge.base.ffmpeg import av  # GIF is in OpenCV from 4.12 on
 
     size = struct.unpack_from("<HH", content, 6) if len(content) >= 10 else (0, 0)
     if size[0] * size[1] > max_pixels:

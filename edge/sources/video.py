@@ -4,9 +4,9 @@ import stat
 from functools import partial
 from pathlib import Path
 
-from edge.errors import UserError, printable
-from edge.files import unreadable
-from edge.machine import spare_cores
+from edge.base.errors import UserError, printable
+from edge.base.files import unreadable
+from edge.base.machine import spare_cores
 from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import CLOSED, Decoder, NoVideo
 

@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
-from edge.palette import COLOURS, UNSURE
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.outputs.palette import COLOURS, UNSURE
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused

@@ -137,7 +137,7 @@ class Door:
         """Take ownership of the listening socket.
 
         Args:
-            listener: see `edge.listen`.
+            listener: see `edge.base.listen`.
             make: makes the protocol of a connection.
             tls: None serves without.
             failed: told of errors that are not a client's, such as no free file descriptors.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.child import child_environment, limit_memory
+from edge.base.child_process import child_environment, limit_memory
 
 PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
 """First byte of an answer; after `PICTURE`, height and width in four bytes each and the pixels follow."""

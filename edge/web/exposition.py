@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.faults import Faults
-from edge.listen import is_local, listen, own_names
-from edge.metrics import Metrics
-from edge.recognize import Recognizer
+from edge.base.listen import is_local, listen, own_names
+from edge.faces.recognizer import Recognizer
+from edge.outputs.prometheus import Metrics
+from edge.pipeline.faults import Faults
 from edge.web.guard import Guard
 from edge.web.server import Server
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.listen import is_own
+from edge.base.listen import is_own
 from edge.web.rates import Rate
 
 SIGN_IN = "/sign-in"
@@ -45,7 +45,7 @@ class Guard:
 
         Args:
             app: what is guarded.
-            names: by which requests may be addressed, see `edge.listen`.
+            names: by which requests may be addressed, see `edge.base.listen`.
             proxied_as: names by which a proxy is asked, perhaps with TLS that it ends.
             token: what a client must have; None lets everybody in.
             cookie: name of the cookie that may carry it.

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge.faults import Faults
-from edge.frames import Frame
-from edge.listen import is_local, listen, own_names, url
-from edge.metrics import Metrics
-from edge.options import Options
-from edge.results import FrameResult
+from edge.base.listen import is_local, listen, own_names, url
+from edge.base.settings import Options
+from edge.faces.results import FrameResult
+from edge.outputs.prometheus import Metrics
+from edge.pipeline.faults import Faults
+from edge.sources.frame import Frame
 from edge.web.app import create_app
 from edge.web.guard import Guard
 from edge.web.pictures import Encoder

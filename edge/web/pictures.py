@@ -4,7 +4,7 @@ import time
 
 import cv2
 
-from edge.frames import Frame
+from edge.sources.frame import Frame
 
 RATE = 15.0
 """Pictures a second at most: enough for faces, and half of what a camera gives."""

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from edge.frames import Frame
-from edge.options import Options, Smoothing
-from edge.recognize import Recognizer
+from edge.base.settings import Options, Smoothing
+from edge.faces.recognizer import Recognizer
+from edge.sources.frame import Frame
 from edge.sources.kinds import HEAD, picture_kind
 from edge.web.decoding import Damaged, DecodingProcess
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn import Server as Uvicorn
 
-from edge.errors import UserError
-from edge.faults import Faults
+from edge.base.errors import UserError
+from edge.pipeline.faults import Faults
 from edge.web.bodies import CloseUnread
 from edge.web.connections import Connection, Door
 
@@ -60,7 +60,7 @@ class Server:
         Args:
             name: by which errors are noted.
             app: what is served.
-            listener: see `edge.listen`.
+            listener: see `edge.base.listen`.
             faults: notes the errors.
             certificate: files of a certificate and its key, for TLS, see `check_certificate`.
             beat: called every second, in the server's thread.

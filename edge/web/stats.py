@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from edge.bundle import Bundle, load_bundle
-from edge.options import Options
-from edge.results import FrameResult
-from edge.statistics import Statistics, under
+from edge.base.run_statistics import Statistics, under
+from edge.base.settings import Options
+from edge.faces.results import FrameResult
+from edge.model.bundle import Bundle, load_bundle
 
 RECENT = 60
 """Frames whose age is told."""

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 VARIABLE = "EMOTION_EDGE_WEB_TOKEN"
 SHORTEST = 16

@@ -30,9 +30,9 @@ from benchmarks.peers.clip import Peer
 from benchmarks.peers.footprint import Footprint
 from benchmarks.peers.model import ModelAlone
 from benchmarks.report.targets import check_targets
-from edge.bundle import MANIFEST, model_file
-from edge.emotions import EMOTIONS
-from edge.manifest import FORMAT_VERSION
+from edge.base.classes import EMOTIONS
+from edge.model.bundle import MANIFEST, model_file
+from edge.model.manifest import FORMAT_VERSION
 from tests.edge.tiny_model import tiny_model
 
 SIZE, FRAMES = 16, 6

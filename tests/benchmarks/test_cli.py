@@ -16,8 +16,8 @@ from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT
 from benchmarks.report.plots import CHARTS
 from benchmarks.report.tables import report
 from benchmarks.suite import NOT_REACHED, USUAL
-from edge.assets import YUNET, fetch
-from edge.errors import UserError
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import UserError
 from tests.benchmarks.conftest import FRAMES
 
 ROOT = Path(__file__).parents[2]

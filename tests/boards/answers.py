@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
-from edge.assets import ASTRONAUT, fetch
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.interpreter import open_interpreter
+from edge.base.assets import ASTRONAUT, fetch
+from edge.base.settings import DEFAULT_BUNDLE
+from edge.model.bundle import load_bundle
+from edge.model.interpreter import open_interpreter
 from edge.sources.pictures import read_image
 from export.graph import Graph
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.assets import ASTRONAUT, fetch
+from edge.base.assets import ASTRONAUT, fetch
 from edge.sources.pictures import read_image
 
 FRAMES = 30

@@ -18,10 +18,10 @@ from tests.boards import shims
 
 shims.install()
 
-from edge.errors import UserError  # noqa: E402
-from edge.options import Capture, Options  # noqa: E402
-from edge.pipeline import Pipeline  # noqa: E402
-from edge.recognize import Recognizer  # noqa: E402
+from edge.base.errors import UserError  # noqa: E402
+from edge.base.settings import Capture, Options  # noqa: E402
+from edge.faces.recognizer import Recognizer  # noqa: E402
+from edge.pipeline.pipeline import Pipeline  # noqa: E402
 from edge.sources import list_sources, open_source  # noqa: E402
 from tests.edge.source_suite import Promise, SourceSuite  # noqa: E402
 

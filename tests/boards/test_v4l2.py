@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import UserError
-from edge.options import Capture
-from edge.pipeline import Pipeline
+from edge.base.errors import UserError
+from edge.base.settings import Capture
+from edge.pipeline.pipeline import Pipeline
 from edge.sources import list_sources, open_source
 from tests.edge.patience import patiently
 from tests.edge.source_suite import Promise, SourceSuite

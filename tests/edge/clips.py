@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from edge.ffmpeg import av
+from edge.base.ffmpeg import av
+
+WOMAN = Path(__file__).parents[3] / "shared" / "video" / "woman2.mp4"
+"""A real clip, which not every machine has."""
 
 RATE = 25
 """Frames a second."""

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import MANIFEST, model_file
-from edge.emotions import EMOTIONS
-from edge.interpreter import RUNTIMES
-from edge.manifest import FORMAT_VERSION
+from edge.base.classes import EMOTIONS
+from edge.model.bundle import MANIFEST, model_file
+from edge.model.interpreter import RUNTIMES
+from edge.model.manifest import FORMAT_VERSION
 
 FACE_TEMPLATE = {
     "landmarks": [[0.33, 0.40], [0.67, 0.40], [0.50, 0.58], [0.36, 0.76], [0.64, 0.76]],

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edge.ffmpeg import av
+from edge.base.ffmpeg import av
 
 ITEM_KINDS = {"libx265": b"hvc1", "libsvtav1": b"av01"}
 BRANDS = {"libx265": b"heic", "libsvtav1": b"avif"}

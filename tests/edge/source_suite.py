@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from edge.frames import Frame
 from edge.sources import Source
+from edge.sources.frame import Frame
 
 
 @dataclass(frozen=True)

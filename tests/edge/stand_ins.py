@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.detect import Detection
-from edge.emotions import EMOTIONS
-from edge.frames import Frame
-from edge.recognize import Found
-from edge.results import FaceResult, FrameResult
-from edge.statistics import Statistics
+from edge.base.classes import EMOTIONS
+from edge.base.run_statistics import Statistics
+from edge.faces.detector import Detection
+from edge.faces.recognizer import Found
+from edge.faces.results import FaceResult, FrameResult
+from edge.sources.frame import Frame
 
 
 def free_port() -> int:

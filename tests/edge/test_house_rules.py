@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("edge", "train", "export", "benchmarks")
@@ -50,16 +50,16 @@ def shown(path: Path) -> str:
 
 def test_the_walk_sees_the_files_it_is_about():
     assert {path.name for path in modules("edge")} >= {"cli.py", "pipeline.py", "picamera.py", "interpreter.py"}
-    assert packages(ROOT / "edge" / "detect.py") >= {"cv2", "numpy", "edge"}
+    assert packages(ROOT / "edge" / "faces" / "detector.py") >= {"cv2", "numpy", "edge"}
 
 
 EXTRAS = {
-    "edge/ffmpeg.py": {"av"},
-    "edge/manifest.py": {"msgspec"},
+    "edge/base/ffmpeg.py": {"av"},
+    "edge/model/manifest.py": {"msgspec"},
     "edge/sources/picamera.py": {"picamera2"},
-    "edge/mqtt.py": {"paho"},
-    "edge/metrics.py": {"prometheus_client"},
-    "edge/analyze/table.py": {"pyarrow"},
+    "edge/outputs/mqtt.py": {"paho"},
+    "edge/outputs/prometheus.py": {"prometheus_client"},
+    "edge/report/table.py": {"pyarrow"},
     "edge/web/app.py": {"starlette"},
     "edge/web/guard.py": {"starlette"},
     "edge/web/bodies.py": {"starlette"},
@@ -91,11 +91,13 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
 
 
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
-    loaded = set(python("import sys, edge.commands; print(*sys.modules)").split())
-    assert "edge.pipeline" in loaded
+    loaded = set(python("import sys, edge.app.commands; print(*sys.modules)").split())
+    assert "edge.pipeline.pipeline" in loaded
     unwanted = LEARNING.union({"train", "export", "benchmarks"}, *EXTRAS.values()) - {"av", "msgspec"}
     assert not {name for name in loaded if name.split(".")[0] in unwanted}
-    assert "cv2" not in python("import sys, edge.cli, edge.doctor; print(*sys.modules)").split(), "doctor must run"
+    assert "cv2" not in python("import sys, edge.app.cli, edge.app.doctor; print(*sys.modules)").split(), (
+        "doctor must run"
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def lists_of_classes(source: str) -> list[int]:
         pytest.param(f"CLASSES = '{' '.join(EMOTIONS)}'.split()", True, id="a string to be split"),
         pytest.param(f"ORDER = {EMOTIONS[::-1]!r}", False, id="another order"),
         pytest.param(f"PLEASANT = {EMOTIONS[3:5]!r}", False, id="some"),
-        pytest.param("from edge.emotions import EMOTIONS", False, id="imported"),
+        pytest.param("from edge.base.classes import EMOTIONS", False, id="imported"),
     ],
 )
 def test_lists_of_classes_are_recognized(source, found):
@@ -165,18 +167,18 @@ def test_lists_of_classes_are_recognized(source, found):
 
 def test_the_classes_are_listed_once():
     listed = {shown(path) for path in modules(*PACKAGES, "tests") if lists_of_classes(path.read_text())}
-    assert listed == {"edge/emotions.py"}
+    assert listed == {"edge/base/classes.py"}
 
 
 def test_training_and_export_take_the_classes_from_the_edge():
     for folder in ("train", "export"):
-        takers = [shown(path) for path in modules(folder) if "edge.emotions" in set(imports(path))]
+        takers = [shown(path) for path in modules(folder) if "edge.base.classes" in set(imports(path))]
         if len(modules(folder)) > 1:  # more than the empty __init__
-            assert takers, f"nothing in {folder}/ imports edge.emotions"
+            assert takers, f"nothing in {folder}/ imports edge.base.classes"
 
 
 def test_opencv_is_loaded_before_pyav():
-    loaded = python("import sys, edge.ffmpeg; print(*sys.modules)").split()
+    loaded = python("import sys, edge.base.ffmpeg; print(*sys.modules)").split()
     assert loaded.index("cv2") < loaded.index("av"), "OpenCV's windows hang otherwise"
 
 
@@ -187,4 +189,4 @@ def test_libraries_do_not_print():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert printing == {"edge/cli.py", "edge/commands.py", "edge/errors.py"}
+    assert printing == {"edge/app/cli.py", "edge/app/commands.py", "edge/base/errors.py"}

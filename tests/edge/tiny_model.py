@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 RED, GREEN, BLUE, GREY = (EMOTIONS.index(name) for name in ("angry", "happy", "sad", "neutral"))
 """The class that each colour stands for."""

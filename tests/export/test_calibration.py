@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from export.calibration import representative_faces
 from train.dataset import Split
 

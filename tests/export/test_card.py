@@ -1,6 +1,6 @@
 import pytest
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 from export.card import model_card
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
 from tests.export import examples

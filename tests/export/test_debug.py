@@ -6,7 +6,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from edge.errors import UserError  # noqa: E402
+from edge.base.errors import UserError  # noqa: E402
 from export import debug  # noqa: E402
 from export.convert import (  # noqa: E402
     PLAIN,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from export.parity import compare, require_parity
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edge.detect import Detection
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.faces.detector import Detection
 from export.template import BORDER, SIDE, measure_template
 from train.dataset import Split
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from edge.interpreter import open_interpreter
-from edge.onnx import float_weights
-from edge.yunet import GRAPH, ORDER, filled_graph
+from edge.faces.onnx import float_weights
+from edge.faces.yunet import GRAPH, ORDER, filled_graph
+from edge.model.interpreter import open_interpreter
 from export import yunet_graph
 from export.graph import Graph
 from export.yunet_graph import build

@@ -8,9 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from edge.bundle import CARD_BYTES, MANIFEST, MODEL_CARD, load_bundle, model_file, read_card, read_manifest
-from edge.errors import UserError
-from edge.manifest import Manifest, Score, Variant, Variants
+from edge.base.errors import UserError
+from edge.model.bundle import CARD_BYTES, MANIFEST, MODEL_CARD, load_bundle, model_file, read_card, read_manifest
+from edge.model.manifest import Manifest, Score, Variant, Variants
 from edge.web.stats import model_facts
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, Worker, serve

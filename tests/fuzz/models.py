@@ -18,13 +18,13 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge.bundle import MANIFEST, load_bundle, model_file
-from edge.cache import VARIABLE
-from edge.child import limit_memory
-from edge.classify import EmotionClassifier
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
-from edge.proof import MEMORY, check_answers, prove
+from edge.base.cache import VARIABLE
+from edge.base.child_process import limit_memory
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.model.bundle import MANIFEST, load_bundle, model_file
+from edge.model.classifier import EmotionClassifier
+from edge.model.proof import MEMORY, check_answers, prove
 from tests.edge.tiny_model import tiny_model
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, Worker, serve
@@ -187,7 +187,7 @@ def _with_another(values: Any, others: Sequence[int], random: Random) -> list[in
 
 
 def _tried(content: bytes) -> tuple[str, str]:
-    """Prove a model in a process of its own, as `edge.proof` does, and use it there where it is accepted."""
+    """Prove a model in a process of its own, as `edge.model.proof` does, and use it there where it is accepted."""
     reading, writing = os.pipe()
     if not (child := os.fork()):
         os.close(reading)

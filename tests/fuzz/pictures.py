@@ -167,7 +167,7 @@ def _scanned(content: bytes, random: Random) -> bytes:
 
 def _read_file(content: bytes) -> tuple[str, str]:
     """As `emotion-edge predict` and `run` read it."""
-    from edge.errors import UserError
+    from edge.base.errors import UserError
     from edge.sources.pictures import read_image
 
     path = Path(tempfile.gettempdir()) / f"picture-{os.getpid()}"
@@ -198,7 +198,7 @@ def _judged(image: np.ndarray) -> tuple[str, str]:
 
 if __name__ == "__main__":
     if sys.argv[1] == UPLOADS:
-        from edge.child import limit_memory
+        from edge.base.child_process import limit_memory
 
         limit_memory(MEMORY)
     serve(_read_file if sys.argv[1] == FILES else _read_upload)

@@ -21,16 +21,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge import capture
-from edge.assets import ASTRONAUT, fetch
-from edge.bundle import DEFAULT_BUNDLE
-from edge.cli import whole_number
-from edge.errors import UserError, exit_on_user_error
-from edge.frames import Frame
-from edge.options import Options
-from edge.pipeline import Pipeline
-from edge.quiet import quiet_libraries
-from edge.recognize import Recognizer
+from edge.app.cli import whole_number
+from edge.base.assets import ASTRONAUT, fetch
+from edge.base.errors import UserError, exit_on_user_error
+from edge.base.quiet import quiet_libraries
+from edge.base.settings import DEFAULT_BUNDLE, Options
+from edge.faces.recognizer import Recognizer
+from edge.pipeline import feed
+from edge.pipeline.pipeline import Pipeline
+from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
 
 RATE, FPS = 1000.0, 30.0
@@ -95,7 +94,7 @@ def soak(model: Path, frames: int, openings: int) -> tuple[Held, Held, dict[str,
         UserError: the model is missing or broken.
     """
     camera = partial(FailingCamera, moving_scenes(), max(1, frames // openings), count())
-    capture.FIRST_PAUSE = 0.0  # opening is what is tried here, not patience
+    feed.FIRST_PAUSE = 0.0  # opening is what is tried here, not patience
     recognizer = Recognizer.from_options(Options(model=model))
     warm: Held | None = None
     with Pipeline(camera(), recognizer, reopen=camera) as pipeline:
@@ -160,7 +159,7 @@ def main() -> int:
     if not Path("/proc/self/statm").exists():
         raise UserError("this machine does not tell what a process holds", "run it on Linux")
     quiet_libraries()
-    logging.getLogger("edge.capture").setLevel(logging.ERROR)  # hundreds of losses are what is wanted
+    logging.getLogger("edge.pipeline.feed").setLevel(logging.ERROR)  # hundreds of losses are what is wanted
     threads = threading.active_count()
     warm, at_end, counts = soak(arguments.model, arguments.frames, arguments.openings)
     left = threading.active_count() - threads

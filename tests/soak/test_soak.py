@@ -4,8 +4,8 @@ from itertools import count
 
 import pytest
 
-from edge import capture
-from edge.bundle import DEFAULT_BUNDLE
+from edge.base.settings import DEFAULT_BUNDLE
+from edge.pipeline import feed
 from tests.soak import soak as module
 from tests.soak.soak import FailingCamera, Held, grown, report, soak
 
@@ -13,9 +13,9 @@ from tests.soak.soak import FailingCamera, Held, grown, report, soak
 @pytest.fixture
 def patience():
     """Restore the pause that the soak sets to zero."""
-    before = capture.FIRST_PAUSE
+    before = feed.FIRST_PAUSE
     yield
-    capture.FIRST_PAUSE = before
+    feed.FIRST_PAUSE = before
 
 
 def test_a_camera_is_lost_after_its_frames():

@@ -14,7 +14,7 @@ from itertools import count
 
 import pytest
 
-from edge.errors import exit_on_user_error
+from edge.base.errors import exit_on_user_error
 
 PLAN = ((1, 16, 1, 1), (6, 24, 2, 2))
 """A block without expansion, one of stride 2, and one that is added to its input."""

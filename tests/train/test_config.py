@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from tests.train.conftest import STILL, WHOLE
 from train.config import from_dict, load_config, presets
 

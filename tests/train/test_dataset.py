@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from train.dataset import CROWD_COLUMNS, CROWD_OTHERS, load_split, read_crowd_majority, read_soft_labels
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from edge.errors import UserError  # noqa: E402
+from edge.base.errors import UserError  # noqa: E402
 from tests.train.conftest import HEAD, WHOLE, knobs_of_a_small_run  # noqa: E402
 from tests.train.small_network import small_network  # noqa: E402
 from train.config import from_dict  # noqa: E402

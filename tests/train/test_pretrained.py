@@ -3,7 +3,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from edge.errors import UserError  # noqa: E402
+from edge.base.errors import UserError  # noqa: E402
 from train.config import from_dict  # noqa: E402
 from train.model import build_network  # noqa: E402
 from train.pretrained import load_pretrained  # noqa: E402

@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from edge.bundle import MANIFEST
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import MANIFEST
 from train.config import from_dict
 from train.dataset import load_labelled
 from train.model_loader import LoadedModel, run_model

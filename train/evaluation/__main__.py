@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.bundle import MANIFEST
-from edge.emotions import EMOTIONS
-from edge.errors import UserError, exit_on_user_error
-from edge.files import write_whole
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError, exit_on_user_error
+from edge.base.files import write_whole
+from edge.model.bundle import MANIFEST
 from train.dataset import SPLITS, Split, load_split, read_crowd_majority
 from train.evaluation.evaluate import Evaluation, evaluate
 from train.evaluation.metrics import Scores

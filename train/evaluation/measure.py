@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.options import Smoothing
+from edge.base.settings import Smoothing
 from train.evaluation.confidence import THRESHOLDS, Answered, Bin, reliability, risk_coverage
 from train.evaluation.metrics import Scores, score
 from train.evaluation.robustness import Curves, robustness

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 CALIBRATION_BINS = 15
 """Guo et al. 2017's number, for comparison with published figures."""

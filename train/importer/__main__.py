@@ -10,8 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from edge.cli import whole_number
-from edge.errors import exit_on_user_error
+from edge.app.cli import whole_number
+from edge.base.errors import exit_on_user_error
 from train.importer.archive import MAX_BYTES
 from train.importer.build import import_data
 from train.importer.numbers import ORDERS

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 MAX_BYTES = 2 * 1024**3

@@ -10,10 +10,10 @@ import json
 import shutil
 from pathlib import Path, PurePosixPath
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
-from edge.files import fitting_name, resolved, whole_folder
-from edge.progress import Progress
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.base.files import fitting_name, resolved, whole_folder
+from edge.base.progress import Progress
 from train.importer.archive import MAX_BYTES
 from train.importer.found import Face, Skipped
 from train.importer.names import listed

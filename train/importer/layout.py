@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.importer.found import Skipped
 from train.importer.names import CONTEMPT, HELD_OUT, count_files, is_like_a_split, listed
 from train.importer.numbers import NOTHING, ORDERS, Numbers, how_to_name, parse_classes, read_names, read_record

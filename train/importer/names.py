@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 CONTEMPT = "contempt"
 """The eighth class of CK+, AffectNet and FER+, which the models do not have."""

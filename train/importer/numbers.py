@@ -9,8 +9,8 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.importer.names import CONTEMPT, read_class
 
 NOTHING = "-"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from train.importer.archive import MAX_BYTES, open_archive
 from train.importer.folder import Folder
 from train.importer.found import Face, Skipped

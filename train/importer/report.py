@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from edge.emotions import EMOTIONS
-from edge.errors import printable
+from edge.base.classes import EMOTIONS
+from edge.base.errors import printable
 from train.importer.found import Skipped
 from train.importer.names import count_files
 from train.importer.splits import SPLITS, Image, same_pixels

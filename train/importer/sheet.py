@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 _MAX_LINE = 1024**2
 """Characters of a line; one of FER-2013 has 9,216 at most."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 SPLITS = ("train", "val", "test")
 """From the least to the most precious: a copy is given up on the side that can best spare it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.importer.found import Face, Skipped
 from train.importer.names import USAGE_SPLITS, read_class, read_split
 from train.importer.numbers import FER_ORDER, Numbers, how_to_name, parse_classes

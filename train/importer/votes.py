@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.importer.names import CLASS_NUMBERS
 from train.importer.sheet import read_rows
 from train.importer.table import table_name

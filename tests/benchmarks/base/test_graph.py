@@ -1,7 +1,8 @@
 """What a graph computes."""
 
 from benchmarks.base.graph import multiply_adds, operators
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.base.settings import DEFAULT_BUNDLE
+from edge.model.bundle import load_bundle
 from tests.benchmarks.conftest import SIZE
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.base import machine
 from benchmarks.base.machine import State, current_state, describe_machine, usable_cores
-from edge.board import Condition
+from edge.base.board import Condition
 
 
 @pytest.fixture(autouse=True)

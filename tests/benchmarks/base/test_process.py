@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.base.process import restricted_to, run_fresh, run_module
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 
 def python(code: str) -> list[str]:

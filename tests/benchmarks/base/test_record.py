@@ -5,8 +5,8 @@ import pytest
 from benchmarks.base.harness import distribution
 from benchmarks.base.record import SCHEMA_VERSION, as_plain, file_name, keep, new_record, read_record
 from benchmarks.base.variants import open_variants
-from edge.bundle import model_file
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import model_file
 
 
 def test_a_new_record_has_the_keys_that_its_schema_names(bundle):

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from benchmarks.base.variants import open_variants
-from edge.bundle import MANIFEST, model_file
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import MANIFEST, model_file
 
 
 def test_variants_are_present_or_named_as_absent(bundle):

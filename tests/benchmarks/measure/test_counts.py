@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks.measure import counts
 from benchmarks.measure.counts import frame_bytes, instructions, kinds_of_operators
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.base.settings import DEFAULT_BUNDLE
+from edge.model.bundle import load_bundle
 from tests.benchmarks.conftest import SIZE
 
 

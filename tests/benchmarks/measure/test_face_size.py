@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.measure import face_size
 from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, draw_clip, find_faces
-from edge.detect import open_detector
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.faces.detector import open_detector
 
 SIZE = (640, 480)
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.measure.label_stability import LabelStability, Lag, lag, report, watch
-from edge.bundle import DEFAULT_BUNDLE
-from edge.demo import write_demo_clip
-from edge.options import Options
+from edge.app.demo import write_demo_clip
+from edge.base.settings import DEFAULT_BUNDLE, Options
 
 NONE = -1
 

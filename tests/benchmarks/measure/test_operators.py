@@ -10,8 +10,8 @@ from benchmarks.base.record import as_plain
 from benchmarks.measure import profiler
 from benchmarks.measure.operators import by_kind, measure_operators, name_layers
 from benchmarks.measure.profiler import Kernel, read_summary
-from edge.bundle import load_bundle
-from edge.errors import UserError
+from edge.base.errors import UserError
+from edge.model.bundle import load_bundle
 
 SUMMARY = """\
 ==== Run Order ====

@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.measure import outputs
 from benchmarks.measure.outputs import BROKERS, NONE, OPTIONS, measure_outputs
-from edge.assets import YUNET, fetch
-from edge.bundle import load_bundle
-from edge.errors import UserError
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import UserError
+from edge.model.bundle import load_bundle
 
 pytest.importorskip("paho", reason="the extra 'mqtt' is not installed")
 pytest.importorskip("starlette", reason="the extra 'web' is not installed")

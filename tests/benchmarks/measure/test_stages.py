@@ -5,8 +5,8 @@ import time
 import pytest
 
 from benchmarks.measure.stages import NETWORKS, PARTS, REST, CpuTime, shares
-from edge.options import Options
-from edge.outputs import JsonLines
+from edge.base.settings import Options
+from edge.outputs.lines import JsonLines
 from tests.benchmarks.conftest import write_clip
 
 

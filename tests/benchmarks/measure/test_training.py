@@ -8,7 +8,7 @@ import pytest
 from benchmarks.base.process import run_module
 from benchmarks.measure import training
 from benchmarks.measure.training import histories, measure_training, seconds_to
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 
 def history(folder, *epochs, kinds=("crowd", "folder")):

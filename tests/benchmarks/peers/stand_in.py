@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from benchmarks.peers.program import serve
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 
 FAULTS = {"no number": np.full(len(EMOTIONS), np.nan), "too few": np.ones(3)}
 

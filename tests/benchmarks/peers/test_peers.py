@@ -15,10 +15,10 @@ from benchmarks.peers.environment import bytes_in, locked_version, prepare, pyth
 from benchmarks.peers.footprint import measure_footprint
 from benchmarks.peers.lineup import PACKAGES, Lineup, Participant, line_up
 from benchmarks.peers.model import measure_models
-from edge.assets import YUNET, fetch
-from edge.bundle import load_bundle, model_file
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.assets import YUNET, fetch
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.model.bundle import load_bundle, model_file
 from tests.benchmarks.conftest import SIZE
 from train.dataset import Split
 

@@ -7,7 +7,7 @@ from benchmarks.base.record import keep
 from benchmarks.base.variants import open_variants
 from benchmarks.report.boards import BOARDS, Board, board_records, boards_text, estimate
 from benchmarks.report.document import BOARDS_BEGIN, END
-from edge.bundle import DEFAULT_BUNDLE
+from edge.base.settings import DEFAULT_BUNDLE
 from tests.benchmarks.report.test_tables import cells
 
 PI4 = "Raspberry Pi 4 Model B"

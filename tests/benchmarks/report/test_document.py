@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.report.document import BEGIN, END, FRONT, check_page, write_page
-from edge.errors import UserError
+from edge.base.errors import UserError
 
 
 def test_figures_are_replaced_and_what_people_wrote_stays(record, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.options import Smoothing
+from edge.base.settings import Smoothing
 from train.evaluation.confidence import THRESHOLDS, Answered, Bin, answered, reliability, risk_coverage
 from train.evaluation.metrics import calibration_error
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError, exit_on_user_error
-from edge.manifest import FORMAT_VERSION
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError, exit_on_user_error
+from edge.model.manifest import FORMAT_VERSION
 from train.dataset import Split, load_split
 from train.evaluation.__main__ import main, report
 from train.evaluation.evaluate import evaluate

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.options import Smoothing
+from edge.base.settings import Smoothing
 from tests.export.examples import LANDMARKS, bright_faces, by_brightness, measured
 from train.evaluation.measure import measure
 

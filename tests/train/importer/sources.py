@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from train.importer.build import import_data
 
 

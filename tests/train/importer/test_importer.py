@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError, exit_on_user_error
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError, exit_on_user_error
 from tests.train.importer.sources import (
     as_folder,
     as_table,

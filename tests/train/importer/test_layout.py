@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from edge.emotions import EMOTIONS
-from edge.errors import UserError
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from tests.train.importer.sources import as_folder, as_zip, face, found, refused, totals, tree
 from train.importer.build import import_data
 from train.importer.report import report

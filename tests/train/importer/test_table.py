@@ -5,7 +5,7 @@ import re
 import cv2
 import pytest
 
-from edge.emotions import EMOTIONS
+from edge.base.classes import EMOTIONS
 from tests.train.importer.sources import as_table, found, pixels_text, refused, table_rows, totals
 from train.importer import sheet
 from train.importer.build import import_data

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import UserError
+from edge.base.errors import UserError
 from tests.train.importer.sources import as_table, as_zip, face, found, read_rows, table_rows, tree
 from train.importer.build import import_data
 from train.importer.votes import VOTE_COLUMNS, soft_label

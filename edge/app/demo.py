@@ -1,0 +1,73 @@
+"""A clip for a machine without a camera: a woman who plays several emotions, or at least a portrait that moves."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.base.assets import ASTRONAUT, EXPRESSIONS, fetch
+from edge.base.errors import UserError
+from edge.outputs.video_writer import create_video
+from edge.sources.pictures import read_image
+
+log = logging.getLogger(__name__)
+
+WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 8
+FACE = (224.0, 120.0)
+"""Centre of the face in the portrait, pixels."""
+
+
+def demo_clip(folder: Path) -> Path:
+    """Return the path of the demo's clip; where it cannot be fetched, make the one of the portrait in `folder`.
+
+    Raises:
+        UserError: neither can be fetched, or nothing can be written to `folder`.
+    """
+    try:
+        return fetch(EXPRESSIONS)
+    except UserError as error:
+        log.warning("%s; a moving portrait takes its place", error.problem)
+    write_demo_clip(clip := folder / "clip.mp4")
+    return clip
+
+
+def write_demo_clip(path: Path) -> None:
+    """Make the clip of the portrait, which moves, grows, turns and leaves for a while: 200 frames of 640x480.
+
+    Raises:
+        UserError: the portrait is not in the cache and cannot be fetched.
+    """
+    portrait = read_image(fetch(ASTRONAUT))
+    with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
+        for number, picture in enumerate(_frames(portrait)):
+            writer.write(picture, number / FPS)
+
+
+def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:
+    background = _background()
+    for i in range(FPS * SECONDS):
+        yield _place(portrait, background, *_path(i / (FPS * SECONDS)))
+
+
+def _path(t: float) -> tuple[float, float, float, float]:
+    """Where the face is at `t` from 0 to 1: x, y in pixels, scale, angle in degrees. Out of sight about 0.6."""
+    away = np.exp(-(((t - 0.6) / 0.06) ** 2)) * 1.3 * WIDTH
+    x = WIDTH * (0.5 + 0.2 * np.sin(2 * np.pi * t)) + away
+    y = HEIGHT * (0.45 + 0.1 * np.sin(4 * np.pi * t))
+    return x, y, 1.0 + 0.5 * np.sin(2 * np.pi * t - 1), 12 * np.sin(6 * np.pi * t)
+
+
+def _place(portrait: np.ndarray, background: np.ndarray, x: float, y: float, scale: float, angle: float) -> np.ndarray:
+    move = cv2.getRotationMatrix2D(FACE, angle, scale)
+    move[:, 2] += np.array((x - FACE[0], y - FACE[1]))
+    size = (WIDTH, HEIGHT)
+    mask = cv2.warpAffine(np.ones(portrait.shape[:2], np.float32), move, size)[..., None]
+    picture = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA)
+    return (picture * mask + background * (1 - mask)).astype(np.uint8)
+
+
+def _background() -> np.ndarray:
+    shade = np.linspace(60, 140, HEIGHT, dtype=np.float32)[:, None, None]
+    return np.broadcast_to(shade, (HEIGHT, WIDTH, 3))

@@ -1,0 +1,281 @@
+"""Says what of this machine is ready for the edge, and what to do about what is not."""
+
+import json
+import platform
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.base import assets
+from edge.base.board import raspberry_pi, read_condition
+from edge.base.errors import UserError
+from edge.base.machine import OLDEST_PYAV, camera_devices, closed_devices, has_display, package_version, release
+from edge.base.settings import Options
+from edge.faces.tiles import smallest_face
+from edge.model.interpreter import runtime
+
+PYTHONS = ((3, 11), (3, 14))
+"""From the first up to, not including, the second."""
+
+SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
+"""Where apt puts packages of Python."""
+
+FIRMWARE_CONFIG = Path("/boot/firmware/config.txt")
+
+IMPORTING = 60.0
+"""Seconds that a package gets to be imported: a small board with a slow card takes its time."""
+
+OTHER_NUMPY = ("numpy.dtype size changed", "numpy.ndarray size changed", "_ARRAY_API", "numpy.core.multiarray failed")
+"""What an extension says that was built for another numpy than the one that is here."""
+
+ANEW = "'make clean', then make it anew with 'make run'"
+"""The environment, which then has what fits the system's packages."""
+
+PI_CAMERAS = "import json, picamera2; from edge.sources.picamera import pi_cameras; print(json.dumps(pi_cameras()))"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        ready: whether it is as it should be.
+        detail: what was found.
+        remedy: what to do where it is not ready.
+        needed: whether recognition from files works only with it; a camera and a display are welcome, not needed.
+    """
+
+    name: str
+    ready: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(model: Path) -> list[Finding]:
+    """Look at everything that the edge needs. `model` is the bundle's folder."""
+    checks: list[Callable[[], list[Finding]]] = [
+        _python,
+        _runtime,
+        _opencv,
+        _pyav,
+        _cameras,
+        _permissions,
+        _pi_camera,
+        _board,
+        _smallest_faces,
+        _assets,
+    ]
+    return [finding for check in checks for finding in check()] + _bundle(model)
+
+
+def report(findings: list[Finding]) -> str:
+    """Findings as lines for the terminal."""
+    lines = []
+    for f in findings:
+        mark = "ok  " if f.ready else "MISS" if f.needed else "-   "
+        lines.append(f"{mark} {f.name:<16}{f.detail}" + (f"  ->  {f.remedy}" if not f.ready else ""))
+    return "\n".join(lines)
+
+
+def _python() -> list[Finding]:
+    version, bits = platform.python_version(), 8 * struct.calcsize("P")
+    ready = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
+    # The kernel may well be a 64-bit one: it is not what packages are chosen by.
+    remedy = "write the 64-bit system to the card: there are no OpenCV and TFLite for 32-bit boards that will do"
+    return [
+        Finding("Python", ready, version, "install Python 3.11, 3.12 or 3.13"),
+        Finding("system", bits == 64, f"{bits}-bit, on a {platform.machine()} kernel", remedy),
+    ]
+
+
+def _runtime() -> list[Finding]:
+    try:
+        module = runtime()
+    except UserError as error:
+        return [Finding("TFLite", False, error.problem, error.remedy)]
+    package = module.split(".")[0]
+    return [Finding("TFLite", True, f"{package} {package_version(package)}")]
+
+
+def _opencv() -> list[Finding]:
+    if trouble := _ran("import cv2").trouble:
+        desktop = "install the libraries of a desktop (libgl1 libglib2.0-0) or 'pip install opencv-python-headless'"
+        return [Finding("OpenCV", False, trouble.detail, ANEW if trouble.other_numpy else desktop)]
+    import cv2
+
+    build = cv2.getBuildInformation()
+    parts = [
+        name
+        for name, line in {"FFmpeg": "FFMPEG:", "V4L2": "v4l/v4l2:", "GStreamer": "GStreamer:"}.items()
+        if _built_with(build, line)
+    ]
+    gui = next((line.split(":")[1].strip() for line in build.splitlines() if line.strip().startswith("GUI:")), "none")
+    return [
+        Finding("OpenCV", True, f"{cv2.__version__}; windows: {gui}; {', '.join(parts)}"),
+        _display(),
+    ]
+
+
+def _pyav() -> list[Finding]:
+    asked = _ran("import av; print(av.__version__, av.__file__)")  # alone: what OpenCV lacks is another finding
+    if asked.trouble:
+        return [Finding("PyAV", False, asked.trouble.detail, ANEW)]
+    version, _, place = asked.output.strip().partition(" ")
+    oldest = ".".join(map(str, OLDEST_PYAV))
+    remedy = f"{oldest} or newer is needed; this is {place}: {ANEW}"
+    return [Finding("PyAV", release(version) >= OLDEST_PYAV, version, remedy)]
+
+
+def _cameras() -> list[Finding]:
+    devices = camera_devices()
+    remedy = "plug in a USB camera, or pass /dev/video0 into the container; files work without"
+    return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
+
+
+def _permissions() -> list[Finding]:
+    """Only where something is not permitted."""
+    if not (closed := closed_devices()):
+        return []
+    remedy = "'sudo usermod -aG video $USER', then log out and in again"
+    return [Finding("permissions", False, f"not allowed to use {', '.join(closed)}", remedy, needed=False)]
+
+
+def _pi_camera() -> list[Finding]:
+    """Only where Picamera2 is meant to be: on a Raspberry Pi, or where somebody installed it."""
+    asked = _ran(PI_CAMERAS)
+    if asked.trouble:
+        remedy = _picamera2_remedy(asked.trouble)
+        return [Finding("Picamera2", False, asked.trouble.detail, remedy, needed=False)] if remedy else []
+    names = [f"{source} ({name})" for source, name in json.loads(asked.output.splitlines()[-1])]
+    return [Finding("Picamera2", bool(names), ", ".join(names) or "no camera", _camera_remedy(), needed=False)]
+
+
+def _picamera2_remedy(trouble: "Trouble") -> str:
+    """What to do about a Picamera2 that cannot be imported; empty where nobody wants it."""
+    if "No module named 'cv2'" in trouble.detail:
+        return ""  # what OpenCV lacks is another finding
+    if "No module named" in trouble.detail:
+        apt = "'sudo apt install python3-picamera2'"
+        if not (SYSTEM_PACKAGES / "picamera2").exists():
+            return f"{apt}, {ANEW}" if raspberry_pi() or "picamera2" not in trouble.detail else ""
+        return f"the system has it, this environment does not see the system's packages: {ANEW}"
+    if trouble.other_numpy or trouble.crashed:
+        return f"it was built for another numpy than this environment has: {ANEW}"
+    return "'sudo apt install --reinstall python3-picamera2 python3-libcamera'"
+
+
+def _camera_remedy() -> str:
+    try:
+        lines = {line.strip() for line in FIRMWARE_CONFIG.read_text().splitlines()}
+    except OSError:
+        lines = {"camera_auto_detect=1"}
+    if "camera_auto_detect=1" in lines:
+        return "switch off, check both ends of the cable, and see what 'rpicam-hello --list-cameras' says"
+    return (
+        f"write 'camera_auto_detect=1' into {FIRMWARE_CONFIG} (or your camera's dtoverlay), and start the board again"
+    )
+
+
+def _board() -> list[Finding]:
+    condition = read_condition()
+    if condition.temperature is None and not (condition.slowed or condition.undervoltage):
+        return []
+    trouble = [
+        name for name, there in (("undervoltage", condition.undervoltage), ("slowed down", condition.slowed)) if there
+    ]
+    degrees = [] if condition.temperature is None else [f"{condition.temperature:.0f} °C"]
+    remedy = "take a power supply and a cable that are made for this board" if condition.undervoltage else "cool it"
+    return [Finding("board", not trouble, ", ".join([*degrees, *trouble]), remedy, needed=False)]
+
+
+def _display() -> Finding:
+    ready = has_display()
+    return Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)
+
+
+def _smallest_faces() -> list[Finding]:
+    """By resolution, for the default detector and side."""
+    sizes = {"640×480": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
+    live = ", ".join(f"{name} {smallest_face(*size, live=True)}" for name, size in sizes.items())
+    recorded = smallest_face(*sizes["4K"], live=False)
+    return [Finding("smallest face", True, f"pixels of width found: {live} ({recorded} in recordings)")]
+
+
+def _assets() -> list[Finding]:
+    return [_asset(asset) for asset in assets.ASSETS]
+
+
+def _asset(asset: assets.Asset) -> Finding:
+    needed = asset is assets.YUNET
+    try:
+        cached = assets.is_cached(asset)
+    except UserError as error:
+        return Finding(asset.name, False, error.problem, error.remedy, needed)
+    detail = asset.origin if cached else "not in the cache"
+    return Finding(asset.name, cached, detail, "run 'python -m edge.base.assets' once with a network", needed)
+
+
+def _bundle(model: Path) -> list[Finding]:
+    from edge.model.bundle import model_file, read_manifest, read_variant
+
+    try:
+        manifest = read_manifest(model)
+    except UserError as error:
+        return [Finding("model", False, error.problem, error.remedy)]
+    findings = [Finding("model", True, f"{manifest.get('name')} in {model}")]
+    for variant in {Options.variant: {}, **manifest.get("variants", {})}:
+        if not (model / model_file(variant)).exists():
+            needed = variant == Options.variant
+            findings.append(Finding(f"  {variant}", False, "not here", "'make export' makes it", needed))
+            continue
+        try:
+            size = len(read_variant(model, manifest, variant))
+            findings.append(Finding(f"  {variant}", True, f"{size / 1e6:.1f} MB, hash verified"))
+        except UserError as error:
+            findings.append(Finding(f"  {variant}", False, error.problem, error.remedy))
+    return findings
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a line of Python did not work.
+
+    Attributes:
+        detail: the last thing that it said.
+        other_numpy: whether an extension was built for another numpy.
+        crashed: whether it took the interpreter with it.
+    """
+
+    detail: str
+    other_numpy: bool = False
+    crashed: bool = False
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a line of Python printed, or why it did not."""
+
+    output: str = ""
+    trouble: Trouble | None = None
+
+
+def _ran(code: str) -> Ran:
+    """Run it in a process of its own: an import may crash, or never end."""
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=IMPORTING)
+    except subprocess.TimeoutExpired:
+        return Ran(trouble=Trouble(f"does not answer within {IMPORTING:.0f} s"))
+    if done.returncode == 0:
+        return Ran(done.stdout)
+    crashed = done.returncode < 0
+    last = f"crashes (signal {-done.returncode})" if crashed else (done.stderr.strip() or "no reason").splitlines()[-1]
+    return Ran(trouble=Trouble(last, any(words in done.stderr for words in OTHER_NUMPY), crashed))
+
+
+def _built_with(build: str, key: str) -> bool:
+    return any(line.strip().startswith(key) and "YES" in line for line in build.splitlines())

@@ -1,0 +1,351 @@
+"""The systemd service that keeps a run going: its unit, and how it is set up and taken away."""
+
+import argparse
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import UserError
+from edge.base.files import write_whole
+from edge.base.network import CAMERA_ADDRESS, masked, public
+from edge.model.bundle import load_bundle
+from edge.sources import scheme
+
+NAME = "emotion-edge"
+UNIT = Path("/etc/systemd/system") / f"{NAME}.service"
+BOOTED = Path("/run/systemd/system")
+"""There where systemd runs the system."""
+
+SECRETS = Path("/etc") / NAME / "environment"
+"""Credentials as `NAME=value` lines; systemd reads it as root, so nobody else needs to."""
+
+STATE, WEIGHTS = Path("/var/lib") / NAME, Path("/var/cache") / NAME
+"""The one folder that the service may write to, and the fetched weights, which it only reads."""
+
+HANDED_OVER = Path("/run/credentials") / UNIT.name
+"""Where systemd puts copies of files that root alone may read, for the service to read."""
+
+FIRST_PORT = 1024
+"""Those below are for services with a right to them."""
+
+HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
+"""Where the service sees nothing but what it needs."""
+
+MARK = f"# Written by '{NAME} install-service', taken away by '{NAME} uninstall-service'."
+
+LIVES = 90
+"""Seconds without a heartbeat after which a run is taken for hung: attempts to open a lost camera are 40 s apart."""
+
+BACK_OFF_SINCE = 254
+"""The first version of systemd whose pauses between restarts grow."""
+
+START = (
+    ("systemctl", "daemon-reload"),
+    ("systemctl", "enable", UNIT.name),
+    ("systemctl", "restart", "--no-block", UNIT.name),  # or it would wait for the camera
+)
+
+STOP = (("systemctl", "disable", "--now", UNIT.name),)
+RELOAD = (("systemctl", "daemon-reload"),)
+
+UNIT_TEXT = """\
+{mark}
+[Unit]
+Description=Facial expressions in real time
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=:{command}
+ExecReload=/bin/kill -HUP $MAINPID
+WatchdogSec={lives}
+Restart=on-failure
+RestartSec=5
+{back_off}TimeoutStopSec=10
+
+{user}
+SupplementaryGroups=video
+StateDirectory={name}
+StateDirectoryMode=0700
+WorkingDirectory={state}
+UMask=0077
+Environment=EMOTION_EDGE_CACHE={weights} XDG_STATE_HOME={state}
+EnvironmentFile=-{secrets}
+{handed_over}
+# Cameras, and the memory that they write pictures to; vcio has the firmware's flags of heat and voltage.
+DevicePolicy=closed
+DeviceAllow=char-video4linux rw
+DeviceAllow=char-media rw
+DeviceAllow=char-dma_heap rw
+DeviceAllow=/dev/vchiq rw
+DeviceAllow=/dev/vcio rw
+
+# The system is there to be read, homes are not there at all.
+ProtectSystem=strict
+ProtectHome=tmpfs
+PrivateTmp=yes
+{seen}ProtectProc=invisible
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+# Netlink tells libcamera of devices that come and go.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+# A dump of its memory would be a picture of whoever is there.
+LimitCORE=0
+MemoryMax=512M
+# The processes that decode what strangers send and prove models are ended first, and the run goes on.
+OOMPolicy=continue
+TasksMax=128
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit_text(
+    command: Sequence[str | Path],
+    seen: Sequence[Path],
+    user: str | None,
+    systemd: int,
+    handed_over: Sequence[tuple[str, Path]] = (),
+) -> str:
+    """The unit of a run.
+
+    Args:
+        command: program and arguments; nothing in them is expanded.
+        seen: files and folders under `HIDDEN` that it needs to read.
+        user: who it runs as; None for a user of its own that is there only while it runs.
+        systemd: its version.
+        handed_over: names in `HANDED_OVER`, and the files that systemd copies there.
+
+    Raises:
+        UserError: there is no way to write such a word into a unit.
+    """
+    if set(str(command[0])) & set("\"'\\"):
+        raise UserError(f"{command[0]}: systemd starts no program with quotes in its path", "move it elsewhere")
+    return UNIT_TEXT.format(
+        mark=MARK,
+        name=NAME,
+        command=" ".join(_quoted(str(word)) for word in command),
+        lives=LIVES,
+        back_off="RestartSteps=6\nRestartMaxDelaySec=300\n" if systemd >= BACK_OFF_SINCE else "",
+        user=f"User={user}" if user else "DynamicUser=yes",
+        state=STATE,
+        weights=WEIGHTS,
+        secrets=SECRETS,
+        seen="".join(f"BindReadOnlyPaths={_quoted(str(path))}\n" for path in seen),
+        handed_over="".join(f"LoadCredential={name}:{_escaped(str(path))}\n" for name, path in handed_over),
+    )
+
+
+def unit_for(run: argparse.Namespace, words: Sequence[str], outputs: Sequence[Path], user: str | None) -> str:
+    """The unit that keeps a run of `emotion-edge` going on this machine.
+
+    Args:
+        run: the run's options.
+        words: the same as they were written.
+        outputs: what of them it writes to.
+        user: as for `unit_text`.
+
+    Raises:
+        UserError: such a run cannot be a service.
+    """
+    _check_paths(run, outputs)
+    seen = _seen(run)
+    _check_user(user, seen)
+    _check_ports(run)
+    if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
+        raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
+    certificate = _certificate(run)
+    # -P: the folder that it writes to is no place to import from. What is said last holds.
+    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(run.source, words), "--no-window", "--wait"]
+    command += [word for name, _ in certificate for word in (f"--{name}", str(HANDED_OVER / name))]
+    return unit_text(command, seen, user, systemd_version(), certificate)
+
+
+def private_address(source: str) -> str | None:
+    """Return the address of a camera that is not for all to read, as units and command lines are; None for others."""
+    return source if scheme(source) and public(source) != source else None
+
+
+def check_systemd() -> None:
+    """Raise UserError where services are not systemd's, or where another one has our name."""
+    if not BOOTED.is_dir():
+        raise UserError("systemd does not run this system", f"have '{NAME} run' started by what does")
+    if UNIT.exists() and not UNIT.read_text().startswith(MARK):
+        raise UserError(f"{UNIT}: somebody else's unit is there already", "see to it yourself, or give it another name")
+
+
+def check_root() -> None:
+    """Raise UserError for everybody but root."""
+    if os.geteuid() != 0:
+        raise UserError("only root may do that, nothing was done", "run it by sudo")
+
+
+def install(text: str, address: str | None) -> None:
+    """Write the unit and what it needs, and start it; one that runs is started anew.
+
+    Args:
+        text: the unit.
+        address: of the camera, where the unit does not have it.
+    """
+    if address:
+        _keep_address(address)
+    os.umask(0o022)  # units and weights are for all to read
+    write_whole(WEIGHTS / YUNET.file_name, fetch(YUNET).read_bytes())
+    write_whole(UNIT, text)
+    _call(START)
+
+
+def check_installed() -> None:
+    """Raise UserError where there is no service to take away."""
+    if not UNIT.exists():
+        raise UserError(f"{UNIT}: there is no such service", f"'{NAME} install-service' makes one")
+
+
+def uninstall() -> None:
+    """Stop it and remove what `install` wrote; what it recorded, and its credentials, stay."""
+    _call(STOP)
+    UNIT.unlink()
+    (WEIGHTS / YUNET.file_name).unlink(missing_ok=True)
+    _call(RELOAD)
+
+
+def systemd_version() -> int:
+    """Of the systemd that is installed here; 0 where it does not tell."""
+    try:
+        answer = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=True)
+        return int(answer.stdout.split()[1])
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
+        return 0
+
+
+def _public_words(source: str, words: Sequence[str]) -> list[str]:
+    """Return a run's words with the source as the first, and without a private address.
+
+    Raises:
+        UserError: another one has a secret in it.
+    """
+    if private_address(source):
+        words = [word for word in words if word != source]
+    elif source not in words:
+        words = [source, *words]  # or the address of an earlier service would take its place
+    for word in words:
+        if masked(word) != word:
+            remedy = f"leave it out: credentials are set in {SECRETS}, see 'Credentials' in docs/service.md"
+            raise UserError(f"{word}: a unit is for all to read", remedy)
+    return [*words]
+
+
+def _keep_address(address: str) -> None:
+    """Write a camera's address where root alone may read it, beside what is there already."""
+    name = f"{CAMERA_ADDRESS}="
+    kept = SECRETS.read_text().splitlines() if SECRETS.exists() else []
+    # Within single quotes systemd takes every sign for itself; a single quote is the same address in its other form.
+    line = f"{name}'{address.replace(chr(39), '%27')}'"
+    os.umask(0o077)
+    SECRETS.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    write_whole(SECRETS, "\n".join([*(other for other in kept if not other.startswith(name)), line]) + "\n")
+
+
+def _check_paths(run: argparse.Namespace, outputs: Sequence[Path]) -> None:
+    if run.source == "-":
+        raise UserError("a service has no standard input", "name a camera or an address")
+    load_bundle(run.model, run.variant)  # which refuses what is no bundle, or has no such variant
+    for path in (Path(run.source), run.model):
+        if path.exists() and not path.is_absolute():
+            raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")
+    for path in outputs:
+        if str(path) != "-" and not (STATE / path).resolve().is_relative_to(STATE.resolve()):
+            raise UserError(
+                f"{path}: the service may write to {STATE} only", "name a file without a folder: it will be there"
+            )
+
+
+def _check_ports(run: argparse.Namespace) -> None:
+    for address in (run.web, run.metrics):
+        if address and 0 < address[1] < FIRST_PORT:
+            raise UserError(f"port {address[1]}: the service has no right to it", f"name one from {FIRST_PORT}")
+
+
+def _certificate(run: argparse.Namespace) -> list[tuple[str, Path]]:
+    """The live page's options that name files, and the files, which are to be handed over."""
+    named = ("web-cert", run.web_cert), ("web-key", run.web_key)
+    return [(name, path.absolute()) for name, path in named if path]
+
+
+def _seen(run: argparse.Namespace) -> list[Path]:
+    """Program, model and a recorded source, as far as they lie where the service would not see them."""
+    needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.model.absolute()}
+    if Path(run.source).exists():
+        needed.add(Path(run.source))
+    hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN))
+    return [path for path in hidden if not set(path.parents) & set(hidden)]
+
+
+def _check_user(user: str | None, seen: Sequence[Path]) -> None:
+    if user:
+        try:
+            pwd.getpwnam(user)
+        except KeyError as error:
+            raise UserError(f"{user}: no such user", "name one that is there, or none for one of its own") from error
+        return
+    for path in seen:
+        if path.is_dir() and path.stat().st_mode & 0o005 != 0o005:
+            raise UserError(
+                f"{path}: a user of its own cannot read the program there",
+                f"run 'chmod o+rx {path}', or name a user that can by --user",
+            )
+
+
+def _call(commands: Sequence[Sequence[str]]) -> None:
+    for command in commands:
+        try:
+            subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", None) or "").strip() or str(error)
+            raise UserError(
+                f"'{' '.join(command)}' failed ({said.splitlines()[-1]})",
+                f"see 'systemctl status {NAME}' and 'journalctl -u {NAME}'",
+            ) from error
+
+
+def _quoted(word: str) -> str:
+    """A word as systemd reads it from a unit, whatever is in it."""
+    escaped = _escaped(word).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+def _escaped(word: str) -> str:
+    """A word without the signs that stand for something else in a unit.
+
+    Raises:
+        UserError: it has control characters: a line of a unit ends with the line.
+    """
+    if not word.isprintable():
+        raise UserError(f"{word!r}: unprintable characters in it", "name it otherwise")
+    return word.replace("%", "%%")

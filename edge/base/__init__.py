@@ -1,0 +1,1 @@
+"""Small shared parts: errors, files, geometry, settings, this machine, its network, fetched assets."""

@@ -1,0 +1,72 @@
+"""Where the servers of outputs listen, and by which names they may be asked."""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from edge.base.errors import UserError
+
+UNSENT = 128 * 1024
+"""Bytes that the kernel may keep for a client that is slow to take them: a few pictures, not seconds of them."""
+
+
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: name or address.
+        port: 0 is any free one.
+        option: that both were given by.
+
+    Raises:
+        UserError: there is no such address, or it is taken or not allowed.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(place[:2], family=family)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port}: cannot be listened on ({error.strerror})", f"name another address: {option} HOST:PORT"
+        ) from error
+    # Connections inherit both. Without the second, an answer's body would wait for its head to be acknowledged.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def is_local(listener: socket.socket) -> bool:
+    """Whether only this machine can reach it."""
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
+def url(listener: socket.socket, *, secure: bool) -> str:
+    """The address for a browser; of a socket that listens everywhere, by the machine's name."""
+    place, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(place)
+    host = socket.gethostname() if address.is_unspecified else f"[{place}]" if address.version == 6 else place
+    return f"{'https' if secure else 'http'}://{host}:{port}/"
+
+
+def own_names(host: str, *, local: bool) -> frozenset[str]:
+    """Names that a request may be addressed to. With `host`, which it was told to listen on."""
+    if local:
+        return frozenset({"localhost"})
+    name = socket.gethostname().lower()
+    return frozenset({"localhost", name, f"{name.partition('.')[0]}.local", socket.getfqdn().lower(), host.lower()})
+
+
+def is_own(host: str, names: frozenset[str]) -> bool:
+    """Whether a request's Host is this server.
+
+    A page elsewhere can make its own name mean this machine (DNS rebinding), and would then be of the same origin.
+    It needs a name for that: numbers are always fine.
+    """
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name in names
+    return True

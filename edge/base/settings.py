@@ -1,0 +1,126 @@
+"""What to recognize with: every choice that a user has, and its default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEFAULT_BUNDLE = Path(__file__).resolve().parents[2] / "models" / "default"
+"""The bundle that ships."""
+
+DETECTORS = ("yunet", "haar")
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How steady a label is.
+
+    Attributes:
+        time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
+        margin: a class that is more probable than the present label by this much replaces it at once.
+        unsure_below: a label needs at least this probability to begin with.
+        slack: how far below that it may fall.
+        dwell: seconds for which a label may stay that is less probable than that, or than another class by less than
+            the margin.
+    """
+
+    time_constant: float = 0.3
+    margin: float = 0.1
+    unsure_below: float = 0.35
+    slack: float = 0.05
+    dwell: float = 0.3
+
+
+@dataclass(frozen=True)
+class EventLimits:
+    """Conditions under which a change of emotion is an event.
+
+    Attributes:
+        min_seconds: for which the new emotion must last.
+        min_confidence: lowest probability, 0 to 1, that it must have meanwhile.
+    """
+
+    min_seconds: float = 0.5
+    min_confidence: float = 0.5
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a face needs for its emotion to be told; 0 asks for nothing.
+
+    Attributes:
+        smallest: pixels of the shorter side of its box.
+        least_sharpness: see `edge.faces.quality.sharpness`.
+        widest_turn: degrees to either side.
+    """
+
+    smallest: float = 24.0
+    least_sharpness: float = 0.02
+    widest_turn: float = 50.0
+
+
+@dataclass(frozen=True)
+class Capture:
+    """How cameras and streams are asked to deliver; what they grant is theirs.
+
+    Attributes:
+        size: width and height in pixels; None leaves it to the camera. Of raw frames, what they have.
+        fps: frames a second; None leaves it to the camera.
+        preview_side: pixels of the longer side of the small picture that a Raspberry Pi's camera makes beside.
+        controls: libcamera's controls by name, for a Raspberry Pi's camera: exposure, flicker, HDR.
+        rtsp: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
+        pixels: format of raw frames, by FFmpeg's name.
+        live: whether standard input is about now; otherwise every frame is answered.
+        decoder: hardware that decodes streams and videos, by FFmpeg's name: `v4l2m2m`; None decodes in software.
+        recursive: whether the images of the folders in a folder are read, too.
+        strict: whether the first image of a folder that cannot be read ends the run.
+        realtime: whether a recording plays at its own pace, like a camera; otherwise as fast as it is answered.
+        loop: whether a recording starts again at its end.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    preview_side: int = 320
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    rtsp: str = "tcp"
+    pixels: str = "bgr24"
+    live: bool = False
+    decoder: str | None = None
+    recursive: bool = False
+    strict: bool = False
+    realtime: bool = False
+    loop: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to recognize with.
+
+    Attributes:
+        model: folder of the bundle.
+        variant: which of its models: float32, float16, dynamic or int8.
+        threads: threads of one inference.
+        detector: `yunet` or `haar`.
+        detector_side: pixels of the longer side of the picture that is searched for faces; None searches at 320 pixels
+            and large pictures more finely as well (see `edge.faces.tiles`).
+        detector_threshold: lowest score of a face, 0 to 1.
+        search_every: seconds between two searches of the whole picture; in between, faces are looked for where they
+            are expected. 0 searches every frame.
+        most_readings: faces that are read in one frame; where there are more, they take turns, and their averages stand
+            in between. Without smoothing all are read.
+        most_faces: faces a frame that are followed, the surest; the others are counted and left out.
+        smoothing: how steady the labels are.
+        quality: what a face needs for its emotion to be told.
+    """
+
+    model: Path = DEFAULT_BUNDLE
+    variant: str = "int8"
+    threads: int = 1
+    detector: str = "yunet"
+    detector_side: int | None = None
+    detector_threshold: float = 0.6
+    search_every: float = 0.2
+    most_readings: int = 2
+    most_faces: int = 16
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    quality: Quality = field(default_factory=Quality)

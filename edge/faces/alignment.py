@@ -1,0 +1,72 @@
+"""Cuts faces out as the training crops have them: the same eyes, nose and mouth at the same places."""
+
+import math
+
+import cv2
+import numpy as np
+
+from edge.base.geometry import Similarity, nearest_similarity
+from edge.faces.detector import Detection
+from edge.model.manifest import FaceTemplate
+
+SMALLEST_SCALE = 1e-3
+"""Less is no face: landmarks that all lie in one place."""
+
+
+def crop_face(image: np.ndarray, detection: Detection, template: FaceTemplate, size: int) -> np.ndarray:
+    """The aligned face: turned, scaled and shifted by its landmarks, or by its box where there are none.
+
+    Args:
+        image: uint8 BGR `[h, w, 3]`.
+        detection: a face in pixels of `image`.
+        template: where the face shall lie.
+        size: pixels of the crop's side.
+
+    Returns:
+        uint8 RGB `[size, size, 3]`; what lies outside the image repeats its edge.
+    """
+    crop = _warp(image, face_transform(detection, template, size), size)
+    return cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)
+
+
+def face_transform(detection: Detection, template: FaceTemplate, size: int) -> Similarity:
+    """From the image to the crop."""
+    if detection.landmarks is not None:
+        return nearest_similarity(detection.landmarks.tolist(), [(x * size, y * size) for x, y in template.landmarks])
+    (x, y, w, h), goal = detection.box, [value * size for value in template.box]
+    scale = math.sqrt(goal[2] * goal[3] / (w * h))
+    centre, goal_centre = complex(x + w / 2, y + h / 2), complex(goal[0] + goal[2] / 2, goal[1] + goal[3] / 2)
+    return Similarity(scale, goal_centre - scale * centre)
+
+
+def _warp(image: np.ndarray, transform: Similarity, size: int) -> np.ndarray:
+    """Apply a transform that may shrink: bilinear sampling alone would skip pixels of a large face."""
+    scale = abs(transform.turn)
+    if scale > SMALLEST_SCALE and (factor := min(int(1 / scale), *image.shape[:2])) > 1:
+        image, transform = _shrunk(image, transform, size, factor)
+    return cv2.warpAffine(
+        image, transform.matrix(), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _shrunk(image: np.ndarray, transform: Similarity, size: int, factor: int) -> tuple[np.ndarray, Similarity]:
+    """The part of an image that a transform shows, so many times smaller, and the transform that fits it."""
+    height, width = image.shape[:2]
+    corners = [transform.back(corner) for corner in (0, size, size * 1j, size * (1 + 1j))]
+    left, columns = _cells([corner.real for corner in corners], factor, width)
+    top, rows = _cells([corner.imag for corner in corners], factor, height)
+    part = image[top : top + factor * rows, left : left + factor * columns]
+    # The centre of a cell of pixels lies half a cell, less half a pixel, from that of its first one.
+    first = complex(left, top) + (factor - 1) / 2 * (1 + 1j)
+    moved = Similarity(transform.turn * factor, transform.turn * first + transform.shift)
+    return cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), moved
+
+
+def _cells(places: list[float], factor: int, end: int) -> tuple[int, int]:
+    """The first pixel and the number of the cells of so many pixels that hold all places, one to spare at either side.
+
+    At least one cell, and none that is not in the image, which ends at pixel `end`.
+    """
+    first = min(max(0, int(min(places)) - factor), end - factor)
+    last = min(int(max(places)) + 2 * factor, end)
+    return first, max(1, (last - first) // factor)

@@ -1,0 +1,125 @@
+"""Finds faces: YuNet by default, Haar cascades where OpenCV ships them, behind one protocol."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from edge.base.assets import YUNET, fetch
+from edge.base.errors import UserError
+from edge.base.geometry import Box, as_box
+from edge.base.settings import DETECTORS
+from edge.faces.yunet import Network
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face in one picture, in pixels of that picture.
+
+    Attributes:
+        box: (x, y, w, h).
+        score: 0 to 1.
+        landmarks: float32 `[5, 2]`: right eye, left eye, nose tip, right and left mouth corner (the person's own
+            right and left), or None where the detector has none.
+    """
+
+    box: Box
+    score: float
+    landmarks: np.ndarray | None
+
+
+class Detector(Protocol):
+    """Finds faces in uint8 BGR `[h, w, 3]`, the best first."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]: ...
+
+
+SMALLEST_SIDE = 10
+"""Pixels; no face is smaller."""
+
+
+def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detector:
+    """Make a detector.
+
+    Args:
+        name: one of `DETECTORS`.
+        side: pixels of the longer side of the picture that is searched; frames are shrunk to it. Upright
+            faces whose width is a sixteenth of it are found reliably.
+        threshold: lowest score, 0 to 1.
+
+    Raises:
+        UserError: unknown name, or this machine lacks what the detector needs.
+    """
+    if name == "yunet":
+        return YuNet(fetch(YUNET), side, threshold)
+    if name == "haar":
+        return Haar(side, threshold)
+    raise UserError(f"{name}: no such detector", f"take one of {', '.join(DETECTORS)}")
+
+
+class YuNet:
+    """YuNet, with five landmarks."""
+
+    def __init__(self, model: Path, side: int, threshold: float) -> None:
+        """Read the weights from OpenCV Zoo's ONNX file.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        self._side, self._network = side, Network(model, threshold)
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        small, scale = shrink(image, self._side)
+        if min(small.shape[:2]) < SMALLEST_SIDE:
+            return []
+        found = self._network.find(small)
+        boxes, landmarks = (found[:, 1:5] / scale).tolist(), (found[:, 5:] / scale).reshape(-1, 5, 2)
+        return [
+            Detection(as_box(box), score, places)
+            for box, score, places in zip(boxes, found[:, 0].tolist(), landmarks, strict=True)
+        ]
+
+
+class Haar:
+    """OpenCV's frontal-face cascade (Viola and Jones, 2001); boxes without landmarks."""
+
+    def __init__(self, side: int, threshold: float) -> None:
+        folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
+        path = Path(folder) / "haarcascade_frontalface_default.xml"
+        if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
+            raise UserError(
+                f"OpenCV {cv2.__version__} ships no Haar cascade",
+                "take '--detector yunet' or OpenCV 4's wheels",
+            )
+        self._side, self._threshold = side, threshold
+        self._cascade = cv2.CascadeClassifier(str(path))
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        small, scale = shrink(image, self._side)
+        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        boxes, _, weights = self._cascade.detectMultiScale3(
+            grey, scaleFactor=1.1, minNeighbors=5, minSize=(24, 24), outputRejectLevels=True
+        )
+        found = [
+            Detection(as_box(np.asarray(box) / scale), _squash(float(weight)), None)
+            for box, weight in zip(boxes, np.ravel(weights), strict=True)
+        ]
+        sure = [detection for detection in found if detection.score >= self._threshold]
+        return sorted(sure, key=lambda detection: -detection.score)
+
+
+def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The picture with its longer side at most `side` pixels, and the factor it was scaled by (1 or less)."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image, 1.0
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), scale
+
+
+def _squash(weight: float) -> float:
+    """The cascade's unbounded stage weight as a score from 0 to 1; 3 is a rather sure face."""
+    return float(1 / (1 + np.exp(-(weight - 1.5))))

@@ -1,0 +1,163 @@
+"""From a frame to its faces' emotions, in two steps that may run on two threads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import numpy as np
+
+from edge.base.run_statistics import Statistics
+from edge.base.settings import Options
+from edge.faces.alignment import crop_face
+from edge.faces.detector import open_detector
+from edge.faces.quality import shortcoming
+from edge.faces.results import FaceResult, FrameResult
+from edge.faces.roi_search import Search
+from edge.faces.scheduler import Turns
+from edge.faces.smoother import Smoother
+from edge.faces.tracker import MEMORY, Track, Tracker
+from edge.model.bundle import load_bundle
+from edge.model.classifier import EmotionClassifier
+from edge.model.manifest import FaceTemplate
+from edge.model.proof import prove
+from edge.sources.frame import Frame
+
+
+@dataclass(frozen=True)
+class Found:
+    """A frame and the faces that were found in it."""
+
+    frame: Frame
+    tracks: list[Track]
+
+
+class Recognizer:
+    """Finds, follows and reads faces. `find` belongs to one thread and `read` to one thread, perhaps another.
+
+    Attributes:
+        identity: of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle.
+        statistics: what this and the pipeline measure.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        classifier: EmotionClassifier,
+        template: FaceTemplate,
+        options: Options,
+    ) -> None:
+        """Of the options, those that say where a model and detectors come from were seen to by the caller."""
+        self._search = search
+        self._model = classifier, template  # one value, so that a reload changes both between two frames
+        self._options = options
+        self.statistics = Statistics()
+        self.identity: Mapping[str, str] = {}
+        self._level, self._threads = 0, cv2.getNumThreads()
+        self.forget()
+
+    @classmethod
+    def from_options(cls, options: Options) -> "Recognizer":
+        """Load the bundle and the detector.
+
+        Raises:
+            UserError: either is missing, damaged or not for this machine.
+        """
+        classifier, template, identity = _load(options)
+        make = partial(open_detector, options.detector, threshold=options.detector_threshold)
+        search = Search(make, options.detector_side, options.search_every)
+        recognizer = cls(search, classifier, template, options)
+        recognizer.identity = identity
+        return recognizer
+
+    def reload(self, options: Options) -> None:
+        """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
+
+        Raises:
+            UserError: it is missing, damaged, or answers no probabilities; the old one stays.
+        """
+        classifier, template, self.identity = _load(options)
+        self._model = classifier, template
+
+    def keep_up(self, live: bool) -> None:
+        """Prepare for a source, before its first frame: live pictures are searched for small faces part by part.
+
+        Without it every picture is searched for small faces at once, as those of a recording are.
+        """
+        self._search.keep_up(live)
+
+    def ease(self, level: int) -> None:
+        """Do less, from any thread.
+
+        Each level halves the searches of whole pictures, quarters those for small faces, and takes a thread away.
+        """
+        self._level = level
+        self._search.slow_down(2**level)
+        cv2.setNumThreads(max(1, self._threads - level))
+
+    def forget(self) -> None:
+        """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
+        self._search.forget()
+        self._tracker = Tracker(MEMORY)
+        self._smoother = Smoother(self._options.smoothing, MEMORY)
+        self._turns = Turns()
+        self._last: dict[int, FaceResult] = {}
+
+    def find(self, frame: Frame) -> Found:
+        """Detect faces and say which of them were there before."""
+        with self.statistics.timed("detect"):
+            expected = [track.expected(frame.captured) for track in self._tracker.found_last]
+            detections = self._search.find(frame, expected)
+            most = self._options.most_faces
+            self.statistics.count("faces_left_out", max(0, len(detections) - most))
+            detections = detections[:most]
+            return Found(frame, self._tracker.update(detections, frame.captured))
+
+    def read(self, found: Found) -> FrameResult:
+        """Tell the emotion of each face that was found, of those whose turn it is not by their last reading.
+
+        Latency is counted from the frame's arrival.
+        """
+        with self.statistics.timed("classify"):
+            faces = self._read_faces(found)
+            self._smoother.keep((track.id for track in found.tracks), found.frame.captured)
+        return FrameResult(found.frame, faces, found.frame.age(), self._level)
+
+    def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
+        averaged = self._options.smoothing.time_constant > 0  # or answers would be those of other frames
+        most = self._options.most_readings if averaged else len(found.tracks)
+        turn = self._turns.take([track.id for track in found.tracks], most)
+        read = self._judge(found.frame, [track for track in found.tracks if track.id in turn])
+        self._last = {track.id: read.get(track.id) or _moved(self._last[track.id], track) for track in found.tracks}
+        return tuple(self._last.values())
+
+    def _judge(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
+        if not tracks:
+            return {}
+        classifier, template = self._model
+        crops = np.stack([crop_face(frame.image, track.detection, template, classifier.input_size) for track in tracks])
+        return {
+            track.id: self._judged(track, crop, probabilities, frame.captured)
+            for track, crop, probabilities in zip(tracks, crops, classifier.classify(crops), strict=True)
+        }
+
+    def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
+        """What a face shows, steadied; what is seen of a face that is not fit to be judged changes nothing."""
+        label, reason = None, shortcoming(track.detection, crop, self._options.quality)
+        if reason is None:
+            probabilities, label = self._smoother.update(track.id, probabilities, time)
+            reason = "unsure" if label is None else None
+        return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)
+
+
+def _moved(face: FaceResult, track: Track) -> FaceResult:
+    """What was last read of a face, where it is now."""
+    return replace(face, box=track.detection.box, score=track.detection.score)
+
+
+def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate, Mapping[str, str]]:
+    """Load the classifier, proved in a process of its own, the face template, and the identity of the model."""
+    bundle = load_bundle(options.model, options.variant)
+    prove(bundle)
+    classifier = EmotionClassifier.from_bundle(bundle, options.threads)
+    return classifier, bundle.template, bundle.identity

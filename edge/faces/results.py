@@ -1,0 +1,109 @@
+"""What the edge says about a frame, and the record that every output gives of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.base.classes import EMOTIONS
+from edge.base.geometry import Box
+from edge.sources.frame import Frame
+
+LARGER = 1.2
+"""Another face becomes the main one when its area is so many times that of the present one."""
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """One face in one frame.
+
+    Attributes:
+        id: number of the person's track.
+        box: (x, y, w, h) in pixels of the frame.
+        score: the detector's, 0 to 1.
+        probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`; of this frame alone where the face
+            is not fit to be judged.
+        label: class of the label, None where there is a reason against it.
+        reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is).
+    """
+
+    id: int
+    box: Box
+    score: float
+    probabilities: np.ndarray
+    label: int | None
+    reason: str | None = None
+
+    @property
+    def emotion(self) -> str | None:
+        return None if self.label is None else EMOTIONS[self.label]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label, or of the most probable emotion where there is no label."""
+        return float(self.probabilities[self.label] if self.label is not None else self.probabilities.max())
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "box": [round(v, 1) for v in self.box],
+            "score": round(self.score, 3),
+            "emotion": self.emotion,
+            "confidence": round(self.confidence, 4),  # as its bar, or the two could be shown as different percentages
+            "reason": self.reason,
+            "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
+        }
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame with its faces.
+
+    Attributes:
+        frame: the picture that was looked at.
+        faces: what was found in it, the surest detection first.
+        latency: seconds from the frame's arrival to this result.
+        level: of the governor, 0 (all work) and up; see `edge.pipeline.governor`.
+    """
+
+    frame: Frame
+    faces: tuple[FaceResult, ...]
+    latency: float
+    level: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of this frame, the same on every output.
+
+        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor: 0, all work, to
+        3), and `faces`, each with `id`, `box` (pixels
+        of the frame), `score`, `emotion` (null where there is no label), `confidence`, `reason` (why not, else null)
+        and the seven `probabilities`.
+        """
+        return {
+            "seq": self.frame.seq,
+            "t": round(self.frame.captured, 3),
+            "source": self.frame.source,
+            "latency_ms": round(self.latency * 1000, 2),
+            "level": self.level,
+            "faces": [face.record() for face in self.faces],
+        }
+
+
+class MainFace:
+    """The largest face, which stays the main one until another is clearly larger; for one thread."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def of(self, faces: Sequence[FaceResult]) -> FaceResult | None:
+        """The main one of a frame's faces; None where there are none."""
+        largest = max(faces, key=_area, default=None)
+        before = next((face for face in faces if face.id == self._number), None)
+        main = before if largest and before and _area(largest) < LARGER * _area(before) else largest
+        self._number = main.id if main else None
+        return main
+
+
+def _area(face: FaceResult) -> float:
+    return face.box[2] * face.box[3]

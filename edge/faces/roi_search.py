@@ -1,0 +1,281 @@
+"""Looks for faces near where they are expected, and in the whole picture, coarsely and finely, only now and then."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import cv2
+import numpy as np
+
+from edge.base.geometry import Box, Point, as_box, overlap
+from edge.faces.detector import Detection, Detector, shrink
+from edge.faces.tiles import (
+    CERTAIN_SIDE,
+    COARSE_SIDE,
+    MOST_RECORDED,
+    RECORDED_TILE_PIXELS,
+    ROUND,
+    Rounds,
+    Tile,
+    fine_side,
+    tiles_for,
+)
+from edge.sources.frame import Frame
+
+SURROUNDINGS = 1.6
+"""Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
+
+NEAR_SIDES = (64, 96, 128)
+"""Pixels that such squares are searched at: as finely as the whole picture, but never enlarged."""
+
+SHEETS = {4: (2, 2), 2: (1, 2), 1: (1, 1)}
+"""Squares that are searched in one picture, side by side, in rows and columns: four small ones take half as long as one
+after the other. Few forms, for each has a detector of its own."""
+
+WORTH_WHILE = 0.7
+"""Squares of more than this share of the pixels of the whole picture take as long as all of it."""
+
+SAME_FACE = 0.4
+"""Two boxes that overlap by more than this are one face that was found twice."""
+
+PART_OF_FACE = 0.7
+"""A box with more than this share of its area in a known face's box is a part of that face."""
+
+
+@dataclass(frozen=True)
+class _Square:
+    """A part of a picture: corner and side in its pixels, and the pixels it is searched at."""
+
+    x: int
+    y: int
+    side: int
+    resolution: int
+
+
+class Search:
+    """Decides, frame by frame, where to look for faces; for one thread."""
+
+    def __init__(self, make: Callable[[int], Detector], side: int | None, every: float) -> None:
+        """Begin with nothing known.
+
+        Args:
+            make: a detector for pictures whose longer side is this many pixels.
+            side: pixels of the longer side at which whole pictures are searched; None searches coarsely and, where the
+                picture is large, finely as well (see `edge.faces.tiles`).
+            every: seconds between two searches of the whole picture; 0 searches each one.
+        """
+        self._make, self._side, self._every = make, side or COARSE_SIDE, every
+        self._whole = make(self._side)
+        self._near: dict[tuple[int, ...], Detector] = {}  # by the form of their sheets, made when it is met
+        self._fine: Detector | None = None  # likewise
+        self._follows_picture, self._live = side is None, False
+        self._slower = 1
+        self._last: float | None = None
+        self._shape: tuple[int, ...] = ()
+        self._fine_side: int | None = None
+        self._tiles: tuple[Tile, ...] = ()
+        self._rounds: Rounds | None = None
+
+    def keep_up(self, live: bool) -> None:
+        """Search live pictures finely in tiles that take turns, and others in all tiles at once."""
+        self._live, self._shape = live, ()
+
+    def slow_down(self, factor: int) -> None:
+        """From now on, let so many times as much time pass between two searches of the whole; squared for tiles."""
+        self._slower = factor
+
+    def forget(self) -> None:
+        """Search the whole of the next picture."""
+        self._last = None
+
+    def find(self, frame: Frame, expected: Sequence[Detection]) -> list[Detection]:
+        """Find the faces of the next frame.
+
+        Args:
+            frame: the next one.
+            expected: where the faces of the last frame should be by now.
+
+        Returns:
+            The detections in pixels of the frame's image, the best first.
+        """
+        if due := self._is_due(frame):
+            self._prepare(frame.image)
+        small = [face for face in expected if self._is_small(face)]
+        large = [face for face in expected if not self._is_small(face)]
+        found = None if due else self._follow(frame.image, large)
+        if searched_whole := found is None:
+            self._last, found = frame.captured, self._search_whole(frame)
+        followed = self._search_squares(frame.image, [face for face in small if not _is_among(face, found)])
+        found = _joined(found, followed)
+        found = _joined(found, self._search_finely(frame, searched_whole, due or None in followed))
+        return sorted(found, key=lambda face: -face.score)
+
+    def _is_due(self, frame: Frame) -> bool:
+        if self._last is None or frame.image.shape != self._shape:  # or places mean nothing
+            return True
+        # A clock that was set back must not keep anybody from being found.
+        return not 0 <= frame.captured - self._last < self._every * self._slower
+
+    def _prepare(self, image: np.ndarray) -> None:
+        """Plan the fine search of pictures of a new size."""
+        if image.shape == self._shape:
+            return
+        self._shape, (height, width) = image.shape, image.shape[:2]
+        self._fine_side = fine_side(width, height, self._live) if self._follows_picture else None
+        if self._fine_side is None:
+            self._tiles, self._rounds = (), None
+        elif self._live:
+            self._tiles = tiles_for(width, height, self._fine_side)
+            self._rounds = Rounds(self._tiles)
+        else:
+            self._tiles = tiles_for(width, height, self._fine_side, RECORDED_TILE_PIXELS)
+            self._rounds = None
+
+    def _scale(self) -> float:
+        """Scale of coarsely searched pictures."""
+        return min(1.0, self._side / max(self._shape[:2]))
+
+    def _is_small(self, face: Detection) -> bool:
+        """Tell whether only the fine search is sure to find a face."""
+        return self._fine_side is not None and max(face.box[2:]) * self._scale() < CERTAIN_SIDE
+
+    def _search_whole(self, frame: Frame) -> list[Detection]:
+        if frame.preview is None:
+            return self._whole.detect(frame.image)
+        scale = frame.width / frame.preview.shape[1]
+        return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
+
+    def _follow(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection] | None:
+        """The faces where they are expected; None where one is lost, or the whole picture is no more work."""
+        squares = self._squares(image, faces)
+        pixels = sum(square.resolution**2 for square in squares)
+        whole = image.shape[0] * image.shape[1] * self._scale() ** 2
+        if len(squares) < len(faces) or pixels > WORTH_WHILE * whole:
+            return None
+        found = [face for sheet in _sheets(squares) for face in self._find_near(image, sheet)]
+        return None if None in found else _distinct(face for face in found if face)
+
+    def _search_squares(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection | None]:
+        """The face in the square about each of some faces, None where there is none."""
+        return [face for sheet in _sheets(self._squares(image, faces)) for face in self._find_near(image, sheet)]
+
+    def _search_finely(self, frame: Frame, searched_whole: bool, wanted: bool) -> list[Detection]:
+        """The faces of the tile whose turn it is; of a recording, those of all tiles where they are wanted."""
+        if self._fine_side is None:
+            return []
+        if self._rounds:
+            turn = self._rounds.turn(frame.captured, searched_whole, ROUND * self._slower**2)
+            tiles = [turn] if turn else []
+        else:
+            tiles = [*self._tiles] if wanted else []
+        scale = self._fine_side / max(frame.width, frame.height)
+        return [face for tile in tiles for face in self._search_tile(frame.image, tile, scale)]
+
+    def _search_tile(self, image: np.ndarray, tile: Tile, scale: float) -> list[Detection]:
+        """The faces that are whole in a tile."""
+        part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+        searched, scale = shrink(part, round(max(tile.width, tile.height) * scale))
+        if self._fine is None:
+            self._fine = self._make(MOST_RECORDED)
+        found = [_moved(face, 1 / scale, (tile.x, tile.y)) for face in self._fine.detect(searched)]
+        return [face for face in found if not _is_cut(face.box, tile, image)]
+
+    def _squares(self, image: np.ndarray, faces: Iterable[Detection]) -> list[_Square]:
+        """The square about each face; none about a face where it does not fit."""
+        height, width = image.shape[:2]
+        squares = []
+        for x, y, w, h in (face.box for face in faces):
+            side = round(SURROUNDINGS * max(w, h))
+            resolution = next((n for n in NEAR_SIDES if n >= side * self._scale()), NEAR_SIDES[-1])
+            side = max(side, resolution)
+            if side > min(height, width):
+                continue
+            left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
+            squares.append(_Square(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
+        return squares
+
+    def _find_near(self, image: np.ndarray, squares: Sequence[_Square]) -> Iterator[Detection | None]:
+        """For each square of one sheet, the face nearest to its middle: others are cut off, and have their own."""
+        rows, columns = SHEETS[len(squares)]
+        resolution = squares[0].resolution
+        sheet = np.empty((rows * resolution, columns * resolution, image.shape[2]), np.uint8)
+        corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
+        for (top, left), square in zip(corners, squares, strict=True):
+            part = image[square.y : square.y + square.side, square.x : square.x + square.side]
+            cell = sheet[top : top + resolution, left : left + resolution]
+            cv2.resize(part, (resolution, resolution), dst=cell, interpolation=cv2.INTER_LINEAR)
+        if sheet.shape not in self._near:
+            self._near[sheet.shape] = self._make(max(sheet.shape))
+        found = self._near[sheet.shape].detect(sheet)
+        for (top, left), square in zip(corners, squares, strict=True):
+            middle, scale = (left + resolution / 2, top + resolution / 2), square.side / resolution
+            inside = [detection for detection in found if _away(detection.box, middle) < resolution / 2]
+            nearest = min(inside, key=lambda detection: _away(detection.box, middle), default=None)
+            yield nearest and _moved(nearest, scale, (square.x - scale * left, square.y - scale * top))
+
+
+def _sheets(squares: Sequence[_Square]) -> Iterator[list[_Square]]:
+    """Squares of one resolution, as many at a time as a sheet takes."""
+    for _, group in groupby(sorted(squares, key=lambda square: square.resolution), lambda square: square.resolution):
+        alike = list(group)
+        while alike:
+            count = next(count for count in SHEETS if count <= len(alike))
+            yield alike[:count]
+            alike = alike[count:]
+
+
+def _away(box: Box, point: Point) -> float:
+    """How far the centre of a box is from a point, along the axis where that is more."""
+    x, y, w, h = box
+    return max(abs(x + w / 2 - point[0]), abs(y + h / 2 - point[1]))
+
+
+def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
+    """A detection in a part of the picture, as one in the picture."""
+    x, y, w, h = (scale * value for value in detection.box)
+    landmarks = None
+    if detection.landmarks is not None:
+        landmarks = (detection.landmarks * scale + np.array(corner)).astype(np.float32)
+    return Detection(as_box((x + corner[0], y + corner[1], w, h)), detection.score, landmarks)
+
+
+def _is_cut(box: Box, tile: Tile, image: np.ndarray) -> bool:
+    """Tell whether a box reaches a border of its tile beyond which the picture goes on."""
+    x, y, w, h = box
+    height, width = image.shape[:2]
+    right, bottom = tile.x + tile.width, tile.y + tile.height
+    return (
+        (tile.x > 0 and x < tile.x)
+        or (tile.y > 0 and y < tile.y)
+        or (right < width and x + w > right)
+        or (bottom < height and y + h > bottom)
+    )
+
+
+def _joined(found: list[Detection], others: Iterable[Detection | None]) -> list[Detection]:
+    """Append to `found` those others that are not among it."""
+    return found + _distinct(face for face in others if face and not _is_among(face, found))
+
+
+def _is_among(face: Detection, others: Sequence[Detection]) -> bool:
+    """Tell whether one of the others is the same face, or has most of this box in its own, as a part of a face."""
+    if not others:
+        return False
+    boxes, ours = np.array([other.box for other in others]), np.array([face.box])
+    shared = overlap(ours, boxes)[0]
+    common = shared / (1 + shared) * (ours[0, 2] * ours[0, 3] + boxes[:, 2] * boxes[:, 3])
+    return bool((shared >= SAME_FACE).any() or (common >= PART_OF_FACE * ours[0, 2] * ours[0, 3]).any())
+
+
+def _distinct(detections: Iterable[Detection]) -> list[Detection]:
+    """The best first, without those that a better one covers: two squares may have one face between them."""
+    ranked = sorted(detections, key=lambda detection: -detection.score)
+    if len(ranked) < 2:
+        return ranked
+    boxes = np.array([detection.box for detection in ranked])
+    covered = overlap(boxes, boxes) >= SAME_FACE
+    kept: list[int] = []
+    for i in range(len(ranked)):
+        if not covered[i, kept].any():
+            kept.append(i)
+    return [ranked[i] for i in kept]

@@ -1,0 +1,82 @@
+"""Temporal smoothing of a face's probabilities, and a label with hysteresis."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.base.settings import Smoothing
+
+
+class Smoother:
+    """The state of all faces; for one thread.
+
+    Invariant: the probability of a label is never `Smoothing.margin` or more below that of another class, and without
+    averaging no class is more probable than the label.
+    """
+
+    def __init__(self, settings: Smoothing, memory: float) -> None:
+        """`memory` is the seconds for which a face that is not seen is remembered: the tracker's."""
+        self._settings, self._memory = settings, memory
+        self._faces: dict[int, _Face] = {}
+
+    def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
+        """Take in what was seen of a face.
+
+        Args:
+            track: its number.
+            probabilities: float32 `[7]` of this frame.
+            time: capture time, seconds.
+
+        Returns:
+            The averaged probabilities, float32 `[7]`, and the class of the label, None where it is not sure.
+        """
+        face = self._faces.get(track)
+        if face is None:
+            face = self._faces[track] = _Face(probabilities, time, time)
+        face.probabilities = face.probabilities + self._gain(time - face.time) * (probabilities - face.probabilities)
+        face.time = face.seen = time
+        if not self._holds(face):
+            face.label, face.weak_since = self._most_probable(face), None
+        return face.probabilities, face.label
+
+    def keep(self, present: Iterable[int], time: float) -> None:
+        """Remember the faces in a frame, read or not, and drop those not seen for the length of the memory."""
+        for track in present:
+            if track in self._faces:
+                self._faces[track].seen = time
+        self._faces = {n: face for n, face in self._faces.items() if time - face.seen <= self._memory}
+
+    def _gain(self, seconds: float) -> float:
+        """Share of the new in the average: an exponential in time, whatever the frame rate."""
+        if self._settings.time_constant <= 0:
+            return 1.0
+        return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
+
+    def _holds(self, face: "_Face") -> bool:
+        """Check whether the label may stay: no class leads it clearly, and it was not weak for the dwell time."""
+        settings = self._settings
+        if face.label is None or settings.time_constant <= 0:
+            return False
+        own = float(face.probabilities[face.label])
+        lead = float(face.probabilities.max()) - own
+        if lead <= 0 and own >= settings.unsure_below - settings.slack:
+            face.weak_since = None
+        elif face.weak_since is None or face.weak_since > face.time:  # a clock may be set back
+            face.weak_since = face.time
+        overdue = face.weak_since is not None and face.time - face.weak_since >= settings.dwell
+        return lead < settings.margin and not overdue
+
+    def _most_probable(self, face: "_Face") -> int | None:
+        """The class of the longest bar; None where it is too short to be a label."""
+        first = int(face.probabilities.argmax())
+        return first if face.probabilities[first] >= self._settings.unsure_below else None
+
+
+@dataclass
+class _Face:
+    probabilities: np.ndarray
+    time: float  # of what the average has last taken in
+    seen: float
+    label: int | None = None
+    weak_since: float | None = None  # when the label became too improbable, or less probable than another class

@@ -1,0 +1,154 @@
+"""Gives each face a number and keeps it while the face moves, is hidden for a moment, or passes another."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.base.geometry import Point
+from edge.faces.detector import Detection
+
+MEMORY = 1.0
+"""Seconds for which a face that is not found keeps its number."""
+
+REACH = 0.7
+"""How far a face may be from where it was expected, in sides of its box; as boxes overlap by a fifth."""
+
+REACH_A_SECOND = 0.5
+"""What the reach grows by for each second in which the face was not seen."""
+
+GROWTH = 1.8
+"""How many times larger or smaller a face may have become at most."""
+
+STEADINESS = 0.15
+"""Seconds over which a face's velocity is averaged: a detector's boxes tremble by a hundredth of their side."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A face that is being followed, as it was last found.
+
+    Attributes:
+        id: number from 1, never used again.
+        detection: where it was.
+        seen: capture time of that frame, Unix seconds.
+        velocity: of the box's centre, x and y, pixels a second.
+    """
+
+    id: int
+    detection: Detection
+    seen: float
+    velocity: tuple[float, float]
+
+    def expected(self, time: float) -> Detection:
+        """Where the face will be if it moves on; what is not seen is trusted to move for `MEMORY` at most."""
+        seconds = min(max(0.0, time - self.seen), MEMORY)
+        dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
+        (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
+        if landmarks is not None:
+            landmarks = landmarks + np.array((dx, dy), np.float32)
+        return Detection((x + dx, y + dy, w, h), self.detection.score, landmarks)
+
+
+class Tracker:
+    """Continues the tracks whose expected places are nearest, by landmarks where there are any, else by boxes.
+
+    Attributes:
+        found_last: the tracks of the last frame.
+    """
+
+    def __init__(self, memory: float = MEMORY) -> None:
+        self._memory = memory
+        self._tracks: dict[int, Track] = {}
+        self._last_id = 0
+        self.found_last: list[Track] = []
+
+    def update(self, detections: list[Detection], time: float) -> list[Track]:
+        """Assign the detections of the next frame.
+
+        Args:
+            detections: faces found in the frame.
+            time: its capture time in Unix seconds.
+
+        Returns:
+            One track for each detection, in the same order.
+        """
+        alive = [track for track in self._tracks.values() if time - track.seen <= self._memory]
+        matches = match(alive, detections, time)
+        self.found_last = [
+            _continued(alive[matches[i]], detection, time) if i in matches else self._begun(detection, time)
+            for i, detection in enumerate(detections)
+        ]
+        self._tracks = {track.id: track for track in [*alive, *self.found_last]}
+        return self.found_last
+
+    def _begun(self, detection: Detection, time: float) -> Track:
+        self._last_id += 1
+        return Track(self._last_id, detection, time, (0.0, 0.0))
+
+
+def match(tracks: list[Track], detections: list[Detection], time: float) -> dict[int, int]:
+    """Pair tracks and detections greedily, the nearest first.
+
+    Returns:
+        For each detection that continues a track, by its index, the track's index.
+    """
+    expected = [_Shape.of(track.expected(time)) for track in tracks]
+    reaches = [REACH + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
+    found = [_Shape.of(detection) for detection in detections]
+    distances = [
+        (distance, i, j)
+        for i, shape in enumerate(expected)
+        for j, other in enumerate(found)
+        if (distance := shape.distance(other)) <= reaches[i]
+    ]
+    matches: dict[int, int] = {}
+    for _, i, j in sorted(distances):
+        if j not in matches and i not in matches.values():
+            matches[j] = i
+    return matches
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What two faces are compared by, in plain numbers: a crowd's faces are compared with each other in every frame.
+
+    Attributes:
+        side: of the box, as a square of its area.
+        centre: of the box.
+        landmarks: five, or none.
+    """
+
+    side: float
+    centre: Point
+    landmarks: list[list[float]]
+
+    @classmethod
+    def of(cls, detection: Detection) -> "_Shape":
+        landmarks = [] if detection.landmarks is None else detection.landmarks.tolist()
+        return cls(math.sqrt(max(detection.box[2] * detection.box[3], 1e-9)), _centre(detection), landmarks)
+
+    def distance(self, other: "_Shape") -> float:
+        """How far one is from the other, in sides of their boxes; infinite where they differ too much in size."""
+        if max(self.side, other.side) > GROWTH * min(self.side, other.side):
+            return math.inf
+        if self.landmarks and other.landmarks:
+            away = sum(map(math.dist, self.landmarks, other.landmarks)) / len(self.landmarks)
+        else:
+            away = math.dist(self.centre, other.centre)
+        return away / ((self.side + other.side) / 2)
+
+
+def _continued(track: Track, found: Detection, time: float) -> Track:
+    seconds = time - track.seen
+    if seconds <= 0:  # a clock that was set back, or two frames of one moment, tell nothing of the speed
+        return Track(track.id, found, time, track.velocity)
+    gain = 1 - math.exp(-seconds / STEADINESS)
+    ends = zip(track.velocity, _centre(track.detection), _centre(found), strict=True)
+    vx, vy = (before + gain * ((b - a) / seconds - before) for before, a, b in ends)
+    return Track(track.id, found, time, (vx, vy))
+
+
+def _centre(detection: Detection) -> Point:
+    x, y, w, h = detection.box
+    return x + w / 2, y + h / 2

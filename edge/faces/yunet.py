@@ -1,0 +1,227 @@
+"""YuNet (Wu et al., 2023, doi 10.1007/s11633-023-1423-y) in the TFLite runtime.
+
+The graph comes with this package and holds no weights: those of OpenCV Zoo's ONNX file are appended when it is opened.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.base.errors import UserError
+from edge.faces.onnx import float_weights
+from edge.model.interpreter import open_interpreter
+
+GRAPH = Path(__file__).with_name("yunet_graph.tflite")
+ORDER = Path(__file__).with_name("yunet_weights.json")
+"""Names of the weights in each block behind the graph. Both files are written by `python -m export.yunet_graph`."""
+
+ALIGNMENT = 16
+"""Bytes; blocks begin at multiples of it."""
+
+STRIDES = (8, 16, 32)
+"""Pixels of a cell of each level; pictures are padded to a multiple of the last."""
+
+SAME_FACE = 0.3
+"""Intersection over union above which the lower score is dropped."""
+
+MOST = 500
+"""Candidates with the highest scores that are compared with one another."""
+
+SHAPES = 4
+"""Input shapes whose interpreters are kept; planning a new one takes as long as an inference."""
+
+PIXELS = 640 * 640
+"""Pixels of all input shapes that are kept, unless there is only one: an interpreter takes 90 bytes a pixel."""
+
+PIXELS_A_THREAD = 128 * 128
+"""Below this, a second thread costs more processor time than it saves."""
+
+
+@lru_cache(maxsize=1)
+def filled_graph(weights: bytes) -> bytes:
+    """Append the weights to the graph.
+
+    Args:
+        weights: content of `face_detection_yunet_2023mar.onnx`.
+
+    Returns:
+        Content of a `.tflite` file: float32 `[1, h, w, 4]` (BGR, 0 to 255, and a channel that is ignored; sides are
+        multiples of 32) to `[1, cells, 16]`, see `decode`.
+
+    Raises:
+        ValueError: the content is another one, or damaged.
+    """
+    stored = float_weights(weights)
+    try:
+        blocks = [joined([stored[name] for name in names]).tobytes() for names in json.loads(ORDER.read_bytes())]
+    except KeyError as error:
+        raise ValueError(f"no weights {error}") from error
+    return GRAPH.read_bytes() + b"".join(block + bytes(-len(block) % ALIGNMENT) for block in blocks)
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Parameters of convolutions side by side in TFLite's layout.
+
+    Args:
+        parts: float32 biases `[n]` or weights `[n, channels, h, w]`, one channel for depthwise ones.
+
+    Returns:
+        `[n]`, `[n, h, w, channels]` with three channels filled up to four, or depthwise `[1, h, w, n]`.
+    """
+    whole = np.concatenate(parts)
+    if whole.ndim == 1:
+        return whole
+    if whole.shape[1] == 1:
+        return whole.transpose(1, 2, 3, 0)
+    if whole.shape[1] == 3:
+        whole = np.pad(whole, ((0, 0), (0, 1), (0, 0), (0, 0)))
+    return whole.transpose(0, 2, 3, 1)
+
+
+class Network:
+    """YuNet for pictures of any size; for one thread."""
+
+    def __init__(self, model: Path, threshold: float) -> None:
+        """Read the weights.
+
+        Args:
+            model: OpenCV Zoo's ONNX file.
+            threshold: lowest score, 0 to 1.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            self._content = filled_graph(model.read_bytes())
+        except (ValueError, OSError) as error:
+            raise UserError(f"{model}: not YuNet's weights ({error})", "delete it: it is fetched again") from error
+        self._threshold = threshold
+        self._plans: OrderedDict[tuple[int, int, int], _Plan] = OrderedDict()
+
+    def find(self, image: np.ndarray) -> np.ndarray:
+        """Find the faces in uint8 BGR `[h, w, 3]`, with no more threads than OpenCV may use.
+
+        Returns:
+            float32 `[n, 15]`, the best first: score from 0 to 1, then in pixels x, y, w, h of the box and x, y of five
+            landmarks.
+        """
+        plan = self._plan(*(side + -side % STRIDES[-1] for side in image.shape[:2]))
+        return distinct(decode(plan.run(image), plan.cells, self._threshold), self._threshold)
+
+    def _plan(self, height: int, width: int) -> "_Plan":
+        threads = max(1, min(cv2.getNumThreads(), height * width // PIXELS_A_THREAD))
+        key = height, width, threads
+        if key not in self._plans:
+            self._make_room(height * width)
+            self._plans[key] = _Plan(self._content, *key)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def _make_room(self, pixels: int) -> None:
+        """Drop the plans that were not used for longest, for one of so many pixels."""
+        while self._plans and (
+            len(self._plans) == SHAPES or pixels + sum(height * width for height, width, _ in self._plans) > PIXELS
+        ):
+            self._plans.popitem(last=False)
+
+
+class _Plan:
+    """An interpreter for one input shape.
+
+    Attributes:
+        cells: of the output's rows.
+    """
+
+    def __init__(self, content: bytes, height: int, width: int, threads: int) -> None:
+        interpreter = open_interpreter(content, threads, (1, height, width, 4))
+        self.cells = Cells.of(height, width)
+        self._padded = np.zeros((height, width, 4), np.uint8)
+        self._interpreter = interpreter
+        # Views of the runtime's memory; it refuses to run while one is held, so each is made where it is used.
+        self._input = interpreter.tensor(interpreter.get_input_details()[0]["index"])
+        self._output = interpreter.tensor(interpreter.get_output_details()[0]["index"])
+
+    def run(self, image: np.ndarray) -> np.ndarray:
+        """Answers `[cells, 16]` for a picture, padded with zeros on the right and at the bottom; a view."""
+        height, width = image.shape[:2]
+        cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded[:height, :width])
+        self._padded[height:] = 0  # the last picture may have been larger
+        self._padded[:height, width:] = 0
+        np.copyto(self._input()[0], self._padded)
+        self._interpreter.invoke()
+        return self._output()[0]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of the picture in the order of the network's answers.
+
+    Attributes:
+        corners: pixels that are added to an answer, float32 `[cells, 16]`: x and y of the upper left corner for places,
+            0 for the rest.
+        strides: pixels, float32 `[cells, 1]`.
+    """
+
+    corners: np.ndarray
+    strides: np.ndarray
+
+    @classmethod
+    def of(cls, height: int, width: int) -> "Cells":
+        """The cells of a picture whose sides are multiples of 32."""
+        levels = []
+        for stride in STRIDES:
+            y, x = np.mgrid[:height:stride, :width:stride]
+            levels.append(np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], axis=1))
+        x, y, strides = np.concatenate(levels).astype(np.float32).T
+        none = np.zeros_like(x)
+        return cls(np.stack([none, none, x, y, none, none, *[x, y] * 5], axis=1), strides[:, None])
+
+
+def decode(answers: np.ndarray, cells: Cells, threshold: float) -> np.ndarray:
+    """Candidates, one a cell: all whose score reaches the threshold, and some others.
+
+    Few operations on few rows: each costs microseconds, however small the arrays are.
+
+    Args:
+        answers: float32 `[cells, 16]`: logits of the class and of a face's presence, the box's centre from the cell's
+            corner and the logarithm of its size, and the five landmarks from the corner, all in strides.
+        cells: of the answers.
+        threshold: of the score, the geometric mean of the two probabilities.
+
+    Returns:
+        float32 `[n, 15]`, as of `Network.find`.
+    """
+    least = _least_logit(threshold)
+    likely = ((answers[:, 0] >= least) & (answers[:, 1] >= least)).nonzero()[0]
+    rows, strides, corners = (values.take(likely, axis=0) for values in (answers, cells.strides, cells.corners))
+    doubts = 1 + np.exp(-rows[:, :2])
+    sizes = np.exp(rows[:, 4:6]) * strides
+    places = rows * strides + corners
+    places[:, 1] = 1 / np.sqrt(doubts[:, 0] * doubts[:, 1])
+    places[:, 2:4] -= sizes / 2
+    places[:, 4:6] = sizes
+    return places[:, 1:]
+
+
+def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
+    """Candidates above the threshold by their scores, without those that a better one covers.
+
+    Boxes are compared in whole pixels.
+    """
+    if not len(faces):
+        return faces
+    kept = cv2.dnn.NMSBoxes(faces[:, 1:5].astype(int).tolist(), faces[:, 0].tolist(), threshold, SAME_FACE, top_k=MOST)
+    return faces[np.asarray(kept, int)]
+
+
+@lru_cache
+def _least_logit(threshold: float) -> float:
+    """Logit that both probabilities exceed where their geometric mean reaches the threshold, less some rounding."""
+    least = min(threshold**2, 1 - 1e-6)
+    return float(np.log(least / (1 - least))) - 1e-3 if least > 0 else -np.inf

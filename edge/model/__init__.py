@@ -1,0 +1,1 @@
+"""The bundle and its interpreter: from the pixels of a face to probabilities."""

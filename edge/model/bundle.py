@@ -1,0 +1,169 @@
+"""The bundle: a folder with a manifest and the model in several variants. Written by `export/`, verified here."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.base.errors import UserError
+from edge.base.files import read_regular
+from edge.model.manifest import LABELS, VARIANTS, FaceTemplate, Malformed, Manifest, parse_manifest
+
+MANIFEST = "manifest.json"
+MODEL_CARD = "MODEL_CARD.md"
+
+MANIFEST_BYTES, CARD_BYTES, MODEL_BYTES = 1 << 20, 1 << 20, 1 << 29
+"""Bytes of each file at most: one that is larger is no bundle's."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How often a model was right on images that it had not seen.
+
+    Attributes:
+        labels: what it was compared with: `crowd`, what most of a crowd saw, or `folder`, the data set's classes.
+        images: how many there were.
+        accuracy: share of them, 0 to 1.
+        macro_f1: mean of the classes' F1, 0 to 1.
+    """
+
+    labels: str
+    images: int
+    accuracy: float
+    macro_f1: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One variant of a model, verified, with what the edge must know about it.
+
+    Attributes:
+        folder: where it was loaded from.
+        variant: which of `VARIANTS`.
+        model: content of the `.tflite` file.
+        manifest: its manifest.
+    """
+
+    folder: Path
+    variant: str
+    model: bytes
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """Name of the bundle."""
+        return self.manifest.name
+
+    @property
+    def input_size(self) -> int:
+        """Side of a face that the model takes, pixels."""
+        return self.manifest.input_size
+
+    @property
+    def template(self) -> FaceTemplate:
+        """Position of a face in a crop."""
+        return self.manifest.face_template
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the model, hexadecimal, as it was verified."""
+        return str(getattr(self.manifest.variants, self.variant).sha256)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Name, variant, and the beginning of the hash: they tell this model from others."""
+        return {"name": self.name, "variant": self.variant, "sha256": self.sha256[:12]}
+
+    @property
+    def resolution(self) -> int:
+        """Side at which the model works inside, pixels; a face is enlarged to it."""
+        return self.manifest.resolution or self.input_size
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """Accuracy by the manifest: first by the kind of label that the model answers with, then by others."""
+        entry = getattr(self.manifest.variants, self.variant)
+        scores = {kind: getattr(entry, kind) for kind in sorted(LABELS, key=lambda kind: kind != self.manifest.labels)}
+        return tuple(Measured(kind, s.images, s.accuracy, s.macro_f1) for kind, s in scores.items() if s)
+
+
+def answers_with(manifest: Mapping[str, Any]) -> str:
+    """The kind of label that a bundle's answers are of; `crowd` where its manifest does not say."""
+    return str(manifest.get("labels", LABELS[0]))
+
+
+def model_file(variant: str) -> str:
+    """File name of a variant inside its bundle."""
+    return f"model_{variant}.tflite"
+
+
+def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
+    """Read a bundle and verify the variant's hash.
+
+    Raises:
+        UserError: the bundle or a file is missing, damaged, of another format, or for other classes.
+    """
+    raw, manifest = _read(folder)
+    return Bundle(folder, variant, read_variant(folder, raw, variant), manifest)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check the manifest; plain values.
+
+    Raises:
+        UserError: it is missing, no manifest, or a field is missing or out of range.
+    """
+    return _read(folder)[0]
+
+
+def read_variant(folder: Path, manifest: Mapping[str, Any], variant: str) -> bytes:
+    """Read a variant's file and compare it with the manifest.
+
+    Raises:
+        UserError: the variant or its file is missing, or the hash differs.
+    """
+    known = {name: entry for name in VARIANTS if (entry := manifest["variants"].get(name))}
+    path = folder / model_file(variant)
+    if variant not in known:
+        raise UserError(f"{folder}: the bundle has no variant {variant}", f"it has {', '.join(known) or 'none'}")
+    try:
+        content = read_regular(path, MODEL_BYTES)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: the file is missing", "make it by 'make export' or take another --variant") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", "restore the file or export again") from error
+    if (found := hashlib.sha256(content).hexdigest()) != known[variant]["sha256"]:
+        raise UserError(f"{path}: sha256 {found[:12]}… is not the manifest's", "restore the file or export again")
+    return content
+
+
+def read_card(folder: Path) -> str | None:
+    """Read the model card; None where the bundle has none.
+
+    Raises:
+        UserError: it is there and no text.
+    """
+    path = folder / MODEL_CARD
+    try:
+        return read_regular(path, CARD_BYTES).decode()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise UserError(f"{path}: cannot be read ({reason})", "restore the file or remove it") from error
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Manifest]:
+    path = folder / MANIFEST
+    try:
+        return parse_manifest(read_regular(path, MANIFEST_BYTES))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder}: no model bundle here ({MANIFEST} is missing)", _EXPORT_AGAIN) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", _EXPORT_AGAIN) from error
+    except Malformed as error:
+        raise UserError(f"{path}: {error}", _EXPORT_AGAIN) from error
+
+
+_EXPORT_AGAIN = "make a bundle by 'make export MODEL=<folder>', or name another by MODEL=<folder>"

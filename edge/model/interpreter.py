@@ -1,0 +1,97 @@
+"""The one module that knows which TFLite runtime this machine has."""
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from edge.base.errors import UserError
+
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
+"""Modules with an `Interpreter`, best first."""
+
+_GREETED = threading.Event()
+_GREETING = threading.Lock()
+
+
+def runtime() -> str:
+    """Name of the module that interpreters come from.
+
+    Raises:
+        UserError: none is installed.
+    """
+    return _module().__name__
+
+
+def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> Any:
+    """An interpreter with its tensors allocated.
+
+    Args:
+        model: content of a `.tflite` file.
+        threads: how many threads one inference may use.
+        shape: of its input, where that is another than the file's.
+
+    Raises:
+        UserError: no runtime is installed, or this one cannot run the model.
+    """
+    make = partial(_make, _module(), model, threads, shape)
+    if _GREETED.is_set():
+        return make()
+    with _GREETING:
+        return make() if _GREETED.is_set() else _mute_greeting(make)
+
+
+def _make(module: Any, model: bytes, threads: int, shape: Sequence[int]) -> Any:
+    try:
+        interpreter = module.Interpreter(model_content=model, num_threads=threads)
+        if shape:
+            interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], shape)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{module.__name__} cannot run this model ({first_line(error)})",
+            "export it again, or take another variant",
+        ) from error
+    return interpreter
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a runtime says of an error; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _mute_greeting(make: Callable[[], Any]) -> Any:
+    """Make the first interpreter with stderr muted: the runtime greets once a process, past Python, with no switch.
+
+    Errors are exceptions. It is made on a thread of its own, which nothing interrupts: what a signal raises, it raises
+    in the main thread, and there it could leave stderr muted for good.
+    """
+    with ThreadPoolExecutor(1, "first interpreter") as thread:
+        return thread.submit(_muted, make).result()
+
+
+def _muted(make: Callable[[], Any]) -> Any:
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        made = make()
+        _GREETED.set()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    return made
+
+
+def _module() -> Any:
+    for name in RUNTIMES:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise UserError("no TFLite runtime is installed", "run 'pip install ai-edge-litert'")

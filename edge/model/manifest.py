@@ -1,0 +1,123 @@
+"""The manifest of a bundle: each field that is read, with its type and range."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.base.classes import EMOTIONS
+from edge.base.geometry import Box
+
+FORMAT_VERSION = 1
+VARIANTS = ("float32", "float16", "dynamic", "int8")
+LABELS = ("crowd", "folder")
+"""Kinds of label that a model can answer with, and be measured by."""
+
+LONGEST_REASON = 200
+"""Characters of what is said to be wrong with a field, which may have its value in it."""
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+Side = Annotated[int, Meta(ge=8, le=1024)]
+Place = Annotated[float, Meta(ge=-10, le=10)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class FaceTemplate:
+    """Position of a face in the crops that the model was trained on, relative to the crop's side.
+
+    Attributes:
+        landmarks: (x, y) of right eye, left eye, nose tip, right and left mouth corner, right and left being the
+            person's own: the order of YuNet.
+        box: (x, y, w, h) of the detector's box, for detectors that give nothing else.
+    """
+
+    landmarks: Annotated[tuple[tuple[Place, Place], ...], Meta(min_length=5, max_length=5)]
+    box: Box
+
+
+class Score(msgspec.Struct, frozen=True):
+    """Agreement of a variant with one kind of label: shares from 0 to 1."""
+
+    images: Count
+    accuracy: Share
+    macro_f1: Share
+    calibration_error: Share | None = None
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One `.tflite` file and its measured accuracy."""
+
+    sha256: Sha256
+    bytes: Count | None = None
+    crowd: Score | None = None
+    folder: Score | None = None
+
+
+class Variants(msgspec.Struct, frozen=True):
+    """The variants of a bundle; each is optional."""
+
+    float32: Variant | None = None
+    float16: Variant | None = None
+    dynamic: Variant | None = None
+    int8: Variant | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The fields that the edge reads; others, such as the training configuration, are kept and not looked at.
+
+    Attributes:
+        name: of the bundle, without control characters.
+        input_size: pixels of the side of a face that the model takes.
+        resolution: pixels of the side at which it works inside; None where that is `input_size`.
+        labels: kind of label that it answers with.
+        temperature: by which its logits were divided.
+    """
+
+    name: Name
+    input_size: Side
+    face_template: FaceTemplate
+    variants: Variants
+    resolution: Side | None = None
+    labels: Literal["crowd", "folder"] = "crowd"
+    mirror: bool = False
+    multiply_adds: Count | None = None
+    temperature: Annotated[float, Meta(gt=0, le=1000)] | None = None
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The fields that decide whether the others can be understood."""
+
+    format_version: Count | None = None
+    classes: list[str] | None = None
+
+
+class Malformed(Exception):  # noqa: N818 - for the caller, who knows the file, to make an error of
+    """Content that is no manifest: which field, and what is wrong with it."""
+
+
+def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
+    """Parse a manifest.
+
+    Returns:
+        All of it as plain values, and the fields that are read, typed.
+
+    Raises:
+        Malformed: it is not JSON, of another format version, for other classes, or a field is missing or out of range.
+    """
+    try:
+        header = msgspec.json.decode(content, type=Header)
+        if header.format_version != FORMAT_VERSION:
+            raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
+        if header.classes != list(EMOTIONS):
+            raise Malformed(f"the classes are not {', '.join(EMOTIONS)}")
+        manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
+        return msgspec.json.decode(content), manifest
+    except msgspec.ValidationError as error:
+        head, at, tail = str(error).rpartition(" - at `$")
+        raise Malformed(f"{tail.strip('.`')}: {head[:LONGEST_REASON]}" if at else tail[:LONGEST_REASON]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"not JSON ({error})") from error

@@ -1,0 +1,115 @@
+"""Prove that a model answers, in a process of its own: a damaged or hostile model can end the process that runs it.
+
+The process runs this module: the model comes on standard input, and why it is refused goes to standard output.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from edge.base.cache import cache_folder
+from edge.base.child_process import child_environment, limit_memory
+from edge.base.errors import UserError
+from edge.base.files import write_whole
+from edge.base.machine import package_version
+from edge.model.bundle import Bundle
+from edge.model.classifier import EmotionClassifier
+from edge.model.interpreter import runtime
+
+TIMEOUT = 60.0
+"""Seconds in which a model must have answered."""
+
+MEMORY = 2 << 30
+"""Bytes of data that the process may have."""
+
+SUM_TOLERANCE = 0.05
+"""Difference from one of the sum of the probabilities: outputs in steps of 1/256 need not sum to exactly one."""
+
+COMMAND = (sys.executable, "-m", "edge.model.proof")
+"""The program of the process."""
+
+EXPORT_AGAIN = "restore the bundle or export it again"
+
+
+def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
+    """See that a bundle's model answers; once for each model and runtime, which the cache remembers.
+
+    Raises:
+        UserError: it does not answer, answers no probabilities, or ends the process that runs it.
+    """
+    marker = _marker(bundle)
+    if marker and marker.is_file():
+        return
+    if reason := _refusal(bundle.model, command):
+        raise UserError(f"{bundle.folder}, {bundle.variant}: {reason}", EXPORT_AGAIN)
+    if marker:
+        with suppress(UserError, OSError):  # without the mark, it is proved again at the next start
+            write_whole(marker, b"")
+
+
+def check_answers(classifier: EmotionClassifier) -> None:
+    """Classify a black, a grey and a white face, and one of noise.
+
+    Raises:
+        UserError: the answers are no probabilities.
+    """
+    side = classifier.input_size
+    noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    plain = [np.full_like(noise, level) for level in (0, 127, 255)]
+    answers = classifier.classify(np.concatenate([*plain, noise]))
+    if not (np.isfinite(answers).all() and (np.abs(answers.sum(axis=1) - 1) < SUM_TOLERANCE).all()):
+        raise UserError("gives no probabilities", EXPORT_AGAIN)
+
+
+def _marker(bundle: Bundle) -> Path | None:
+    """Return the file that says that this model was proved with this runtime; None where there is no place for it."""
+    package = runtime().split(".")[0]
+    with suppress(UserError):
+        return cache_folder() / "proved" / f"{bundle.sha256}-{package}-{package_version(package)}"
+    return None
+
+
+def _refusal(model: bytes, command: Sequence[str]) -> str:
+    """Run the process; return why the model is refused, empty where it is not."""
+    try:
+        done = subprocess.run(
+            command,
+            input=model,
+            env=child_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # the libraries' own words on the model
+            timeout=TIMEOUT,
+            start_new_session=True,  # Ctrl-C is for the one who started it
+        )
+    except subprocess.TimeoutExpired:
+        return f"the model has not answered within {TIMEOUT:.0f} s"
+    except OSError as error:
+        return f"the model cannot be proved in a process of its own ({error.strerror})"
+    if done.returncode < 0:
+        return f"the model ends the process that runs it ({signal.Signals(-done.returncode).name})"
+    if done.returncode:
+        return done.stdout.decode(errors="replace").strip() or f"the model fails with status {done.returncode}"
+    return ""
+
+
+def main() -> int:
+    """Answer for the model on standard input: 0 where it is good, else 1 and the reason on standard output."""
+    limit_memory(MEMORY)
+    try:
+        check_answers(EmotionClassifier(sys.stdin.buffer.read()))
+    except UserError as error:
+        sys.stdout.write(error.problem)
+        return 1
+    except MemoryError:
+        sys.stdout.write(f"the model takes more than {MEMORY >> 30} GB")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

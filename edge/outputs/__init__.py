@@ -1,0 +1,1 @@
+"""Destinations of results: records, events, video, window, MQTT, Prometheus."""

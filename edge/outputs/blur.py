@@ -1,0 +1,106 @@
+"""Makes faces unrecognizable in what is written."""
+
+from collections import deque
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from edge.base.geometry import Box
+from edge.faces.results import FaceResult, FrameResult
+from edge.faces.tracker import MEMORY
+from edge.pipeline.output import Output
+
+MARGIN = 0.4
+"""What is hidden around a face, in shares of its box on each side: hair and chin, and where it may have moved."""
+
+SLACK = 0.1
+"""Seconds by which a face may be found later than the search of the whole picture is due."""
+
+CELLS = 4
+"""A hidden face is so many by so many squares of one colour: less than any face can be known by."""
+
+
+class Blurred:
+    """Another output, which gets to see frames without recognizable faces.
+
+    A face is hidden from a second before it was first found until a second after it was last found: detectors lose
+    faces for a moment and find them late. In a frame without it, it is hidden where it was found last and where it is
+    found next; and on its whole way there, where the two are less than a second apart. For that, the frames of a second
+    are held back.
+    """
+
+    def __init__(self, output: Output, search_every: float) -> None:
+        """`search_every` is the seconds between two searches for faces; where that is more, frames wait as long."""
+        self.name, self.complete = output.name, output.complete
+        self._output, self._ahead = output, max(MEMORY, search_every + SLACK)
+        self._entered = ExitStack()
+        self._waiting: deque[FrameResult] = deque()
+        self._seen: deque[tuple[float, tuple[FaceResult, ...]]] = deque()
+
+    def __enter__(self) -> "Blurred":
+        self._entered.enter_context(self._output)
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._waiting.append(result)
+        self._seen.append((result.frame.captured, result.faces))
+        while result.frame.captured - self._waiting[0].frame.captured > self._ahead:
+            self._pass_on()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._entered:
+            if error is not None:
+                raise error
+            while self._waiting:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        result = self._waiting.popleft()
+        time = result.frame.captured
+        while self._seen[0][0] < time - MEMORY:
+            self._seen.popleft()
+        before: dict[int, Box] = {}
+        after: dict[int, Box] = {}
+        for seen, faces in self._seen:
+            boxes = {face.id: face.box for face in faces}
+            before |= boxes if seen <= time else {}
+            after = (boxes | after) if seen >= time else after
+        between = {face: _spanning(before[face], after[face]) for face in before.keys() & after.keys()}
+        image = hide(result.frame.image, list((before | after | between).values()))
+        self._output.write(replace(result, frame=replace(result.frame, image=image, preview=None)))
+
+
+def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
+    """A copy of the picture, uint8 BGR, with what is in and around the boxes replaced by a few coloured squares."""
+    picture = image.copy()
+    for box in boxes:
+        x0, y0, x1, y1 = surroundings(box, MARGIN, image)
+        cells = cv2.resize(image[y0:y1, x0:x1], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        picture[y0:y1, x0:x1] = cv2.resize(cells, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+    return picture
+
+
+def _spanning(one: Box, other: Box) -> Box:
+    """The box about two boxes."""
+    x, y = min(one[0], other[0]), min(one[1], other[1])
+    right, bottom = max(one[0] + one[2], other[0] + other[2]), max(one[1] + one[3], other[1] + other[3])
+    return x, y, right - x, bottom - y
+
+
+def surroundings(box: Box, margin: float, image: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, upper, right and lower edge of a box with a margin (in shares of it), within the picture.
+
+    There is always a pixel at least, also of a box beside the picture.
+    """
+    height, width = image.shape[:2]
+    x, y, w, h = box
+    x0 = min(max(0, int(x - margin * w)), width - 1)
+    y0 = min(max(0, int(y - margin * h)), height - 1)
+    x1 = max(min(width, int(np.ceil(x + w + margin * w))), x0 + 1)
+    y1 = max(min(height, int(np.ceil(y + h + margin * h))), y0 + 1)
+    return x0, y0, x1, y1

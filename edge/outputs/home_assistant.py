@@ -1,0 +1,85 @@
+"""What Home Assistant wants to be told for entities to appear by themselves: one discovery message for the device.
+
+The format is that of device discovery, https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, which
+Home Assistant has known since 2024.12.
+"""
+
+import re
+from typing import Any
+
+from edge.base.classes import EMOTIONS
+
+STATUS_TOPIC = "homeassistant/status"
+ONLINE, OFFLINE = "online", "offline"
+"""What Home Assistant says of itself under that topic, and what it expects others to say of themselves."""
+
+MEASUREMENT = {"state_class": "measurement"}
+DIAGNOSTIC = {"entity_category": "diagnostic"}
+
+
+def device_id(prefix: str) -> str:
+    """The device's name in topics and unique ids: letters, digits, underscores and hyphens."""
+    return re.sub(r"[^a-zA-Z0-9_-]+", "_", prefix)
+
+
+def discovery_topic(prefix: str) -> str:
+    """Where the discovery message belongs."""
+    return f"homeassistant/device/{device_id(prefix)}/config"
+
+
+def discovery(prefix: str, state_topic: str, availability_topic: str, version: str, expire: int) -> dict[str, Any]:
+    """The discovery message.
+
+    Args:
+        prefix: of the device's own topics; its name in Home Assistant, too.
+        state_topic: where the JSON object of `edge.outputs.mqtt.state` is published.
+        availability_topic: where `ONLINE` and `OFFLINE` are.
+        version: of this package.
+        expire: seconds after which a state that is not renewed holds no more.
+    """
+    device = device_id(prefix)
+    shared = {"expire_after": expire}
+    return {
+        "device": {"identifiers": [device], "name": prefix, "manufacturer": "emotion-edge", "sw_version": version},
+        "origin": {"name": "emotion-edge", "sw_version": version},
+        "state_topic": state_topic,
+        "availability_topic": availability_topic,
+        "components": {
+            key: {"unique_id": f"{device}_{key}"} | component | shared
+            for key, component in _components(state_topic).items()
+        },
+    }
+
+
+def _components(state_topic: str) -> dict[str, dict[str, Any]]:
+    """The entities; a null in the state becomes `None`, which Home Assistant shows as unknown."""
+    return {
+        "emotion": _sensor("Emotion", "emotion", device_class="enum", options=list(EMOTIONS)),
+        "faces": _sensor("Faces", "faces", icon="mdi:face-recognition", **MEASUREMENT),
+        **{
+            name: _sensor(name.capitalize(), f"shares.{name}", unit_of_measurement="%", **MEASUREMENT)
+            for name in EMOTIONS
+        },
+        "fps": _sensor("Frames per second", "fps", unit_of_measurement="fps", **MEASUREMENT, **DIAGNOSTIC),
+        "temperature": _sensor(
+            "Temperature",
+            "temperature",
+            device_class="temperature",
+            unit_of_measurement="°C",
+            **MEASUREMENT,
+            **DIAGNOSTIC,
+        ),
+        "problem": {
+            "platform": "binary_sensor",
+            "name": "Problem",
+            "device_class": "problem",
+            "value_template": "{{ 'ON' if value_json.trouble else 'OFF' }}",
+            "json_attributes_topic": state_topic,
+            "json_attributes_template": "{{ {'trouble': value_json.trouble} | tojson }}",
+            **DIAGNOSTIC,
+        },
+    }
+
+
+def _sensor(name: str, key: str, **options: Any) -> dict[str, Any]:
+    return {"platform": "sensor", "name": name, "value_template": f"{{{{ value_json.{key} }}}}"} | options

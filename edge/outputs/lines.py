@@ -1,0 +1,80 @@
+"""Records and events as JSON, one object a line."""
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from edge.base.errors import UserError
+from edge.base.files import end_at_line, whole_file
+from edge.base.settings import EventLimits
+from edge.faces.events import Events
+from edge.faces.results import FrameResult
+
+
+class JsonLines:
+    """The record of each frame, one a line, to a file or, for `-`, to standard output.
+
+    A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it, and ends
+    with a whole line also where the disk is full in the middle of one.
+    """
+
+    name = "jsonl"
+    complete = True
+
+    def __init__(self, path: Path, *, live: bool) -> None:
+        self._path, self._live = path, live
+        self._file = ExitStack()
+        self._stream: TextIO = sys.stdout
+
+    def __enter__(self) -> Self:
+        if str(self._path) == "-":
+            self._file.callback(self._stream.flush)
+            return self
+        path = self._path if self._live else self._file.enter_context(whole_file(self._path))
+        if self._live:
+            self._file.callback(end_at_line, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Entered second, so closed first: before the rename.
+            self._stream = self._file.enter_context(path.open("w"))
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._put(result.record())
+
+    def _put(self, line: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(line) + "\n")
+        if self._live or self._stream is sys.stdout:
+            self._stream.flush()  # who follows the file, or reads the pipe, wants each line when it is made
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+
+class EventLines(JsonLines):
+    """What happened, see `edge.faces.events`, one event a line, in the same way."""
+
+    name = "events"
+
+    def __init__(self, path: Path, limits: EventLimits, *, live: bool) -> None:
+        super().__init__(path, live=live)
+        self._events = Events(limits)
+
+    def write(self, result: FrameResult) -> None:
+        for event in self._events.update(result):
+            self._put(event)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            for event in self._events.end():
+                self._put(event)
+        super().__exit__(kind, error, trace)

@@ -1,0 +1,146 @@
+"""The panel of a face's probabilities, and its place in the picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from edge.base.classes import EMOTIONS
+from edge.faces.results import FaceResult
+from edge.outputs.palette import COLOURS, PAPER
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle of whole pixels; right and bottom are outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    def shared(self, other: "Area") -> int:
+        """Pixels of the intersection."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return width * height if width > 0 and height > 0 else 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of a panel in pixels.
+
+    Attributes:
+        scale, thickness: of the font.
+        row: height of a row.
+        base: from the top of a row to where letters stand.
+        pad: room around texts and bars.
+        names, bars, figures: widths of the columns.
+    """
+
+    scale: float
+    thickness: int
+    row: int
+    base: int
+    pad: int
+    names: int
+    bars: int
+    figures: int
+
+    @property
+    def width(self) -> int:
+        return self.names + self.bars + self.figures + 4 * self.pad
+
+    @property
+    def height(self) -> int:
+        return len(EMOTIONS) * self.row + self.pad
+
+
+@lru_cache(maxsize=16)
+def panel_layout(unit: float) -> Layout:
+    """Sizes for a picture whose texts are `unit` times as large as at 720 pixels."""
+    scale, thickness = 0.42 * unit, max(1, round(unit))
+    row, pad = round(16 * unit), max(2, round(3 * unit))
+
+    def size(text: str) -> tuple[int, int]:
+        (width, height), _ = cv2.getTextSize(text, FONT, scale, thickness)
+        return int(width), int(height)
+
+    names, (figures, digits) = max(size(name)[0] for name in EMOTIONS), size(percent(1.0))
+    return Layout(scale, thickness, row, (row + digits) // 2, pad, names, round(70 * unit), figures)
+
+
+def percent(probability: float) -> str:
+    """A probability as it is shown everywhere in a picture."""
+    return f"{float(probability):.0%}"
+
+
+def place_panel(
+    layout: Layout, box: Area, frame: Area, gap: int, faces: Sequence[Area], texts: Sequence[Area]
+) -> Area | None:
+    """Find the place near a face where a panel covers least.
+
+    Args:
+        layout: of the panel.
+        box: of the face.
+        frame: the picture; the panel is within it.
+        gap: pixels between face and panel.
+        faces: all of them, which should stay visible.
+        texts: labels and other panels, which must stay visible: text on text cannot be read.
+
+    Returns:
+        Right of the face, else left of it, below or above, else over its lower part: the first of those that fit into
+        the picture and cover least of the faces; None where no place is free of texts, or the picture is too small.
+    """
+    width, height = layout.width, layout.height
+    x, y = _within(box.left, width, frame.width), _within(box.top, height, frame.height)
+    low = _within(min(box.bottom, frame.bottom) - height, height, frame.height)
+    places = (
+        (box.right + gap, y),
+        (box.left - gap - width, y),
+        (x, box.bottom + gap),
+        (x, box.top - 4 * gap - height),  # above the label, too
+        (x, low),
+        (_within(box.right - width, width, frame.width), low),
+    )
+    best, least = None, width * height * len(faces) + 1
+    for x, y in places:
+        area = Area(x, y, x + width, y + height)
+        if area.shared(frame) < width * height or any(map(area.shared, texts)):
+            continue
+        if (covered := sum(map(area.shared, faces))) < least:
+            best, least = area, covered
+        if not covered:
+            break
+    return best
+
+
+def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area) -> None:
+    """Draw the names, bars and percentages of a face's probabilities on a dark ground."""
+    panel = picture[area.top : area.bottom, area.left : area.right]
+    panel //= 3
+    left = 2 * layout.pad + layout.names
+    for i, (name, probability) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
+        top = i * layout.row + layout.pad // 2
+        end = left + max(1, round(layout.bars * float(probability)))
+        panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = COLOURS[i]
+        for text, x in ((name, layout.pad), (percent(probability), left + layout.bars + layout.pad)):
+            at = x, top + layout.base
+            cv2.putText(panel, text, at, FONT, layout.scale, PAPER, layout.thickness, cv2.LINE_AA)
+
+
+def _within(start: int, length: int, limit: int) -> int:
+    """The start nearest to the wanted one at which the length is between 0 and the limit."""
+    return max(0, min(start, limit - length))

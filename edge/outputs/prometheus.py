@@ -1,0 +1,150 @@
+"""Shows a run to Prometheus: what `edge.base.run_statistics` has, read when somebody asks."""
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+
+from edge.base.classes import EMOTIONS
+from edge.base.machine import package_version
+from edge.base.run_statistics import BOUNDS, under
+from edge.faces.events import EVERY_CHANGE, Events
+from edge.faces.recognizer import Recognizer
+from edge.faces.results import FrameResult
+from edge.pipeline.feed import TROUBLES
+
+PREFIX = "emotion_edge_"
+
+COUNTERS = (
+    ("frames_captured", "captured", "Frames that came from the source."),
+    ("frames_answered", "frames", "Frames that have a result."),
+    ("frames_with_faces", "frames_with_faces", "Frames with a face in their result."),
+    ("faces", "faces", "Faces in all results."),
+    ("faces_left_out", "faces_left_out", "Faces that were found and not read: more than --most-faces."),
+)
+"""Name, counter of the statistics, and help."""
+
+GAUGES = (
+    ("temperature_celsius", "temperature", "Of the processor."),
+    ("slowed", "slowed", "Whether the firmware has lowered the clock because of heat or voltage."),
+    ("undervoltage", "undervoltage", "Whether the power supply gives too little."),
+    ("governor_level", "level", "Steps of work that were taken away, 0 to 3."),
+)
+"""Name, state of the statistics, and help; those that nobody tells are left out."""
+
+SOURCE_EVENTS = (*TROUBLES, "back")
+"""Of `edge.pipeline.feed.Feed`; shown from the beginning, for a rate needs a zero to rise from."""
+
+NO_LABEL = "none"
+
+
+class Metrics:
+    """An output that counts what only results tell, and a collector for Prometheus's registry.
+
+    What serves them calls `exposition`: the live page, or `edge.web.exposition`.
+
+    Attributes:
+        name: as the statistics give it.
+        statistics: of the run.
+    """
+
+    name = "metrics"
+    complete = True  # to count does not wait for those who ask
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._recognizer, self.statistics = recognizer, recognizer.statistics
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+        self._events = Events(EVERY_CHANGE)
+        self._changes = Counter(dict.fromkeys((*EMOTIONS, NO_LABEL), 0))
+        self._visible = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._visible = len(result.faces)
+        for event in self._events.update(result):
+            if event["event"] == "emotion_changed":
+                self._changes[event["to"] or NO_LABEL] += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics as text in one of Prometheus's formats, and its content type; from any thread.
+
+        Args:
+            accept: of the request; the plain format is for what is not understood.
+        """
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # the library compares whatever it takes for a version
+            encode, content_type = choose_encoder("")
+        return encode(self._registry), content_type
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics now; called by the registry."""
+        counts, states = self.statistics.counts(), self.statistics.states()
+        build = {"version": package_version("emotion-edge"), "python": platform.python_version()}
+        yield _info("build_info", "This package.", build)
+        if self._recognizer.identity:
+            yield _info("model_info", "The model that reads faces.", self._recognizer.identity)
+        for name, key, help_ in COUNTERS:
+            yield CounterMetricFamily(PREFIX + name, help_, counts.get(key, 0))
+        for name, key, help_ in GAUGES:
+            if (value := states.get(key)) is not None:
+                yield GaugeMetricFamily(PREFIX + name, help_, float(value))
+        yield GaugeMetricFamily(PREFIX + "faces_visible", "Faces in the newest result.", self._visible)
+        yield _counters("label_changes", "Changes of a face's label, by the new one.", "label", self._changes)
+        sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
+        yield _counters("source_events", "What happened to the source.", "event", sources)
+        errors = under("errors.", counts)
+        yield _counters("errors", "Errors of parts that the run goes on without.", "part", errors)
+        dropped = under("dropped.", counts)
+        yield _counters("frames_dropped", "Frames that were lost, by what was too slow for them.", "queue", dropped)
+        yield self._depths()
+        yield from self._durations()
+
+    def _depths(self) -> Metric:
+        family = GaugeMetricFamily(
+            PREFIX + "queue_depth", "Frames that wait, by what they wait for.", labels=("queue",)
+        )
+        for queue, depth in self.statistics.depths().items():
+            family.add_metric((queue,), depth)
+        return family
+
+    def _durations(self) -> Iterator[Metric]:
+        help_ = "From a frame's arrival to its result."
+        ages = HistogramMetricFamily(PREFIX + "frame_age_seconds", help_, labels=())
+        help_ = "What a stage or an output takes for a frame."
+        stages = HistogramMetricFamily(PREFIX + "stage_duration_seconds", help_, labels=("stage",))
+        for name, histogram in self.statistics.histograms().items():
+            classes = list(zip([*map(str, BOUNDS), "+Inf"], accumulate(histogram.counts), strict=True))
+            if name == "frame age":
+                ages.add_metric((), classes, histogram.total)
+            else:
+                stages.add_metric((name,), classes, histogram.total)
+        yield from (ages, stages)
+
+
+def _info(name: str, help_: str, labels: Mapping[str, str]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, help_, labels=tuple(labels))
+    family.add_metric(tuple(labels.values()), 1)
+    return family
+
+
+def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, help_, labels=(label,))
+    for value, count in values.items():
+        family.add_metric((value,), count)
+    return family

@@ -1,0 +1,63 @@
+"""Annotated video."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from edge.faces.results import FrameResult
+from edge.outputs.annotate import annotate
+from edge.outputs.clock import Clock
+from edge.outputs.video_formats import container_of
+from edge.outputs.video_writer import VideoWriter, create_video
+from edge.sources.frame import Frame
+
+
+class AnnotatedVideo:
+    """The frames with what was found drawn over them, as a video that browsers play, each at its own time.
+
+    A recording's file appears whole at the end. A camera's grows, and can be played whatever ends the run.
+    """
+
+    name = "video"
+    complete = True
+
+    def __init__(self, path: Path, fps: float | None, *, live: bool = False, clock: Clock | None = None) -> None:
+        """Check the format.
+
+        Args:
+            path: ends in .mp4, .mkv or .webm.
+            fps: frames a second that the source promises, where it knows.
+            live: whether the file grows at its path, and outages of the source are shortened.
+            clock: tells the time that is shown; by default since the first frame, or of day if `live`.
+
+        Raises:
+            UserError: such a file cannot be written.
+        """
+        container_of(path)
+        self._path, self._fps, self._live = path, fps, live
+        self._clock = clock or Clock(live=live)
+        self._file = ExitStack()
+        self._writer: VideoWriter | None = None
+        self._picture: np.ndarray | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._writer = self._writer or self._open(result.frame)
+        captured = result.frame.captured
+        self._picture = annotate(result, self._clock.text(captured), self._picture)
+        self._writer.write(self._picture, captured)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    def _open(self, first: Frame) -> VideoWriter:
+        """Open the file with the first frame, whose size it takes: without a frame there is no file."""
+        size = first.width, first.height
+        return self._file.enter_context(create_video(self._path, size, self._fps, growing=self._live))

@@ -1,0 +1,250 @@
+"""Encodes pictures into a video file that browsers play, each picture at its own time."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.base.errors import UserError
+from edge.base.ffmpeg import av
+from edge.base.files import whole_file
+from edge.outputs.video_formats import (
+    ENCODER_OPTIONS,
+    KEYFRAME_INTERVAL,
+    LONGEST_SIDES,
+    Container,
+    container_of,
+    encoder_for,
+)
+
+TICKS = 90_000
+"""Ticks a second of the time stamps: whole numbers at 24, 25, 29.97 and 30 frames a second."""
+
+LEAST_STEP = 0.001
+"""Seconds between two frames at least; Matroska keeps time in milliseconds."""
+
+LONGEST_GAP = 10.0
+"""Seconds that an outage of a live source lasts at most in its recording."""
+
+USUAL_RATE, HIGHEST_RATE = 30.0, 240.0
+"""Frames a second where a source does not know its rate, and above which a rate is taken for wrong."""
+
+LEAST_SIDE = 16
+"""Pixels; VP8's encoder leaves out all frames of smaller videos."""
+
+BITS_PER_PIXEL = 1.0
+"""Upper bound of VP8's and VP9's rate, which otherwise follows from the quality; most pictures need far less."""
+
+# The pictures' matrix is that of OpenCV's conversion, BT.601; primaries and transfer are those of sRGB screens, BT.709.
+MATRIX_BT601, PRIMARIES_BT709, TRANSFER_BT709, LIMITED_RANGE = 6, 1, 1, 1
+
+
+@contextmanager
+def create_video(
+    path: Path, size: tuple[int, int], rate: float | None = None, *, growing: bool = False
+) -> Iterator["VideoWriter"]:
+    """Write a video file, which appears whole at the end and not at all after an error.
+
+    Args:
+        path: ends in a key of `CONTAINERS`.
+        size: width and height, pixels; odd ones become even by repeating the last column or row, and a side below
+            `LEAST_SIDE` is enlarged.
+        rate: frames a second that are expected, for the header; the times of frames are those given to `write`.
+        growing: whether the file grows at its path instead, and can be played up to the last `KEYFRAME_INTERVAL`
+            however the process ends.
+
+    Raises:
+        UserError: it cannot be written, or not in this format and size.
+    """
+    container = container_of(path)
+    _check_size(path, size, encoder_for(container))
+    with _errors_named(path), _growing_file(path) if growing else whole_file(path) as part:
+        writer = VideoWriter(part, container, size, rate, growing=growing)
+        try:
+            yield writer
+        except BaseException:
+            if not growing and part.is_file():
+                part.unlink()  # before it is closed, so that there is no second pass over what nobody wants
+            with suppress(av.FFmpegError):
+                writer.close()
+            raise
+        writer.close()
+
+
+class VideoWriter:
+    """An open video file. Errors are PyAV's; `create_video` names the file and the remedy."""
+
+    def __init__(
+        self, path: Path, container: Container, size: tuple[int, int], rate: float | None, *, growing: bool
+    ) -> None:
+        self._path, self._growing = path, growing
+        width, height = self._size = _even(size[0]), _even(size[1])
+        self._planes = np.empty((height * 3 // 2, width), np.uint8)  # of 4:2:0, reused: encoders copy what they keep
+        rate = rate if rate and math.isfinite(rate) and rate <= HIGHEST_RATE else USUAL_RATE
+        self._timeline = Timeline(1 / rate, LONGEST_GAP if growing else math.inf)
+        self._next_keyframe = 0.0
+        self._playable = 0  # bytes of a growing file
+        self._held: Any = None  # the last packet, whose duration the next one tells
+        options = dict(container.growing if growing else container.whole)
+        self._output: Any = av.open(str(path), "w", container.name, container_options=options)
+        self._stream = self._add_stream(encoder_for(container), rate)
+        with self._cut_after_error():
+            self._output.start_encoding()
+
+    def write(self, image: np.ndarray, time: float) -> None:
+        """Append a picture.
+
+        Args:
+            image: uint8 BGR `[h, w, 3]`; one of another size is scaled to fit, with black beside it.
+            time: seconds, of any clock. Where it is set back, the picture follows the last at the usual rate.
+        """
+        frame = _encoder_frame(_fitted(image, self._size), self._planes)
+        seconds = self._timeline.place(time)
+        frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
+        if seconds >= self._next_keyframe:
+            frame.pict_type = av.video.frame.PictureType.I
+            self._next_keyframe = seconds + KEYFRAME_INTERVAL
+        for packet in self._stream.encode(frame):
+            self._mux_held(packet.pts)
+            self._held = packet
+
+    def close(self) -> None:
+        """Finish the file; one that grows is cut to what can be played where that fails."""
+        with self._cut_after_error():
+            for packet in self._stream.encode(None):
+                self._mux_held(packet.pts)
+                self._held = packet
+            if self._held is not None:
+                self._mux_held(self._held.pts + round(self._timeline.step * TICKS))
+            self._output.close()
+
+    def _add_stream(self, encoder: str, rate: float) -> Any:
+        width, height = self._size
+        options = ENCODER_OPTIONS[encoder]
+        stream = self._output.add_stream(
+            encoder, Fraction(rate).limit_denominator(1001), width=width, height=height, options=options
+        )
+        context = stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.thread_count = 1  # the stages of a run already share the cores
+        context.gop_size = round(HIGHEST_RATE * KEYFRAME_INTERVAL)  # keyframes are asked for by time
+        if "crf" in options:
+            context.bit_rate = round(BITS_PER_PIXEL * width * height * rate)
+        context.colorspace, context.color_range = MATRIX_BT601, LIMITED_RANGE
+        context.color_primaries, context.color_trc = PRIMARIES_BT709, TRANSFER_BT709
+        return stream
+
+    def _mux_held(self, end: int) -> None:
+        """Write the held packet, which lasts until `end`, in ticks."""
+        if self._held is None:
+            return
+        packet, self._held = self._held, None
+        packet.duration = end - packet.pts
+        self._output.mux(packet)
+        if self._growing:
+            self._playable = self._path.stat().st_size
+
+    @contextmanager
+    def _cut_after_error(self) -> Iterator[None]:
+        """Leave no fragment in part in a growing file: browsers stop at it."""
+        try:
+            yield
+        except av.FFmpegError:
+            with suppress(av.FFmpegError):
+                self._output.close()
+            if self._growing:
+                os.truncate(self._path, self._playable)
+            raise
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as error:
+        encoder = isinstance(error, (av.error.ExternalError, ValueError))
+        remedy = "try another format or smaller pictures" if encoder else "see to the disk, or write elsewhere"
+        raise UserError(f"{path}: cannot be written ({error.strerror})", remedy) from error
+
+
+def _check_size(path: Path, size: tuple[int, int], encoder: str) -> None:
+    longest = LONGEST_SIDES.get(encoder)
+    if longest and max(size) > longest:
+        problem = f"{path}: pictures of {size[0]}x{size[1]} are too large for its format, which takes {longest} a side"
+        raise UserError(problem, "give smaller ones, or leave the annotated video out")
+
+
+@contextmanager
+def _growing_file(path: Path) -> Iterator[Path]:
+    """Yield the path of a new file, in absolute form; it is removed where it stays empty."""
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("wb").close()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            if path.stat().st_size == 0:
+                path.unlink()
+
+
+class Timeline:
+    """Places frames on the time of a video, which begins at 0 and rises from frame to frame.
+
+    Attributes:
+        step: seconds from the last frame but one to the last; before, those that are usual.
+    """
+
+    def __init__(self, step: float, longest_gap: float) -> None:
+        """Begin; a frame follows after `step` seconds where its clock does not say, and never after `longest_gap`."""
+        self.step = self._usual = step
+        self._longest = longest_gap
+        self._last: float | None = None
+        self._position = 0.0
+
+    def place(self, time: float) -> float:
+        """Seconds at which the frame of this time is shown; `time` is of any clock, which may be set anew."""
+        if self._last is not None:
+            passed = time - self._last
+            self.step = min(max(passed, LEAST_STEP), self._longest) if passed >= 0 else self._usual
+            self._position += self.step
+        self._last = time
+        return self._position
+
+
+def _even(side: int) -> int:
+    """Pixels of a side that encoders take: half as many for colour, and not too few."""
+    return max(LEAST_SIDE, side + side % 2)
+
+
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture in another size: by repeating its last column or row, or scaled, with black beside it."""
+    width, height = size
+    h, w = image.shape[:2]
+    if (w, h) == size:
+        return image
+    if 0 <= width - w <= 1 and 0 <= height - h <= 1:
+        return cv2.copyMakeBorder(image, 0, height - h, 0, width - w, cv2.BORDER_REPLICATE)
+    scale = min(width / w, height / h)
+    w, h = max(1, round(w * scale)), max(1, round(h * scale))
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - w) // 2, (height - h) // 2
+    canvas[top : top + h, left : left + w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
+    return canvas
+
+
+def _encoder_frame(image: np.ndarray, planes: Any) -> Any:
+    """The picture, BGR of even size, as PyAV's frame in 4:2:0, whose memory is that of `planes`."""
+    cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420, dst=planes)
+    if image.shape[0] % 4:  # PyAV takes such a height from an array of its own alone
+        return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    return av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")

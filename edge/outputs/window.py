@@ -1,0 +1,118 @@
+"""A window with the annotated frames."""
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from edge.base.errors import UserError
+from edge.base.machine import screen_size
+from edge.faces.results import FrameResult
+from edge.outputs.annotate import annotate
+from edge.outputs.clock import Clock
+
+SCREEN_SHARE = 0.9
+"""Share of the screen's width and height that a window may open with; bars and borders take the rest."""
+
+FONTS = Path("/usr/share/fonts")
+
+ESCAPE = 27
+
+
+class Window:
+    """A window with the annotated frames. Toolkits want the main thread, so the main thread writes to it.
+
+    It opens with the first frame, in the size of the picture or as large as the screen allows, and keeps its ratio.
+
+    Attributes:
+        closed: whether the user wants to end: `q`, Escape, or the window's own button.
+    """
+
+    name = "window"
+    complete = True
+    TITLE = "emotion-edge (q quits)"
+
+    def __init__(self, clock: Clock) -> None:
+        """Prepare; `clock` tells the time that is shown.
+
+        Raises:
+            UserError: PyAV was imported before OpenCV, whose windows then hang for ever.
+        """
+        check_import_order()
+        use_system_fonts()
+        self.closed = False
+        self._clock = clock
+        self._size: tuple[int, int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        """Show a frame, in a window of its size; nothing once the window is closed, which would open it again."""
+        if self.closed:
+            return
+        if self._size != (size := (result.frame.width, result.frame.height)):
+            self._open(size)
+        status = f"{self._clock.text(result.frame.captured)}  {result.latency * 1000:.0f} ms"
+        cv2.imshow(self.TITLE, annotate(result, status))
+
+    def poll(self) -> None:
+        """Let the toolkit work, and notice that the user wants to end."""
+        if self._size is None:
+            return
+        key = cv2.pollKey() & 0xFF
+        self.closed = self.closed or key in (ord("q"), ESCAPE) or not self._visible()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        cv2.destroyAllWindows()
+
+    def _visible(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # Qt's has gone with its last window
+            return False
+
+    def _open(self, size: tuple[int, int]) -> None:
+        """Open the window, or fit it to pictures of another size."""
+        if self._size is None:
+            cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(self.TITLE, *fitted(size, screen_size()))
+        self._size = size
+
+
+def fitted(size: tuple[int, int], screen: tuple[int, int] | None) -> tuple[int, int]:
+    """Width and height of the window of a picture: its own, or smaller in the same ratio where the screen is small."""
+    if screen is None:
+        return size
+    scale = min(1.0, *(SCREEN_SHARE * available / wanted for available, wanted in zip(screen, size, strict=True)))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def check_import_order() -> None:
+    """Raise UserError where a window would hang: both packages bring libxcb, and PyAV's copy was loaded first.
+
+    See opencv/opencv#29195. Modules are listed in the order in which their import ended or, for PyAV, began.
+    """
+    loaded = list(sys.modules)
+    if sys.platform == "linux" and "av" in loaded and loaded.index("av") < loaded.index("cv2"):
+        raise UserError(
+            "no window can be shown: 'av' was imported before 'cv2', and OpenCV's windows hang then",
+            "import cv2 first, or run with --no-window",
+        )
+
+
+def use_system_fonts() -> None:
+    """Show Qt a folder with fonts: OpenCV's wheels name one that is not in them, of which Qt complains on stderr.
+
+    To be called before there are threads, which may read the environment while it changes.
+    """
+    named = os.environ.get("QT_QPA_FONTDIR")
+    if named is None or Path(named).is_dir():
+        return
+    if font := next(FONTS.rglob("*.ttf"), None):
+        os.environ["QT_QPA_FONTDIR"] = str(font.parent)

@@ -1,0 +1,1 @@
+"""The threads of a run: capture, stages, queues, governor, reload."""

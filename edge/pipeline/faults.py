@@ -1,0 +1,76 @@
+"""Errors of what a run can do without: logged once, counted, and not raised."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from edge.base.errors import UserError
+from edge.base.run_statistics import Statistics
+from edge.faces.results import FrameResult
+from edge.pipeline.output import Output
+
+log = logging.getLogger(__name__)
+
+
+class Faults:
+    """Errors of the inessential parts of a run, by any thread.
+
+    Each part goes on after an error, and tries again when it is due again. A temperature that cannot be read must not
+    end a recording of hours.
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        """Count errors as `errors.<part>` in `statistics`."""
+        self._statistics = statistics
+        self._logged: set[tuple[object, ...]] = set()
+
+    @contextmanager
+    def tolerated(self, part: str) -> Iterator[None]:
+        """Let the block of an inessential part fail."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - that is what it is for
+            self.note(part, error)
+
+    def note(self, part: str, error: BaseException) -> None:
+        """Count an error; log it where it is the first of its kind, a bug with its traceback."""
+        self._statistics.count(f"errors.{part}")
+        kind = (part, type(error), getattr(error, "errno", None), _line(error.__traceback__))
+        if kind in self._logged:
+            return
+        self._logged.add(kind)
+        bug = None if isinstance(error, OSError | UserError) else error
+        log.warning("%s: %s; the run goes on, further errors like this are only counted", part, error, exc_info=bug)
+
+
+class Tolerated:
+    """An output that the run can do without: a result that it fails on is lost, the next is tried."""
+
+    def __init__(self, output: Output, faults: Faults) -> None:
+        self.name, self.complete = output.name, output.complete
+        self._output, self._faults = output, faults
+
+    def __enter__(self) -> Self:
+        with self._faults.tolerated(self.name):
+            self._output.__enter__()
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        with self._faults.tolerated(self.name):
+            self._output.write(result)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._faults.tolerated(self.name):
+            self._output.__exit__(kind, error, trace)
+
+
+def _line(trace: TracebackType | None) -> tuple[str, int] | None:
+    """File and line that raised."""
+    place = None
+    while trace:
+        place, trace = (trace.tb_frame.f_code.co_filename, trace.tb_lineno), trace.tb_next
+    return place

@@ -1,0 +1,98 @@
+"""Takes work off a board before it slows itself down, step by step, and gives it back when it has cooled."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from edge.base.board import Condition
+from edge.pipeline.faults import Faults
+
+log = logging.getLogger(__name__)
+
+PERIOD = 2.0
+"""Seconds between two looks at the board."""
+
+HOT, COOL = 75.0, 70.0
+"""Degrees Celsius. A Raspberry Pi begins to slow down at 80; between the two nothing changes."""
+
+LATE, PROMPT = 0.30, 0.15
+"""Seconds of frame age, the 95th percentile: beyond the first there is too much to do."""
+
+EASE_AFTER, RESUME_AFTER = 15.0, 30.0
+"""Seconds that trouble must last before the next step down, and peace before the next step up.
+
+Heat follows work slowly: steps in quick succession would overshoot both ways.
+"""
+
+LONGEST_PATIENCE = 960.0
+"""Seconds of peace that are asked for at most: each time that trouble comes back after a step up, twice as many."""
+
+LEVELS = 4
+"""From 0, all that was asked for, to 3: a step halves the searches of whole pictures and takes a thread away."""
+
+
+class Governor:
+    """Decides on a level from 0 (all work) to `LEVELS` - 1 (least)."""
+
+    def __init__(
+        self,
+        condition: Callable[[], Condition],
+        frame_age: Callable[[], float | None],
+        apply: Callable[[int], None],
+    ) -> None:
+        """Begin at level 0.
+
+        Args:
+            condition: reads the board.
+            frame_age: 95th percentile of the last frames' ages in seconds; None where there are none.
+            apply: called with each new level.
+        """
+        self._condition, self._frame_age, self._apply = condition, frame_age, apply
+        self.level = 0
+        self.condition = Condition()
+        self._patience, self._resumed = RESUME_AFTER, -math.inf
+        self._troubled_since: float | None = None
+        self._well_since: float | None = None
+
+    def run(self, stop: threading.Event, faults: Faults) -> None:
+        """Look at the board every `PERIOD` seconds until `stop` is set; a look that fails is noted."""
+        while not stop.wait(PERIOD):
+            with faults.tolerated("governor"):
+                self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Look once.
+
+        Args:
+            now: seconds on any clock that goes on evenly.
+        """
+        self.condition, age = self._condition(), self._frame_age()
+        temperature = self.condition.temperature
+        hot = temperature is not None and temperature >= HOT
+        cool = temperature is None or temperature < COOL
+        troubled = hot or self.condition.slowed or (age is not None and age > LATE)
+        well = cool and not self.condition.slowed and (age is None or age < PROMPT)
+        self._troubled_since = (now if self._troubled_since is None else self._troubled_since) if troubled else None
+        self._well_since = (now if self._well_since is None else self._well_since) if well else None
+        if _lasted(self._troubled_since, now, EASE_AFTER) and self.level < LEVELS - 1:
+            relapsed = now - self._resumed < 2 * self._patience
+            self._patience = min(2 * self._patience, LONGEST_PATIENCE) if relapsed else RESUME_AFTER
+            self._change(self.level + 1, now)
+        elif _lasted(self._well_since, now, self._patience) and self.level > 0:
+            self._resumed = now
+            self._change(self.level - 1, now)
+
+    def _change(self, level: int, now: float) -> None:
+        degrees = "" if self.condition.temperature is None else f", {self.condition.temperature:.0f} °C"
+        log.warning("%s work, level %d%s", "less" if level > self.level else "more", level, degrees)
+        self.level = level
+        # The next step has to earn its own time: this one must show first.
+        self._troubled_since = now if self._troubled_since is not None else None
+        self._well_since = now if self._well_since is not None else None
+        self._apply(level)
+
+
+def _lasted(since: float | None, now: float, seconds: float) -> bool:
+    return since is not None and now - since >= seconds

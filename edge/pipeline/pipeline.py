@@ -1,0 +1,244 @@
+"""Runs capture, detection and classification on threads of their own and hands results to the outputs.
+
+    source -> frames -> find -> found -> read -> one queue for each output, and one for the caller
+
+Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next, and
+for each output that is to be complete.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from edge.base.board import Condition, read_condition
+from edge.base.files import writing
+from edge.faces.recognizer import Found, Recognizer
+from edge.faces.results import FrameResult
+from edge.pipeline.channel import Channel, Closed
+from edge.pipeline.faults import Faults
+from edge.pipeline.feed import Feed
+from edge.pipeline.governor import Governor
+from edge.pipeline.output import Output
+from edge.sources import Source
+from edge.sources.frame import Frame
+
+log = logging.getLogger(__name__)
+
+RECENT = 60
+"""Frames whose age tells the governor whether there is too much to do."""
+
+QUEUE_BYTES = 32 << 20
+"""Bytes of the frames that wait for one stage or output, and of the one that it is at; a larger frame is alone."""
+
+STOP_TIMEOUT = 1.5
+"""Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
+
+
+class Pipeline:
+    """A running recognition. A context manager, and an iterator over its results:
+
+        with Pipeline(open_source("clip.mp4"), Recognizer.from_options(Options())) as pipeline:
+            for result in pipeline:
+                print(result.record())
+
+    The caller's queue behaves like every other output: a slow caller loses old results of a camera, and slows a
+    recording down.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        recognizer: Recognizer,
+        outputs: Sequence[Output] = (),
+        reopen: Callable[[], Source] | None = None,
+    ) -> None:
+        """Take ownership of the source; it is closed by the end.
+
+        Args:
+            source: an open source.
+            recognizer: finds and reads faces.
+            outputs: entered, written to and left on threads of their own.
+            reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
+        """
+        drop = source.live
+        recognizer.keep_up(live=drop)
+        self.statistics = recognizer.statistics
+        self._source, self._recognizer, self._reopen = source, recognizer, reopen
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._frames: Channel[Frame] = _channel(1 if drop else 4, drop, lambda frame: frame.nbytes)
+        self._found: Channel[Found] = _channel(1 if drop else 4, drop, lambda found: found.frame.nbytes)
+        self._results: Channel[FrameResult] = _channel(4, drop, lambda result: result.frame.nbytes)
+        self._queues: list[Channel[FrameResult]] = [
+            _channel(32, drop or not output.complete, lambda result: result.frame.nbytes) for output in outputs
+        ]
+        self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
+        names = ["detection", "classification", "caller", *(output.name for output in outputs)]
+        for name, channel in zip(names, self._channels, strict=True):
+            self.statistics.watch(name, channel)
+        stages: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
+            ("capture", self._capture, ()),
+            ("find", self._find, ()),
+            ("read", self._read, ()),
+            *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
+        ]
+        if drop:
+            stages.append(("governor", self._govern, ()))
+        self._waited_for = {output.name for output in outputs if output.complete and not drop}
+        # Daemons: a thread that hangs in a driver must not keep the process alive.
+        self._threads = [
+            threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
+        ]
+
+    def __enter__(self) -> "Pipeline":
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError as error:  # no more threads can be had: those that have started end before the process
+            self._threads = [thread for thread in self._threads if thread.ident]
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        """Results until the end of the source or until stopped; raises what a stage raised."""
+        yield from self._results
+        self._raise_error()
+
+    def poll(self, timeout: float) -> FrameResult | None:
+        """The next result, or None when there is none for `timeout` seconds.
+
+        Raises:
+            Closed: there will be no more.
+            Exception: what a stage failed with.
+        """
+        try:
+            return self._results.poll(timeout)
+        except Closed:
+            self._raise_error()
+            raise
+
+    def stop(self) -> None:
+        """Take no more frames; those already taken are answered. Returns at once."""
+        self._stopping.set()
+        self._frames.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error:  # the caller failed: what the outputs have is not what was asked for
+            self._fail(error)
+        self.stop()
+        self._results.close(discard=True)  # nobody takes from it any more
+        self._join()
+        if error is None:
+            self._raise_error()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._stopping.set()
+        for channel in self._channels:
+            channel.close(discard=True)
+
+    def _raise_error(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _join(self) -> None:
+        """Wait for all threads; files of a recording are finished in theirs, which takes as long as it takes."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for thread in self._threads:
+            thread.join(None if thread.name in self._waited_for else max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.warning("%s did not end within %.1f s and is abandoned", thread.name, STOP_TIMEOUT)
+
+    @contextmanager
+    def _stage(self, *given_to: Channel[Any], taken_from: Channel[Any] | None = None) -> Iterator[None]:
+        """A stage's neighbours learn of its end: the next may finish what it has, the one before must stop giving.
+
+        Whatever the stage fails with ends the pipeline and reaches the caller. The error is noted before the channels
+        close, so that no output takes the end of a failed run for the end of the recording.
+        """
+        try:
+            yield
+        except Closed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread, traceback and all
+            self._fail(error)
+        finally:
+            for channel in given_to:
+                channel.close()
+            if taken_from is not None:
+                taken_from.close(discard=True)
+
+    def _capture(self) -> None:
+        with self._stage(self._frames):
+            Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
+
+    def _deliver(self, frame: Frame) -> None:
+        self.statistics.count("captured")  # first: no frame may be answered that is not counted yet
+        self._frames.put(frame)
+        self._frames.wait_for_room(frame.nbytes)  # before the next one is decoded
+
+    def _note_source(self, event: str) -> None:
+        self.statistics.count(f"source.{event}")
+
+    def _govern(self) -> None:
+        """Only what is live can be too late, or goes on until a board is hot."""
+
+        def condition() -> Condition:
+            now = read_condition()
+            self.statistics.set("temperature", now.temperature)
+            self.statistics.set("slowed", now.slowed)
+            self.statistics.set("undervoltage", now.undervoltage)
+            return now
+
+        def apply(level: int) -> None:
+            self._recognizer.ease(level)
+            self.statistics.set("level", level)
+
+        with self._stage():
+            apply(0)  # whoever had the recognizer before may have left it at another
+            governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply)
+            governor.run(self._stopping, Faults(self.statistics))
+
+    def _find(self) -> None:
+        with self._stage(self._found, taken_from=self._frames):
+            self._frames.hand_to(lambda frame: self._found.put(self._recognizer.find(frame)))
+
+    def _read(self) -> None:
+        with self._stage(*self._queues, self._results, taken_from=self._found):
+            self._found.hand_to(self._read_one)
+
+    def _read_one(self, found: Found) -> None:
+        result = self._recognizer.read(found)
+        self._note(result)
+        queues = [*self._queues, self._results]
+        for queue in queues:
+            queue.put(result)
+        for queue in queues:
+            queue.wait_for_room(result.frame.nbytes)
+
+    def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
+        def write(result: FrameResult) -> None:
+            with self.statistics.timed(output.name):
+                output.write(result)
+
+        with self._stage(taken_from=queue), writing(f"the output {output.name}"), output:
+            queue.hand_to(write)
+            if self._error:
+                raise Closed  # a file that is to appear whole must not appear now
+
+    def _note(self, result: FrameResult) -> None:
+        self.statistics.answered()
+        self.statistics.add("frame age", result.latency)
+        self.statistics.count("faces", len(result.faces))
+        self.statistics.count("frames_with_faces", bool(result.faces))
+
+
+def _channel(capacity: int, drop_oldest: bool, size_of: Callable[[Any], int]) -> Channel[Any]:
+    return Channel(capacity, drop_oldest=drop_oldest, most_bytes=QUEUE_BYTES, size_of=size_of)

@@ -1,0 +1,225 @@
+"""Analyzes many videos at a time, each in a process of its own: one that breaks takes no other with it."""
+
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from edge.base.errors import UserError, printable
+from edge.base.files import check_folder, resolved
+from edge.base.machine import usable_cores
+from edge.base.quiet import quiet_libraries
+from edge.base.settings import Options
+from edge.faces.recognizer import Recognizer
+from edge.model.bundle import load_bundle
+from edge.report.inputs import ANNOTATED, PAGE, find_places, find_videos
+from edge.report.job import Job, Wanted
+from edge.report.progress import BatchProgress
+from edge.report.video import analyze_video
+
+POLL = 0.1
+"""Seconds after which signals are looked at again."""
+
+STOP_TIMEOUT = 5.0
+"""Seconds that a process gets to clean up."""
+
+STEPS = 200
+"""Parts of a video after each of which a process tells of its progress."""
+
+_processes = multiprocessing.get_context("spawn")  # a fork of OpenCV's threads would hang
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a video: a line of what was found, or what was wrong."""
+
+    text: str
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+
+
+def analyze_videos(
+    named: Sequence[Path], folder: Path, options: Options, wanted: Wanted, at_once: int | None, stop: threading.Event
+) -> Iterator[Outcome]:
+    """Analyze the videos that are named and those in the folders that are named.
+
+    Args:
+        named: files and folders.
+        folder: where the reports go.
+        options: what to recognize with.
+        wanted: what the reports are to have.
+        at_once: how many processes; None for as many as there are cores.
+        stop: ends the work when it is set.
+
+    Yields:
+        What became of each, as they end. What is wrong is also told on stderr at once.
+
+    Raises:
+        UserError: the model or the detector cannot be used.
+        KeyboardInterrupt: it was stopped.
+    """
+    check_folder(folder)
+    bundle = load_bundle(options.model, options.variant)
+    Recognizer.from_options(options)  # what is wrong with it would be wrong for every video
+    videos, problems, left_out = find_videos(named)
+    places = find_places(videos, folder)
+    jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
+    _check_outputs(jobs)
+    known, left = [], []
+    for job in jobs:
+        if job.is_done(bundle):
+            known.append(_told(job, "as it was", job.place.summary()))
+        else:
+            left.append(job)
+    with BatchProgress({job.video: _size(job.video) for job in left}) as progress:
+        for outcome in (*known, *(Outcome(str(problem), failed=True) for problem in problems)):
+            if outcome.failed:
+                progress.tell(f"emotion-edge: {outcome.text}")
+            yield outcome
+        if left_out:
+            count, first = len(left_out), printable(str(left_out[0]))
+            progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
+        yield from _run(left, at_once or usable_cores(), stop, progress)
+
+
+def _check_outputs(jobs: Sequence[Job]) -> None:
+    """A report's video may not be written over another that is to be read."""
+    videos = {resolved(job.video) for job in jobs}
+    for job in jobs:
+        if resolved(job.place.path(ANNOTATED)) in videos:
+            raise UserError(f"{job.place.path(ANNOTATED)}: is to be read and written", "name another --output")
+
+
+def _size(video: Path) -> int:
+    """Bytes; none of a video that went away since it was found, which whoever reads it will tell."""
+    try:
+        return video.stat().st_size
+    except OSError:
+        return 0
+
+
+def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: BatchProgress) -> Iterator[Outcome]:
+    # Stages of one video already run side by side, so its own threads are for the cores that are left.
+    threads = max(1, usable_cores() // min(at_once, max(1, len(jobs))) - 1)
+    waiting, running = deque(jobs), list[_Worker]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(_Worker(waiting.popleft(), threads))
+            wait([worker.news for worker in running], POLL)
+            if stop.is_set():
+                raise KeyboardInterrupt
+            for worker in list(running):
+                if outcome := worker.outcome(progress):
+                    running.remove(worker)
+                    yield outcome
+    finally:
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            worker.end()
+
+
+class _Worker:
+    """A process that analyzes one video, seen from outside."""
+
+    def __init__(self, job: Job, threads: int) -> None:
+        self.job = job
+        self.news, theirs = _processes.Pipe(duplex=False)
+        self.process = _processes.Process(target=_work, args=(job, threads, theirs), daemon=True)
+        with _no_interruption():
+            self.process.start()
+        theirs.close()  # so that the end of the process is the end of the news
+
+    def outcome(self, progress: BatchProgress) -> Outcome | None:
+        """What became of it, None while it goes on; passes its progress on."""
+        outcome = None
+        try:
+            while outcome is None and self.news.poll():
+                news = self.news.recv()
+                if isinstance(news, Outcome):
+                    outcome = news
+                else:
+                    progress.note(self.job.video, news)
+        except (EOFError, OSError):
+            self.end()
+            self.job.place.clear_leftovers()
+            code = self.process.exitcode
+            outcome = Outcome(f"{self.job.video}: its process ended with status {code}: check the file", failed=True)
+        if outcome:
+            self.end()
+            progress.end(self.job.video)
+            if outcome.failed:
+                progress.tell(f"emotion-edge: {outcome.text}")
+        return outcome
+
+    def end(self) -> None:
+        """Wait until the process has ended, and make it end."""
+        self.process.join(STOP_TIMEOUT)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.news.close()
+
+
+def _work(job: Job, threads: int, news: Connection) -> None:
+    """What the process does."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    quiet_libraries()
+    cv2.setNumThreads(threads)
+    told = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if share - told >= 1 / STEPS:
+            told = share
+            news.send(share)
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or nobody is there any more
+        try:
+            summary = analyze_video(job, tell, threads)
+            news.send(_told(job, _counts(summary), summary))
+        except UserError as error:
+            news.send(Outcome(str(error), failed=True))
+
+
+def _told(job: Job, what: str, summary: dict[str, Any]) -> Outcome:
+    """Say what is in a report; a report of a damaged video is kept, and is a failure all the same."""
+    report = f"{what}, see {job.place.path(PAGE)}"
+    if incomplete := summary.get("incomplete"):
+        return Outcome(f"{job.video}: {incomplete['reason']}, what could be read was kept: {report}", failed=True)
+    return Outcome(f"{job.video}: {report}")
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    persons = len(summary["persons"]) + summary["persons_left_out"]
+    return f"{summary['frames']['answered']} frames, persons: {persons}"
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _no_interruption() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal, and so does its end; those started here leave it to their parent."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # or it would be started below, and let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

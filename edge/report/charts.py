@@ -1,0 +1,156 @@
+"""The figures of a report, as SVG that stands inside a page and takes its text colour from there."""
+
+from collections.abc import Iterable
+from html import escape
+
+import numpy as np
+
+from edge.base.classes import EMOTIONS
+from edge.outputs.palette import COLOURS, UNSURE
+from edge.report.digest import STATES, Person
+
+LEFT, PLOT, RIGHT = 84, 800, 76
+WIDTH = LEFT + PLOT + RIGHT
+LANE, ROW, GAP, AXIS = 32, 24, 8, 30
+"""Heights: of the lane of labels, of a row of probabilities, between rows, of the axis."""
+
+MOST_TICKS = 10
+TICKS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+"""Seconds that may lie between two ticks."""
+
+_NOT_JUDGED = (90, 90, 90)
+
+
+def hex_colour(bgr: tuple[int, int, int]) -> str:
+    """A colour of the annotated video for a page."""
+    blue, green, red = bgr
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+STATE_COLOURS = tuple(hex_colour(colour) for colour in (*COLOURS, UNSURE, _NOT_JUDGED))
+"""One for each of `STATES`."""
+
+
+def clock(seconds: float) -> str:
+    """Seconds from the start as m:ss.ss, or h:mm:ss.ss where there are hours."""
+    minutes, rest = divmod(round(seconds * 100), 6000)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{start}:{rest // 100:02}.{rest % 100:02}"
+
+
+def timeline(person: Person, width: float, duration: float) -> str:
+    """What a person showed when: a lane of labels, and below it the seven probabilities.
+
+    Args:
+        person: whose.
+        width: seconds of each part of `person.bins`.
+        duration: seconds of the video.
+    """
+    edges = LEFT + PLOT * np.minimum(1, np.arange(len(person.bins) + 1) * width / max(duration, 1e-9))
+    seconds, weighted = person.bins[:, : len(STATES)], person.bins[:, len(STATES) :]
+    shown = seconds.sum(axis=1)
+    parts = [_name("label", LANE / 2), _plate(0, LANE)]
+    level = np.zeros(len(shown))
+    for state, colour in enumerate(STATE_COLOURS):
+        heights = LANE * seconds[:, state] / np.maximum(shown, 1e-9)
+        parts.append(_bars(edges, LANE - level, heights, colour))
+        level += heights
+    judged = seconds[:, :-1].sum(axis=1)
+    for row, emotion in enumerate(EMOTIONS):
+        top = LANE + GAP + row * (ROW + GAP)
+        heights = ROW * weighted[:, row] / np.maximum(judged, 1e-9)
+        mean = weighted[:, row].sum() / max(judged.sum(), 1e-9)
+        parts += [
+            *(_name(emotion, top + ROW / 2), _plate(top, ROW)),
+            _bars(edges, np.full(len(heights), top + ROW), heights, STATE_COLOURS[row]),
+            _contour(edges, top + ROW, heights, judged > 0),
+            f'<text x="{LEFT + PLOT + 8}" y="{top + ROW / 2}" class="mid">{mean:.0%}</text>',
+        ]
+    bottom = LANE + GAP + len(EMOTIONS) * (ROW + GAP)
+    parts.append(_axis(duration, bottom))
+    title = f"Person {person.id}: expressions over time"
+    description = (
+        f"Seen from {clock(person.first)} to {clock(person.last)}. The upper lane has the colour of the label; where a "
+        "part of the video has several, each has its share of the height. The seven rows below are the mean "
+        "probabilities, from 0 to 1. The table after the figure has the same figures."
+    )
+    return _svg(f"timeline-{person.id}", title, description, bottom + AXIS, parts)
+
+
+def shares(persons: Iterable[Person]) -> str:
+    """A bar for each person, divided by what was shown for how long."""
+    parts, top = [], 0
+    for person in persons:
+        part = person.seconds / max(person.present, 1e-9)
+        starts = np.cumsum(part) - part
+        parts.append(_name(f"person {person.id}", top + LANE / 2))
+        for state, colour in enumerate(STATE_COLOURS):
+            edges = LEFT + PLOT * np.array([starts[state], starts[state] + part[state]])
+            parts.append(_bars(edges, np.array([top + LANE]), np.array([LANE * (part[state] > 0)]), colour))
+            if part[state] >= 0.05:
+                ink = "#fff" if STATES[state] == "not judged" else "#141414"
+                parts.append(
+                    f'<text x="{edges.mean():.1f}" y="{top + LANE / 2}" class="mid share" fill="{ink}">'
+                    f"{part[state]:.0%}</text>"
+                )
+        parts.append(f'<text x="{LEFT + PLOT + 8}" y="{top + LANE / 2}" class="mid">{person.present:.1f} s</text>')
+        top += LANE + GAP
+    description = "One bar for each person, its parts as long as the shares in the table below; right, the time seen."
+    return _svg("shares", "Share of each expression", description, top, parts)
+
+
+def legend() -> str:
+    """The colours and what they stand for."""
+    entries = (
+        f'<li><span class="swatch" style="background:{colour}"></span>{escape(state)}</li>'
+        for state, colour in zip(STATES, STATE_COLOURS, strict=True)
+    )
+    return f'<ul class="legend">{"".join(entries)}</ul>'
+
+
+def _svg(name: str, title: str, description: str, height: float, parts: Iterable[str]) -> str:
+    return (
+        f'<svg viewBox="0 -2 {WIDTH} {height + 4:g}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _name(text: str, y: float) -> str:
+    return f'<text x="{LEFT - 10}" y="{y:g}" class="mid name">{escape(text)}</text>'
+
+
+def _plate(top: float, height: float) -> str:
+    return f'<rect x="{LEFT}" y="{top:g}" width="{PLOT}" height="{height}" class="plate"/>'
+
+
+def _bars(edges: np.ndarray, bottoms: np.ndarray, heights: np.ndarray, colour: str) -> str:
+    """One path of all bars that have a height; neighbours share their edges to the tenth, so no gap is seen."""
+    edges = edges.round(1)
+    path = "".join(
+        f"M{x0:g} {bottom:.1f}H{x1:g}v{-height:.1f}H{x0:g}z"
+        for x0, x1, bottom, height in zip(edges, edges[1:], bottoms, heights, strict=False)
+        if height >= 0.05 and x1 > x0
+    )
+    return f'<path d="{path}" fill="{colour}"/>' if path else ""
+
+
+def _contour(edges: np.ndarray, bottom: float, heights: np.ndarray, there: np.ndarray) -> str:
+    """The upper edge of the bars: light colours are told from light paper by it."""
+    path, drawing = "", False
+    for x0, x1, height, present in zip(edges, edges[1:], heights, there, strict=False):
+        if present:
+            path += f"{'V' if drawing else f'M{x0:.1f} '}{bottom - height:.1f}H{x1:.1f}"
+        drawing = bool(present)
+    return f'<path d="{path}" class="contour"/>' if path else ""
+
+
+def _axis(duration: float, top: float) -> str:
+    step = next((tick for tick in TICKS if duration / tick <= MOST_TICKS), TICKS[-1])
+    parts = [f'<path d="M{LEFT} {top:g}h{PLOT}" class="axis"/>']
+    for tick in np.arange(0, duration + 1e-9, step):
+        x = LEFT + PLOT * tick / max(duration, 1e-9)
+        text = clock(float(tick)) if step < 1 else clock(float(tick)).rpartition(".")[0]
+        parts.append(f'<path d="M{x:.1f} {top:g}v5" class="axis"/><text x="{x:.1f}" y="{top + 18:g}">{text}</text>')
+    return "".join(parts)

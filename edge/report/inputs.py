@@ -1,0 +1,154 @@
+"""Which videos are meant, and where each one's files go."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge.base.errors import UserError, printable
+from edge.base.files import clear_leftovers, fitting_name, unreadable
+from edge.sources.kinds import is_picture
+
+CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
+"""What a report's files end in."""
+
+ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
+
+VIDEO_SUFFIXES = frozenset(
+    {".264", ".265", ".3g2", ".3gp", ".asf", ".av1", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265"}
+    | {".hevc", ".ivf", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov", ".mp4", ".mpe"}
+    | {".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm"}
+    | {".wmv", ".wtv", ".y4m"}
+)
+"""Names by which a video is taken out of a folder, in small letters; a file that is named itself may have any."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a video's files go: `folder/name` and an ending."""
+
+    folder: Path
+    name: str
+
+    def path(self, ending: str) -> Path:
+        return self.folder / f"{self.name}{ending}"
+
+    def clear_leftovers(self) -> None:
+        """Remove the half-written files of a process that was killed."""
+        for ending in ENDINGS:
+            clear_leftovers(self.path(ending))
+
+    def summary(self) -> dict[str, Any]:
+        """What the summary says that is there; nothing where there is none that can be read."""
+        try:
+            content = json.loads(self.path(SUMMARY).read_text())
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+class Inputs(NamedTuple):
+    """Videos to analyze, each once; errors about what was named; files in folders that are no videos by their names."""
+
+    videos: list[Path]
+    problems: list[UserError]
+    left_out: list[Path]
+
+
+def find_videos(named: Iterable[Path]) -> Inputs:
+    """Find the files that are named and the videos in the folders that are named."""
+    videos: dict[Path, Path] = {}
+    problems, left_out = [], []
+    for path in named:
+        try:
+            found, others = _videos_at(path)
+            for video in found:
+                videos.setdefault(video.resolve(), video)
+            left_out += others
+        except OSError as error:
+            problems.append(unreadable(path, error))
+        except UserError as error:
+            problems.append(error)
+    return Inputs(list(videos.values()), problems, left_out)
+
+
+def fingerprint(video: Path) -> dict[str, Any]:
+    """What tells a video from another, and from itself when it was changed.
+
+    Raises:
+        UserError: it is not there.
+    """
+    try:
+        status = video.stat()
+    except OSError as error:
+        raise UserError(f"{video}: cannot be read ({error.strerror})", "give the path of a video") from error
+    return {"path": str(video.resolve()), "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
+    """A place for each video that no other has, in this call or by an earlier one, and that stays its own.
+
+    The first `clip.mp4` is called `clip`, one of the same name in `walk/` is called `walk-clip`. So is the first where
+    somebody else's `clip.csv`, or the like, is there already.
+    """
+    taken: set[str] = set()
+    places = []
+    for video in videos:
+        free = [Place(folder, name) for name in _names(video) if name.casefold() not in taken]
+        own = [place for place in free if _owner(place) == str(video.resolve())]
+        place = (own or [place for place in free if not _is_taken(place)] or free[-1:])[0]
+        taken.add(place.name.casefold())
+        places.append(place)
+    return places
+
+
+def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return the videos that a path stands for, and a folder's other files; hidden ones and reports are neither."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos") from error
+    if not path.is_dir():
+        if is_picture(path):
+            raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
+        return [path], []
+    files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and not _is_report(p))
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    if not videos:
+        raise UserError(f"{path}: no videos in this folder", "give a folder with videos in it, or their paths")
+    return videos, [file for file in files if file.suffix.lower() not in VIDEO_SUFFIXES]
+
+
+def _is_report(path: Path) -> bool:
+    """Tell the files of a report: the annotated video, and what lies beside a summary."""
+    if path.name.endswith(ANNOTATED):
+        return True
+    return path.suffix in ENDINGS and bool(Place(path.parent, path.stem).summary().get("made_from"))
+
+
+def _names(video: Path) -> Iterator[str]:
+    """Yield names for a video's report, short ones first; the last is nobody else's."""
+    path = video.resolve()
+    yield _fitting(path.stem)
+    yield _fitting(f"{path.parent.name}-{path.stem}")
+    yield _fitting(path.stem, f"-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}")
+
+
+def _fitting(name: str, end: str = "") -> str:
+    """Cut a name to what a file system takes, and make it one that every program can read and print."""
+    return fitting_name(printable(name).replace("\\", "_"), end)
+
+
+def _owner(place: Place) -> str | None:
+    """Path of the video that a report there is of."""
+    try:
+        return str(place.summary()["made_from"]["video"]["path"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _is_taken(place: Place) -> bool:
+    return any(place.path(ending).exists() for ending in ENDINGS)

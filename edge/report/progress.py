@@ -1,0 +1,29 @@
+"""The progress of a batch of videos, by the bytes that are through: known of each before it is opened."""
+
+from pathlib import Path
+
+from edge.base.progress import Progress
+
+
+class BatchProgress(Progress):
+    """Progress of all videos together."""
+
+    def __init__(self, videos: dict[Path, int]) -> None:
+        """`videos` are the bytes of each."""
+        self._bytes, self._ended = videos, 0
+        self._shares = dict.fromkeys(videos, 0.0)
+        super().__init__(self._task(), max(1, sum(videos.values())), "B")
+
+    def note(self, video: Path, share: float) -> None:
+        """Note how much of a video is through, 0 to 1."""
+        self._shares[video] = share
+        self.update(sum(self._bytes[video] * share for video, share in self._shares.items()))
+
+    def end(self, video: Path) -> None:
+        """Note that a video is through, whole or not."""
+        self._ended += 1
+        self.task = self._task()
+        self.note(video, 1.0)
+
+    def _task(self) -> str:
+        return f"{self._ended} of {len(self._bytes)} videos"

@@ -1,0 +1,89 @@
+"""The table of all faces, one row a face a frame, as CSV and as Parquet."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from pyarrow.csv import CSVWriter
+from pyarrow.parquet import ParquetWriter
+
+from edge.base.classes import EMOTIONS
+from edge.faces.results import FaceResult, FrameResult
+
+BATCH = 8192
+"""Rows that are written at a time: a row group of the Parquet file."""
+
+COLUMNS = (
+    ("frame", pa.int64(), "number of the frame in the video, from 0"),
+    ("time_s", pa.float64(), "the frame's own time, seconds from the start of the video"),
+    ("person", pa.int32(), "number of the person's track, from 1"),
+    *((name, pa.float32(), f"{what} of the face's box, pixels") for name, what in (
+        ("x", "left side"),
+        ("y", "upper side"),
+        ("width", "width"),
+        ("height", "height"),
+    )),
+    ("score", pa.float32(), "the detector's, 0 to 1"),
+    ("emotion", pa.string(), "the label; empty where there is a reason against it"),
+    ("confidence", pa.float32(), "probability of the label, or the highest where there is none"),
+    ("reason", pa.string(), "why there is no label: unsure, small, turned or blurred; else empty"),
+    *((f"p_{name}", pa.float32(), f"probability of {name}, 0 to 1, smoothed in time") for name in EMOTIONS),
+)  # fmt: skip
+"""Name, type and meaning of each column."""
+
+SCHEMA = pa.schema([pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in COLUMNS])
+
+
+class Table:
+    """Writes rows as they come, so that hours take no more memory than seconds. An output of the pipeline."""
+
+    name = "table"
+    complete = True
+
+    def __init__(self, csv: Path, parquet: Path) -> None:
+        self._paths = csv, parquet
+        self._files = ExitStack()
+        self._writers: list[Any] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "Table":
+        csv, parquet = self._paths
+        self._writers = [
+            self._files.enter_context(CSVWriter(str(csv), SCHEMA)),
+            self._files.enter_context(ParquetWriter(str(parquet), SCHEMA)),
+        ]
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._rows += [_row(result, face) for face in result.faces]
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._files:
+            if error is None:
+                self._flush()
+
+    def _flush(self) -> None:
+        batch = pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA)
+        for writer in self._writers:
+            writer.write_batch(batch)
+        self._rows = []
+
+
+def _row(result: FrameResult, face: FaceResult) -> dict[str, Any]:
+    """The face's record, flat: figures are rounded as everywhere else."""
+    record = face.record()
+    x, y, width, height = record["box"]
+    return {
+        "frame": result.frame.seq,
+        "time_s": round(result.frame.captured, 6),
+        "person": face.id,
+        **{"x": x, "y": y, "width": width, "height": height},
+        **{key: record[key] for key in ("score", "emotion", "confidence", "reason")},
+        **{f"p_{name}": probability for name, probability in record["probabilities"].items()},
+    }

@@ -1,0 +1,374 @@
+"""The service as systemd reads it, and what installing it refuses and does. Nothing here touches the system."""
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from edge.app import cli, systemd
+from edge.app.systemd import unit_text
+from edge.base.assets import YUNET
+from edge.base.errors import UserError
+
+from ..patience import LONG
+
+ROOT = Path(__file__).parents[3]
+NOBODY = 65534
+
+
+def keys(text):
+    """Of a unit: each key with its values."""
+    found = {}
+    for line in text.splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """A system of our own: its folders, and the commands that were called on it."""
+    called = []
+    for name in ("UNIT", "BOOTED", "SECRETS", "STATE", "WEIGHTS"):
+        monkeypatch.setattr(systemd, name, tmp_path / "system" / str(getattr(systemd, name)).lstrip("/"))
+    systemd.BOOTED.mkdir(parents=True)
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"weights")
+    monkeypatch.setattr(systemd, "fetch", lambda asset: weights)
+    monkeypatch.setattr(systemd, "_call", lambda commands: called.extend(commands))
+    monkeypatch.setattr(systemd, "systemd_version", lambda: 252)
+    monkeypatch.setattr(systemd, "HIDDEN", ())
+    monkeypatch.setattr(systemd.os, "geteuid", lambda: 0)
+    return called
+
+
+@pytest.fixture
+def readable():
+    """A folder that everybody may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+class TestUnit:
+    @pytest.mark.parametrize(
+        ("user", "systemd", "expected"),
+        [
+            pytest.param(None, 252, {"DynamicUser": ["yes"], "User": None, "RestartSteps": None}, id="bookworm"),
+            pytest.param(None, 257, {"RestartSteps": ["6"], "RestartMaxDelaySec": ["300"]}, id="trixie"),
+            pytest.param("kiosk", 252, {"DynamicUser": None, "User": ["kiosk"]}, id="a user that is there"),
+        ],
+    )
+    def test_what_depends_on_user_and_system(self, user, systemd, expected):
+        found = keys(unit_text(["/usr/bin/true"], [], user, systemd))
+        assert {key: found.get(key) for key in expected} == expected
+
+    @pytest.mark.parametrize(
+        ("key", "values"),
+        [
+            ("Type", ["notify"]),
+            ("ExecReload", ["/bin/kill -HUP $MAINPID"]),
+            ("Restart", ["on-failure"]),
+            ("NoNewPrivileges", ["yes"]),
+            ("ProtectSystem", ["strict"]),
+            ("CapabilityBoundingSet", [""]),
+            ("DevicePolicy", ["closed"]),
+            ("SupplementaryGroups", ["video"]),
+            ("LimitCORE", ["0"]),
+            ("EnvironmentFile", ["-/etc/emotion-edge/environment"]),
+            (
+                "DeviceAllow",
+                [
+                    *("char-video4linux rw", "char-media rw", "char-dma_heap rw"),
+                    *("/dev/vchiq rw", "/dev/vcio rw"),
+                ],
+            ),
+            ("Environment", ["EMOTION_EDGE_CACHE=/var/cache/emotion-edge XDG_STATE_HOME=/var/lib/emotion-edge"]),
+            ("BindReadOnlyPaths", ['"/home/a b/100%%"']),
+            ("LoadCredential", ["web-key:/root/a b/100%%.pem"]),
+        ],
+    )
+    def test_what_it_says(self, key, values):
+        handed_over = [("web-key", Path("/root/a b/100%.pem"))]
+        text = unit_text(["/usr/bin/true"], [Path("/home/a b/100%")], None, 252, handed_over)
+        assert keys(text)[key] == values
+
+    @pytest.mark.parametrize("sign", ["'", '"', "\\"])
+    def test_programs_that_systemd_would_not_start(self, sign):
+        with pytest.raises(UserError, match="with quotes in its path"):
+            unit_text([f"/opt/a{sign}b"], [], None, 252)
+
+    def test_a_line_break_cannot_bring_a_line_of_its_own(self):
+        with pytest.raises(UserError, match="unprintable"):
+            unit_text(["/usr/bin/true", "x\nUser=root"], [], None, 252)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd's tools are not here")
+class TestSystemd:
+    """What systemd itself says of the unit; none of this needs it to run the system."""
+
+    WORDS = ("run", "/dev/video0", "--jsonl", 'a b%c%h"$HOME"\\n;', ";", "'", "--model", "/opt/a model/100%")
+
+    @pytest.fixture
+    def unit(self, readable):
+        """A unit whose program is at a path that wants care."""
+        program = readable / "it is 100% here; $HOME"
+        program.symlink_to("/bin/true")
+        path = readable / "emotion-edge.service"
+        path.write_text(unit_text([program, *self.WORDS], [readable], None, 252, [("web-key", readable / "100% a")]))
+        path.chmod(0o644)
+        return path, program
+
+    def test_it_is_correct(self, unit):
+        done = subprocess.run(["systemd-analyze", "verify", unit[0]], capture_output=True, text=True, timeout=LONG)
+        assert done.returncode == 0, done.stderr
+        assert str(unit[0]) not in done.stderr, "not even a warning"
+
+    def test_a_later_systemds_keys_are_warnings_at_most(self, readable):
+        path = readable / "later.service"
+        path.write_text(unit_text(["/bin/true"], [], None, 257))
+        done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=LONG)
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            pytest.param(["picamera2", "--jsonl", "r.jsonl"], id="a camera"),
+            pytest.param(["rtsp://10.0.0.7/live", "--web", "0.0.0.0:8080", "--metrics", "0.0.0.0:9100"], id="network"),
+            pytest.param(["0", "--user", "daemon"], id="a user that is there"),
+        ],
+    )
+    def test_little_is_exposed(self, system, words):
+        """From 0 to 10, less being better."""
+        assert install("--yes", *words) == 0
+        command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", systemd.UNIT]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+        assert "Overall exposure level" in done.stdout, done.stderr
+        assert float(done.stdout.rpartition(".service: ")[2].split()[0]) < 2.0
+
+    @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("systemd"), reason="only root can be nobody for a while")
+    def test_the_command_is_read_as_it_was_meant(self, unit, tmp_path):
+        path, program = unit
+        with tempfile.TemporaryDirectory() as home:
+            os.chown(home, NOBODY, NOBODY)
+            done = subprocess.run(
+                ["systemd", "--test", "--user", f"--unit={path.name}", "--log-target=console"],
+                capture_output=True,
+                text=True,
+                timeout=LONG,
+                user=NOBODY,
+                group=NOBODY,
+                extra_groups=[],
+                cwd=home,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": home,
+                    "XDG_RUNTIME_DIR": home,
+                    "SYSTEMD_UNIT_PATH": f"{path.parent}:",
+                },
+            )
+        assert done.returncode == 0, done.stderr
+        section = done.stdout.partition(f"-> Unit {path.name}:")[2].partition("-> Unit ")[0]
+        (line,) = [line for line in section.partition("-> ExecStart:")[2].splitlines() if "Command Line:" in line][:1]
+        told = line.partition("Command Line: ")[2].replace("\\$", "$").replace("\\`", "`")
+        assert shlex.split(told) == [str(program), *self.WORDS]
+        assert f"BindReadOnlyPaths: {path.parent}:{path.parent}" in section
+
+
+def install(*words):
+    return cli.main(["install-service", *words])
+
+
+def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
+    assert install("--yes", "rtsp://10.0.0.7/live", "--events", "events.jsonl") == 0
+    shown = capsys.readouterr().out
+    text = systemd.UNIT.read_text()
+    assert text in shown
+    assert "systemctl restart --no-block emotion-edge.service" in shown
+    command = f'"{sys.executable}" "-P" "-m" "edge" "run" "rtsp://10.0.0.7/live" "--events" "events.jsonl"'
+    assert keys(text)["ExecStart"] == [f':{command} "--no-window" "--wait"']
+    assert (systemd.WEIGHTS / YUNET.file_name).read_bytes() == b"weights"
+    assert systemd.UNIT.stat().st_mode & 0o777 == 0o644
+    assert system == [*systemd.START]
+    assert install("--yes") == 0, "ours is replaced"
+    assert cli.main(["uninstall-service", "--yes"]) == 0
+    assert system[-2:] == [*systemd.STOP, *systemd.RELOAD]
+    left = [path for path in (tmp_path / "system").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_the_limits_of_events_are_passed_on(system):
+    limits = ("--event-min-ms", "1500", "--event-min-confidence", "0.7")
+    assert install("--yes", "0", "--events", "events.jsonl", *limits) == 0
+    (command,) = keys(systemd.UNIT.read_text())["ExecStart"]
+    read = cli._parsed(shlex.split(command.partition('"edge" ')[2]))
+    assert (read.event_min_ms, read.event_min_confidence) == (1500, 0.7)
+
+
+def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cert.pem", "key.pem"):
+        Path(name).write_text("PEM")
+    words = ("0", "--web", "0.0.0.0:8443", "--web-cert", "cert.pem", "--web-key=key.pem")
+    assert install("--yes", *words) == 2, "there is no certificate in them"
+    monkeypatch.setattr("edge.web.server.check_certificate", lambda *files: None)
+    assert install("--yes", *words) == 0
+    found = keys(systemd.UNIT.read_text())
+    assert found["LoadCredential"] == [f"web-cert:{tmp_path}/cert.pem", f"web-key:{tmp_path}/key.pem"]
+    read = cli._parsed(shlex.split(found["ExecStart"][0].partition('"edge" ')[2]))
+    folder = Path("/run/credentials/emotion-edge.service")
+    assert (read.web_cert, read.web_key) == (folder / "web-cert", folder / "web-key")
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "maybe"])
+def test_it_asks_first(system, monkeypatch, capsys, answer):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda prompt: answer)
+    assert install("0") == 2
+    assert "not agreed to" in capsys.readouterr().err
+    assert system == []
+    assert not systemd.UNIT.exists()
+
+
+def test_yes_is_yes(system, monkeypatch):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda prompt: "y")
+    assert install("0") == 0
+    assert systemd.UNIT.exists()
+
+
+def other_unit():
+    systemd.UNIT.parent.mkdir(parents=True)
+    systemd.UNIT.write_text("[Service]\nExecStart=/usr/bin/other\n")
+
+
+def open_secrets():
+    systemd.SECRETS.parent.mkdir(parents=True)
+    systemd.SECRETS.write_text("EMOTION_EDGE_CAMERA_PASSWORD=secret\n")
+    systemd.SECRETS.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "message"),
+    [
+        pytest.param("0 --yes", lambda: systemd.BOOTED.rmdir(), "systemd does not run this system", id="no systemd"),
+        pytest.param("0 --yes", other_unit, "somebody else's unit", id="another unit of that name"),
+        pytest.param("0", lambda: None, "nobody is there to agree", id="nobody to ask"),
+        pytest.param("- --yes --size 8x8", lambda: None, "no standard input", id="standard input"),
+        pytest.param("0 --yes --user nobody-of-that-name", lambda: None, "no such user", id="no such user"),
+        pytest.param("0 --yes --jsonl /srv/r.jsonl", lambda: None, "may write to", id="a place that is read-only"),
+        pytest.param("0 --yes --jsonl ../r.jsonl", lambda: None, "may write to", id="out of its folder"),
+        pytest.param("0 --yes --events a --jsonl a", lambda: None, "written to already", id="one file for two"),
+        pytest.param("0 --yes --model models/default", lambda: None, "give the whole path", id="a relative model"),
+        pytest.param("0 --yes --model nowhere", lambda: None, "no model bundle here", id="no model"),
+        pytest.param("rtsp://me:secret@cam/ --yes", lambda: None, "credentials do not belong", id="credentials"),
+        pytest.param("0 --yes --variant dynamic", lambda: None, "dynamic", id="a variant that is not there"),
+        pytest.param("0 --yes --web 0.0.0.0:443", lambda: None, "port 443: the service has no right", id="a low port"),
+        pytest.param(
+            "0 --yes --web --web-cert c.pem --web-key k.pem", lambda: None, "k.pem: no certificate", id="no such key"
+        ),
+        pytest.param("0 --yes --live", lambda: None, "--live is for standard input", id="an option for another source"),
+        pytest.param("0 --yes", open_secrets, "others may read the credentials", id="credentials for all to read"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(system, monkeypatch, capsys, words, prepare, message):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    prepare()
+    before = systemd.UNIT.read_text() if systemd.UNIT.exists() else None
+    assert install(*words.split()) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert err.count("\n") == 1
+    assert "secret" not in out + err
+    assert system == []
+    assert (systemd.UNIT.read_text() if systemd.UNIT.exists() else None) == before
+    assert not systemd.WEIGHTS.exists()
+
+
+def test_without_root_it_only_shows(system, monkeypatch, capsys):
+    monkeypatch.setattr(systemd.os, "geteuid", lambda: 1000)
+    assert install("0", "--yes") == 2
+    out, err = capsys.readouterr()
+    assert "[Service]" in out
+    assert "only root may do that, nothing was done" in err
+    assert (system, systemd.UNIT.exists()) == ([], False)
+
+
+def test_a_run_is_checked_as_a_run(system, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        install("0", "--speed", "9")
+    assert "unrecognized arguments: --speed 9" in capsys.readouterr().err
+
+
+def test_there_must_be_one_to_take_away(system, capsys):
+    assert cli.main(["uninstall-service", "--yes"]) == 2
+    assert "there is no such service" in capsys.readouterr().err
+    assert system == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "user", "refused"),
+    [(0o755, None, False), (0o750, None, True), (0o750, "root", False)],
+)
+def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, make_bundle, mode, user, refused):
+    program = make_bundle(tmp_path / "home" / "emotion-edge")
+    program.chmod(mode)
+    monkeypatch.setattr(systemd, "HIDDEN", (tmp_path / "home",))
+    monkeypatch.setattr(systemd.sys, "prefix", str(program / ".venv"))
+    (program / ".venv").mkdir()
+    run = cli._parsed(["run", "0", "--model", str(program)])
+    if refused:
+        with pytest.raises(UserError, match=r"cannot read .*chmod o\+rx"):
+            systemd.unit_for(run, [], [], user)
+    else:
+        text = systemd.unit_for(run, [], [], user)
+        assert keys(text)["BindReadOnlyPaths"] == [f'"{program}"'], "the environment is in it"
+
+
+def test_a_command_that_fails_is_named(monkeypatch):
+    with pytest.raises(UserError, match=r"'false' failed .*journalctl"):
+        systemd._call([["false"]])
+
+
+@pytest.mark.parametrize("said", ["", "\n"])
+def test_so_is_one_that_says_nothing(monkeypatch, said):
+    def run(command, **_):
+        raise subprocess.CalledProcessError(1, command, stderr=said)
+
+    monkeypatch.setattr(systemd.subprocess, "run", run)
+    with pytest.raises(UserError, match=r"'true' failed .*exit status 1"):
+        systemd._call([["true"]])
+
+
+def test_the_version_of_systemd(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert systemd.systemd_version() == 0
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho 'systemd 257 (257.8-1~deb13u2)'\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    assert systemd.systemd_version() == 257
+
+
+def test_a_real_run_talks_to_the_manager(tmp_path, monkeypatch, bundle, yunet, write_clip):
+    """From the first word to the last: ready, alive or not for so short a run, stopping."""
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert cli.main(["run", str(write_clip(tmp_path / "clip.mp4")), "--model", str(bundle), "--no-window"]) == 0
+        heard = []
+        while True:
+            try:
+                heard.append(manager.recv(4096).decode().splitlines()[0])
+            except BlockingIOError:
+                break
+    assert (heard[0], heard[-1]) == ("READY=1", "STOPPING=1")
+    assert set(heard[1:-1]) <= {"WATCHDOG=1"}

@@ -1,0 +1,53 @@
+"""What the machine gives this process."""
+
+import cv2
+import pytest
+
+from edge.base import machine
+from edge.base.machine import camera_devices, has_display, spare_cores, usable_cores
+
+
+@pytest.mark.parametrize(
+    ("gui", "answers", "expected"),
+    [
+        pytest.param("QT5", True, True, id="a screen that answers"),
+        pytest.param("QT5", False, False, id="none that answers"),
+        pytest.param("NONE", True, False, id="a headless OpenCV"),
+    ],
+)
+def test_a_window_needs_a_toolkit_and_a_screen(monkeypatch, gui, answers, expected):
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine, "screen_size", lambda: (640, 480) if answers else None)
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: f"General\n  GUI:                {gui}\n  Media I/O:\n")
+    assert has_display() is expected
+
+
+@pytest.mark.parametrize("display", [None, "", ":77", "nowhere.invalid:0"])
+def test_a_display_that_is_gone_is_noticed(monkeypatch, display):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
+    assert machine.screen_size() is None
+
+
+def test_devices_are_sorted_by_number(monkeypatch, tmp_path):
+    for number in (10, 2, 0):
+        (tmp_path / f"video{number}").touch()
+    monkeypatch.setattr(machine, "Path", lambda _: tmp_path)
+    assert camera_devices() == [str(tmp_path / f"video{number}") for number in (0, 2, 10)]
+
+
+def test_devices_that_are_closed_to_this_user(monkeypatch):
+    monkeypatch.setattr(machine, "camera_devices", lambda: ["/dev/video0", "/dev/video1"])
+    monkeypatch.setattr(machine.os, "access", lambda path, mode: str(path) != "/dev/video1")
+    assert machine.closed_devices() == ["/dev/video1"]
+
+
+def test_there_is_a_core():
+    assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize(("usable", "spare"), [(1, 1), (2, 1), (4, 3)])
+def test_a_core_is_left_to_the_stages(monkeypatch, usable, spare):
+    monkeypatch.setattr(machine, "usable_cores", lambda: usable)
+    assert spare_cores() == spare

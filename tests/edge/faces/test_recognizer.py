@@ -1,0 +1,291 @@
+"""From frames to named emotions, with a model that tells colours."""
+
+import shutil
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
+from edge.base.settings import Options, Quality, Smoothing
+from edge.faces.detector import open_detector
+from edge.faces.recognizer import Recognizer
+from edge.faces.roi_search import Search
+from edge.model.bundle import load_bundle
+from edge.model.classifier import EmotionClassifier
+from edge.model.manifest import FaceTemplate
+from edge.pipeline.pipeline import Pipeline
+from edge.sources import open_source
+
+from ..clips import WOMAN
+from ..stand_ins import detection, frame, picture
+
+RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
+WHOLE_BOX = FaceTemplate(((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)), (0.0, 0.0, 1.0, 1.0))
+
+
+class ScriptedDetector:
+    """Finds in each picture what it was told to find."""
+
+    def __init__(self, *frames):
+        self._frames = list(frames)
+
+    def detect(self, image):
+        return self._frames.pop(0)
+
+
+@pytest.fixture
+def recognizer(bundle):
+    """`recognizer(detections of the first frame, of the second, …, smoothing=…, other options)`."""
+
+    def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(least_sharpness=0), **other):  # noqa: B008 - frozen
+        classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
+        search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
+        return Recognizer(search, classifier, WHOLE_BOX, Options(smoothing=smoothing, quality=quality, **other))
+
+    return make
+
+
+def scene(*patches):
+    """A grey picture with 40x40 squares of (x, y, colour)."""
+    image = picture(width=320, height=240)
+    for x, y, colour in patches:
+        image[y : y + 40, x : x + 40] = colour
+    return image
+
+
+def square(x, y, score=0.9):
+    return detection(x, y, 40, 40, score)
+
+
+def answers(recognizer, *images):
+    results = [recognizer.read(recognizer.find(frame(i, image, i / 10))) for i, image in enumerate(images)]
+    return [[(face.id, face.emotion) for face in result.faces] for result in results]
+
+
+def test_each_face_has_its_emotion(recognizer):
+    image = scene((20, 20, RED), (120, 60, GREEN), (220, 150, BLUE))
+    found = [square(20, 20), square(120, 60), square(220, 150)]
+    assert answers(recognizer(found), image) == [[(1, "angry"), (2, "happy"), (3, "sad")]]
+
+
+def test_emotions_stay_with_their_faces_when_the_detector_changes_the_order(recognizer):
+    left, right = square(20, 20), square(220, 150)
+    image = scene((20, 20, RED), (220, 150, BLUE))
+    assert answers(recognizer([left, right], [right, left]), image, image) == [
+        [(1, "angry"), (2, "sad")],
+        [(2, "sad"), (1, "angry")],
+    ]
+
+
+def test_without_faces_there_is_nothing_to_read(recognizer):
+    result = (made := recognizer([])).read(made.find(frame()))
+    assert result.faces == ()
+    assert result.record()["faces"] == []
+
+
+def test_results_carry_the_frame_and_the_detection(recognizer):
+    given, found = frame(7, scene((20, 20, RED))), square(20, 20, 0.77)
+    made = recognizer([found])
+    result = made.read(made.find(given))
+    (face,) = result.faces
+    assert result.frame is given
+    assert (face.box, face.score) == (found.box, 0.77)
+    assert face.probabilities.shape == (len(EMOTIONS),)
+    assert result.latency > 0
+
+
+def test_labels_are_smoothed_by_capture_time(recognizer):
+    images = [scene((20, 20, RED)), *[scene((20, 20, GREEN))] * 10]
+    made = recognizer(*[[square(20, 20)]] * 11, smoothing=Smoothing(time_constant=0.5))
+    labels = [emotion for ((_, emotion),) in answers(made, *images)]
+    assert labels[0] == labels[1] == "angry"
+    assert labels[-1] == "happy"
+    # At a tenth of a second a frame, half of the way is gone after 0.35 s, and the margin asks for a little more.
+    assert labels.index("happy") in (4, 5)
+
+
+def test_a_new_face_in_the_same_place_inherits_nothing(recognizer):
+    smoothing = Smoothing(time_constant=100)
+    made = recognizer([square(20, 20)], [square(20, 20)], smoothing=smoothing)
+    first = made.read(made.find(frame(0, scene((20, 20, RED)), 0.0)))
+    second = made.read(made.find(frame(1, scene((20, 20, GREEN)), 5.0)))
+    assert [(r.faces[0].id, r.faces[0].emotion) for r in (first, second)] == [(1, "angry"), (2, "happy")]
+
+
+def test_each_stage_is_timed(recognizer):
+    made = recognizer([square(20, 20)])
+    made.read(made.find(frame(0, scene((20, 20, RED)))))
+    assert set(made.statistics.summary()["ms"]) == {"detect", "classify"}
+
+
+def test_options_have_the_defaults_of_the_command_line():
+    options = Options()
+    assert (options.variant, options.threads, options.detector) == ("int8", 1, "yunet")
+    assert options.model.parts[-2:] == ("models", "default")
+
+
+@pytest.mark.parametrize("variant", ["int8", "float32"])
+def test_a_recognizer_from_options_finds_the_portraits_face(bundle, yunet, portrait, variant):
+    made = Recognizer.from_options(Options(model=bundle, variant=variant))
+    (face,) = made.read(made.find(frame(0, portrait))).faces
+    assert face.id == 1
+    assert face.probabilities.sum() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"variant": "float16"}, "has no variant float16", id="variant"),
+        pytest.param({"detector": "hog"}, "hog: no such detector", id="detector"),
+        pytest.param({"threads": 0}, "num_threads", id="threads"),
+        pytest.param({"model": Path("nowhere")}, "nowhere: no model bundle here", id="model"),
+    ],
+)
+def test_options_that_cannot_be_met(bundle, options, message):
+    with pytest.raises(UserError, match=message):
+        Recognizer.from_options(Options(**{"model": bundle} | options))
+
+
+def test_a_tinted_portrait_is_recognized_by_its_tint(bundle, yunet, portrait):
+    """Through YuNet, its landmarks, the alignment and the model: colours arrive as the camera had them."""
+    for colour, emotion in ((RED, "angry"), (GREEN, "happy"), (BLUE, "sad")):
+        made = Recognizer.from_options(Options(model=bundle, smoothing=Smoothing(time_constant=0)))
+        tinted = cv2.addWeighted(portrait, 0.6, np.full_like(portrait, colour), 0.4, 0)
+        (face,) = made.read(made.find(frame(0, tinted))).faces
+        assert face.emotion == emotion
+
+
+@pytest.mark.skipif(not WOMAN.is_file(), reason="the video is not on this machine")
+def test_a_real_face_is_found_and_keeps_its_number(bundle, yunet):
+    """A woman who talks and moves her head, 464 frames."""
+    numbers, frames, with_faces = set(), 0, 0
+    with Pipeline(open_source(str(WOMAN)), Recognizer.from_options(Options(model=bundle))) as pipeline:
+        for result in pipeline:
+            frames += 1
+            with_faces += bool(result.faces)
+            numbers |= {face.id for face in result.faces}
+    assert frames == 464
+    assert with_faces >= 0.98 * frames
+    assert numbers == {1}
+
+
+def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
+    classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
+    search = Search(partial(open_detector, "yunet"), 320, every=0.2)
+    made = Recognizer(search, classifier, WHOLE_BOX, Options())
+    assert len(made.find(frame(0, portrait)).tracks) == 1
+
+
+class TestReload:
+    """The bundle is exchanged under way."""
+
+    @pytest.fixture
+    def own(self, bundle, tmp_path):
+        """A copy of the bundle, to be damaged, and a recognizer on it."""
+        folder = Path(shutil.copytree(bundle, tmp_path / "own"))
+        options = Options(model=folder, variant="float32", search_every=0.0)
+        return folder, options
+
+    def read(self, made, portrait):
+        made.forget()
+        return made.read(made.find(frame(0, portrait))).faces[0].probabilities
+
+    def test_a_better_model_takes_over(self, own, make_bundle, tiny, monkeypatch, yunet, portrait):
+        folder, options = own
+        made = Recognizer.from_options(options)
+        before, identity = self.read(made, portrait), made.identity
+        monkeypatch.setattr(tiny, "CONTRAST", 4 * tiny.CONTRAST)
+        make_bundle(folder)
+        made.reload(options)
+        assert not np.allclose(self.read(made, portrait), before, atol=1e-3)
+        assert made.identity["sha256"] != identity["sha256"]
+        assert made.identity | {"sha256": ""} == {"name": "tiny", "variant": "float32", "sha256": ""}
+
+    @pytest.mark.parametrize("damage", ["cut", "gone", "manifest"])
+    def test_a_broken_one_does_not(self, own, yunet, portrait, damage):
+        folder, options = own
+        made = Recognizer.from_options(options)
+        before, identity = self.read(made, portrait), made.identity
+        model = folder / "model_float32.tflite"
+        if damage == "cut":
+            model.write_bytes(model.read_bytes()[:1000])
+        elif damage == "gone":
+            model.unlink()
+        else:
+            (folder / "manifest.json").write_text("{")
+        with pytest.raises(UserError):
+            made.reload(options)
+        assert (self.read(made, portrait) == before).all()
+        assert made.identity == identity
+
+
+def test_a_board_that_is_eased_searches_less_often(recognizer):
+    made, threads = recognizer(*[[square(20, 20)]] * 3), cv2.getNumThreads()
+    try:
+        made.ease(2)
+        result = made.read(made.find(frame(0, scene((20, 20, RED)))))
+        assert result.level == result.record()["level"] == 2
+        assert cv2.getNumThreads() == max(1, threads - 2)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+@pytest.mark.parametrize(
+    ("needs", "reason"),
+    [
+        pytest.param(Quality(smallest=41, least_sharpness=0), "small", id="small"),
+        pytest.param(Quality(smallest=0, least_sharpness=1e9), "blurred", id="blurred"),
+    ],
+)
+def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(recognizer, needs, reason):
+    made = recognizer(*[[square(20, 20)]] * 3, quality=needs)
+    for i in range(3):
+        (face,) = made.read(made.find(frame(i, scene((20, 20, RED)), i / 10))).faces
+        assert (face.id, face.emotion, face.reason) == (1, None, reason)
+        assert face.record()["reason"] == reason
+
+
+def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
+    crowds = [[square(20 + 60 * j + i, 20) for j in range(4)] for i in range(3)]
+    made = recognizer(*crowds, smoothing=Smoothing(time_constant=0.001), most_readings=2)
+    shown = []
+    for i, colour in enumerate((RED, GREEN, GREEN)):
+        faces = made.read(made.find(frame(i, scene(*((20 + 60 * j + i, 20, colour) for j in range(4))), i))).faces
+        assert [face.box[0] for face in faces] == [20 + 60 * j + i for j in range(4)]
+        shown.append(np.array([face.probabilities for face in faces]))
+    changed = [(now != before).any(axis=1).tolist() for before, now in pairwise(shown)]
+    assert sorted(changed) == [[False, False, True, True], [True, True, False, False]]
+
+
+def test_a_crowd_that_was_out_of_sight_is_read_at_once(recognizer):
+    crowd = [square(20 + 60 * j, 20) for j in range(4)]
+    made = recognizer(crowd, [], crowd, smoothing=Smoothing(time_constant=0.001), most_readings=1)
+    before, _, after = (
+        made.read(made.find(frame(i, scene(*((20 + 60 * j, 20, colour) for j in range(4))), i / 10))).faces
+        for i, colour in enumerate((RED, RED, GREEN))
+    )
+    assert [face.id for face in before] == [face.id for face in after]
+    assert all((a.probabilities != b.probabilities).any() for a, b in zip(before, after, strict=True))
+
+
+def test_without_smoothing_each_face_is_read_in_each_frame(recognizer):
+    crowd = [square(50 * i, 20) for i in range(5)]
+    made = recognizer(crowd, crowd)
+    colours = [[RED] * 5, [GREEN] * 5]
+    first, second = (
+        made.read(made.find(frame(i, scene(*((50 * j, 20, c) for j, c in enumerate(colours[i]))), i / 100))).faces
+        for i in range(2)
+    )
+    assert all((a.probabilities != b.probabilities).any() for a, b in zip(first, second, strict=True))
+
+
+def test_more_faces_than_are_asked_for_are_counted_and_left_out(recognizer):
+    found = [square(50 * i, 20, score=0.9 - i / 100) for i in range(5)]
+    made = recognizer(found, most_faces=3)
+    assert [track.detection for track in made.find(frame(0, scene())).tracks] == found[:3]
+    assert made.statistics.summary()["counts"]["faces_left_out"] == 2

@@ -1,0 +1,87 @@
+"""The discovery message, held against what Home Assistant's documentation asks of one."""
+
+import json
+import re
+
+import pytest
+
+from edge.base.classes import EMOTIONS
+from edge.outputs.home_assistant import device_id, discovery, discovery_topic
+from edge.outputs.mqtt import UNKNOWN, Scene, state
+
+from ..stand_ins import face
+
+MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90)
+ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *EMOTIONS}
+
+OPTIONS = {
+    *("name", "device_class", "expire_after", "entity_category", "icon", "unique_id", "value_template"),
+    *("options", "state_class", "unit_of_measurement", "json_attributes_topic", "json_attributes_template"),
+}
+"""Of those that the pages of MQTT's sensor and binary sensor list, the ones that are used here."""
+
+
+def test_device_and_origin_are_named_once_for_all():
+    assert set(MESSAGE) == {"device", "origin", "state_topic", "availability_topic", "components"}
+    assert MESSAGE["device"]["identifiers"] == ["emotion-edge_kitchen"]
+    assert MESSAGE["device"]["name"] == "emotion-edge/kitchen"
+    assert MESSAGE["origin"]["name"] == "emotion-edge"
+    assert MESSAGE["origin"]["sw_version"] == MESSAGE["device"]["sw_version"] == "1.2.3"
+    assert (MESSAGE["state_topic"], MESSAGE["availability_topic"]) == ("a/state", "a/availability")
+    assert json.loads(json.dumps(MESSAGE)) == MESSAGE
+
+
+def test_every_entity_is_there_with_an_id_of_its_own():
+    assert set(MESSAGE["components"]) == ENTITIES
+    ids = {component["unique_id"] for component in MESSAGE["components"].values()}
+    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES}
+
+
+@pytest.mark.parametrize("key", sorted(ENTITIES))
+def test_an_entity_has_what_its_platform_asks_for(key):
+    component = MESSAGE["components"][key]
+    options = set(component) - {"platform"}
+    assert component["platform"] == ("binary_sensor" if key == "problem" else "sensor")
+    assert options <= OPTIONS
+    assert options >= {"unique_id", "name", "value_template"}
+    assert component["expire_after"] == 90
+    if component.get("device_class") == "enum":  # its values are words
+        assert component["options"] == list(EMOTIONS)
+        assert not options & {"state_class", "unit_of_measurement"}
+    if "unit_of_measurement" in component:
+        assert component["state_class"] == "measurement"
+    assert component.get("entity_category") == ("diagnostic" if key in {"fps", "temperature", "problem"} else None)
+
+
+@pytest.mark.parametrize("key", sorted(ENTITIES - {"problem"}))
+@pytest.mark.parametrize("shown", [UNKNOWN, Scene(0), Scene(1, face())], ids=["unknown", "nobody", "a face"])
+def test_a_template_finds_its_value_in_the_state(key, shown):
+    (path,) = re.fullmatch(r"\{\{ value_json\.([a-z.]+) \}\}", MESSAGE["components"][key]["value_template"]).groups()
+    value = state(shown, 10.0, {"temperature": 50.0}, 0)
+    for name in path.split("."):
+        value = value[name]
+    if key == "emotion":
+        assert value is None or value in EMOTIONS
+    else:
+        assert value is None or isinstance(value, int | float)
+
+
+def test_the_problem_is_on_where_there_is_trouble():
+    problem = MESSAGE["components"]["problem"]
+    assert problem["device_class"] == "problem"
+    assert problem["value_template"] == "{{ 'ON' if value_json.trouble else 'OFF' }}"
+    assert problem["json_attributes_topic"] == "a/state"
+    assert state(UNKNOWN, 0.0, {}, 0)["trouble"]
+    assert not state(UNKNOWN, 10.0, {}, 0)["trouble"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "device"),
+    [
+        pytest.param("emotion-edge/kitchen", "emotion-edge_kitchen", id="levels"),
+        pytest.param("Küche 1/./x", "K_che_1_x", id="what topics of discovery must not have"),
+    ],
+)
+def test_the_topic_of_discovery_has_the_characters_that_are_allowed(prefix, device):
+    assert device_id(prefix) == device
+    assert discovery_topic(prefix) == f"homeassistant/device/{device}/config"
