@@ -121,6 +121,7 @@ test: $(VENV)/workstation.stamp ## check style and types and pass all tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m pytest $(ARGS)
 
 # ---- set-up: a stamp for each set of packages, remade when its lock changes ----

@@ -57,7 +57,10 @@ PACKAGES = (
 
 LOCKS = ROOT / "requirements"
 
-START = "from edge.pipeline.pipeline import Pipeline; from edge.faces.recognizer import Recognizer; from edge.model.interpreter import runtime"
+START = (
+    "from edge.pipeline.pipeline import Pipeline; from edge.faces.recognizer import Recognizer; "
+    "from edge.model.interpreter import runtime"
+)
 """Imports of this package, which opens its runtime when that is first used."""
 
 

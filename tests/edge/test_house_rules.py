@@ -113,17 +113,6 @@ def test_only_training_and_export_learn(path):
     }
 
 
-@pytest.mark.parametrize(
-    ("folder", "others"),
-    [
-        pytest.param("train", {"export", "benchmarks"}, id="train stands on the edge alone"),
-        pytest.param("export", {"benchmarks"}, id="export stands on train and the edge"),
-    ],
-)
-def test_packages_build_on_one_another_in_one_direction(folder, others):
-    assert not {shown(path) for path in modules(folder) if packages(path) & others}
-
-
 def test_every_package_is_installed():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT) for path in modules(*PACKAGES, "models")}

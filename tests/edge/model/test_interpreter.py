@@ -108,7 +108,8 @@ class TestGreeting:
 
     def test_it_is_not_seen(self):
         code = "from edge.model.bundle import *\n"
-        code += "from edge.model.classifier import EmotionClassifier\nEmotionClassifier.from_bundle(load_bundle(DEFAULT_BUNDLE))"
+        code += "from edge.model.classifier import EmotionClassifier\n"
+        code += "EmotionClassifier.from_bundle(load_bundle(DEFAULT_BUNDLE))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=child_environment())
         assert (done.returncode, done.stderr) == (0, "")
 

@@ -47,7 +47,9 @@ def test_what_would_take_minutes():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system has no such score")
 def test_it_is_ended_first_where_memory_runs_out():
-    program = "import edge.base.child_process; edge.base.child_process.limit_memory(1 << 30); print(edge.base.child_process.OOM_SCORE.read_text())"
+    program = (
+        "from edge.base import child_process as child; child.limit_memory(1 << 30); print(child.OOM_SCORE.read_text())"
+    )
     done = subprocess.run([sys.executable, "-c", program], env=child_environment(), capture_output=True, text=True)
     assert done.stdout.split() == ["1000"]
 
