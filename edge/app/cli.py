@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
 from edge.base.network import CAMERA_ADDRESS, masked
-from edge.base.settings import DEFAULT_BUNDLE, DETECTORS, Capture, EventLimits, Options, Smoothing
+from edge.base.settings import DEFAULT_BUNDLE, DETECTORS, Capture, EventLimits, Options, Smoothing, model_folder
 from edge.model.manifest import VARIANTS
 
 SMOOTHING_MS = 1000 * Smoothing.time_constant
@@ -129,7 +129,13 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, help_: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_, description=help_)
-        sub.add_argument("--model", type=_path, default=DEFAULT_BUNDLE, help="folder of the model bundle")
+        sub.add_argument(
+            "--model",
+            type=_model,
+            default=DEFAULT_BUNDLE,
+            metavar="NAME",
+            help="default, nano, fer2013, or a bundle's folder",
+        )
         return sub
 
     sub = add("run", "recognize the faces of a camera, video, image or folder")
@@ -354,6 +360,10 @@ def _not_empty(text: str) -> str:
 
 def _path(text: str) -> Path:
     return Path(_not_empty(text))
+
+
+def _model(text: str) -> Path:
+    return model_folder(_not_empty(text))
 
 
 def _milliseconds(text: str) -> float:

@@ -5,10 +5,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DEFAULT_BUNDLE = Path(__file__).resolve().parents[2] / "models" / "default"
-"""The bundle that ships."""
+PACKAGE = Path(__file__).resolve().parents[1]
+
+MODELS = next(
+    (place for place in (PACKAGE / "models", PACKAGE.parent / "models") if place.is_dir()), PACKAGE / "models"
+)
+"""Folder of the bundles that ship: inside the installed package, or beside it in a checkout."""
+
+DEFAULT_BUNDLE = MODELS / "default"
 
 DETECTORS = ("yunet", "haar")
+
+
+def model_folder(model: str | Path) -> Path:
+    """Return the folder of a bundle, given its path or the name of one that ships; a folder here is `./name`, too."""
+    named = Path(model).name == str(model) and (MODELS / model / "manifest.json").is_file()
+    return MODELS / model if named else Path(model)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,20 @@ class FrameResult:
             "faces": [face.record() for face in self.faces],
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a flat row for each face, rounded as in the record; its columns are those of `edge.report.table`."""
+        return [self._row(face.record()) for face in self.faces]
+
+    def _row(self, record: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "frame": self.frame.seq,
+            "time_s": round(self.frame.captured, 6),
+            "person": record["id"],
+            **dict(zip(("x", "y", "width", "height"), record["box"], strict=True)),
+            **{key: record[key] for key in ("score", "emotion", "confidence", "reason")},
+            **{f"p_{name}": probability for name, probability in record["probabilities"].items()},
+        }
+
 
 class MainFace:
     """The largest face, which stays the main one until another is clearly larger; for one thread."""

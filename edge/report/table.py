@@ -10,7 +10,7 @@ from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 
 from edge.base.classes import EMOTIONS
-from edge.faces.results import FaceResult, FrameResult
+from edge.faces.results import FrameResult
 
 BATCH = 8192
 """Rows that are written at a time: a row group of the Parquet file."""
@@ -57,7 +57,7 @@ class Table:
         return self
 
     def write(self, result: FrameResult) -> None:
-        self._rows += [_row(result, face) for face in result.faces]
+        self._rows += result.rows()
         if len(self._rows) >= BATCH:
             self._flush()
 
@@ -73,17 +73,3 @@ class Table:
         for writer in self._writers:
             writer.write_batch(batch)
         self._rows = []
-
-
-def _row(result: FrameResult, face: FaceResult) -> dict[str, Any]:
-    """The face's record, flat: figures are rounded as everywhere else."""
-    record = face.record()
-    x, y, width, height = record["box"]
-    return {
-        "frame": result.frame.seq,
-        "time_s": round(result.frame.captured, 6),
-        "person": face.id,
-        **{"x": x, "y": y, "width": width, "height": height},
-        **{key: record[key] for key in ("score", "emotion", "confidence", "reason")},
-        **{f"p_{name}": probability for name, probability in record["probabilities"].items()},
-    }

@@ -164,16 +164,24 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is missing, may not be read, is too large or is not a picture.
     """
-    content = _read_bytes(path)
+    return decode_picture(_read_bytes(path), str(path))
+
+
+def decode_picture(content: bytes, name: str) -> np.ndarray:
+    """Decode the bytes of a picture as uint8 BGR `[h, w, 3]`, see `read_image`.
+
+    Raises:
+        UserError: they are not a picture, or too many pixels; it is called `name`.
+    """
     try:
         return decode_still(content)
     except TooManyPixels as error:
         limit = MAX_PICTURE_PIXELS // 1_000_000
-        raise UserError(f"{path}: the image has more than {limit} million pixels", "give a smaller one") from error
+        raise UserError(f"{name}: the image has more than {limit} million pixels", "give a smaller one") from error
     except BrokenPicture as error:
         kind = picture_kind(content[:HEAD])
         problem = f"{kind} image that cannot be read ({error})" if kind else "not an image that can be read"
-        raise UserError(f"{path}: {problem}", "give a whole JPEG, PNG, HEIC or another common format") from error
+        raise UserError(f"{name}: {problem}", "give a whole JPEG, PNG, HEIC or another common format") from error
 
 
 def _read_bytes(path: Path) -> bytes:

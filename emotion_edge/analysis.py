@@ -1,0 +1,67 @@
+"""Reports of recorded videos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.base.errors import needs_extra
+from edge.base.files import check_folder
+from edge.base.quiet import quiet_libraries
+from edge.base.settings import Options, model_folder
+
+
+@dataclass(frozen=True)
+class Report:
+    """Files of one video's report.
+
+    Attributes:
+        page: HTML page with figures.
+        csv, parquet: table of all faces, one row a face a frame.
+        summary: what the page says, as plain values.
+    """
+
+    page: Path
+    csv: Path
+    parquet: Path
+    summary: dict[str, Any]
+
+
+def analyze(
+    videos: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    annotate: bool = False,
+    thumbnails: bool = True,
+    blur: bool = False,
+    model: str | Path = "default",
+) -> list[Report]:
+    """Write a report of each video, one after another; `emotion-edge analyze` takes several at a time.
+
+    Args:
+        videos: a video, a folder of videos, or several of them.
+        output: folder for the reports; made where it is missing.
+        annotate: write the annotated video, too.
+        thumbnails: show small pictures of faces in the page.
+        blur: make faces unrecognizable in all pictures that are written.
+        model: see `load`.
+
+    Raises:
+        UserError: a video or the model cannot be read, or the reports cannot be written.
+    """
+    with needs_extra("analyze"):
+        from edge.report.inputs import CSV, PAGE, PARQUET, find_places, find_videos
+        from edge.report.job import Job, Wanted
+        from edge.report.video import analyze_video
+    quiet_libraries()
+    named = [videos] if isinstance(videos, str | Path) else videos
+    check_folder(Path(output))
+    found, problems, _ = find_videos([Path(name) for name in named])
+    if problems:
+        raise problems[0]
+    options, wanted = Options(model=model_folder(model)), Wanted(annotate, thumbnails, blur)
+    reports = []
+    for video, place in zip(found, find_places(found, Path(output)), strict=True):
+        summary = analyze_video(Job(video, place, options, wanted))
+        reports.append(Report(place.path(PAGE), place.path(CSV), place.path(PARQUET), summary))
+    return reports
