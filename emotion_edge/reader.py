@@ -130,7 +130,7 @@ class Reader:
         frame = Frame(0, time.time(), image, name, time.monotonic())
         with self._lock:
             self._recognizer.forget()
-            return Result(self._recognizer.read(self._recognizer.find(frame)))
+            return Result(self._recognizer.classify(self._recognizer.detect(frame)))
 
     def stream(self, source: str | Path | int | Source) -> Iterator[Result]:
         """Yield the result of each frame of a source, with tracked faces and smoothed labels.
@@ -157,7 +157,7 @@ def load(
     variant: str = "int8",
     threads: int = 1,
     detector_size: int | None = None,
-    max_faces: int = Options.most_faces,
+    max_faces: int = Options.max_faces,
 ) -> Reader:
     """Load a model.
 
@@ -177,8 +177,8 @@ def load(
             model=model_folder(model),
             variant=variant,
             threads=threads,
-            detector_side=detector_size,
-            most_faces=max_faces,
+            detector_size=detector_size,
+            max_faces=max_faces,
         )
     )
 

@@ -97,7 +97,7 @@ def frame_bytes(bundle: Bundle) -> int:
         if i >= SETTLED:
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
-        recognizer.read(recognizer.find(frame))
+        recognizer.classify(recognizer.detect(frame))
         if i >= SETTLED:
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
     tracemalloc.stop()

@@ -107,7 +107,7 @@ def _measure(clips: Sequence[Clip], width: int, height: int, tilt: int, size: in
 
 def _watch(clip: Clip, width: int, height: int, size: int, side: int | None, live: bool) -> tuple[np.ndarray, int]:
     """Faces that are found in each frame, bool `[FRAMES, faces]`, and how many others over all frames."""
-    search = Search(_detector, side, Options().search_every)
+    search = Search(_detector, side, Options().detect_interval)
     search.keep_up(live)
     tracker, seen, false = Tracker(), np.zeros((FRAMES, len(clip.centres)), bool), 0
     for i in range(FRAMES):

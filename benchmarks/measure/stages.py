@@ -133,8 +133,8 @@ def alone(clip: Path, recognizer: Recognizer) -> dict[str, float]:
     source = open_source(str(clip))
     rates, frames = _rated(islice(iter(source.read, None), MOST_FRAMES))
     source.close()
-    found_rate, found = _rated(map(recognizer.find, frames))
-    read_rate, _ = _rated(map(recognizer.read, found))
+    found_rate, found = _rated(map(recognizer.detect, frames))
+    read_rate, _ = _rated(map(recognizer.classify, found))
     recognizer.forget()
     return {"decode": rates, "detect": found_rate, "classify": read_rate}
 

@@ -97,7 +97,7 @@ class Participant:
         return run_fresh([str(self.python), "-m", *map(str, words)], cores, time_out=time_out)
 
 
-Turns = dict[tuple[Participant, int], list[T]]
+ClassificationScheduler = dict[tuple[Participant, int], list[T]]
 """Results of the rounds by participant and number of cores."""
 
 
@@ -119,7 +119,7 @@ class Lineup:
 
     def interleaved(
         self, what: str, run: Callable[[Participant, int], T], cores: Sequence[int], rounds: int
-    ) -> tuple[Turns[T], dict[str, str]]:
+    ) -> tuple[ClassificationScheduler[T], dict[str, str]]:
         """Run all packages on every number of cores, interleaved; one that fails loses only its own results.
 
         Args:
@@ -146,7 +146,7 @@ class Lineup:
         cases = {case: partial(turn, *case) for case in product(self.participants, cores)}
         results = interleave(what, cases, rounds)
         whole = {case: found for case, found in results.items() if case[0].name not in gaps}
-        return cast(Turns[T], whole), gaps
+        return cast(ClassificationScheduler[T], whole), gaps
 
 
 FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)

@@ -316,7 +316,7 @@ TITLES = {
     "face-count": "**More faces**, 1280×720, from memory",
     "frame-size": "**Larger pictures**, one face that grows with them, from memory",
     "face-sizes": "**Smaller faces**, four in a picture, by the width of an upright face; live: the share found "
-    "within a second; else the share of all frames; coarse alone is what `--detector-side 320` finds",
+    "within a second; else the share of all frames; coarse alone is what `--detector-size 320` finds",
     "outputs": "**Outputs**, on a camera of 640×480 and 15 frames a second",
     "peers": "**Other packages**, decoding, detection and classification, interleaved with this one",
     "peers-model": "**Their models alone**, interleaved with this one's on one core: a crop in memory to "

@@ -187,7 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("videos", nargs="+", type=_path, metavar="VIDEO", help="a video, or a folder of videos")
     sub.add_argument("--output", type=_path, required=True, metavar="DIR", help="where the reports go")
     sub.add_argument("--annotate", action="store_true", help="write the annotated video, too")
-    sub.add_argument("--no-frames", dest="frames", action="store_false", help="no pictures of faces in the report")
+    sub.add_argument(
+        "--no-thumbnails", dest="thumbnails", action="store_false", help="no pictures of faces in the report"
+    )
     sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
     sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
@@ -226,8 +228,13 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a control of libcamera's for a Raspberry Pi's camera, as ExposureTime=10000; may be given again",
     )
-    add("--rtsp", choices=("tcp", "udp"), default=defaults.rtsp, help="how RTSP cameras send")
-    add("--pixels", default=defaults.pixels, metavar="FORMAT", help="of raw frames: bgr24, rgb24, gray, yuv420p, nv12")
+    add("--rtsp-transport", choices=("tcp", "udp"), default=defaults.rtsp_transport, help="how RTSP cameras send")
+    add(
+        "--pixel-format",
+        default=defaults.pixel_format,
+        metavar="FORMAT",
+        help="of raw frames: bgr24, rgb24, gray, yuv420p, nv12",
+    )
     add(
         "--live",
         action="store_true",
@@ -238,7 +245,7 @@ def _add_capture(parser: argparse.ArgumentParser) -> None:
         choices=("v4l2m2m",),
         help="hardware that decodes videos and streams; where this machine has none, software does",
     )
-    add("--wait", action="store_true", help="wait for a camera that is not there yet")
+    add("--wait-for-camera", action="store_true", help="wait for a camera that is not there yet")
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
@@ -304,24 +311,24 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     parser.add_argument("--threads", type=whole_number(1), default=defaults.threads, help="threads of one inference")
     parser.add_argument("--detector", choices=DETECTORS, default=defaults.detector, help="haar: OpenCV 4 only")
     parser.add_argument(
-        "--detector-side",
+        "--detector-size",
         type=whole_number(32),
-        default=defaults.detector_side,
+        default=defaults.detector_size,
         metavar="PIXELS",
         help="longer side of the picture that is searched: more finds smaller faces and takes longer "
         "(default: 320, and large pictures more finely as well)",
     )
     parser.add_argument(
-        "--search-every-ms",
+        "--detect-interval-ms",
         type=_milliseconds,
-        default=1000 * defaults.search_every,
+        default=1000 * defaults.detect_interval,
         metavar="MS",
         help="time between two searches of the whole picture; known faces are followed in between; 0: every frame",
     )
     parser.add_argument(
-        "--most-faces",
+        "--max-faces",
         type=whole_number(1),
-        default=defaults.most_faces,
+        default=defaults.max_faces,
         metavar="N",
         help="faces a frame that are followed, the surest first; the others are counted",
     )
@@ -333,9 +340,9 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
 def _add_turns(parser: argparse.ArgumentParser) -> None:
     """For what is to keep up with a camera; everything else reads each face in each frame."""
     parser.add_argument(
-        "--most-readings",
+        "--max-classifications",
         type=whole_number(1),
-        default=Options.most_readings,
+        default=Options.max_classifications,
         metavar="N",
         help="faces that are read in one frame; where there are more, they take turns",
     )

@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Recognize the faces of a source until it ends or somebody stops it."""
     if arguments.list_sources:
         return _print_sources()
-    return _run(arguments, _capture(arguments), wait=arguments.wait)
+    return _run(arguments, _capture(arguments), wait=arguments.wait_for_camera)
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -77,7 +77,7 @@ def predict(arguments: argparse.Namespace) -> int:
     failures: list[UserError] = []
     for frame in _images(arguments, failures):
         recognizer.forget()  # images are not one another's past
-        result = recognizer.read(recognizer.find(frame))
+        result = recognizer.classify(recognizer.detect(frame))
         print(json.dumps(result.record()), flush=True)
         if copies:
             copies.write(result)
@@ -103,7 +103,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     with needs_extra("analyze"):
         from edge.report.batch import analyze_videos
         from edge.report.job import Wanted
-    wanted = Wanted(arguments.annotate, arguments.frames, arguments.blur)
+    wanted = Wanted(arguments.annotate, arguments.thumbnails, arguments.blur)
     failed = False
     with _signals(hangup_reloads=False) as signals:
         for outcome in analyze_videos(
@@ -357,10 +357,10 @@ def _capture(arguments: argparse.Namespace) -> Capture:
     return Capture(
         size=arguments.size,
         fps=arguments.fps,
-        preview_side=arguments.detector_side or Capture.preview_side,
+        preview_side=arguments.detector_size or Capture.preview_side,
         controls=dict(arguments.control),
-        rtsp=arguments.rtsp,
-        pixels=arguments.pixels,
+        rtsp_transport=arguments.rtsp_transport,
+        pixel_format=arguments.pixel_format,
         live=arguments.live,
         decoder=arguments.decoder,
         recursive=arguments.recursive,
@@ -384,10 +384,10 @@ def _options(arguments: argparse.Namespace) -> Options:
         variant=arguments.variant,
         threads=arguments.threads,
         detector=arguments.detector,
-        detector_side=arguments.detector_side,
-        search_every=arguments.search_every_ms / 1000,
-        most_readings=getattr(arguments, "most_readings", Options.most_readings),
-        most_faces=arguments.most_faces,
+        detector_size=arguments.detector_size,
+        detect_interval=arguments.detect_interval_ms / 1000,
+        max_classifications=getattr(arguments, "max_classifications", Options.max_classifications),
+        max_faces=arguments.max_faces,
         smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
     )
 

@@ -37,7 +37,7 @@ HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  
 
 MARK = f"# Written by '{NAME} install-service', taken away by '{NAME} uninstall-service'."
 
-LIVES = 90
+WATCHDOG_TIMEOUT = 90
 """Seconds without a heartbeat after which a run is taken for hung: attempts to open a lost camera are 40 s apart."""
 
 BACK_OFF_SINCE = 254
@@ -151,7 +151,7 @@ def unit_text(
         mark=MARK,
         name=NAME,
         command=" ".join(_quoted(str(word)) for word in command),
-        lives=LIVES,
+        lives=WATCHDOG_TIMEOUT,
         back_off="RestartSteps=6\nRestartMaxDelaySec=300\n" if systemd >= BACK_OFF_SINCE else "",
         user=f"User={user}" if user else "DynamicUser=yes",
         state=STATE,
@@ -182,7 +182,16 @@ def unit_for(run: argparse.Namespace, words: Sequence[str], outputs: Sequence[Pa
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
     certificate = _certificate(run)
     # -P: the folder that it writes to is no place to import from. What is said last holds.
-    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(run.source, words), "--no-window", "--wait"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "edge",
+        "run",
+        *_public_words(run.source, words),
+        "--no-window",
+        "--wait-for-camera",
+    ]
     command += [word for name, _ in certificate for word in (f"--{name}", str(HANDED_OVER / name))]
     return unit_text(command, seen, user, systemd_version(), certificate)
 

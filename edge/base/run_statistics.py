@@ -180,7 +180,7 @@ def summary_text(summary: dict[str, Any]) -> str:
     lines = [
         f"{counts.get('frames', 0)} frames, {summary['fps']:.1f} FPS, {counts.get('faces', 0)} faces "
         f"in {counts.get('frames_with_faces', 0)} frames",
-        *([f"{n} faces left out: more than --most-faces"] if (n := counts.get("faces_left_out")) else []),
+        *([f"{n} faces left out: more than --max-faces"] if (n := counts.get("faces_left_out")) else []),
         "dropped: " + (", ".join(f"{n} before {name}" for name, n in dropped.items()) or "none"),
         *(["errors: " + ", ".join(f"{n} in {part}" for part, n in errors.items())] if errors else []),
         f"{'ms':<16}" + "".join(f"{f'p{q}':>9}" for q in PERCENTILES),

@@ -80,8 +80,8 @@ class Capture:
         fps: frames a second; None leaves it to the camera.
         preview_side: pixels of the longer side of the small picture that a Raspberry Pi's camera makes beside.
         controls: libcamera's controls by name, for a Raspberry Pi's camera: exposure, flicker, HDR.
-        rtsp: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
-        pixels: format of raw frames, by FFmpeg's name.
+        rtsp_transport: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
+        pixel_format: format of raw frames, by FFmpeg's name.
         live: whether standard input is about now; otherwise every frame is answered.
         decoder: hardware that decodes streams and videos, by FFmpeg's name: `v4l2m2m`; None decodes in software.
         recursive: whether the images of the folders in a folder are read, too.
@@ -94,8 +94,8 @@ class Capture:
     fps: float | None = None
     preview_side: int = 320
     controls: Mapping[str, Any] = field(default_factory=dict)
-    rtsp: str = "tcp"
-    pixels: str = "bgr24"
+    rtsp_transport: str = "tcp"
+    pixel_format: str = "bgr24"
     live: bool = False
     decoder: str | None = None
     recursive: bool = False
@@ -113,14 +113,14 @@ class Options:
         variant: which of its models: float32, float16, dynamic or int8.
         threads: threads of one inference.
         detector: `yunet` or `haar`.
-        detector_side: pixels of the longer side of the picture that is searched for faces; None searches at 320 pixels
+        detector_size: pixels of the longer side of the picture that is searched for faces; None searches at 320 pixels
             and large pictures more finely as well (see `edge.faces.tiles`).
         detector_threshold: lowest score of a face, 0 to 1.
-        search_every: seconds between two searches of the whole picture; in between, faces are looked for where they
+        detect_interval: seconds between two searches of the whole picture; in between, faces are looked for where they
             are expected. 0 searches every frame.
-        most_readings: faces that are read in one frame; where there are more, they take turns, and their averages stand
-            in between. Without smoothing all are read.
-        most_faces: faces a frame that are followed, the surest; the others are counted and left out.
+        max_classifications: faces that are classified in one frame; where there are more, they take turns, and their
+            averages stand in between. Without smoothing all are classified.
+        max_faces: faces a frame that are followed, the surest; the others are counted and left out.
         smoothing: how steady the labels are.
         quality: what a face needs for its emotion to be told.
     """
@@ -129,10 +129,10 @@ class Options:
     variant: str = "int8"
     threads: int = 1
     detector: str = "yunet"
-    detector_side: int | None = None
+    detector_size: int | None = None
     detector_threshold: float = 0.6
-    search_every: float = 0.2
-    most_readings: int = 2
-    most_faces: int = 16
+    detect_interval: float = 0.2
+    max_classifications: int = 2
+    max_faces: int = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
     quality: Quality = field(default_factory=Quality)

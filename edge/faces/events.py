@@ -6,7 +6,7 @@ from typing import Any
 
 from edge.base.settings import EventLimits
 from edge.faces.results import FaceResult, FrameResult
-from edge.faces.tracker import MEMORY
+from edge.faces.tracker import TRACK_TIMEOUT
 
 EVERY_CHANGE = EventLimits(min_seconds=0.0, min_confidence=0.0)
 """Limits under which each change of a label is an event at once."""
@@ -47,7 +47,7 @@ class Events:
       when it was not seen for as long as its number is kept; `t` is when it was last seen.
     """
 
-    def __init__(self, limits: EventLimits, memory: float = MEMORY) -> None:
+    def __init__(self, limits: EventLimits, memory: float = TRACK_TIMEOUT) -> None:
         """`memory` is the seconds for which a face that is not found keeps its number."""
         self._limits, self._memory = limits, memory
         self._present: dict[int, _Presence] = {}

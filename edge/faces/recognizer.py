@@ -14,9 +14,9 @@ from edge.faces.detector import open_detector
 from edge.faces.quality import shortcoming
 from edge.faces.results import FaceResult, FrameResult
 from edge.faces.roi_search import Search
-from edge.faces.scheduler import Turns
+from edge.faces.scheduler import ClassificationScheduler
 from edge.faces.smoother import Smoother
-from edge.faces.tracker import MEMORY, Track, Tracker
+from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
 from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import FaceTemplate
@@ -33,7 +33,7 @@ class Found:
 
 
 class Recognizer:
-    """Finds, follows and reads faces. `find` belongs to one thread and `read` to one thread, perhaps another.
+    """Finds, follows and reads faces. `detect` belongs to one thread and `classify` to one thread, perhaps another.
 
     Attributes:
         identity: of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle.
@@ -65,7 +65,7 @@ class Recognizer:
         """
         classifier, template, identity = _load(options)
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
-        search = Search(make, options.detector_side, options.search_every)
+        search = Search(make, options.detector_size, options.detect_interval)
         recognizer = cls(search, classifier, template, options)
         recognizer.identity = identity
         return recognizer
@@ -98,23 +98,23 @@ class Recognizer:
     def forget(self) -> None:
         """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
         self._search.forget()
-        self._tracker = Tracker(MEMORY)
-        self._smoother = Smoother(self._options.smoothing, MEMORY)
-        self._turns = Turns()
+        self._tracker = Tracker(TRACK_TIMEOUT)
+        self._smoother = Smoother(self._options.smoothing, TRACK_TIMEOUT)
+        self._scheduler = ClassificationScheduler()
         self._last: dict[int, FaceResult] = {}
 
-    def find(self, frame: Frame) -> Found:
-        """Detect faces and say which of them were there before."""
+    def detect(self, frame: Frame) -> Found:
+        """Detect the faces of a frame and match them with the tracks."""
         with self.statistics.timed("detect"):
             expected = [track.expected(frame.captured) for track in self._tracker.found_last]
             detections = self._search.find(frame, expected)
-            most = self._options.most_faces
+            most = self._options.max_faces
             self.statistics.count("faces_left_out", max(0, len(detections) - most))
             detections = detections[:most]
             return Found(frame, self._tracker.update(detections, frame.captured))
 
-    def read(self, found: Found) -> FrameResult:
-        """Tell the emotion of each face that was found, of those whose turn it is not by their last reading.
+    def classify(self, found: Found) -> FrameResult:
+        """Classify the scheduled faces; the others keep their last result.
 
         Latency is counted from the frame's arrival.
         """
@@ -125,9 +125,9 @@ class Recognizer:
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
         averaged = self._options.smoothing.time_constant > 0  # or answers would be those of other frames
-        most = self._options.most_readings if averaged else len(found.tracks)
-        turn = self._turns.take([track.id for track in found.tracks], most)
-        read = self._judge(found.frame, [track for track in found.tracks if track.id in turn])
+        most = self._options.max_classifications if averaged else len(found.tracks)
+        scheduled = self._scheduler.take([track.id for track in found.tracks], most)
+        read = self._judge(found.frame, [track for track in found.tracks if track.id in scheduled])
         self._last = {track.id: read.get(track.id) or _moved(self._last[track.id], track) for track in found.tracks}
         return tuple(self._last.values())
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-class Turns:
+class ClassificationScheduler:
     """Remembers who has waited longest; for one thread."""
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from edge.base.geometry import Point
 from edge.faces.detector import Detection
 
-MEMORY = 1.0
+TRACK_TIMEOUT = 1.0
 """Seconds for which a face that is not found keeps its number."""
 
-REACH = 0.7
+MAX_TRACK_DISTANCE = 0.7
 """How far a face may be from where it was expected, in sides of its box; as boxes overlap by a fifth."""
 
 REACH_A_SECOND = 0.5
@@ -41,8 +41,8 @@ class Track:
     velocity: tuple[float, float]
 
     def expected(self, time: float) -> Detection:
-        """Where the face will be if it moves on; what is not seen is trusted to move for `MEMORY` at most."""
-        seconds = min(max(0.0, time - self.seen), MEMORY)
+        """Where the face will be if it moves on; what is not seen is trusted to move for `TRACK_TIMEOUT` at most."""
+        seconds = min(max(0.0, time - self.seen), TRACK_TIMEOUT)
         dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
         (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
         if landmarks is not None:
@@ -57,7 +57,7 @@ class Tracker:
         found_last: the tracks of the last frame.
     """
 
-    def __init__(self, memory: float = MEMORY) -> None:
+    def __init__(self, memory: float = TRACK_TIMEOUT) -> None:
         self._memory = memory
         self._tracks: dict[int, Track] = {}
         self._last_id = 0
@@ -94,7 +94,7 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
         For each detection that continues a track, by its index, the track's index.
     """
     expected = [_Shape.of(track.expected(time)) for track in tracks]
-    reaches = [REACH + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
+    reaches = [MAX_TRACK_DISTANCE + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
     found = [_Shape.of(detection) for detection in detections]
     distances = [
         (distance, i, j)

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.base.geometry import Box
 from edge.faces.results import FaceResult, FrameResult
-from edge.faces.tracker import MEMORY
+from edge.faces.tracker import TRACK_TIMEOUT
 from edge.pipeline.output import Output
 
 MARGIN = 0.4
@@ -32,10 +32,10 @@ class Blurred:
     are held back.
     """
 
-    def __init__(self, output: Output, search_every: float) -> None:
-        """`search_every` is the seconds between two searches for faces; where that is more, frames wait as long."""
+    def __init__(self, output: Output, detect_interval: float) -> None:
+        """`detect_interval` is the seconds between two searches for faces; where that is more, frames wait as long."""
         self.name, self.complete = output.name, output.complete
-        self._output, self._ahead = output, max(MEMORY, search_every + SLACK)
+        self._output, self._ahead = output, max(TRACK_TIMEOUT, detect_interval + SLACK)
         self._entered = ExitStack()
         self._waiting: deque[FrameResult] = deque()
         self._seen: deque[tuple[float, tuple[FaceResult, ...]]] = deque()
@@ -62,7 +62,7 @@ class Blurred:
     def _pass_on(self) -> None:
         result = self._waiting.popleft()
         time = result.frame.captured
-        while self._seen[0][0] < time - MEMORY:
+        while self._seen[0][0] < time - TRACK_TIMEOUT:
             self._seen.popleft()
         before: dict[int, Box] = {}
         after: dict[int, Box] = {}

@@ -26,7 +26,7 @@ COUNTERS = (
     ("frames_answered", "frames", "Frames that have a result."),
     ("frames_with_faces", "frames_with_faces", "Frames with a face in their result."),
     ("faces", "faces", "Faces in all results."),
-    ("faces_left_out", "faces_left_out", "Faces that were found and not read: more than --most-faces."),
+    ("faces_left_out", "faces_left_out", "Faces that were found and not read: more than --max-faces."),
 )
 """Name, counter of the statistics, and help."""
 

@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two attempts to open a source again."""
 
-SILENCE = 4.0
+FRAME_TIMEOUT = 4.0
 """Seconds without a frame after which a source is given up; before the first, twice as many."""
 
-STILLNESS = 4.0
+FROZEN_TIMEOUT = 4.0
 """Seconds of the very same pixels after which a picture is taken for frozen: no sensor is free of noise."""
 
 FIRST_INTERVAL = 10.0
@@ -170,7 +170,7 @@ class _Reader:
         self.ended, self._abandoned = threading.Event(), threading.Event()
         self.opened = False
         self.error: BaseException | None = None
-        self._last, self._patience = time.monotonic(), 2 * SILENCE
+        self._last, self._patience = time.monotonic(), 2 * FRAME_TIMEOUT
         # A daemon: what hangs in a driver must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
@@ -195,7 +195,7 @@ class _Reader:
                 while not self._over() and (frame := source.read()) is not None:
                     if self._abandoned.is_set():  # read() came back after all, when another was reading already
                         return
-                    self._last, self._patience = time.monotonic(), SILENCE
+                    self._last, self._patience = time.monotonic(), FRAME_TIMEOUT
                     if watched:
                         self._still.look(frame.image)
                     self._deliver(frame)
@@ -242,14 +242,14 @@ class _Stillness:
     def __init__(self) -> None:
         self._sample: np.ndarray | None = None
         self._since = self._looked = time.monotonic()
-        self._limit = STILLNESS
+        self._limit = FROZEN_TIMEOUT
 
     def look(self, image: np.ndarray) -> None:
         now = time.monotonic()
         sample = image[::SAMPLED, ::SAMPLED]
         if self._sample is None or not np.array_equal(sample, self._sample):
-            self._sample, self._since, self._limit = sample.copy(), now, STILLNESS
-        elif now - self._looked > SILENCE:  # while nothing came, nothing was still
+            self._sample, self._since, self._limit = sample.copy(), now, FROZEN_TIMEOUT
+        elif now - self._looked > FRAME_TIMEOUT:  # while nothing came, nothing was still
             self._since = now
         self._looked = now
 

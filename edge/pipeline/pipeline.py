@@ -1,6 +1,6 @@
 """Runs capture, detection and classification on threads of their own and hands results to the outputs.
 
-    source -> frames -> find -> found -> read -> one queue for each output, and one for the caller
+    source -> frames -> detect -> found -> classify -> one queue for each output, and one for the caller
 
 Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next, and
 for each output that is to be complete.
@@ -60,7 +60,7 @@ class Pipeline:
 
         Args:
             source: an open source.
-            recognizer: finds and reads faces.
+            recognizer: detects and classifies faces.
             outputs: entered, written to and left on threads of their own.
             reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
         """
@@ -82,8 +82,8 @@ class Pipeline:
             self.statistics.watch(name, channel)
         stages: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
             ("capture", self._capture, ()),
-            ("find", self._find, ()),
-            ("read", self._read, ()),
+            ("detect", self._detect, ()),
+            ("classify", self._classify, ()),
             *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
         ]
         if drop:
@@ -206,16 +206,16 @@ class Pipeline:
             governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply)
             governor.run(self._stopping, Faults(self.statistics))
 
-    def _find(self) -> None:
+    def _detect(self) -> None:
         with self._stage(self._found, taken_from=self._frames):
-            self._frames.hand_to(lambda frame: self._found.put(self._recognizer.find(frame)))
+            self._frames.hand_to(lambda frame: self._found.put(self._recognizer.detect(frame)))
 
-    def _read(self) -> None:
+    def _classify(self) -> None:
         with self._stage(*self._queues, self._results, taken_from=self._found):
-            self._found.hand_to(self._read_one)
+            self._found.hand_to(self._classify_one)
 
-    def _read_one(self, found: Found) -> None:
-        result = self._recognizer.read(found)
+    def _classify_one(self, found: Found) -> None:
+        result = self._recognizer.classify(found)
         self._note(result)
         queues = [*self._queues, self._results]
         for queue in queues:

@@ -46,7 +46,7 @@ class Job:
         """
         settings = asdict(self.options)
         del settings["model"]  # its place may change, its hash not
-        del settings["most_readings"]  # all faces are read
+        del settings["max_classifications"]  # all faces are read
         return {
             "video": fingerprint(self.video),
             "model": {"name": bundle.name, "variant": bundle.variant, "sha256": bundle.sha256},

@@ -50,7 +50,7 @@ def analyze_video(
     made_from = job.made_from(bundle)
     job.place.clear_leftovers()
     # Every face in every frame: what a report says must not hang on whose turn it was.
-    recognizer = Recognizer.from_options(replace(job.options, most_readings=job.options.most_faces))
+    recognizer = Recognizer.from_options(replace(job.options, max_classifications=job.options.max_faces))
     with ExitStack() as files:
         source = VideoFileSource(job.video, opened=0.0, threads=threads)  # times count from the start of the video
         files.callback(source.close)
@@ -85,7 +85,7 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
     if job.wanted.annotated:
         seen.append(AnnotatedVideo(parts[ANNOTATED], fps))
     if job.wanted.blur:
-        seen = [Blurred(output, job.options.search_every) for output in seen]
+        seen = [Blurred(output, job.options.detect_interval) for output in seen]
     return [Table(parts[CSV], parts[PARQUET]), *seen]
 
 
@@ -94,8 +94,8 @@ def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
         raise UserError(f"{job.video}: it or the model was changed meanwhile", "analyze it when it is complete")
     if job.wanted.blur and (left_out := statistics.count_of("faces_left_out")):
         raise UserError(
-            f"{job.video}: {left_out} faces beyond --most-faces were not followed, and would not be blurred",
-            "allow more by --most-faces",
+            f"{job.video}: {left_out} faces beyond --max-faces were not followed, and would not be blurred",
+            "allow more by --max-faces",
         )
 
 

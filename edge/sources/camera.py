@@ -123,7 +123,7 @@ def _refusal(name: str, path: str) -> UserError:
         return UserError(f"{name}: this user may not open {path}", remedy)
     if _taken(path):
         users = ", ".join(users_of(os.path.realpath(path))) or "a program of another user"
-        remedy = "end that, name another camera by SOURCE=<number or file>, or wait for this one with --wait"
+        remedy = "end that, name another camera by SOURCE=<number or file>, or wait for this one with --wait-for-camera"
         return UserError(f"{name}: in use by {users}", remedy)
     return _no_camera(name)
 

@@ -136,7 +136,7 @@ def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
     formats = [name for name in FORMATS.get(kind, FILE_FORMATS) if name not in UNBOUNDED_FORMATS]
     options = ANALYSIS | {"protocol_whitelist": PROTOCOLS[kind], "format_whitelist": ",".join(formats)}
     if kind == "rtsp":
-        options["rtsp_transport"] = capture.rtsp
+        options["rtsp_transport"] = capture.rtsp_transport
     if kind == "srt" and (credentials := _credentials()):
         options["passphrase"] = credentials[1]
     return options
@@ -149,7 +149,7 @@ def _no_video(name: str, recorded: bool, reason: str) -> UserError:
     if reason.startswith("Protocol not found"):
         remedy = "let a program that can do it write into a pipe: … | emotion-edge run - --live"
         return UserError(f"{name}: PyAV's FFmpeg was built without that protocol", remedy)
-    remedy = f"{_REMEDY}, or try another transport by --rtsp" if name.startswith("rtsp") else _REMEDY
+    remedy = f"{_REMEDY}, or try another transport by --rtsp-transport" if name.startswith("rtsp") else _REMEDY
     if recorded:
         remedy = "download it and name the file: not every web server sends parts of files"
     return UserError(f"{name}: no video from there ({reason})", remedy)

@@ -56,7 +56,7 @@ def open_stdin(capture: Capture) -> RawSource | PipeSource:
         if stat.S_ISREG(status.st_mode):
             source.check_length(status.st_size - stream.tell())
         return source
-    if capture.pixels != Capture.pixels:
+    if capture.pixel_format != Capture.pixel_format:
         raise UserError("raw frames have no size of their own", "give it by --size WIDTHxHEIGHT")
     return PipeSource(stream, capture)
 

@@ -29,10 +29,10 @@ class RawSource:
             UserError: the format is unknown.
         """
         assert capture.size, "without it there are no raw frames"
-        if capture.pixels not in FORMATS:
-            raise UserError(f"{capture.pixels}: no such pixel format", f"take one of {', '.join(FORMATS)}")
+        if capture.pixel_format not in FORMATS:
+            raise UserError(f"{capture.pixel_format}: no such pixel format", f"take one of {', '.join(FORMATS)}")
         self.live, self.fps = capture.live, capture.fps
-        self._stream, self._size, self._format = stream, capture.size, FORMATS[capture.pixels]
+        self._stream, self._size, self._format = stream, capture.size, FORMATS[capture.pixel_format]
         self._bytes = bytes_a_frame(self._format, self._size)
         self._seq, self._opened = 0, time.time()
 
@@ -45,7 +45,7 @@ class RawSource:
         if length % self._bytes:
             raise UserError(
                 f"{self.name}: {length} bytes are not a whole number of frames of {self._bytes} bytes",
-                "check --size and --pixels; without --size a container or an H.264 stream is read",
+                "check --size and --pixel-format; without --size a container or an H.264 stream is read",
             )
 
     def read(self) -> Frame | None:
@@ -54,7 +54,7 @@ class RawSource:
             if content:
                 raise UserError(
                     f"{self.name}: ends within frame {self._seq}, {len(content)} of {self._bytes} bytes",
-                    "check --size and --pixels against what the other program writes",
+                    "check --size and --pixel-format against what the other program writes",
                 )
             return None
         # A recording's frames have their own times; without a rate, as many a second as cameras give.
@@ -72,7 +72,7 @@ class RawSource:
         if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):
             raise UserError(
                 f"{self.name}: frame {self._seq} is no picture of that size and format ({problem})",
-                "check --size and --pixels; without --size a container or an H.264 stream is read",
+                "check --size and --pixel-format; without --size a container or an H.264 stream is read",
             )
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from edge.web.rates import Rate
 
-PATIENCE = 10.0
+CLIENT_TIMEOUT = 10.0
 """Seconds that a client gets to take what is sent to it, and to say what it wants."""
 
 HANDSHAKE_TIMEOUT = 5.0
@@ -67,7 +67,7 @@ class Parser(h11.Connection):
 
 
 class Connection(H11Protocol):
-    """Ends a connection whose client takes nothing, or asks nothing, for `PATIENCE` seconds, or sends crumbs.
+    """Ends a connection whose client takes nothing, or asks nothing, for `CLIENT_TIMEOUT` seconds, or sends crumbs.
 
     Attributes:
         ended: set when the connection is no more.
@@ -82,7 +82,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(PATIENCE, self._look, None)
+        self.loop.call_later(CLIENT_TIMEOUT, self._look, None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -96,7 +96,7 @@ class Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self.loop.call_later(PATIENCE, self.transport.abort)
+        self._stalled = self.loop.call_later(CLIENT_TIMEOUT, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -116,7 +116,7 @@ class Connection(H11Protocol):
         if self.cycle is past and (past is None or past.response_complete):
             self.transport.abort()
         else:
-            self.loop.call_later(PATIENCE, self._look, self.cycle)
+            self.loop.call_later(CLIENT_TIMEOUT, self._look, self.cycle)
 
 
 class Door:

@@ -19,7 +19,7 @@ PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
 HEAD = 9
 """Bytes of an answer before the pixels."""
 
-MEMORY = 1 << 30
+MAX_MEMORY_BYTES = 1 << 30
 """Bytes of data that the process may have."""
 
 
@@ -96,7 +96,7 @@ class DecodingProcess:
 
 def main() -> None:
     """Answer for the picture on standard input; the argument is the largest number of pixels."""
-    limit_memory(MEMORY)
+    limit_memory(MAX_MEMORY_BYTES)
     from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
     from edge.sources.stills import decode_still
 

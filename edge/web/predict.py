@@ -88,4 +88,4 @@ class Predictor:
             self._recognizer = Recognizer.from_options(self._options)
         self._recognizer.forget()  # what different people send is not one another's past
         frame = Frame(0, time.time(), image, "upload", time.monotonic())
-        return self._recognizer.read(self._recognizer.find(frame)).record()
+        return self._recognizer.classify(self._recognizer.detect(frame)).record()

@@ -165,7 +165,7 @@ def test_a_camera_that_gives_nothing_more_though_it_stays(running):
 def test_in_one_process_the_second_is_refused_and_the_first_goes_on(source):
     with pytest.raises(UserError, match=rf"camera 0: in use by .+ \(process {os.getpid()}\)") as caught:
         open_source("0", SMALL)
-    assert "--wait" in caught.value.remedy
+    assert "--wait-for-camera" in caught.value.remedy
     assert all(source.read() is not None for _ in range(5))
 
 
@@ -175,7 +175,7 @@ def edge():
     processes = []
 
     def start(*words):
-        capture = ["--size", "320x180", "--fps", "5", "--search-every-ms", "60000"]
+        capture = ["--size", "320x180", "--fps", "5", "--detect-interval-ms", "60000"]
         command = [sys.executable, "-m", "edge", "run", "0", "--no-window", *capture, *words]
         processes.append(subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
         return processes[-1]
@@ -205,7 +205,7 @@ def test_two_instances_on_one_camera(tmp_path, yunet, edge):
     assert said.count("\n") == 1
     assert not files[1].exists()
 
-    third = edge("--wait", "--jsonl", files[2])
+    third = edge("--wait-for-camera", "--jsonl", files[2])
     assert f"{taken}; waiting for it" in next(third.stderr)
     undisturbed = len(records(files[0]))
     patiently(lambda: len(records(files[0])) > undisturbed, EMULATED)

@@ -95,21 +95,21 @@ class ScriptedSource:
 
 
 class ScriptedRecognizer:
-    """Finds nothing; `on_find(frame)` and `on_read(found)` are called in the stages' threads."""
+    """Finds nothing; `on_detect(frame)` and `on_classify(found)` are called in the stages' threads."""
 
     def __init__(
-        self, on_find: Callable[[Frame], Any] = lambda f: None, on_read: Callable[[Found], Any] = lambda f: None
+        self, on_detect: Callable[[Frame], Any] = lambda f: None, on_classify: Callable[[Found], Any] = lambda f: None
     ) -> None:
         self.statistics = Statistics()
         self.identity = {"name": "tiny", "variant": "int8", "sha256": "0123456789ab"}
-        self._on_find, self._on_read = on_find, on_read
+        self._on_detect, self._on_classify = on_detect, on_classify
 
-    def find(self, frame: Frame) -> Found:
-        self._on_find(frame)
+    def detect(self, frame: Frame) -> Found:
+        self._on_detect(frame)
         return Found(frame, [])
 
-    def read(self, found: Found) -> FrameResult:
-        self._on_read(found)
+    def classify(self, found: Found) -> FrameResult:
+        self._on_classify(found)
         return FrameResult(found.frame, (), found.frame.age())
 
     def keep_up(self, live: bool) -> None:

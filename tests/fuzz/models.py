@@ -24,7 +24,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import MANIFEST, load_bundle, model_file
 from edge.model.classifier import EmotionClassifier
-from edge.model.proof import MEMORY, check_answers, prove
+from edge.model.proof import MAX_MEMORY_BYTES, check_answers, prove
 from tests.edge.tiny_model import tiny_model
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, Worker, serve
@@ -220,7 +220,7 @@ def _heard(reading: int, child: int) -> tuple[bytes, int]:
 
 def _prove_and_use(content: bytes, writing: int) -> None:
     """Say `+` once the model is accepted, and what is wrong with it."""
-    limit_memory(MEMORY)
+    limit_memory(MAX_MEMORY_BYTES)
     try:
         classifier = EmotionClassifier(content)
         check_answers(classifier)

@@ -1,4 +1,4 @@
-"""Turns data sets that people download into the layout that training reads."""
+"""ClassificationScheduler data sets that people download into the layout that training reads."""
 
 import os
 

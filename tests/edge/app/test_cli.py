@@ -359,8 +359,8 @@ BAD_INPUTS = {
     "a rate of a recording": ("run CLIP --fps 10", "--fps is for cameras, snapshots over HTTP and standard input"),
     "a size of a stream": ("run rtsp://u:secret@h/live --size 64x48", "--size is for cameras and raw frames"),
     "a control of another camera": ("run 97 --control AeEnable=false", "--control is for a Raspberry Pi's camera"),
-    "udp without rtsp": ("run http://127.0.0.1/ --rtsp udp", "--rtsp is for rtsp:// addresses"),
-    "pixels of a recording": ("run CLIP --pixels gray", "--pixels is for raw frames"),
+    "udp without rtsp": ("run http://127.0.0.1/ --rtsp-transport udp", "--rtsp-transport is for rtsp:// addresses"),
+    "pixels of a recording": ("run CLIP --pixel-format gray", "--pixel-format is for raw frames"),
     "a recording as live": ("run CLIP --live", "--live is for standard input"),
     "format of the video": ("run CLIP --output out/v.gif", "v.gif: the annotated video must end in"),
     # Whichever comes first is named. An output that is through before another one fails is whole, and stays.
@@ -557,7 +557,7 @@ def test_nothing_is_written_over_the_source_or_twice(tmp_path, clip, bundle, opt
 @pytest.mark.parametrize(
     "option",
     [
-        *("--threads 0", "--detector-side 31", "--smoothing-ms nan", "--smoothing-ms -1"),
+        *("--threads 0", "--detector-size 31", "--smoothing-ms nan", "--smoothing-ms -1"),
         *("--event-min-ms -1", "--event-min-confidence 1.1", "--event-min-confidence half"),
     ],
 )
@@ -645,7 +645,7 @@ def test_controls_are_names_and_values(text, expected):
 
 def test_a_camera_that_is_not_there_is_waited_for_until_a_signal(tmp_path, bundle):
     process = subprocess.Popen(
-        command("run", "/dev/video77", "--wait", "--model", bundle, "--no-window", "--summary", "s.json"),
+        command("run", "/dev/video77", "--wait-for-camera", "--model", bundle, "--no-window", "--summary", "s.json"),
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,

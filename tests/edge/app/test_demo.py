@@ -83,7 +83,7 @@ def test_the_shipped_model_reads_several_emotions_in_the_clip(yunet, demo_clip):
     while frame := source.read():
         frames += 1
         if frame.seq % 8 == 0:
-            seen |= {face.emotion for face in recognizer.read(recognizer.find(frame)).faces}
+            seen |= {face.emotion for face in recognizer.classify(recognizer.detect(frame)).faces}
     source.close()
     assert frames == 472
     assert seen >= {"happy", "sad", "neutral", "surprise"}

@@ -118,7 +118,7 @@ COMMANDS = [
     ("run", "0", "--web=ADDRESS"),
     ("run", "0", "--web", "--web-host", "ADDRESS"),
     ("run", "0", "--size", "ADDRESS"),
-    ("run", "0", "--rtsp", "ADDRESS"),
+    ("run", "0", "--rtsp-transport", "ADDRESS"),
     ("run", "0", "--model", "ADDRESS"),
     ("predict", "ADDRESS"),
     ("analyze", "ADDRESS", "--output", "reports"),

@@ -193,7 +193,7 @@ def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
     assert text in shown
     assert "systemctl restart --no-block emotion-edge.service" in shown
     command = f'"{sys.executable}" "-P" "-m" "edge" "run" "rtsp://10.0.0.7/live" "--events" "events.jsonl"'
-    assert keys(text)["ExecStart"] == [f':{command} "--no-window" "--wait"']
+    assert keys(text)["ExecStart"] == [f':{command} "--no-window" "--wait-for-camera"']
     assert (systemd.WEIGHTS / YUNET.file_name).read_bytes() == b"weights"
     assert systemd.UNIT.stat().st_mode & 0o777 == 0o644
     assert system == [*systemd.START]

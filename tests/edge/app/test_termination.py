@@ -98,7 +98,7 @@ def test_a_run_whose_output_nobody_takes(tmp_path, camera, started):
     assert counts["dropped.jsonl"] > 0
 
 
-@pytest.mark.parametrize("arguments", [(), ("--wait",)], ids=["", "waiting"])
+@pytest.mark.parametrize("arguments", [(), ("--wait-for-camera",)], ids=["", "waiting"])
 def test_a_run_whose_camera_is_just_being_opened(tmp_path, camera, started, arguments):
     camera.answering = False
     process = started(*arguments)

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from edge.app.systemd import LIVES
+from edge.app.systemd import WATCHDOG_TIMEOUT
 from edge.app.watchdog import BEAT, Heartbeat, announced, notify, notify_waiting
 from edge.base.run_statistics import Statistics
-from edge.pipeline.feed import LONGEST_PAUSE, SILENCE, TROUBLES
+from edge.pipeline.feed import FRAME_TIMEOUT, LONGEST_PAUSE, TROUBLES
 from edge.pipeline.pipeline import Pipeline
 
 from ..patience import LONG, patiently
@@ -113,7 +113,7 @@ def test_it_beats_once_in_a_while(manager):
 
 
 @pytest.mark.usefixtures("no_threads_left")
-@pytest.mark.parametrize("stage", ["on_find", "on_read"])
+@pytest.mark.parametrize("stage", ["on_detect", "on_classify"])
 def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_thread_go_on(manager, stage):
     hanging, hang = threading.Event(), threading.Event()
 
@@ -146,5 +146,5 @@ def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_t
 
 def test_the_watchdog_outlasts_two_attempts_to_open_a_camera():
 
-    assert 2 * (LONGEST_PAUSE + 2 * SILENCE) < LIVES
-    assert BEAT < LIVES / 10
+    assert 2 * (LONGEST_PAUSE + 2 * FRAME_TIMEOUT) < WATCHDOG_TIMEOUT
+    assert BEAT < WATCHDOG_TIMEOUT / 10

@@ -63,7 +63,7 @@ def square(x, y, score=0.9):
 
 
 def answers(recognizer, *images):
-    results = [recognizer.read(recognizer.find(frame(i, image, i / 10))) for i, image in enumerate(images)]
+    results = [recognizer.classify(recognizer.detect(frame(i, image, i / 10))) for i, image in enumerate(images)]
     return [[(face.id, face.emotion) for face in result.faces] for result in results]
 
 
@@ -83,7 +83,7 @@ def test_emotions_stay_with_their_faces_when_the_detector_changes_the_order(reco
 
 
 def test_without_faces_there_is_nothing_to_read(recognizer):
-    result = (made := recognizer([])).read(made.find(frame()))
+    result = (made := recognizer([])).classify(made.detect(frame()))
     assert result.faces == ()
     assert result.record()["faces"] == []
 
@@ -91,7 +91,7 @@ def test_without_faces_there_is_nothing_to_read(recognizer):
 def test_results_carry_the_frame_and_the_detection(recognizer):
     given, found = frame(7, scene((20, 20, RED))), square(20, 20, 0.77)
     made = recognizer([found])
-    result = made.read(made.find(given))
+    result = made.classify(made.detect(given))
     (face,) = result.faces
     assert result.frame is given
     assert (face.box, face.score) == (found.box, 0.77)
@@ -112,14 +112,14 @@ def test_labels_are_smoothed_by_capture_time(recognizer):
 def test_a_new_face_in_the_same_place_inherits_nothing(recognizer):
     smoothing = Smoothing(time_constant=100)
     made = recognizer([square(20, 20)], [square(20, 20)], smoothing=smoothing)
-    first = made.read(made.find(frame(0, scene((20, 20, RED)), 0.0)))
-    second = made.read(made.find(frame(1, scene((20, 20, GREEN)), 5.0)))
+    first = made.classify(made.detect(frame(0, scene((20, 20, RED)), 0.0)))
+    second = made.classify(made.detect(frame(1, scene((20, 20, GREEN)), 5.0)))
     assert [(r.faces[0].id, r.faces[0].emotion) for r in (first, second)] == [(1, "angry"), (2, "happy")]
 
 
 def test_each_stage_is_timed(recognizer):
     made = recognizer([square(20, 20)])
-    made.read(made.find(frame(0, scene((20, 20, RED)))))
+    made.classify(made.detect(frame(0, scene((20, 20, RED)))))
     assert set(made.statistics.summary()["ms"]) == {"detect", "classify"}
 
 
@@ -132,7 +132,7 @@ def test_options_have_the_defaults_of_the_command_line():
 @pytest.mark.parametrize("variant", ["int8", "float32"])
 def test_a_recognizer_from_options_finds_the_portraits_face(bundle, yunet, portrait, variant):
     made = Recognizer.from_options(Options(model=bundle, variant=variant))
-    (face,) = made.read(made.find(frame(0, portrait))).faces
+    (face,) = made.classify(made.detect(frame(0, portrait))).faces
     assert face.id == 1
     assert face.probabilities.sum() == pytest.approx(1, abs=0.02)
 
@@ -156,7 +156,7 @@ def test_a_tinted_portrait_is_recognized_by_its_tint(bundle, yunet, portrait):
     for colour, emotion in ((RED, "angry"), (GREEN, "happy"), (BLUE, "sad")):
         made = Recognizer.from_options(Options(model=bundle, smoothing=Smoothing(time_constant=0)))
         tinted = cv2.addWeighted(portrait, 0.6, np.full_like(portrait, colour), 0.4, 0)
-        (face,) = made.read(made.find(frame(0, tinted))).faces
+        (face,) = made.classify(made.detect(frame(0, tinted))).faces
         assert face.emotion == emotion
 
 
@@ -178,7 +178,7 @@ def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
     search = Search(partial(open_detector, "yunet"), 320, every=0.2)
     made = Recognizer(search, classifier, WHOLE_BOX, Options())
-    assert len(made.find(frame(0, portrait)).tracks) == 1
+    assert len(made.detect(frame(0, portrait)).tracks) == 1
 
 
 class TestReload:
@@ -188,12 +188,12 @@ class TestReload:
     def own(self, bundle, tmp_path):
         """A copy of the bundle, to be damaged, and a recognizer on it."""
         folder = Path(shutil.copytree(bundle, tmp_path / "own"))
-        options = Options(model=folder, variant="float32", search_every=0.0)
+        options = Options(model=folder, variant="float32", detect_interval=0.0)
         return folder, options
 
     def read(self, made, portrait):
         made.forget()
-        return made.read(made.find(frame(0, portrait))).faces[0].probabilities
+        return made.classify(made.detect(frame(0, portrait))).faces[0].probabilities
 
     def test_a_better_model_takes_over(self, own, make_bundle, tiny, monkeypatch, yunet, portrait):
         folder, options = own
@@ -228,7 +228,7 @@ def test_a_board_that_is_eased_searches_less_often(recognizer):
     made, threads = recognizer(*[[square(20, 20)]] * 3), cv2.getNumThreads()
     try:
         made.ease(2)
-        result = made.read(made.find(frame(0, scene((20, 20, RED)))))
+        result = made.classify(made.detect(frame(0, scene((20, 20, RED)))))
         assert result.level == result.record()["level"] == 2
         assert cv2.getNumThreads() == max(1, threads - 2)
     finally:
@@ -245,17 +245,17 @@ def test_a_board_that_is_eased_searches_less_often(recognizer):
 def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(recognizer, needs, reason):
     made = recognizer(*[[square(20, 20)]] * 3, quality=needs)
     for i in range(3):
-        (face,) = made.read(made.find(frame(i, scene((20, 20, RED)), i / 10))).faces
+        (face,) = made.classify(made.detect(frame(i, scene((20, 20, RED)), i / 10))).faces
         assert (face.id, face.emotion, face.reason) == (1, None, reason)
         assert face.record()["reason"] == reason
 
 
 def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
     crowds = [[square(20 + 60 * j + i, 20) for j in range(4)] for i in range(3)]
-    made = recognizer(*crowds, smoothing=Smoothing(time_constant=0.001), most_readings=2)
+    made = recognizer(*crowds, smoothing=Smoothing(time_constant=0.001), max_classifications=2)
     shown = []
     for i, colour in enumerate((RED, GREEN, GREEN)):
-        faces = made.read(made.find(frame(i, scene(*((20 + 60 * j + i, 20, colour) for j in range(4))), i))).faces
+        faces = made.classify(made.detect(frame(i, scene(*((20 + 60 * j + i, 20, colour) for j in range(4))), i))).faces
         assert [face.box[0] for face in faces] == [20 + 60 * j + i for j in range(4)]
         shown.append(np.array([face.probabilities for face in faces]))
     changed = [(now != before).any(axis=1).tolist() for before, now in pairwise(shown)]
@@ -264,9 +264,9 @@ def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
 
 def test_a_crowd_that_was_out_of_sight_is_read_at_once(recognizer):
     crowd = [square(20 + 60 * j, 20) for j in range(4)]
-    made = recognizer(crowd, [], crowd, smoothing=Smoothing(time_constant=0.001), most_readings=1)
+    made = recognizer(crowd, [], crowd, smoothing=Smoothing(time_constant=0.001), max_classifications=1)
     before, _, after = (
-        made.read(made.find(frame(i, scene(*((20 + 60 * j, 20, colour) for j in range(4))), i / 10))).faces
+        made.classify(made.detect(frame(i, scene(*((20 + 60 * j, 20, colour) for j in range(4))), i / 10))).faces
         for i, colour in enumerate((RED, RED, GREEN))
     )
     assert [face.id for face in before] == [face.id for face in after]
@@ -278,7 +278,7 @@ def test_without_smoothing_each_face_is_read_in_each_frame(recognizer):
     made = recognizer(crowd, crowd)
     colours = [[RED] * 5, [GREEN] * 5]
     first, second = (
-        made.read(made.find(frame(i, scene(*((50 * j, 20, c) for j, c in enumerate(colours[i]))), i / 100))).faces
+        made.classify(made.detect(frame(i, scene(*((50 * j, 20, c) for j, c in enumerate(colours[i]))), i / 100))).faces
         for i in range(2)
     )
     assert all((a.probabilities != b.probabilities).any() for a, b in zip(first, second, strict=True))
@@ -286,6 +286,6 @@ def test_without_smoothing_each_face_is_read_in_each_frame(recognizer):
 
 def test_more_faces_than_are_asked_for_are_counted_and_left_out(recognizer):
     found = [square(50 * i, 20, score=0.9 - i / 100) for i in range(5)]
-    made = recognizer(found, most_faces=3)
-    assert [track.detection for track in made.find(frame(0, scene())).tracks] == found[:3]
+    made = recognizer(found, max_faces=3)
+    assert [track.detection for track in made.detect(frame(0, scene())).tracks] == found[:3]
     assert made.statistics.summary()["counts"]["faces_left_out"] == 2

@@ -206,9 +206,9 @@ def test_following_a_real_face_keeps_its_landmarks(yunet):
 def test_the_recognizer_follows(bundle, yunet, portrait):
     """With its own detectors: the second frame of a face costs no search of the whole picture."""
     made = Recognizer.from_options(Options(model=bundle))
-    first = made.find(frame(0, portrait, 10.0)).tracks
+    first = made.detect(frame(0, portrait, 10.0)).tracks
     made._search._whole = None
-    second = made.find(frame(1, portrait, 10.05)).tracks
+    second = made.detect(frame(1, portrait, 10.05)).tracks
     assert [track.id for track in first] == [track.id for track in second]
 
 

@@ -1,15 +1,15 @@
 """Whose turn it is to be read."""
 
-from edge.faces.scheduler import Turns
+from edge.faces.scheduler import ClassificationScheduler
 
 
 def test_few_enough_are_read_in_every_frame():
-    turns = Turns()
+    turns = ClassificationScheduler()
     assert [turns.take([7, 8], 2) for _ in range(3)] == [{7, 8}] * 3
 
 
 def test_a_crowd_takes_turns_and_nobody_waits_for_ever():
-    turns, crowd = Turns(), list(range(8))
+    turns, crowd = ClassificationScheduler(), list(range(8))
     assert turns.take(crowd, 2) == set(crowd), "new faces have no answer yet"
     read = [turns.take(crowd, 2) for _ in range(8)]
     assert all(len(turn) == 2 for turn in read)
@@ -17,7 +17,7 @@ def test_a_crowd_takes_turns_and_nobody_waits_for_ever():
 
 
 def test_a_face_that_comes_back_is_read_at_once():
-    turns = Turns()
+    turns = ClassificationScheduler()
     turns.take([1, 2], 1)
     turns.take([2], 1)
     assert turns.take([2, 1], 1) == {1, 2}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.faces.detector import Detection
-from edge.faces.tracker import MEMORY, Track, Tracker
+from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
 
 from ..stand_ins import detection, with_landmarks
 
@@ -69,7 +69,7 @@ def test_an_expected_place_lies_where_the_face_was_going():
 
 def test_nobody_is_expected_to_go_on_for_ever():
     track = Track(1, detection(0, 0), 0.0, np.array([10.0, 0.0]))
-    assert track.expected(100.0).box[0] == 10 * MEMORY
+    assert track.expected(100.0).box[0] == 10 * TRACK_TIMEOUT
 
 
 def test_a_clock_that_was_set_back_keeps_the_number_and_the_speed():

@@ -44,7 +44,7 @@ class Pictures(KeepingOutput):
 
 def blurred(results):
     output = Pictures()
-    with Blurred(output, search_every=0.2) as hiding:
+    with Blurred(output, detect_interval=0.2) as hiding:
         for one in results:
             hiding.write(one)
     assert output.seqs == [one.frame.seq for one in results], "all, in order"
@@ -121,7 +121,7 @@ class TestBlurred:
 
     def test_only_so_many_frames_are_held_back(self):
         output = KeepingOutput()
-        with Blurred(output, search_every=0.2) as hiding:
+        with Blurred(output, detect_interval=0.2) as hiding:
             for i in range(100):
                 hiding.write(at(i, i / 10, image=picture()))
                 assert len(output.seqs) >= i - 11

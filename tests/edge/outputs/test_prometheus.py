@@ -124,7 +124,7 @@ def test_drops_and_depths_are_seen_while_the_run_goes_on():
         taken.set()
         assert release.wait(20)
 
-    recognizer = ScriptedRecognizer(on_find=lambda frame: hold(frame.seq))
+    recognizer = ScriptedRecognizer(on_detect=lambda frame: hold(frame.seq))
     source = ScriptedSource(10, live=True, before_read=lambda i: taken.wait(20) if i == 1 else None)
     metrics = Metrics(recognizer)
     with Pipeline(source, recognizer, [metrics]) as pipeline:

@@ -59,7 +59,7 @@ def captured(source, reopen, stop=None, deliver=None):
 @pytest.fixture
 def hurry(monkeypatch):
     """A tenth of the time for everything that is waited for."""
-    for name in ("SILENCE", "STILLNESS", "TICK", "FIRST_PAUSE"):
+    for name in ("FRAME_TIMEOUT", "FROZEN_TIMEOUT", "TICK", "FIRST_PAUSE"):
         monkeypatch.setattr(feed, name, getattr(feed, name) / 10)
 
 
@@ -252,7 +252,7 @@ def test_a_picture_that_moves_again_is_watched_as_before():
     still = feed._Stillness()
     still._limit = 100.0
     still.look(np.zeros((16, 16, 3), np.uint8))
-    assert still._limit == feed.STILLNESS
+    assert still._limit == feed.FROZEN_TIMEOUT
 
 
 def test_while_nothing_comes_nothing_is_still(monkeypatch):

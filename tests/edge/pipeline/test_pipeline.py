@@ -166,13 +166,13 @@ class TestLive:
             if i == 10:
                 exhausted.set()
 
-        def on_find(frame):
+        def on_detect(frame):
             started.set()
             assert exhausted.wait(LONG)
             assert frame.seq == 0 or first_read.wait(LONG)
 
         source = ScriptedSource(10, live=True, before_read=before_read)
-        with Pipeline(source, ScriptedRecognizer(on_find, lambda found: first_read.set())) as pipeline:
+        with Pipeline(source, ScriptedRecognizer(on_detect, lambda found: first_read.set())) as pipeline:
             assert seqs(pipeline) == [0, 9]
         counts = pipeline.statistics.summary()["counts"]
         assert (counts["captured"], counts["frames"]) == (10, 2)
@@ -183,7 +183,7 @@ class TestLive:
         reading, found_all = threading.Event(), threading.Event()
         frames_found = threading.Semaphore(1)
 
-        def on_find(frame):
+        def on_detect(frame):
             assert frame.seq == 0 or reading.wait(LONG)
 
         def before_read(i):
@@ -192,18 +192,18 @@ class TestLive:
                 found_all.set()
 
         class Recognizer(ScriptedRecognizer):
-            def find(self, frame):
+            def detect(self, frame):
                 try:
-                    return super().find(frame)
+                    return super().detect(frame)
                 finally:
                     frames_found.release()
 
-        def on_read(found):
+        def on_classify(found):
             reading.set()
             assert found_all.wait(LONG)
 
         source = ScriptedSource(10, live=True, before_read=before_read)
-        with Pipeline(source, Recognizer(on_find, on_read)) as pipeline:
+        with Pipeline(source, Recognizer(on_detect, on_classify)) as pipeline:
             received = seqs(pipeline)
         counts = pipeline.statistics.summary()["counts"]
         assert received[0] == 0
@@ -231,7 +231,7 @@ class TestLive:
         with Pipeline(source, ScriptedRecognizer(), [slow, fast]) as pipeline:
             assert all_answered.wait(LONG), "the slow output holds the others up"
             for thread in running():
-                if thread.name == "read":
+                if thread.name == "classify":
                     thread.join(LONG)  # the last frame, too, has gone to all
             assert seqs(pipeline) == list(range(total - 4, total)), "a caller who is late gets what is newest"
         assert fast.seqs == list(range(total))
@@ -276,15 +276,15 @@ def test_of_large_frames_one_is_searched_while_the_one_before_is_written(monkeyp
     assert max(ahead) == 2
 
 
-STAGES = ["source.read", "find", "read", "output.enter", "output.write", "output.exit"]
+STAGES = ["source.read", "detect", "classify", "output.enter", "output.write", "output.exit"]
 
 
 def failing(stage, live, tmp_path):
     """A pipeline of 60 frames that fails in one stage; and its source and files."""
     source = ScriptedSource(60, live=live, before_read=fail_at(30) if stage == "source.read" else lambda i: None)
     recognizer = ScriptedRecognizer(
-        fail_at(30) if stage == "find" else lambda f: None,
-        (lambda found: fail_at(30)(found.frame)) if stage == "read" else lambda f: None,
+        fail_at(30) if stage == "detect" else lambda f: None,
+        (lambda found: fail_at(30)(found.frame)) if stage == "classify" else lambda f: None,
     )
 
     def boom():
@@ -310,7 +310,7 @@ class TestFailures:
         assert source.closed == 1
         assert not running()
 
-    @pytest.mark.parametrize("stage", ["source.read", "find", "read", "output.write"])
+    @pytest.mark.parametrize("stage", ["source.read", "detect", "classify", "output.write"])
     def test_a_failed_recording_leaves_no_files_behind(self, stage, tmp_path):
         for _ in range(5):  # who comes first is chance
             pipeline, _ = failing(stage, False, tmp_path)
@@ -318,7 +318,7 @@ class TestFailures:
                 list(pipeline)
             assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.parametrize("stage", ["source.read", "find", "read", "output.enter"])
+    @pytest.mark.parametrize("stage", ["source.read", "detect", "classify", "output.enter"])
     def test_an_error_reaches_who_polls(self, stage, tmp_path):
         def poll_all(pipeline):
             with pipeline:

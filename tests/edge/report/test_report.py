@@ -228,7 +228,7 @@ class TestFiles:
         crowd = [np.hstack([tinted(portrait, channel)] * 3) for channel in (2, 2, 2, 1, 1, 1)]
         video, answers = write_video(tmp_path / "crowd.mp4", crowd), []
         for most in (1, 16):
-            options = Options(model=bundle, most_readings=most, detector_side=640)
+            options = Options(model=bundle, max_classifications=most, detector_size=640)
             summary = analyze_video(Job(video, Place(tmp_path / "out", f"most{most}"), options, Wanted()))
             answers.append((tmp_path / "out" / f"most{most}.csv").read_bytes())
         assert summary["faces"] == 18, "three in each frame"
@@ -368,10 +368,10 @@ class TestBlur:
         job = Job(
             write_video(tmp_path / "two.mp4", [two] * 3),
             Place(tmp_path / "out", "two"),
-            Options(model=bundle, most_faces=1),
+            Options(model=bundle, max_faces=1),
             Wanted(blur=True),
         )
-        with pytest.raises(UserError, match=r"faces beyond --most-faces were not followed"):
+        with pytest.raises(UserError, match=r"faces beyond --max-faces were not followed"):
             analyze_video(job)
         assert files(tmp_path / "out") == set()
 

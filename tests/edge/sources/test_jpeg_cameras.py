@@ -153,7 +153,7 @@ def test_a_camera_is_asked_at_the_rate_that_is_wanted(answering, monkeypatch):
 
 def test_a_camera_that_is_polled_is_no_news(answering, caplog, monkeypatch):
     """Neither that each picture is a connection of its own, nor that the scene stands still."""
-    monkeypatch.setattr(feed, "STILLNESS", 0.1)
+    monkeypatch.setattr(feed, "FROZEN_TIMEOUT", 0.1)
     stop, numbers = threading.Event(), []
 
     def deliver(frame):

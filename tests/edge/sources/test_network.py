@@ -135,7 +135,7 @@ class TestRtsp(SourceSuite):
     @pytest.fixture(params=["tcp", "udp"])
     def opened(self, request, rtsp_port):
         address = f"rtsp://127.0.0.1:{rtsp_port}/red"
-        source = patiently_opened(address, Capture(rtsp=request.param))
+        source = patiently_opened(address, Capture(rtsp_transport=request.param))
         return source, Promise(address, True, 25.0, 5, None, (120, 160, 3), endless=True)
 
     def test_red_is_red(self, opened):

@@ -141,7 +141,7 @@ def test_a_playlist_opens_no_file(piped, tmp_path):
 def test_raw_frames_need_their_size(piped):
     piped(b"")
     with pytest.raises(UserError, match="no size of their own"):
-        open_source("-", Capture(pixels="gray"))
+        open_source("-", Capture(pixel_format="gray"))
 
 
 @pytest.mark.parametrize("size", [(6, 4), None])

@@ -114,7 +114,7 @@ class TestRealtime:
         all_given = threading.Event()
         source = ScriptedSource(30, before_read=lambda i: all_given.set() if i == 30 else None)
         source.read = timeless(source.read)
-        recognizer = ScriptedRecognizer(on_find=lambda frame: all_given.wait(LONG))
+        recognizer = ScriptedRecognizer(on_detect=lambda frame: all_given.wait(LONG))
         with Pipeline(Realtime(source), recognizer) as pipeline:
             answered = [result.frame.seq for result in pipeline]
         assert answered[-1] == 29
@@ -123,8 +123,8 @@ class TestRealtime:
         assert recognizer.statistics.counts()["dropped.detection"] > 20
 
     def test_one_that_stands_still_or_pauses_is_not_taken_for_a_broken_camera(self, monkeypatch):
-        monkeypatch.setattr(feed, "STILLNESS", -1.0)
-        monkeypatch.setattr(feed, "SILENCE", -1.0)
+        monkeypatch.setattr(feed, "FROZEN_TIMEOUT", -1.0)
+        monkeypatch.setattr(feed, "FRAME_TIMEOUT", -1.0)
         source = ScriptedSource(5)
         source.read = timeless(source.read)
         given, noted = [], []
@@ -158,7 +158,7 @@ class TestLoop:
         assert opened[-1].closed == 1
 
     def test_no_face_is_remembered_from_the_last_round(self):
-        assert BETWEEN_ROUNDS > tracker.MEMORY
+        assert BETWEEN_ROUNDS > tracker.TRACK_TIMEOUT
 
     def test_one_without_frames_has_an_end(self):
         assert Loop(lambda: ScriptedSource(0)).read() is None

@@ -40,14 +40,14 @@ class TestProtocol(SourceSuite):
 
 @pytest.mark.parametrize(("pixels", "expected"), [("bgr24", FRAMES), ("rgb24", FRAMES[..., ::-1])])
 def test_frames_come_as_they_were_sent(pixels, expected):
-    frames = list(iter(source(pixels=pixels).read, None))
+    frames = list(iter(source(pixel_format=pixels).read, None))
     assert [frame.seq for frame in frames] == list(range(5))
     assert (np.stack([frame.image for frame in frames]) == expected).all()
 
 
 @pytest.mark.parametrize(("pixels", "bytes_"), [("gray", 24), ("yuv420p", 36), ("nv12", 36)])
 def test_other_formats_have_their_own_length(pixels, bytes_):
-    assert len(list(iter(source(b"\x80" * bytes_ * 3, pixels=pixels).read, None))) == 3
+    assert len(list(iter(source(b"\x80" * bytes_ * 3, pixel_format=pixels).read, None))) == 3
 
 
 def test_a_recordings_frames_are_as_far_apart_as_its_rate_says():
@@ -68,7 +68,7 @@ def test_an_end_within_a_frame_is_told():
 
 def test_an_unknown_format_is_refused():
     with pytest.raises(UserError, match="h264: no such pixel format"):
-        source(pixels="h264")
+        source(pixel_format="h264")
 
 
 def scene(width=320, height=240):
@@ -101,7 +101,7 @@ PICTURES = {
 @pytest.mark.parametrize("pixels", ["bgr24", "gray", "yuv420p"])
 @pytest.mark.parametrize("image", PICTURES.values(), ids=PICTURES)
 def test_no_picture_is_refused(image, pixels):
-    frames = source(as_sent(image, pixels) * 3, size=(320, 240), pixels=pixels)
+    frames = source(as_sent(image, pixels) * 3, size=(320, 240), pixel_format=pixels)
     assert len(list(iter(frames.read, None))) == 3
 
 
@@ -118,7 +118,7 @@ def test_no_picture_is_refused(image, pixels):
     ],
 )
 def test_a_wrong_size_or_format_is_told_at_once(sent, read, size):
-    frames = source(as_sent(scene(), sent) * 9, size=size, pixels=read)
+    frames = source(as_sent(scene(), sent) * 9, size=size, pixel_format=read)
     with pytest.raises(UserError, match="is no picture of that size and format"):
         [frames.read() for _ in range(CHECKED)]
 
@@ -136,7 +136,7 @@ def test_a_file_that_holds_no_whole_number_of_frames_is_refused_at_once(tmp_path
     with path.open() as file:
         monkeypatch.setattr(sys, "stdin", file)
         with pytest.raises(UserError, match="768001 bytes are not a whole number of frames of 76800 bytes"):
-            open_source("-", Capture(size=(320, 240), pixels="gray"))
+            open_source("-", Capture(size=(320, 240), pixel_format="gray"))
 
 
 def test_another_program_is_recognized_through_a_pipe(tmp_path, bundle, yunet, portrait):

@@ -350,7 +350,7 @@ def test_a_camera_that_another_program_has_is_told_with_the_program(device, busy
         with pytest.raises(UserError, match=rf"{device}: in use by python\S* \(process {holder.pid}\): ") as caught:
             CameraSource(device, Capture())
         holder.communicate(b"\n")
-    assert "--wait" in caught.value.remedy
+    assert "--wait-for-camera" in caught.value.remedy
 
 
 @linux

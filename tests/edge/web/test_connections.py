@@ -119,7 +119,7 @@ class TestDoor:
 
     def test_who_waits_gets_the_place_of_a_silent_one(self, serve, monkeypatch):
         monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
-        monkeypatch.setattr(connections, "PATIENCE", 0.2)
+        monkeypatch.setattr(connections, "CLIENT_TIMEOUT", 0.2)
         with serve() as live, connect(live) as silent:
             assert healthy(live)
             assert ended(silent) == b""
@@ -187,7 +187,7 @@ from edge.web import connections
 from edge.web.page import LivePage
 from tests.edge.stand_ins import ScriptedRecognizer, ScriptedSource
 
-capture.STILLNESS = 1e9  # one picture is enough
+capture.FROZEN_TIMEOUT = 1e9  # one picture is enough
 governor.PERIOD = connections.RETRY = 0.1
 port, bundle = int(sys.argv[1]), Path(sys.argv[2])
 recognizer = ScriptedRecognizer()
@@ -292,7 +292,7 @@ class TestBodies:
     )
     def test_who_still_sends_when_it_is_refused_is_disconnected(self, serve, monkeypatch, path, fields, status):
         monkeypatch.setattr(bodies, "LINGER", 0.1)
-        monkeypatch.setattr(connections, "PATIENCE", LONG)
+        monkeypatch.setattr(connections, "CLIENT_TIMEOUT", LONG)
         monkeypatch.setenv(token.VARIABLE, TOKEN)
         head = "\r\n".join([f"POST {path} HTTP/1.1", *fields, "Content-Length: 1000000", "", ""])
         with serve() as live, connect(live) as connection:
@@ -312,7 +312,7 @@ class TestBodies:
                     assert (answer.status, answer.will_close) == (status, False)
 
     def test_crumbs_end_the_connection_without_a_word(self, serve, monkeypatch, caplog):
-        monkeypatch.setattr(connections, "PATIENCE", LONG)
+        monkeypatch.setattr(connections, "CLIENT_TIMEOUT", LONG)
         with serve() as live, connect(live) as connection:
             request = "POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
             connection.sendall(request.encode() + b"1\r\nx\r\n" * 1000)

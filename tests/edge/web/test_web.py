@@ -341,7 +341,7 @@ class TestPictures:
 
     def test_a_client_that_stalls_costs_the_others_nothing_and_is_let_go(self, serve, monkeypatch):
         monkeypatch.setattr(pictures, "RATE", 1e6)
-        monkeypatch.setattr(connections, "PATIENCE", 1.0)
+        monkeypatch.setattr(connections, "CLIENT_TIMEOUT", 1.0)
         with serve() as live, closing(socket.socket()) as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(("127.0.0.1", port_of(live)))
@@ -415,7 +415,7 @@ class TestStopping:
             assert ask(live, "/healthz")[0] == 200
 
     def test_who_asks_nothing_is_let_go(self, serve, monkeypatch):
-        monkeypatch.setattr(connections, "PATIENCE", 0.1)
+        monkeypatch.setattr(connections, "CLIENT_TIMEOUT", 0.1)
         with serve() as live, closing(socket.create_connection(("127.0.0.1", port_of(live)))) as silent:
             silent.sendall(b"GET / HT")
             silent.settimeout(LONG)
