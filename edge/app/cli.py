@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
+from edge.base.machine import package_version
 from edge.base.network import CAMERA_ADDRESS, masked
 from edge.base.settings import DEFAULT_BUNDLE, DETECTORS, Capture, EventLimits, Options, Smoothing, model_folder
 from edge.model.manifest import VARIANTS
@@ -109,7 +110,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     if arguments.command == "install-service":
         arguments.words, arguments.run = rest, parser.parse_args(["run", *rest])
     elif rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return arguments
 
 
@@ -125,14 +126,16 @@ def _doctor(model: Path) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
     parser.add_argument("--verbose", action="store_true", help="say more on stderr")
+    parser.add_argument("--version", action="version", version=f"emotion-edge {package_version('emotion-edge')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def add(name: str, help_: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help_, description=help_)
+        sub = commands.add_parser(name, help=help_, description=help_, formatter_class=_Defaults)
+        sub.set_defaults(parser=sub)
         sub.add_argument(
             "--model",
             type=_model,
-            default=DEFAULT_BUNDLE,
+            default=DEFAULT_BUNDLE.name,
             metavar="NAME",
             help="default, nano, fer2013, or a bundle's folder",
         )
@@ -204,6 +207,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Defaults(argparse.HelpFormatter):
+    """Shows the default of each option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        help_, default = action.help or "", action.default
+        if "(default" in help_ or default in (None, [], argparse.SUPPRESS) or isinstance(default, bool):
+            return help_
+        return f"{help_} (default: {default:g})" if isinstance(default, float) else f"{help_} (default: {default})"
+
+
 def _add_service(commands: Any) -> None:
     help_ = "keep a run going as a systemd service: 'install-service rtsp://… --events events.jsonl'"
     install = commands.add_parser("install-service", help=help_, description=help_, allow_abbrev=False)
@@ -213,6 +226,7 @@ def _add_service(commands: Any) -> None:
     uninstall = commands.add_parser("uninstall-service", help=help_, description=help_)
     for sub in (install, uninstall):
         sub.add_argument("--yes", action="store_true", help="do not ask")
+        sub.set_defaults(parser=sub)
 
 
 def _add_capture(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -776,3 +777,28 @@ def test_the_live_page_without_its_packages_names_them(tmp_path, clip, bundle):
     status, _, err = edge(tmp_path, "run", clip, "--model", bundle, "--web", PYTHONPATH=path)
     assert (status, err.count("\n")) == (2, 1)
     assert "pip install 'emotion-edge[web]'" in err
+
+
+def test_help_shows_defaults_where_there_are_any(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "(default: int8)" in told
+    assert "(default: default)" in told, "the name of the model"
+    assert not {"(default: None)", "(default: False)", "(default: [])"} & set(re.findall(r"\(default: [^)]*\)", told))
+
+
+def test_an_unknown_option_is_told_with_the_commands_own_usage(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["run", "--foo"])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("usage: emotion-edge run ")
+    assert told.endswith("error: unrecognized arguments: --foo\n")
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"emotion-edge {version('emotion-edge')}\n"
