@@ -1,4 +1,4 @@
-"""What the commands of `emotion-edge` do."""
+"""The commands of `emotion-edge`."""
 
 import argparse
 import json
@@ -326,7 +326,7 @@ def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Option
 
 @dataclass(frozen=True)
 class Signals:
-    """What the outside asked for: to stop, or to load the model anew."""
+    """Requests from outside: to stop, or to load the model anew."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)

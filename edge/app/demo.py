@@ -52,7 +52,7 @@ def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _path(t: float) -> tuple[float, float, float, float]:
-    """Where the face is at `t` from 0 to 1: x, y in pixels, scale, angle in degrees. Out of sight about 0.6."""
+    """Return x and y in pixels, scale and angle in degrees of the face at `t` from 0 to 1. Out of sight near 0.6."""
     away = np.exp(-(((t - 0.6) / 0.06) ** 2)) * 1.3 * WIDTH
     x = WIDTH * (0.5 + 0.2 * np.sin(2 * np.pi * t)) + away
     y = HEIGHT * (0.45 + 0.1 * np.sin(4 * np.pi * t))

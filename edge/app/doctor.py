@@ -21,7 +21,7 @@ PYTHONS = ((3, 11), (3, 14))
 """From the first up to, not including, the second."""
 
 SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
-"""Where apt puts packages of Python."""
+"""Folder of the Python packages that apt installs."""
 
 FIRMWARE_CONFIG = Path("/boot/firmware/config.txt")
 
@@ -29,7 +29,7 @@ IMPORTING = 60.0
 """Seconds that a package gets to be imported: a small board with a slow card takes its time."""
 
 OTHER_NUMPY = ("numpy.dtype size changed", "numpy.ndarray size changed", "_ARRAY_API", "numpy.core.multiarray failed")
-"""What an extension says that was built for another numpy than the one that is here."""
+"""Parts of the errors of extensions that were built for another version of numpy."""
 
 ANEW = "'make clean', then make it anew with 'make run'"
 """The environment, which then has what fits the system's packages."""
@@ -156,7 +156,7 @@ def _pi_camera() -> list[Finding]:
 
 
 def _picamera2_remedy(trouble: "Trouble") -> str:
-    """What to do about a Picamera2 that cannot be imported; empty where nobody wants it."""
+    """Return the remedy for a Picamera2 that cannot be imported; empty where nobody wants it."""
     if "No module named 'cv2'" in trouble.detail:
         return ""  # what OpenCV lacks is another finding
     if "No module named" in trouble.detail:
@@ -258,7 +258,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a line of Python printed, or why it did not."""
+    """Return the output of a line of Python, or its error."""
 
     output: str = ""
     trouble: Trouble | None = None

@@ -27,13 +27,13 @@ STATE, WEIGHTS = Path("/var/lib") / NAME, Path("/var/cache") / NAME
 """The one folder that the service may write to, and the fetched weights, which it only reads."""
 
 HANDED_OVER = Path("/run/credentials") / UNIT.name
-"""Where systemd puts copies of files that root alone may read, for the service to read."""
+"""Folder in which the service finds copies of root's files that it may read."""
 
 FIRST_PORT = 1024
 """Those below are for services with a right to them."""
 
 HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
-"""Where the service sees nothing but what it needs."""
+"""Folders of which the service sees only what it needs."""
 
 MARK = f"# Written by '{NAME} install-service', taken away by '{NAME} uninstall-service'."
 
@@ -245,7 +245,7 @@ def uninstall() -> None:
 
 
 def systemd_version() -> int:
-    """Of the systemd that is installed here; 0 where it does not tell."""
+    """Return the version of the installed systemd; 0 where it is unknown."""
     try:
         answer = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=True)
         return int(answer.stdout.split()[1])

@@ -1,4 +1,4 @@
-"""What a board tells of its own condition: temperature, and whether it slows down to protect itself."""
+"""A board's condition: temperature, and whether it slows down to protect itself."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 THERMAL = Path("/sys/class/thermal")
 FIRMWARE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""Where newer kernels of a Raspberry Pi have what `vcgencmd get_throttled` asks for."""
+"""File of newer kernels of a Raspberry Pi with the value of `vcgencmd get_throttled`."""
 
 CPU_ZONES = ("cpu", "soc", "x86_pkg", "coretemp", "package")
 """Beginnings of the names of zones that are the processor's; others are batteries and radios."""
@@ -25,7 +25,7 @@ MODEL = Path("/proc/device-tree/model")
 
 @dataclass(frozen=True)
 class Condition:
-    """How a board is.
+    """Condition of a board.
 
     Attributes:
         temperature: of the processor, degrees Celsius; None where nothing tells it.
@@ -39,7 +39,7 @@ class Condition:
 
 
 def raspberry_pi() -> bool:
-    """Whether this is one."""
+    """Return whether this machine is a Raspberry Pi."""
     try:
         return MODEL.read_text().startswith("Raspberry Pi")
     except OSError:

@@ -1,4 +1,4 @@
-"""How the package says that something is wrong with what it was given."""
+"""Errors in what the user gave, with their remedies."""
 
 import errno
 import sys

@@ -49,7 +49,7 @@ class Similarity:
     shift: complex
 
     def back(self, point: complex) -> complex:
-        """Where a point comes from."""
+        """Return the point that is moved to this one."""
         return (point - self.shift) / self.turn
 
     def matrix(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where the servers of outputs listen, and by which names they may be asked."""
+"""Listening sockets of servers, and the host names that they answer to."""
 
 import ipaddress
 import socket
@@ -35,7 +35,7 @@ def listen(host: str, port: int, option: str) -> socket.socket:
 
 
 def is_local(listener: socket.socket) -> bool:
-    """Whether only this machine can reach it."""
+    """Return whether only this machine can reach an address."""
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 
 
@@ -56,7 +56,7 @@ def own_names(host: str, *, local: bool) -> frozenset[str]:
 
 
 def is_own(host: str, names: frozenset[str]) -> bool:
-    """Whether a request's Host is this server.
+    """Return whether a request's Host header names this server.
 
     A page elsewhere can make its own name mean this machine (DNS rebinding), and would then be of the same origin.
     It needs a name for that: numbers are always fine.

@@ -1,4 +1,4 @@
-"""What the machine gives this process: cores, a display, cameras."""
+"""Resources of this machine: cores, a display, cameras."""
 
 import ctypes
 import itertools
@@ -21,7 +21,7 @@ def spare_cores() -> int:
 
 
 def has_display() -> bool:
-    """Whether a window can be shown: OpenCV was built with windows, and there is a screen that answers."""
+    """Return whether a window can be shown: OpenCV was built with windows, and a screen answers."""
     import cv2
 
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
@@ -64,7 +64,7 @@ def release(version: str) -> tuple[int, ...]:
 
 
 def package_version(package: str) -> str:
-    """Of an installed package, by its name or its module's; in words where there is none."""
+    """Return the version of an installed package or module; `of unknown version` where there is none."""
     try:
         return version(package.replace("_", "-"))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a run measured of itself: counts, rates, and the times that frames took."""
+"""Statistics of a run: counts, rates, and durations."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class Queue(Protocol):
-    """What statistics want to know of a queue.
+    """Interface of a queue whose depth is measured.
 
     Attributes:
         dropped: items that it has lost.
@@ -98,7 +98,7 @@ class Statistics:
         return dict(counts)
 
     def states(self) -> dict[str, float | int | bool | None]:
-        """What is the case now."""
+        """Return the present states by name."""
         with self._lock:
             return dict(self._states)
 

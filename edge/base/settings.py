@@ -1,4 +1,4 @@
-"""What to recognize with: every choice that a user has, and its default."""
+"""Settings of a run, with their defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ def model_folder(model: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How steady a label is.
+    """Settings of the smoother, which keeps labels steady.
 
     Attributes:
         time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
@@ -58,7 +58,7 @@ class EventLimits:
 
 @dataclass(frozen=True)
 class Quality:
-    """What a face needs for its emotion to be told; 0 asks for nothing.
+    """Least quality of a face that is labelled; 0 asks for nothing.
 
     Attributes:
         smallest: pixels of the shorter side of its box.
@@ -73,7 +73,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Capture:
-    """How cameras and streams are asked to deliver; what they grant is theirs.
+    """Settings that cameras and streams are asked for; they may grant others.
 
     Attributes:
         size: width and height in pixels; None leaves it to the camera. Of raw frames, what they have.
@@ -106,7 +106,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Options:
-    """What to recognize with.
+    """Settings of detection and classification.
 
     Attributes:
         model: folder of the bundle.

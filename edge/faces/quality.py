@@ -7,11 +7,11 @@ from edge.base.settings import Quality
 from edge.faces.detector import Detection
 
 NOSE = 0.65
-"""How far the tip of the nose stands out before the eyes, in distances between them: about 4 of 6.3 centimetres."""
+"""Distance of the tip of the nose in front of the eyes, in distances between the eyes: about 4 of 6.3 centimetres."""
 
 
 def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str | None:
-    """What a face lacks: `small`, `turned` or `blurred`; None where nothing does.
+    """Return the reason against a label: `small`, `turned` or `blurred`; None where there is none.
 
     Args:
         detection: the face.

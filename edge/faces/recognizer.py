@@ -47,7 +47,7 @@ class Recognizer:
         template: FaceTemplate,
         options: Options,
     ) -> None:
-        """Of the options, those that say where a model and detectors come from were seen to by the caller."""
+        """Combine the parts; the options for loading a model and a detector are not used here."""
         self._search = search
         self._model = classifier, template  # one value, so that a reload changes both between two frames
         self._options = options
@@ -142,7 +142,7 @@ class Recognizer:
         }
 
     def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
-        """What a face shows, steadied; what is seen of a face that is not fit to be judged changes nothing."""
+        """Smooth and label a face; one of too low a quality leaves the smoother unchanged."""
         label, reason = None, shortcoming(track.detection, crop, self._options.quality)
         if reason is None:
             probabilities, label = self._smoother.update(track.id, probabilities, time)
@@ -151,7 +151,7 @@ class Recognizer:
 
 
 def _moved(face: FaceResult, track: Track) -> FaceResult:
-    """What was last read of a face, where it is now."""
+    """Return the last result of a face at its present place."""
     return replace(face, box=track.detection.box, score=track.detection.score)
 
 

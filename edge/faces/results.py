@@ -1,4 +1,4 @@
-"""What the edge says about a frame, and the record that every output gives of it."""
+"""Results of a frame, and the record that every output gives of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

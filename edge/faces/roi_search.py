@@ -225,7 +225,7 @@ def _sheets(squares: Sequence[_Square]) -> Iterator[list[_Square]]:
 
 
 def _away(box: Box, point: Point) -> float:
-    """How far the centre of a box is from a point, along the axis where that is more."""
+    """Return the distance of the centre of a box from a point, along the axis where it is larger."""
     x, y, w, h = box
     return max(abs(x + w / 2 - point[0]), abs(y + h / 2 - point[1]))
 

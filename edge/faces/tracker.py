@@ -12,13 +12,13 @@ TRACK_TIMEOUT = 1.0
 """Seconds for which a face that is not found keeps its number."""
 
 MAX_TRACK_DISTANCE = 0.7
-"""How far a face may be from where it was expected, in sides of its box; as boxes overlap by a fifth."""
+"""Largest distance of a face from its expected place, in sides of its box; at 0.7, boxes overlap by a fifth."""
 
 REACH_A_SECOND = 0.5
-"""What the reach grows by for each second in which the face was not seen."""
+"""Growth of that distance for each second in which the face was not seen."""
 
 GROWTH = 1.8
-"""How many times larger or smaller a face may have become at most."""
+"""Largest ratio of sizes of the same face in two frames."""
 
 STEADINESS = 0.15
 """Seconds over which a face's velocity is averaged: a detector's boxes tremble by a hundredth of their side."""
@@ -41,7 +41,7 @@ class Track:
     velocity: tuple[float, float]
 
     def expected(self, time: float) -> Detection:
-        """Where the face will be if it moves on; what is not seen is trusted to move for `TRACK_TIMEOUT` at most."""
+        """Return the expected place if the face moves on, for `TRACK_TIMEOUT` at most."""
         seconds = min(max(0.0, time - self.seen), TRACK_TIMEOUT)
         dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
         (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
@@ -111,7 +111,7 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
 
 @dataclass(frozen=True)
 class _Shape:
-    """What two faces are compared by, in plain numbers: a crowd's faces are compared with each other in every frame.
+    """Position and size of a face as plain numbers, for speed: in a crowd every pair is compared in every frame.
 
     Attributes:
         side: of the box, as a square of its area.
@@ -129,7 +129,7 @@ class _Shape:
         return cls(math.sqrt(max(detection.box[2] * detection.box[3], 1e-9)), _centre(detection), landmarks)
 
     def distance(self, other: "_Shape") -> float:
-        """How far one is from the other, in sides of their boxes; infinite where they differ too much in size."""
+        """Return the distance of two faces in sides of their boxes; infinite where they differ too much in size."""
         if max(self.side, other.side) > GROWTH * min(self.side, other.side):
             return math.inf
         if self.landmarks and other.landmarks:

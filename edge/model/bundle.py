@@ -19,7 +19,7 @@ MANIFEST_BYTES, CARD_BYTES, MODEL_BYTES = 1 << 20, 1 << 20, 1 << 29
 
 @dataclass(frozen=True)
 class Measured:
-    """How often a model was right on images that it had not seen.
+    """Accuracy of a model on images that it had not seen.
 
     Attributes:
         labels: what it was compared with: `crowd`, what most of a crowd saw, or `folder`, the data set's classes.

@@ -14,7 +14,7 @@ from edge.faces.tracker import TRACK_TIMEOUT
 from edge.pipeline.output import Output
 
 MARGIN = 0.4
-"""What is hidden around a face, in shares of its box on each side: hair and chin, and where it may have moved."""
+"""Margin that is hidden around a face, in shares of its box on each side: hair, chin, and movement."""
 
 SLACK = 0.1
 """Seconds by which a face may be found later than the search of the whole picture is due."""

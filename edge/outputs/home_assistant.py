@@ -1,4 +1,4 @@
-"""What Home Assistant wants to be told for entities to appear by themselves: one discovery message for the device.
+"""Home Assistant's discovery message, which makes the device's entities appear by themselves.
 
 The format is that of device discovery, https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, which
 Home Assistant has known since 2024.12.
@@ -11,7 +11,7 @@ from edge.base.classes import EMOTIONS
 
 STATUS_TOPIC = "homeassistant/status"
 ONLINE, OFFLINE = "online", "offline"
-"""What Home Assistant says of itself under that topic, and what it expects others to say of themselves."""
+"""Payloads of availability, of Home Assistant and of its devices."""
 
 MEASUREMENT = {"state_class": "measurement"}
 DIAGNOSTIC = {"entity_category": "diagnostic"}
@@ -23,7 +23,7 @@ def device_id(prefix: str) -> str:
 
 
 def discovery_topic(prefix: str) -> str:
-    """Where the discovery message belongs."""
+    """Return the topic of the discovery message."""
     return f"homeassistant/device/{device_id(prefix)}/config"
 
 

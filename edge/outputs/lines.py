@@ -59,7 +59,7 @@ class JsonLines:
 
 
 class EventLines(JsonLines):
-    """What happened, see `edge.faces.events`, one event a line, in the same way."""
+    """Events, see `edge.faces.events`, one a line, in the same way."""
 
     name = "events"
 

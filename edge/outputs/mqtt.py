@@ -61,7 +61,7 @@ EXPIRY = 90
 """Seconds after which a state that was not renewed holds no more: two heartbeats may be lost."""
 
 STEADY = ("fps", "temperature")
-"""What of the state goes along with changes, but is none."""
+"""Keys of the state whose changes alone publish nothing."""
 
 NO_FRAMES = 10.0
 """Seconds over which frames a second are counted, and after which there are none."""
@@ -98,7 +98,7 @@ was sent, and the connection to close. Together they are less than the pipeline 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where to publish.
+    """Address of a broker.
 
     Attributes:
         host: its name or address.
@@ -439,7 +439,7 @@ class _Ration:
         self._since, self._left = -math.inf, 0
 
     def take(self) -> bool:
-        """Whether there is one left."""
+        """Take one; return False where none is left."""
         now = time.monotonic()
         if now - self._since >= 1.0:
             self._since, self._left = now, EVENTS_A_SECOND
@@ -448,7 +448,7 @@ class _Ration:
 
 
 def _check_variables(broker: Broker) -> None:
-    """What is set and would not be used is a mistake, and one that leaves a door open."""
+    """Refuse variables that are set and would not be used."""
     for name in (PASSWORD, PASSWORD_FILE):
         if os.environ.get(name) and not os.environ.get(USER):
             raise UserError(f"{name} is set, and {USER} is not", f"set {USER}, too, or neither")

@@ -39,7 +39,7 @@ GAUGES = (
 """Name, state of the statistics, and help; those that nobody tells are left out."""
 
 SOURCE_EVENTS = (*TROUBLES, "back")
-"""Of `edge.pipeline.feed.Feed`; shown from the beginning, for a rate needs a zero to rise from."""
+"""Events of `edge.pipeline.feed.Feed`; shown from the beginning, for a rate needs a zero to rise from."""
 
 NO_LABEL = "none"
 

@@ -39,14 +39,14 @@ TICK = 0.1
 """Seconds between two looks at a source that is being read."""
 
 TROUBLES = ("lost", "silent", "frozen", "unopened")
-"""What a source that is opened again was given up for; `unopened`: it could not be opened."""
+"""Reasons for reopening a source; `unopened`: it could not be opened."""
 
 SAMPLED = 8
 """One pixel of so many, each way, tells whether a picture has changed."""
 
 
 def opened(open_: Callable[[], Source], stop: threading.Event) -> Source | None:
-    """What `open_` opens, on a thread of its own: what hangs in a driver or a network cannot be interrupted.
+    """Open a source on a thread of its own: what hangs in a driver or a network cannot be interrupted.
 
     Returns None where `stop` was set before; a source that comes later is closed.
 

@@ -40,7 +40,7 @@ _processes = multiprocessing.get_context("spawn")  # a fork of OpenCV's threads 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a video: a line of what was found, or what was wrong."""
+    """Outcome of a video: a line of what was found, or of what was wrong."""
 
     text: str
     failed: bool = False
@@ -143,7 +143,7 @@ class _Worker:
         theirs.close()  # so that the end of the process is the end of the news
 
     def outcome(self, progress: BatchProgress) -> Outcome | None:
-        """What became of it, None while it goes on; passes its progress on."""
+        """Pass the progress on; return the outcome, None while the process goes on."""
         outcome = None
         try:
             while outcome is None and self.news.poll():
@@ -174,7 +174,7 @@ class _Worker:
 
 
 def _work(job: Job, threads: int, news: Connection) -> None:
-    """What the process does."""
+    """Analyze one video; the main function of the process."""
     signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     cv2.setNumThreads(threads)

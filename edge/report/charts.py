@@ -40,7 +40,7 @@ def clock(seconds: float) -> str:
 
 
 def timeline(person: Person, width: float, duration: float) -> str:
-    """What a person showed when: a lane of labels, and below it the seven probabilities.
+    """Draw a person's labels over time, and below them the seven probabilities.
 
     Args:
         person: whose.

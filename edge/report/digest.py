@@ -1,4 +1,4 @@
-"""What a report tells of a video, gathered frame by frame in memory that does not grow with its length."""
+"""Figures of a report, gathered frame by frame in memory that does not grow with the length of the video."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
 
 STATES = (*EMOTIONS, "unsure", "not judged")
-"""What a face may be counted as: its label, or why there is none (not judged: it is small, turned or blurred)."""
+"""States that a face is counted as: its label, or the reason against one (not judged: small, turned or blurred)."""
 
 BINS, FIRST_WIDTH = 600, 0.1
 """Parts that a timeline has at most, and the seconds of each to begin with; they double when there would be more."""
@@ -65,7 +65,7 @@ class Episode:
 
 @dataclass
 class Person:
-    """What was seen of one person.
+    """Figures of one person.
 
     Attributes:
         id: number of the track.
@@ -216,7 +216,7 @@ class Digest:
             heappushpop(heap, entry)
 
     def _leave_out(self) -> None:
-        """Of too many persons who are gone, forget the one who was there for the shortest time."""
+        """Forget the person who is gone and was there for the shortest time, where there are too many."""
         if len(self._gone) > PERSONS:
             shortest = min((self._persons[number] for number in self._gone), key=lambda person: person.present)
             self.left_out += 1
@@ -233,7 +233,7 @@ def _state(face: FaceResult) -> np.ndarray:
 
 
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
-    """Which parts the time from `start` to `end` falls into, and the seconds in each."""
+    """Yield the parts that the time from `start` to `end` falls into, and the seconds in each."""
     first, last = int(start / width), int(end / width)
     edges = np.arange(first, last + 2) * width
     seconds = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)

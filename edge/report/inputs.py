@@ -1,4 +1,4 @@
-"""Which videos are meant, and where each one's files go."""
+"""The videos to analyze, and the places of their files."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from edge.base.files import clear_leftovers, fitting_name, unreadable
 from edge.sources.kinds import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
-"""What a report's files end in."""
+"""Endings of a report's files."""
 
 ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
 
@@ -28,7 +28,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video's files go: `folder/name` and an ending."""
+    """Place of a video's files: `folder/name` and an ending."""
 
     folder: Path
     name: str
@@ -42,7 +42,7 @@ class Place:
             clear_leftovers(self.path(ending))
 
     def summary(self) -> dict[str, Any]:
-        """What the summary says that is there; nothing where there is none that can be read."""
+        """Read the summary; empty where there is none that can be read."""
         try:
             content = json.loads(self.path(SUMMARY).read_text())
         except (OSError, ValueError):
@@ -76,7 +76,7 @@ def find_videos(named: Iterable[Path]) -> Inputs:
 
 
 def fingerprint(video: Path) -> dict[str, Any]:
-    """What tells a video from another, and from itself when it was changed.
+    """Return path, size and time of change: they tell a video from others and from an older state.
 
     Raises:
         UserError: it is not there.

@@ -1,4 +1,4 @@
-"""What is to be done with one video, and whether it has been done."""
+"""The work on one video, and the check whether it has been done."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, fi
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a report is to have.
+    """Wanted parts of a report.
 
     Attributes:
         annotated: the annotated video beside it.
@@ -35,7 +35,7 @@ class Job:
     wanted: Wanted
 
     def endings(self) -> tuple[str, ...]:
-        """Of the files to be written."""
+        """Return the endings of the files to be written."""
         return (SUMMARY, PAGE, CSV, PARQUET) + (ANNOTATED,) * self.wanted.annotated
 
     def made_from(self, bundle: Bundle) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Job:
         }
 
     def is_done(self, bundle: Bundle) -> bool:
-        """Whether all files are there and made from the same video, by the same model, with the same settings."""
+        """Return whether all files are there, made from the same video, by the same model, with the same settings."""
         there = all(self.place.path(ending).is_file() for ending in self.endings())
         try:
             return there and self.place.summary().get("made_from") == self.made_from(bundle)

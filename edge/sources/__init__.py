@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, network streams, other programs, videos and pictures, behind one protocol."""
+"""Sources of frames: cameras, network streams, other programs, videos and pictures, behind one protocol."""
 
 import threading
 from functools import partial
@@ -138,7 +138,7 @@ def check_capture(spec: str, capture: Capture) -> None:
 
 
 def list_sources() -> list[tuple[str, str]]:
-    """What cameras this machine has: how each is named as a source, and what it calls itself."""
+    """Return the cameras of this machine: the name of each as a source, and its own name."""
     from edge.sources.camera import usb_cameras
     from edge.sources.picamera import pi_cameras
 

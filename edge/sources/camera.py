@@ -129,7 +129,7 @@ def _refusal(name: str, path: str) -> UserError:
 
 
 def _taken(path: str) -> bool:
-    """Whether another program captures from a device: none but the owner of its buffers may free them."""
+    """Return whether another program captures from a device: none but the owner of its buffers may free them."""
     if sys.platform != "linux":
         return False
     import fcntl

@@ -12,7 +12,7 @@ from edge.sources.pixel_formats import decode
 log = logging.getLogger(__name__)
 
 SIZE = (1280, 720)
-"""What people get to see where no size is asked for."""
+"""Size of the picture where none is asked for."""
 
 BUFFERS = 4
 """Pictures that the camera may have in work: fewer lose some, and all come out of a small pool of memory."""
@@ -97,7 +97,7 @@ class Picamera2Source:
 
 
 def installed() -> bool:
-    """Whether Picamera2 can be imported here.
+    """Return whether Picamera2 can be imported.
 
     Raises:
         UserError: it is here and broken.

@@ -11,7 +11,7 @@ Buffer = bytes | bytearray | memoryview | np.ndarray
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a format lies in memory.
+    """Layout of a format in memory.
 
     Attributes:
         bytes: of a pixel in the first plane.

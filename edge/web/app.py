@@ -38,7 +38,7 @@ REMEMBERED = 30 * 24 * 3600
 
 
 class Live(Protocol):
-    """What the application shows."""
+    """Parts that the application shows."""
 
     pictures: Topic
     events: Topic
@@ -73,7 +73,7 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
 
 
 class Stream:
-    """What a topic brings, for as long as the client stays; 503 where there are clients enough."""
+    """Stream a topic for as long as the client stays; 503 where there are too many clients."""
 
     def __init__(self, topic: Topic, media_type: str, opening: bytes) -> None:
         self._topic, self._media_type, self._opening = topic, media_type, opening
@@ -117,7 +117,7 @@ async def _metrics(live: Live, request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """What was sent."""
+    """Return the body."""
     try:
         async with asyncio.timeout(SLOWEST):
             return await request.body()

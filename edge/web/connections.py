@@ -27,7 +27,7 @@ MOST_CONNECTIONS = 64
 """Connections at one time, from the moment they are accepted: those in the handshake of TLS count."""
 
 MOST_OF_ONE = 32
-"""Of these, connections of one address: more than the streams that may be followed, and half of all."""
+"""Most connections of one address: more than the streams that may be followed, and half of all."""
 
 BACKLOG = 16
 """Connections that the kernel completes before they are accepted."""

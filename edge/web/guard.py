@@ -18,7 +18,7 @@ from edge.web.rates import Rate
 SIGN_IN = "/sign-in"
 STATIC = "/static/"
 PUBLIC = ("/healthz", SIGN_IN)
-"""What needs no token, with everything under `STATIC`: nothing in it was seen by a camera."""
+"""Paths that need no token, besides those under `STATIC`: nothing there was seen by a camera."""
 
 SLOWED = 0.5
 """Seconds for which who asks too often waits to hear it: a refusal at once would cost as much as an answer."""
@@ -66,7 +66,7 @@ class Guard:
         await (refusal or self._app)(scope, receive, send_on)
 
     def _refusal(self, request: Request) -> Response | None:
-        """What is answered in the application's place; None lets the request through."""
+        """Return the answer in the application's place; None lets the request through."""
         if not is_own(request.headers.get("host", ""), self._names):
             return refused(HTTPStatus.MISDIRECTED_REQUEST, "this server has another name")
         if _from_elsewhere(request, self._proxied_as):
@@ -100,7 +100,7 @@ def _credential(authorization: str) -> str:
 
 
 def any_is(given: Iterable[str], token: str) -> bool:
-    """Whether the token is among what was given, in a time that tells nothing of it."""
+    """Compare tokens in constant time."""
     return any([compare_digest(one.encode(), token.encode()) for one in given])  # noqa: C419 - all are compared
 
 
@@ -119,7 +119,7 @@ def _is_public(path: str) -> bool:
 
 
 def _from_elsewhere(request: Request, proxied_as: frozenset[str]) -> bool:
-    """Whether another site's page asks, other than by a link. Programs send neither of the headers."""
+    """Return whether another site's page asks, other than by a link. Programs send neither of the headers."""
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return not (request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate")
     origin = request.headers.get("origin")

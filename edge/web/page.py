@@ -143,7 +143,7 @@ class LivePage:
             self.events.publish("stats", _event("stats", json.dumps(self.now()).encode()))
 
     def now(self) -> dict[str, Any]:
-        """How the run is doing, and who looks."""
+        """Return the statistics of the run and the number of viewers."""
         watching = {"pictures": len(self.pictures), "events": len(self.events)}
         return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
 
@@ -165,7 +165,7 @@ def _event(kind: str, data: bytes) -> bytes:
 
 
 def _token(*, local: bool) -> tuple[str | None, str | None]:
-    """What a client needs, and the same again where the user does not know it yet."""
+    """Return the token that clients need, None for none, and the token again where it is new to the user."""
     if (token := own_token(os.environ)) or local:
         return token, None
     token, made = kept_token(os.environ)

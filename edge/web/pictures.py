@@ -13,7 +13,7 @@ WIDEST = 960
 """Pixels of a picture's width at most."""
 
 QUALITY = 80
-"""Of the JPEG, 0 to 100."""
+"""Quality of the JPEG, 0 to 100."""
 
 BOUNDARY = b"frame"
 MEDIA_TYPE = "multipart/x-mixed-replace; boundary=frame"

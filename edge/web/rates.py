@@ -1,4 +1,4 @@
-"""How often a client may do something."""
+"""Rate limits of clients."""
 
 import time
 
@@ -15,7 +15,7 @@ class Rate:
         self._clients: dict[str, tuple[float, float]] = {}
 
     def allows(self, client: str) -> bool:
-        """Whether `client` may now; if so, it is counted."""
+        """Count an attempt of `client`; return False where it has had too many."""
         now = time.monotonic()
         left, since = self._clients.pop(client, (float(self._at_once), now))
         left = min(self._at_once, left + (now - since) * self._a_second)

@@ -1,4 +1,4 @@
-"""How the run is doing, for the page."""
+"""Statistics of the run for the page."""
 
 import time
 from typing import Any
@@ -76,7 +76,7 @@ class Stats:
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:
-    """What a model is: name, variant, sha256, and how often it was right by whose labels, where its bundle tells."""
+    """Return a model's name, variant, SHA-256, and accuracy by label set, where its bundle tells."""
     own = bundle.measured[0] if bundle.measured else None
     return {
         "name": bundle.name,

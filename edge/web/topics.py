@@ -13,7 +13,7 @@ class Full(Exception):  # noqa: N818 - a state, no error
 
 
 class Slot:
-    """What one client has not had yet: of each kind the newest, so who is slow skips and is never behind."""
+    """Newest unsent item of each kind for one client: slow clients skip items and are never behind."""
 
     def __init__(self) -> None:
         self._items: dict[str, bytes] = {}
@@ -54,7 +54,7 @@ class Topic:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody follows it now."""
+        """Return whether there are followers."""
         return bool(self._slots)
 
     @contextmanager

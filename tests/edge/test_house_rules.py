@@ -179,3 +179,14 @@ def test_libraries_do_not_print():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert printing == {"edge/app/cli.py", "edge/app/commands.py", "edge/base/errors.py"}
+
+
+@pytest.mark.parametrize("path", modules("emotion_edge", "edge"), ids=shown)
+def test_docstrings_say_what_something_is_or_does(path):
+    """A reader must not decode a question first."""
+    texts = [node.value.value for node in ast.walk(ast.parse(path.read_text())) if is_docstring(node)]
+    assert not [text for text in texts if text.split()[0] in {"What", "Whether", "Where", "How", "Of", "Who", "That"}]
+
+
+def is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
