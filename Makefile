@@ -52,13 +52,15 @@ doctor: $(VENV)/$(EDGE).stamp ## say what of this machine is ready, and what to 
 	@$(BIN)/emotion-edge doctor --model "$(MODEL)"
 
 test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ## pass the board's own tests, without TensorFlow
-	@$(BIN)/python -m pytest tests/edge $(ARGS)
+	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
 
 test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
-	@$(BIN)/python -m pytest tests/edge $(ARGS)
+	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
+
+MODEL_TESTS := $(addprefix model/test_,interpreter bundle classifier) $(addprefix faces/test_,recognizer yunet detector)
 
 test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass those of models with tflite-runtime, which Python 3.11 has: VENV=.venv-opencv4
-	@$(BIN)/python -m pytest $(addprefix tests/edge/test_,$(addsuffix .py,interpreter bundle classify recognize yunet detect)) --runtime tflite_runtime $(ARGS)
+	@$(BIN)/python -m pytest $(addprefix tests/edge/,$(addsuffix .py,$(MODEL_TESTS))) --runtime tflite_runtime $(ARGS)
 
 test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
 	@tests/boards/picamera2.sh $(ARGS)
