@@ -697,7 +697,7 @@ def test_the_end_waits_for_no_thread_that_hangs(tmp_path, abandoned):
     """Python's own end, which would call what is registered, is left out where a thread could come back during it."""
     code = f"""
 import atexit, threading
-from edge import cli
+from edge.app import cli
 if {abandoned}:
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 atexit.register(print, "taken down")

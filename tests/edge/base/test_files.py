@@ -224,7 +224,7 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_being_written_is_not(
 KILLED = """
 import os, sys
 from pathlib import Path
-from edge import files
+from edge.base import files
 kind, path, stage = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 real = Path.rename
 if stage == "swapped":

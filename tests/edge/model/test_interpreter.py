@@ -107,7 +107,7 @@ class TestGreeting:
         return made_by
 
     def test_it_is_not_seen(self):
-        code = "from edge.model.bundle import *\n"
+        code = "from edge.base.settings import DEFAULT_BUNDLE\nfrom edge.model.bundle import load_bundle\n"
         code += "from edge.model.classifier import EmotionClassifier\n"
         code += "EmotionClassifier.from_bundle(load_bundle(DEFAULT_BUNDLE))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=child_environment())

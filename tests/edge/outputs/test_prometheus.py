@@ -184,7 +184,7 @@ class TestServer:
                 assert other.getresponse().status == 200
 
     def test_who_says_nothing_makes_place(self, monkeypatch):
-        monkeypatch.setattr("edge.web.connections.PATIENCE", 0.2)
+        monkeypatch.setattr("edge.web.connections.CLIENT_TIMEOUT", 0.2)
         monkeypatch.setattr("edge.web.connections.MOST_CONNECTIONS", 1)
         port = free_port()
         with (

@@ -405,7 +405,7 @@ ANNOTATING = """
 import sys
 from pathlib import Path
 
-from edge.outputs.lines import AnnotatedVideo
+from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.pipeline import Pipeline
 from edge.sources.video import VideoFileSource
 from tests.edge.stand_ins import ScriptedRecognizer

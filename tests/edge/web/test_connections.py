@@ -178,7 +178,7 @@ class TestDoor:
 CROWDED = """
 import os, resource, sys, time
 from pathlib import Path
-from edge import capture, governor
+from edge.pipeline import feed, governor
 from edge.pipeline.faults import Faults, Tolerated
 from edge.outputs.prometheus import Metrics
 from edge.base.settings import Options
@@ -187,7 +187,7 @@ from edge.web import connections
 from edge.web.page import LivePage
 from tests.edge.stand_ins import ScriptedRecognizer, ScriptedSource
 
-capture.FROZEN_TIMEOUT = 1e9  # one picture is enough
+feed.FROZEN_TIMEOUT = 1e9  # one picture is enough
 governor.PERIOD = connections.RETRY = 0.1
 port, bundle = int(sys.argv[1]), Path(sys.argv[2])
 recognizer = ScriptedRecognizer()
