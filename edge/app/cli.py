@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
-from edge.base.machine import package_version
+from edge.base.machine import check_memory_limit, package_version
 from edge.base.network import CAMERA_ADDRESS, masked
 from edge.base.settings import DEFAULT_BUNDLE, DETECTORS, Capture, EventLimits, Options, Smoothing, model_folder
 from edge.model.manifest import VARIANTS
@@ -89,6 +89,7 @@ def _discard_output() -> None:
 def _command(arguments: argparse.Namespace) -> int:
     if arguments.command == "doctor":
         return _doctor(arguments.model)
+    check_memory_limit()
     try:
         from edge.app import commands
         from edge.base.quiet import quiet_libraries

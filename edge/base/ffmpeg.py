@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2  # noqa: F401 - loaded before PyAV, see above
 
-from edge.base.errors import UserError
+from edge.base.errors import UserError, shortage
 from edge.base.machine import OLDEST_PYAV, release
 
 try:
@@ -24,7 +24,8 @@ except (
     ValueError,
     AttributeError,
 ) as error:  # built for another numpy, a library that is missing, too old
-    raise UserError(f"PyAV cannot be imported ({error})", "see 'emotion-edge doctor'") from error
+    problem = UserError(f"PyAV cannot be imported ({error})", "see 'emotion-edge doctor'")
+    raise shortage(error) or problem from error
 if release(av.__version__) < OLDEST_PYAV:
     raise UserError(f"PyAV {av.__version__} is too old", "see 'emotion-edge doctor'")
 

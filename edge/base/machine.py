@@ -8,6 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge.base.board import raspberry_pi
+from edge.base.errors import UserError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+LEAST_ADDRESS_SPACE = 600 << 20
+"""Bytes that OpenCV and FFmpeg need to be loaded, of which they use a fraction; with less OpenCV crashes."""
 
 
 def usable_cores() -> int:
@@ -18,6 +27,22 @@ def usable_cores() -> int:
 def spare_cores() -> int:
     """Threads for OpenCV: stages already run side by side, and more than the spare cores only take turns with them."""
     return max(1, usable_cores() - 1)
+
+
+def check_memory_limit() -> None:
+    """Refuse a limit on this process's address space in which its libraries crash while they are loaded.
+
+    Raises:
+        UserError: there is such a limit.
+    """
+    if resource is None:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
+        problem = f"the memory of this process is limited to {limit >> 20} MB of addresses"
+        raise UserError(
+            problem, f"allow at least {LEAST_ADDRESS_SPACE >> 20} MB by 'ulimit -v'; a run takes about 1200"
+        )
 
 
 def has_display() -> bool:

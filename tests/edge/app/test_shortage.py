@@ -132,6 +132,17 @@ def test_a_bug_keeps_its_traceback(error):
         exit_on_user_error(main)
 
 
+@pytest.mark.parametrize("megabytes", [150, 300, 450, 500, 550, 650, 800])
+def test_little_memory(folder, bundle, megabytes):
+    before = files(folder)
+    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", bundle]
+    status, _, err = edge(folder, *words, before=limits(AS=megabytes << 20))
+    if status:  # the largest may do elsewhere
+        assert (status, err.count("\n")) == (2, 1), err
+        assert "memory" in err or "threads" in err, err
+        assert files(folder) == before
+
+
 @pytest.mark.parametrize("number", range(5, 9))
 def test_few_descriptors(folder, bundle, number):
     before = files(folder)
