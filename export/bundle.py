@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from edge.base.files import whole_folder
+from edge.base.files import whole_folder, writing
 from edge.model.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
 from edge.model.interpreter import runtime
 from edge.model.manifest import FORMAT_VERSION
@@ -82,7 +82,7 @@ def write_bundle(
         card: text of the model card.
         figures: the pictures it shows, PNG by file name.
     """
-    with whole_folder(folder) as new:
+    with writing(folder), whole_folder(folder) as new:
         for variant, content in models.items():
             (new / model_file(variant)).write_bytes(content)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")

@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edge.base.errors import UserError
-from edge.base.files import whole_file, write_whole
+from edge.base.files import whole_file, write_whole, writing
 from edge.base.quiet import quiet_libraries
 from edge.model.interpreter import open_interpreter
 from export.calibration import calibrate_probabilities, representative_faces
@@ -321,7 +321,7 @@ def draw_layers(path: Path, errors: Sequence[LayerError]) -> None:
     axes.barh(range(len(shown)), [error.sqnr for error in shown])
     axes.set_yticks(range(len(shown)), [short_name(error.layer) for error in shown], fontsize=6)
     axes.set(xlabel="signal-to-quantization-noise ratio, dB")
-    with whole_file(path) as part:
+    with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=100)
 
 
@@ -333,7 +333,7 @@ def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.
         for limit in (e.low, e.high):
             axes.axvline(limit, color="red")
         axes.set_title(f"{short_name(e.layer)}: {e.sqnr:.1f} dB, {e.used:.0%} of the steps used", fontsize=8)
-    with whole_file(path) as part:
+    with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=100)
 
 

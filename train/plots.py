@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edge.base.classes import EMOTIONS
-from edge.base.files import whole_file
+from edge.base.files import whole_file, writing
 from train.evaluation.metrics import Scores
 
 
@@ -35,7 +35,7 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]], label_sets: Seq
         axes.set(xlabel="epoch", ylabel=title)
         axes.grid(alpha=0.3)
         axes.legend()
-    with whole_file(path) as part:
+    with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=100)
 
 
@@ -52,7 +52,7 @@ def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, (name, scores) in zip(axes, panels.items(), strict=True):
         _draw_panel(panel, name, scores)
-    with whole_file(path) as part:
+    with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=100)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from edge.base.errors import UserError
-from edge.base.files import whole_file, write_whole
+from edge.base.files import whole_file, write_whole, writing
 from train.config import Config, from_dict
 from train.model_loader import run_model
 from train.plots import draw_curves
@@ -117,13 +117,13 @@ def save_progress(folder: Path, config: Config, progress: Progress, variables: l
     draw_curves(folder / "curves.png", progress.history, config.labels)
     _write_tensorboard(folder / "tensorboard", progress)
     arrays: dict[str, Any] = {str(i): variable.numpy() for i, variable in enumerate(variables)}
-    with whole_file(folder / CHECKPOINT) as part:
+    with writing(folder / CHECKPOINT), whole_file(folder / CHECKPOINT) as part:
         np.savez(part, allow_pickle=False, history=json.dumps(progress.history), **arrays)
 
 
 def save_model(folder: Path, label_set: str, model: keras.Model) -> None:
     """Save the model of a label set."""
-    with whole_file(folder / run_model(label_set)) as part:
+    with writing(folder / run_model(label_set)), whole_file(folder / run_model(label_set)) as part:
         model.save(part)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.base.errors import UserError
-from edge.base.files import whole_file
+from edge.base.files import whole_file, writing
 from edge.model.bundle import MANIFEST, answers_with, read_manifest
 from train.config import Config, LabelSet
 from train.dataset import Labelled, load_labelled
@@ -45,7 +45,7 @@ def distill(
     probabilities = _read_cache(cache, key)
     if probabilities is None:
         probabilities = _predict(teachers, root, config)
-        with whole_file(cache) as part, part.open("wb") as stream:
+        with writing(cache), whole_file(cache) as part, part.open("wb") as stream:
             np.savez(stream, key=key, probabilities=probabilities)
     share = config.teacher_share
     labels = ((1 - share) * training.labels + share * probabilities).astype(np.float32)

@@ -9,7 +9,7 @@ from benchmarks.base.record import Record
 from benchmarks.report import charts
 from benchmarks.report.document import FRONT
 from benchmarks.report.trade_off import machine_name, points
-from edge.base.files import whole_file
+from edge.base.files import whole_file, writing
 
 DPI = 100
 
@@ -66,5 +66,5 @@ def _on(record: Record) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with whole_file(path) as part:
+    with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=DPI)

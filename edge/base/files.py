@@ -99,7 +99,7 @@ def writing(output: Path | str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        problem = f"{output}: cannot be written ({error.strerror})"
+        problem = f"{output}: cannot be written ({error.strerror or error})"
         raise UserError(problem, "see to the disk, or write elsewhere") from error
 
 

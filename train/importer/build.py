@@ -55,7 +55,8 @@ def import_data(
         with whole_folder(output) as root, read_source(source, max_bytes, classes) as reading:
             return _build(root, source, reading, rows, seed)
     except OSError as error:
-        raise UserError(f"{error}", "check the path, its permissions and the free space") from error
+        problem = f"{error.filename or output}: {error.strerror or error}"
+        raise UserError(problem, "check the path, its permissions and the free space") from error
 
 
 def _build(root: Path, source: Path, reading: Reading, votes: list[Votes], seed: int) -> dict:

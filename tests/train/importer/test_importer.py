@@ -31,6 +31,11 @@ from train.importer.__main__ import main
 from train.importer.build import import_data
 from train.importer.report import MAX_LISTED, report
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 SHARED = Path(__file__).parents[3].parent / "shared"
 ROOT = Path(__file__).parents[3]
 
@@ -375,6 +380,20 @@ def test_run_as_module(tmp_path):
     command = [sys.executable, "-m", "train.importer", str(tmp_path / "missing.zip")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(resource is None, reason="no limits here")
+def test_a_disk_without_room_is_one_line_and_no_folder(tmp_path):
+    source = as_folder(tmp_path / "faces", tree("train", "val", "test"))
+    command = [sys.executable, "-m", "train.importer", str(source), "--output", str(tmp_path / "out")]
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{tmp_path / 'out'}" in done.stderr and "File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
 
 
 # The real thing
