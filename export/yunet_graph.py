@@ -21,7 +21,7 @@ from edge.base.assets import YUNET, fetch
 from edge.base.errors import exit_on_user_error
 from edge.base.files import write_whole
 from edge.faces.onnx import float_weights
-from edge.faces.yunet import ALIGNMENT, GRAPH, ORDER, joined
+from edge.faces.yunet import ALIGNMENT, GRAPH_FILE, ORDER_FILE, joined
 
 RELU, LINEAR = tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.NONE
 SAME, VALID = tflite.Padding.SAME, tflite.Padding.VALID
@@ -203,8 +203,8 @@ class _Graph:
 def main() -> int:
     """Write both files."""
     graph, order = build(float_weights(fetch(YUNET).read_bytes()))
-    write_whole(GRAPH, graph)
-    write_whole(ORDER, json.dumps(order, indent=1) + "\n")
+    write_whole(GRAPH_FILE, graph)
+    write_whole(ORDER_FILE, json.dumps(order, indent=1) + "\n")
     return 0
 
 

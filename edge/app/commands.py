@@ -37,7 +37,7 @@ from edge.outputs.video import AnnotatedVideo
 from edge.outputs.window import Window, use_system_fonts
 from edge.pipeline.channel import Closed
 from edge.pipeline.faults import Faults, Tolerated
-from edge.pipeline.feed import FIRST_PAUSE, LONGEST_PAUSE, opened
+from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, opened
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.reload import Reloader
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 VIDEO_ENDINGS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
 """Endings of an output that is a video even where the source are images."""
 
-POLL = 0.05
+SIGNAL_INTERVAL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
 
 
@@ -149,7 +149,7 @@ def install_service(arguments: argparse.Namespace) -> int:
     systemd.check_root()
     _agreed(arguments.yes)
     systemd.install(text, private)
-    print(f"installed: 'systemctl status {systemd.NAME}' says how it is, records will be in {systemd.STATE}")
+    print(f"installed: 'systemctl status {systemd.SERVICE_NAME}' says how it is, records will be in {systemd.STATE}")
     return 0
 
 
@@ -275,7 +275,7 @@ def _print_sources() -> int:
 
 def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | None:
     """The source once it is there; None when stopped before."""
-    pause = FIRST_PAUSE
+    pause = FIRST_RETRY_DELAY
     while True:
         try:
             return opened(open_, signals.stop)
@@ -284,7 +284,7 @@ def _waited_for(open_: Callable[[], Source], signals: "Signals") -> Source | Non
         notify_waiting()
         if signals.stop.wait(pause):
             return None
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, MAX_RETRY_DELAY)
 
 
 def _watch(
@@ -299,7 +299,7 @@ def _watch(
     with window or nullcontext():
         while True:
             try:
-                result = pipeline.poll(POLL)
+                result = pipeline.poll(SIGNAL_INTERVAL)
             except Closed:
                 return
             with faults.tolerated("heartbeat"):

@@ -15,15 +15,15 @@ from edge.base.network import CAMERA_ADDRESS, masked, public
 from edge.model.bundle import load_bundle
 from edge.sources import scheme
 
-NAME = "emotion-edge"
-UNIT = Path("/etc/systemd/system") / f"{NAME}.service"
+SERVICE_NAME = "emotion-edge"
+UNIT = Path("/etc/systemd/system") / f"{SERVICE_NAME}.service"
 BOOTED = Path("/run/systemd/system")
 """There where systemd runs the system."""
 
-SECRETS = Path("/etc") / NAME / "environment"
+SECRETS = Path("/etc") / SERVICE_NAME / "environment"
 """Credentials as `NAME=value` lines; systemd reads it as root, so nobody else needs to."""
 
-STATE, WEIGHTS = Path("/var/lib") / NAME, Path("/var/cache") / NAME
+STATE, WEIGHTS = Path("/var/lib") / SERVICE_NAME, Path("/var/cache") / SERVICE_NAME
 """The one folder that the service may write to, and the fetched weights, which it only reads."""
 
 HANDED_OVER = Path("/run/credentials") / UNIT.name
@@ -32,10 +32,10 @@ HANDED_OVER = Path("/run/credentials") / UNIT.name
 FIRST_PORT = 1024
 """Those below are for services with a right to them."""
 
-HIDDEN = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
+HIDDEN_FOLDERS = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
 """Folders of which the service sees only what it needs."""
 
-MARK = f"# Written by '{NAME} install-service', taken away by '{NAME} uninstall-service'."
+MARK = f"# Written by '{SERVICE_NAME} install-service', taken away by '{SERVICE_NAME} uninstall-service'."
 
 WATCHDOG_TIMEOUT = 90
 """Seconds without a heartbeat after which a run is taken for hung: attempts to open a lost camera are 40 s apart."""
@@ -137,7 +137,7 @@ def unit_text(
 
     Args:
         command: program and arguments; nothing in them is expanded.
-        seen: files and folders under `HIDDEN` that it needs to read.
+        seen: files and folders under `HIDDEN_FOLDERS` that it needs to read.
         user: who it runs as; None for a user of its own that is there only while it runs.
         systemd: its version.
         handed_over: names in `HANDED_OVER`, and the files that systemd copies there.
@@ -149,7 +149,7 @@ def unit_text(
         raise UserError(f"{command[0]}: systemd starts no program with quotes in its path", "move it elsewhere")
     return UNIT_TEXT.format(
         mark=MARK,
-        name=NAME,
+        name=SERVICE_NAME,
         command=" ".join(_quoted(str(word)) for word in command),
         lives=WATCHDOG_TIMEOUT,
         back_off="RestartSteps=6\nRestartMaxDelaySec=300\n" if systemd >= BACK_OFF_SINCE else "",
@@ -204,7 +204,7 @@ def private_address(source: str) -> str | None:
 def check_systemd() -> None:
     """Raise UserError where services are not systemd's, or where another one has our name."""
     if not BOOTED.is_dir():
-        raise UserError("systemd does not run this system", f"have '{NAME} run' started by what does")
+        raise UserError("systemd does not run this system", f"have '{SERVICE_NAME} run' started by what does")
     if UNIT.exists() and not UNIT.read_text().startswith(MARK):
         raise UserError(f"{UNIT}: somebody else's unit is there already", "see to it yourself, or give it another name")
 
@@ -233,7 +233,7 @@ def install(text: str, address: str | None) -> None:
 def check_installed() -> None:
     """Raise UserError where there is no service to take away."""
     if not UNIT.exists():
-        raise UserError(f"{UNIT}: there is no such service", f"'{NAME} install-service' makes one")
+        raise UserError(f"{UNIT}: there is no such service", f"'{SERVICE_NAME} install-service' makes one")
 
 
 def uninstall() -> None:
@@ -312,7 +312,7 @@ def _seen(run: argparse.Namespace) -> list[Path]:
     needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.model.absolute()}
     if Path(run.source).exists():
         needed.add(Path(run.source))
-    hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN))
+    hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN_FOLDERS))
     return [path for path in hidden if not set(path.parents) & set(hidden)]
 
 
@@ -339,7 +339,7 @@ def _call(commands: Sequence[Sequence[str]]) -> None:
             said = str(getattr(error, "stderr", None) or "").strip() or str(error)
             raise UserError(
                 f"'{' '.join(command)}' failed ({said.splitlines()[-1]})",
-                f"see 'systemctl status {NAME}' and 'journalctl -u {NAME}'",
+                f"see 'systemctl status {SERVICE_NAME}' and 'journalctl -u {SERVICE_NAME}'",
             ) from error
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from edge.base.run_statistics import Statistics
 from edge.pipeline.feed import TROUBLES
 
-BEAT = 1.0
+HEARTBEAT_INTERVAL = 1.0
 """Seconds between two heartbeats, at least."""
 
 
@@ -64,7 +64,7 @@ class Heartbeat:
         """
         if now < self._next:
             return
-        self._next = now + BEAT
+        self._next = now + HEARTBEAT_INTERVAL
         if self._alive():
             notify("WATCHDOG=1")
 

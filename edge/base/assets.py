@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.base.cache import VARIABLE, cache_folder
+from edge.base.cache import CACHE_VARIABLE, cache_folder
 from edge.base.errors import UserError
 from edge.base.files import write_whole
 
@@ -79,7 +79,7 @@ def fetch(asset: Asset) -> Path:
         try:
             write_whole(path, content)
         except UserError as error:
-            raise UserError(error.problem, f"name a folder that this user may write to by {VARIABLE}") from error
+            raise UserError(error.problem, f"name a folder that this user may write to by {CACHE_VARIABLE}") from error
     return path
 
 
@@ -105,7 +105,8 @@ def is_cached(asset: Asset) -> bool:
         return False
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror})", f"let this user read it, or name another cache by {VARIABLE}"
+            f"{path}: cannot be read ({error.strerror})",
+            f"let this user read it, or name another cache by {CACHE_VARIABLE}",
         ) from error
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from edge.base.errors import UserError
 from edge.base.files import nearest_existing
 
-VARIABLE = "EMOTION_EDGE_CACHE"
-NAME = "emotion-edge"
+CACHE_VARIABLE = "EMOTION_EDGE_CACHE"
+FOLDER_NAME = "emotion-edge"
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -22,12 +22,12 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     Raises:
         UserError: the folder under the temporary folder belongs to, or is open to, somebody else.
     """
-    if named := environ.get(VARIABLE):
+    if named := environ.get(CACHE_VARIABLE):
         return Path(named)
     if base := environ.get("XDG_CACHE_HOME"):
-        return Path(base) / NAME
+        return Path(base) / FOLDER_NAME
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails where there is none
-    if home.is_absolute() and _usable(home, folder := home / ".cache" / NAME):
+    if home.is_absolute() and _usable(home, folder := home / ".cache" / FOLDER_NAME):
         return folder
     return _temporary_folder()
 
@@ -43,8 +43,8 @@ def _usable(home: Path, folder: Path) -> bool:
 def _temporary_folder() -> Path:
     """Make the user's own folder under the temporary folder, where others could have made one by its name before."""
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
-    folder = Path(tempfile.gettempdir()) / f"{NAME}{user}"
-    remedy = f"name a folder of your own by {VARIABLE}"
+    folder = Path(tempfile.gettempdir()) / f"{FOLDER_NAME}{user}"
+    remedy = f"name a folder of your own by {CACHE_VARIABLE}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()

@@ -25,7 +25,7 @@ DRAWN = 8
 LONGEST_SUFFIX = 16
 """Bytes of a suffix that a temporary name keeps."""
 
-BLOCK = 1 << 16
+TAIL_BLOCK_BYTES = 1 << 16
 """Bytes that are looked through at once for the end of a line."""
 
 NAME_BYTES = 200
@@ -108,7 +108,7 @@ def end_at_line(path: Path) -> None:
     with suppress(OSError), path.open("r+b") as file:  # a pipe or a device has no end
         position = file.seek(0, os.SEEK_END)
         while position:
-            start = max(0, position - BLOCK)
+            start = max(0, position - TAIL_BLOCK_BYTES)
             file.seek(start)
             if (last := file.read(position - start).rfind(b"\n")) >= 0:
                 position = start + last + 1

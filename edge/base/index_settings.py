@@ -16,7 +16,7 @@ DEFAULT_INDEX = "https://pypi.org/simple/"
 SECTIONS = ("global", "install", "download")
 """Sections of pip's configuration files; a later one overrides an earlier one."""
 
-CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Environment variables with certificates of authorities; `SSL_CERT_FILE` and `SSL_CERT_DIR` are read by OpenSSL."""
 
 
@@ -54,7 +54,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> IndexSettings:
     urls = [
         _address(name, url) for name, value in ({first: firsts[first]} | more).items() for url in (value or "").split()
     ]
-    certificates = next((environ[name] for name in CERTIFICATES if environ.get(name)), None)
+    certificates = next((environ[name] for name in CA_VARIABLES if environ.get(name)), None)
     return IndexSettings(
         tuple(dict.fromkeys(url for url in urls if url.startswith(("http://", "https://")))),
         pip.get("proxy") or None,

@@ -5,7 +5,7 @@ import re
 CAMERA_ADDRESS = "EMOTION_EDGE_CAMERA_ADDRESS"
 """Environment variable for the source of a run that names none: an address may have keys in it."""
 
-HIDDEN = "…"
+MASK = "…"
 """Stands for a part that is not shown."""
 
 _PARTS = re.compile(r"([a-z][a-z0-9+.-]*:/+)?([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -33,15 +33,15 @@ def public(address: str) -> str:
     scheme, authority, path, query = _PARTS.fullmatch(address).groups("")  # type: ignore[union-attr]
     login, at, host = authority.rpartition("@")
     if not _HOST.fullmatch(host):
-        host = HIDDEN
+        host = MASK
     if "@" in path + query:  # of the password, if there is one before it
-        host, path = (HIDDEN if login or ":" in host else host), f"/{HIDDEN}"
-    return scheme + at * (not login) + host + _VALUE_IN_PATH.sub(f"/{HIDDEN}", path)
+        host, path = (MASK if login or ":" in host else host), f"/{MASK}"
+    return scheme + at * (not login) + host + _VALUE_IN_PATH.sub(f"/{MASK}", path)
 
 
 def masked(text: str) -> str:
     """Return a text with its addresses as `public` shows them, and without `user:password@` anywhere."""
-    return _LOGIN.sub(f"{HIDDEN}@", _IN_TEXT.sub(lambda match: public(match[0]), text))
+    return _LOGIN.sub(f"{MASK}@", _IN_TEXT.sub(lambda match: public(match[0]), text))
 
 
 def has_credentials(address: str) -> bool:

@@ -35,7 +35,7 @@ after the other. Few forms, for each has a detector of its own."""
 WORTH_WHILE = 0.7
 """Squares of more than this share of the pixels of the whole picture take as long as all of it."""
 
-SAME_FACE = 0.4
+DUPLICATE_OVERLAP = 0.4
 """Two boxes that overlap by more than this are one face that was found twice."""
 
 PART_OF_FACE = 0.7
@@ -264,7 +264,7 @@ def _is_among(face: Detection, others: Sequence[Detection]) -> bool:
     boxes, ours = np.array([other.box for other in others]), np.array([face.box])
     shared = overlap(ours, boxes)[0]
     common = shared / (1 + shared) * (ours[0, 2] * ours[0, 3] + boxes[:, 2] * boxes[:, 3])
-    return bool((shared >= SAME_FACE).any() or (common >= PART_OF_FACE * ours[0, 2] * ours[0, 3]).any())
+    return bool((shared >= DUPLICATE_OVERLAP).any() or (common >= PART_OF_FACE * ours[0, 2] * ours[0, 3]).any())
 
 
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
@@ -273,7 +273,7 @@ def _distinct(detections: Iterable[Detection]) -> list[Detection]:
     if len(ranked) < 2:
         return ranked
     boxes = np.array([detection.box for detection in ranked])
-    covered = overlap(boxes, boxes) >= SAME_FACE
+    covered = overlap(boxes, boxes) >= DUPLICATE_OVERLAP
     kept: list[int] = []
     for i in range(len(ranked)):
         if not covered[i, kept].any():

@@ -32,7 +32,7 @@ OVERLAP = 64
 """Pixels by which finely searched tiles overlap: what is too large to be whole in one of them is found by the coarse
 search, whose scale is at least a third of theirs."""
 
-BLOCK = 32
+SIDE_MULTIPLE = 32
 """Sides of searched pictures are padded to multiples of this many pixels: tiles have such sides from the start."""
 
 TILE_PIXELS = 320 * 288
@@ -103,7 +103,7 @@ def _grid(width: int, height: int, most_pixels: int) -> tuple[int, int, int, int
 
 def _part(length: int, count: int) -> int:
     """Length of each of so many parts that overlap, padded."""
-    return BLOCK * math.ceil((length + (count - 1) * OVERLAP) / count / BLOCK)
+    return SIDE_MULTIPLE * math.ceil((length + (count - 1) * OVERLAP) / count / SIDE_MULTIPLE)
 
 
 def _starts(length: int, part: int, count: int) -> list[int]:

@@ -17,8 +17,8 @@ from edge.base.errors import UserError
 from edge.faces.onnx import float_weights
 from edge.model.interpreter import open_interpreter
 
-GRAPH = Path(__file__).with_name("yunet_graph.tflite")
-ORDER = Path(__file__).with_name("yunet_weights.json")
+GRAPH_FILE = Path(__file__).with_name("yunet_graph.tflite")
+ORDER_FILE = Path(__file__).with_name("yunet_weights.json")
 """Names of the weights in each block behind the graph. Both files are written by `python -m export.yunet_graph`."""
 
 ALIGNMENT = 16
@@ -27,7 +27,7 @@ ALIGNMENT = 16
 STRIDES = (8, 16, 32)
 """Pixels of a cell of each level; pictures are padded to a multiple of the last."""
 
-SAME_FACE = 0.3
+NMS_THRESHOLD = 0.3
 """Intersection over union above which the lower score is dropped."""
 
 MOST = 500
@@ -59,10 +59,10 @@ def filled_graph(weights: bytes) -> bytes:
     """
     stored = float_weights(weights)
     try:
-        blocks = [joined([stored[name] for name in names]).tobytes() for names in json.loads(ORDER.read_bytes())]
+        blocks = [joined([stored[name] for name in names]).tobytes() for names in json.loads(ORDER_FILE.read_bytes())]
     except KeyError as error:
         raise ValueError(f"no weights {error}") from error
-    return GRAPH.read_bytes() + b"".join(block + bytes(-len(block) % ALIGNMENT) for block in blocks)
+    return GRAPH_FILE.read_bytes() + b"".join(block + bytes(-len(block) % ALIGNMENT) for block in blocks)
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -216,7 +216,9 @@ def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
     """
     if not len(faces):
         return faces
-    kept = cv2.dnn.NMSBoxes(faces[:, 1:5].astype(int).tolist(), faces[:, 0].tolist(), threshold, SAME_FACE, top_k=MOST)
+    kept = cv2.dnn.NMSBoxes(
+        faces[:, 1:5].astype(int).tolist(), faces[:, 0].tolist(), threshold, NMS_THRESHOLD, top_k=MOST
+    )
     return faces[np.asarray(kept, int)]
 
 

@@ -24,7 +24,7 @@ from edge.model.interpreter import runtime
 TIMEOUT = 60.0
 """Seconds in which a model must have answered."""
 
-MAX_MEMORY_BYTES = 2 << 30
+MAX_PROOF_MEMORY_BYTES = 2 << 30
 """Bytes of data that the process may have."""
 
 SUM_TOLERANCE = 0.05
@@ -99,14 +99,14 @@ def _refusal(model: bytes, command: Sequence[str]) -> str:
 
 def main() -> int:
     """Answer for the model on standard input: 0 where it is good, else 1 and the reason on standard output."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_PROOF_MEMORY_BYTES)
     try:
         check_answers(EmotionClassifier(sys.stdin.buffer.read()))
     except UserError as error:
         sys.stdout.write(error.problem)
         return 1
     except MemoryError:
-        sys.stdout.write(f"the model takes more than {MAX_MEMORY_BYTES >> 30} GB")
+        sys.stdout.write(f"the model takes more than {MAX_PROOF_MEMORY_BYTES >> 30} GB")
         return 1
     return 0
 

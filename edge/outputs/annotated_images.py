@@ -17,7 +17,7 @@ JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg", ".pjpeg"})
 PNG_SUFFIXES = frozenset({".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"})
 """Images without losses, whose copies are PNGs; those of all others are JPEGs."""
 
-QUALITY = 95
+COPY_QUALITY = 95
 """JPEG quality of the copies, 0 to 100."""
 
 
@@ -60,7 +60,7 @@ class AnnotatedImages:
             UserError: it cannot be written.
         """
         path = self._place(PurePosixPath(result.frame.source))
-        flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if path.suffix != ".png" else []
+        flags = [cv2.IMWRITE_JPEG_QUALITY, COPY_QUALITY] if path.suffix != ".png" else []
         _, content = cv2.imencode(".png" if path.suffix == ".png" else ".jpg", annotate(result), flags)
         write_whole(path, content.tobytes())
 

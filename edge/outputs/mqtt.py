@@ -40,7 +40,9 @@ from edge.outputs.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery
 
 log = logging.getLogger(__name__)
 
-USER, PASSWORD, PASSWORD_FILE = (f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE"))
+MQTT_USER, MQTT_PASSWORD, MQTT_PASSWORD_FILE = (
+    f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE")
+)
 """Environment variables for credentials; the file is for secrets that others put there, as systemd and Docker do."""
 
 CA = "EMOTION_EDGE_MQTT_CA"
@@ -48,7 +50,7 @@ CA = "EMOTION_EDGE_MQTT_CA"
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
-BEAT = 1.0
+PUBLISH_INTERVAL = 1.0
 """Seconds between two states at least."""
 
 LEFT_OUT = "mqtt.events_left_out"
@@ -87,7 +89,7 @@ AFTER_FAILURE = 5.0
 STABLE = 60.0
 """Seconds for which a connection has lasted before its loss is news again: brokers flap."""
 
-LONGEST_PAUSE = 60
+MAX_RECONNECT_DELAY = 60
 """Seconds between two attempts to connect; the first pause is a second, and each is twice the one before."""
 
 FLUSH = 0.45
@@ -119,7 +121,7 @@ def parse_broker(address: str) -> Broker:
     Raises:
         UserError: it is no such address, or has credentials in it.
     """
-    refuse_credentials(address, USER, PASSWORD)
+    refuse_credentials(address, MQTT_USER, MQTT_PASSWORD)
     parts = urlsplit(address, allow_fragments=False)
     prefix = parts.path.strip("/") or f"emotion-edge/{socket.gethostname()}"
     try:
@@ -268,10 +270,10 @@ class HomeAutomation:
     def _make_client(self) -> Client:
         client = _Client(self._on_failure)
         client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
-        client.reconnect_delay_set(1, LONGEST_PAUSE)
+        client.reconnect_delay_set(1, MAX_RECONNECT_DELAY)
         client.max_queued_messages_set(QUEUED)
         _check_variables(self._broker)
-        if user := os.environ.get(USER):
+        if user := os.environ.get(MQTT_USER):
             client.username_pw_set(user, _password())
         if self._broker.tls:
             client.tls_set_context(_tls())
@@ -292,7 +294,7 @@ class HomeAutomation:
         self._client.connect_async(*address, KEEPALIVE, clean_start=True, properties=properties)
 
     def _run(self) -> None:
-        while not self._stopping.wait(BEAT):
+        while not self._stopping.wait(PUBLISH_INTERVAL):
             self._beat()
 
     def _beat(self) -> None:
@@ -351,7 +353,8 @@ class HomeAutomation:
         self._refused = reason.is_failure
         if self._refused:
             self._trouble(
-                f"refused by the broker ({reason}): check {USER} and {PASSWORD} or {PASSWORD_FILE}; trying again"
+                f"refused by the broker ({reason}): check {MQTT_USER} and {MQTT_PASSWORD} or {MQTT_PASSWORD_FILE}; "
+                "trying again"
             )
             return
         with self._lock:
@@ -449,20 +452,20 @@ class _Ration:
 
 def _check_variables(broker: Broker) -> None:
     """Refuse variables that are set and would not be used."""
-    for name in (PASSWORD, PASSWORD_FILE):
-        if os.environ.get(name) and not os.environ.get(USER):
-            raise UserError(f"{name} is set, and {USER} is not", f"set {USER}, too, or neither")
+    for name in (MQTT_PASSWORD, MQTT_PASSWORD_FILE):
+        if os.environ.get(name) and not os.environ.get(MQTT_USER):
+            raise UserError(f"{name} is set, and {MQTT_USER} is not", f"set {MQTT_USER}, too, or neither")
     if os.environ.get(CA) and not broker.tls:
         raise UserError(f"{CA} is set, and the broker's address is one without TLS", "write it as mqtts://")
 
 
 def _password() -> str | None:
-    if not (path := os.environ.get(PASSWORD_FILE)):
-        return os.environ.get(PASSWORD)
+    if not (path := os.environ.get(MQTT_PASSWORD_FILE)):
+        return os.environ.get(MQTT_PASSWORD)
     try:
         return Path(path).read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no password can be read from it", f"name another by {PASSWORD_FILE}") from error
+        raise UserError(f"{path}: no password can be read from it", f"name another by {MQTT_PASSWORD_FILE}") from error
 
 
 def _tls() -> ssl.SSLContext:

@@ -23,7 +23,7 @@ from edge.outputs.video_formats import (
     encoder_for,
 )
 
-TICKS = 90_000
+TIME_BASE = 90_000
 """Ticks a second of the time stamps: whole numbers at 24, 25, 29.97 and 30 frames a second."""
 
 LEAST_STEP = 0.001
@@ -106,7 +106,7 @@ class VideoWriter:
         """
         frame = _encoder_frame(_fitted(image, self._size), self._planes)
         seconds = self._timeline.place(time)
-        frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
+        frame.pts, frame.time_base = round(seconds * TIME_BASE), Fraction(1, TIME_BASE)
         if seconds >= self._next_keyframe:
             frame.pict_type = av.video.frame.PictureType.I
             self._next_keyframe = seconds + KEYFRAME_INTERVAL
@@ -121,7 +121,7 @@ class VideoWriter:
                 self._mux_held(packet.pts)
                 self._held = packet
             if self._held is not None:
-                self._mux_held(self._held.pts + round(self._timeline.step * TICKS))
+                self._mux_held(self._held.pts + round(self._timeline.step * TIME_BASE))
             self._output.close()
 
     def _add_stream(self, encoder: str, rate: float) -> Any:
@@ -131,7 +131,7 @@ class VideoWriter:
             encoder, Fraction(rate).limit_denominator(1001), width=width, height=height, options=options
         )
         context = stream.codec_context
-        context.time_base = Fraction(1, TICKS)
+        context.time_base = Fraction(1, TIME_BASE)
         context.thread_count = 1  # the stages of a run already share the cores
         context.gop_size = round(HIGHEST_RATE * KEYFRAME_INTERVAL)  # keyframes are asked for by time
         if "crf" in options:

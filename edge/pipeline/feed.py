@@ -23,7 +23,7 @@ from edge.sources.playback import Realtime
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+FIRST_RETRY_DELAY, MAX_RETRY_DELAY = 0.5, 30.0
 """Seconds between two attempts to open a source again."""
 
 FRAME_TIMEOUT = 4.0
@@ -115,7 +115,7 @@ class Feed:
                     del frame  # large, and of no use while the next is decoded
 
     def _watch(self) -> None:
-        trouble, pause = self._read(lambda: self._source), FIRST_PAUSE
+        trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
         while not self._stop.is_set() and self._reopen is not None:
             self._news.lost(trouble, pause)
             self._note(trouble)
@@ -123,7 +123,7 @@ class Feed:
             if self._stop.wait(pause):
                 return
             trouble = self._read(self._reopen)
-            pause = min(2 * pause, LONGEST_PAUSE) if self._away else FIRST_PAUSE
+            pause = min(2 * pause, MAX_RETRY_DELAY) if self._away else FIRST_RETRY_DELAY
 
     def _read(self, open_: Callable[[], Source]) -> str:
         """Watch a reader until it ends, is stopped, or is given up; what the matter was."""

@@ -28,7 +28,7 @@ from edge.sources.frame import Frame
 
 log = logging.getLogger(__name__)
 
-RECENT = 60
+GOVERNOR_WINDOW = 60
 """Frames whose age tells the governor whether there is too much to do."""
 
 QUEUE_BYTES = 32 << 20
@@ -203,7 +203,7 @@ class Pipeline:
 
         with self._stage():
             apply(0)  # whoever had the recognizer before may have left it at another
-            governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, RECENT), apply)
+            governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, GOVERNOR_WINDOW), apply)
             governor.run(self._stopping, Faults(self.statistics))
 
     def _detect(self) -> None:

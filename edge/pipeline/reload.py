@@ -10,7 +10,7 @@ from edge.base.errors import UserError
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT = 0.4
+RELOAD_STOP_TIMEOUT = 0.4
 """Seconds that a load under way gets at the end; with those of the pipeline it is less than two."""
 
 
@@ -38,9 +38,9 @@ class Reloader:
     ) -> None:
         self._stopping = True
         self._asked.set()
-        self._thread.join(STOP_TIMEOUT)
+        self._thread.join(RELOAD_STOP_TIMEOUT)
         if self._thread.is_alive():
-            log.warning("the model is still being loaded after %.1f s, which is abandoned", STOP_TIMEOUT)
+            log.warning("the model is still being loaded after %.1f s, which is abandoned", RELOAD_STOP_TIMEOUT)
 
     def _run(self) -> None:
         while True:

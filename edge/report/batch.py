@@ -26,10 +26,10 @@ from edge.report.job import Job, Wanted
 from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 
-POLL = 0.1
+POLL_INTERVAL = 0.1
 """Seconds after which signals are looked at again."""
 
-STOP_TIMEOUT = 5.0
+WORKER_STOP_TIMEOUT = 5.0
 """Seconds that a process gets to clean up."""
 
 STEPS = 200
@@ -117,7 +117,7 @@ def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: Bat
         while waiting or running:
             while waiting and len(running) < at_once:
                 running.append(_Worker(waiting.popleft(), threads))
-            wait([worker.news for worker in running], POLL)
+            wait([worker.news for worker in running], POLL_INTERVAL)
             if stop.is_set():
                 raise KeyboardInterrupt
             for worker in list(running):
@@ -166,7 +166,7 @@ class _Worker:
 
     def end(self) -> None:
         """Wait until the process has ended, and make it end."""
-        self.process.join(STOP_TIMEOUT)
+        self.process.join(WORKER_STOP_TIMEOUT)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()

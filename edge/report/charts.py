@@ -10,12 +10,12 @@ from edge.outputs.palette import COLOURS, UNSURE
 from edge.report.digest import STATES, Person
 
 LEFT, PLOT, RIGHT = 84, 800, 76
-WIDTH = LEFT + PLOT + RIGHT
+CHART_WIDTH = LEFT + PLOT + RIGHT
 LANE, ROW, GAP, AXIS = 32, 24, 8, 30
 """Heights: of the lane of labels, of a row of probabilities, between rows, of the axis."""
 
 MOST_TICKS = 10
-TICKS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+TICK_SPACINGS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 """Seconds that may lie between two ticks."""
 
 _NOT_JUDGED = (90, 90, 90)
@@ -111,7 +111,7 @@ def legend() -> str:
 
 def _svg(name: str, title: str, description: str, height: float, parts: Iterable[str]) -> str:
     return (
-        f'<svg viewBox="0 -2 {WIDTH} {height + 4:g}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<svg viewBox="0 -2 {CHART_WIDTH} {height + 4:g}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
         f"{''.join(parts)}</svg>"
     )
@@ -147,7 +147,7 @@ def _contour(edges: np.ndarray, bottom: float, heights: np.ndarray, there: np.nd
 
 
 def _axis(duration: float, top: float) -> str:
-    step = next((tick for tick in TICKS if duration / tick <= MOST_TICKS), TICKS[-1])
+    step = next((tick for tick in TICK_SPACINGS if duration / tick <= MOST_TICKS), TICK_SPACINGS[-1])
     parts = [f'<path d="M{LEFT} {top:g}h{PLOT}" class="axis"/>']
     for tick in np.arange(0, duration + 1e-9, step):
         x = LEFT + PLOT * tick / max(duration, 1e-9)

@@ -14,7 +14,7 @@ from edge.report.charts import STATE_COLOURS, clock, legend, shares, timeline
 from edge.report.digest import STATES, Digest, Episode, Person
 from edge.report.table import COLUMNS
 
-ROWS = 20
+MAX_TABLE_ROWS = 20
 """Rows at most of the table to a timeline."""
 
 
@@ -130,7 +130,7 @@ def _timelines(digest: Digest) -> str:
 
 def _timeline_table(person: Person, digest: Digest) -> str:
     parts = max(1, math.ceil(digest.duration / digest.width))
-    step = math.ceil(parts / ROWS)
+    step = math.ceil(parts / MAX_TABLE_ROWS)
     rows = []
     for first in range(0, parts, step):
         seconds, weighted = np.split(person.bins[first : first + step].sum(axis=0), [len(STATES)])

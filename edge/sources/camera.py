@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 V4L2_NAMES = Path("/sys/class/video4linux")
 
-READ_TIMEOUT = 3
+OPENCV_READ_TIMEOUT = 3
 """Seconds for which OpenCV waits for a picture, otherwise 10: who is abandoned there holds the device meanwhile."""
 
 FREE_BUFFERS = (0xC0145608, struct.pack("5I", 0, 1, 1, 0, 0))
@@ -50,7 +50,7 @@ class CameraSource:
         if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT))  # which is looked at once
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(OPENCV_READ_TIMEOUT))  # which is looked at once
         self.name, self._capture, self._seq = name, cv2.VideoCapture(device), 0
         _ask_for(capture, self._capture)
         self._first = self._picture()

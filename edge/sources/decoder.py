@@ -29,7 +29,7 @@ ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
 READ_SIZE = 256 * 1024
 """Bytes that are read from a file at a time."""
 
-MAX_PIXELS = 8192 * 8192
+MAX_VIDEO_PIXELS = 8192 * 8192
 """Pixels of a frame above which a video is refused: a frame of that size takes 200 MB as BGR."""
 
 MAX_PIXEL_ASPECT = 8
@@ -50,7 +50,7 @@ JUMP_AHEAD_SECONDS = 12 * 3600.0
 DEFAULT_RATE = 30.0
 """Frames a second of a stream that has neither time stamps nor a rate."""
 
-LATE = "no answer in time"
+TIMED_OUT = "no answer in time"
 """The reason of a time-out."""
 
 SRGB = {"dst_color_trc": ColorTrc.IEC61966_2_1, "dst_color_primaries": ColorPrimaries.BT709}
@@ -93,7 +93,7 @@ class Decoder:
         threads: int = 1,
         size: int | None = None,
         hardware: str | None = None,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int = MAX_VIDEO_PIXELS,
     ) -> None:
         """Open a container.
 
@@ -120,7 +120,7 @@ class Decoder:
             )
         except av.error.FFmpegError as error:
             late = time.monotonic() - started > self._patience  # RTSP says of a time-out that the data are invalid
-            raise NoVideo(LATE if late else _reason(error)) from error
+            raise NoVideo(TIMED_OUT if late else _reason(error)) from error
         self._container = container
         self._stream = _moving_stream(container)
         self._context = _codec_context(self._stream, threads, hardware, max_pixels)
@@ -256,7 +256,7 @@ class Decoder:
 def _reason(error: Any) -> str:
     """Say what FFmpeg failed with, without the address, which may have a password in it."""
     if isinstance(error, av.error.ExitError):
-        return LATE
+        return TIMED_OUT
     return error.strerror or type(error).__name__
 
 
@@ -383,7 +383,7 @@ class _Converter:
         if frame.interlaced_frame:
             frame = self._upper_field(frame)
         square = max(1, round(width * self._aspect))
-        if square * height > MAX_PIXELS:
+        if square * height > MAX_VIDEO_PIXELS:
             square = width
         image = frame.reformat(square, height, "bgr24", threads=1, **colours).to_ndarray()
         return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image

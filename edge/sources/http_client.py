@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from edge.base.errors import UserError
 
-CERTIFICATES = "SSL_CERT_FILE"
+CERT_FILE_VARIABLE = "SSL_CERT_FILE"
 """Environment variable that names a file of certificates to trust, which OpenSSL reads."""
 
 
-MAX_BYTES = 32_000_000
+MAX_ANSWER_BYTES = 32_000_000
 """Bytes that a camera may send for one picture, or for a header with whatever precedes it."""
 
 
@@ -31,8 +31,8 @@ class Allowance:
         self._end, self._bytes = time.monotonic(), 0
 
     def renew(self, seconds: float) -> None:
-        """Allow so many seconds from now, and `MAX_BYTES`."""
-        self._end, self._bytes = time.monotonic() + seconds, MAX_BYTES
+        """Allow so many seconds from now, and `MAX_ANSWER_BYTES`."""
+        self._end, self._bytes = time.monotonic() + seconds, MAX_ANSWER_BYTES
 
     def seconds(self) -> float:
         """Seconds that are left.
@@ -56,7 +56,7 @@ class Allowance:
 
 
 def _too_much() -> OSError:
-    return OSError(errno.EMSGSIZE, f"more than {MAX_BYTES // 1_000_000} MB without a picture")
+    return OSError(errno.EMSGSIZE, f"more than {MAX_ANSWER_BYTES // 1_000_000} MB without a picture")
 
 
 class CameraClient:
@@ -125,7 +125,7 @@ class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, m
 def no_answer(name: str, error: Unanswered, remedy: str) -> UserError:
     """Make the error of a camera that does not answer as it should."""
     if error.untrusted:
-        remedy = f"put its certificate, or that of whoever signed it, into a file and set {CERTIFICATES} to that"
+        remedy = f"put its certificate, or that of whoever signed it, into a file and set {CERT_FILE_VARIABLE} to that"
         return UserError(f"{name}: its certificate is not trusted", remedy)
     return UserError(f"{name}: no video from there ({error})", remedy)
 
@@ -188,7 +188,7 @@ class _BoundedReader(io.BufferedReader):
     """Refuses to read more at once than there may be: the memory for all of it is taken before any of it comes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_BYTES:
+        if size is not None and size > MAX_ANSWER_BYTES:
             cast(_AllowedReader, self.raw).abandon()
             raise _too_much()
         return super().read(size)

@@ -13,7 +13,7 @@ from edge.sources.frame import Frame
 from edge.sources.http_client import CameraClient, Unanswered
 from edge.sources.jpegs import JpegCutter
 
-CHUNK = 64 * 1024
+RECEIVE_BYTES = 64 * 1024
 """Bytes that are taken from a connection at most at a time; fewer where fewer have come."""
 
 SNAPSHOT_RATE, LEAST_SNAPSHOT_RATE = 2.0, 1.0
@@ -85,7 +85,7 @@ class MjpegSource(JpegCamera):
         self._client.allowance.renew(self._timeout)  # damaged pictures are passed over, within one picture's time
         while True:
             while not self._waiting:
-                if not (content := self._response.read1(CHUNK)):
+                if not (content := self._response.read1(RECEIVE_BYTES)):
                     return None
                 self._waiting += self._cutter.cut(content)
             if (image := _decoded(self._waiting.popleft())) is not None:

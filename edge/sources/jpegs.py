@@ -6,10 +6,10 @@ place; what every one of them sends is whole JPEGs.
 
 import re
 
-MAX_BYTES = 16_000_000
+MAX_JPEG_BYTES = 16_000_000
 """Bytes of a JPEG above which it is passed over."""
 
-MAX_PIXELS = 24_000_000
+MAX_JPEG_PIXELS = 24_000_000
 """Pixels of a JPEG above which it is passed over: one takes 72 MB as BGR."""
 
 MAX_SCANS = 64
@@ -47,7 +47,7 @@ def count_scans(content: bytes) -> int:
 
 
 class JpegCutter:
-    """Cuts a stream into JPEGs; holds no more than `MAX_BYTES` and what was given last.
+    """Cuts a stream into JPEGs; holds no more than `MAX_JPEG_BYTES` and what was given last.
 
     Attributes:
         refusal: why a picture was passed over last; empty where none was.
@@ -93,8 +93,8 @@ class JpegCutter:
                     self._at += 2
                 elif not self._passed(marker):
                     break
-            if len(self._buffer) > MAX_BYTES:
-                raise _TooLargeError(f"a picture of more than {MAX_BYTES // 1_000_000} MB")
+            if len(self._buffer) > MAX_JPEG_BYTES:
+                raise _TooLargeError(f"a picture of more than {MAX_JPEG_BYTES // 1_000_000} MB")
         except _RefusedError as error:
             self._refuse(error)
             self._seen = False
@@ -140,8 +140,8 @@ class JpegCutter:
             raise _RefusedError("a damaged picture")
         if marker in _FRAMES:
             height, width = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[5:7], "big")
-            if width * height > MAX_PIXELS:
-                limit = MAX_PIXELS // 1_000_000
+            if width * height > MAX_JPEG_PIXELS:
+                limit = MAX_JPEG_PIXELS // 1_000_000
                 raise _TooLargeError(f"a picture of {width}x{height}, more than {limit} million pixels")
         if marker == _START_OF_SCAN:
             self._scanning = self._seen = True

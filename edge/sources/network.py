@@ -20,7 +20,7 @@ from edge.sources.jpeg_cameras import JpegCamera, MjpegSource, SnapshotSource
 OPEN_TIMEOUT, READ_TIMEOUT = 5.0, 4.0
 """Seconds until a camera that does not answer, or sends no picture any more, is given up."""
 
-MAX_PIXELS = 4096 * 3072
+MAX_STREAM_PIXELS = 4096 * 3072
 """Pixels of a stream's frame above which nothing is decoded: decoders keep up to 17 frames."""
 
 MAX_BLOCK = 64 << 20
@@ -36,7 +36,7 @@ PROTOCOLS = {
 }
 """Protocols that a stream of each kind may open in its turn; no file ever."""
 
-FORMATS = {"rtsp": ("rtsp",), "http": ("hls", "aac", "mp3", "webvtt", *FILE_FORMATS)}
+STREAM_FORMATS = {"rtsp": ("rtsp",), "http": ("hls", "aac", "mp3", "webvtt", *FILE_FORMATS)}
 """Containers of streams other than those of files."""
 
 PLAYLIST = b"#EXTM3U"
@@ -83,7 +83,7 @@ class StreamSource(DecodedSource):
                 _with_credentials(address),
                 _ffmpeg_options(address, capture),
                 timeouts=(OPEN_TIMEOUT, READ_TIMEOUT),
-                max_pixels=MAX_PIXELS,
+                max_pixels=MAX_STREAM_PIXELS,
                 hardware=capture.decoder,
             )
         except NoVideo as error:
@@ -133,7 +133,7 @@ def _kind(response: Any) -> str:
 def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
     scheme = address.partition(":")[0]
     kind = next(kind for kind in PROTOCOLS if scheme.startswith(kind))
-    formats = [name for name in FORMATS.get(kind, FILE_FORMATS) if name not in UNBOUNDED_FORMATS]
+    formats = [name for name in STREAM_FORMATS.get(kind, FILE_FORMATS) if name not in UNBOUNDED_FORMATS]
     options = ANALYSIS | {"protocol_whitelist": PROTOCOLS[kind], "format_whitelist": ",".join(formats)}
     if kind == "rtsp":
         options["rtsp_transport"] = capture.rtsp_transport

@@ -17,7 +17,7 @@ SIZE = (1280, 720)
 BUFFERS = 4
 """Pictures that the camera may have in work: fewer lose some, and all come out of a small pool of memory."""
 
-READ_TIMEOUT = 4.0
+PICAMERA_READ_TIMEOUT = 4.0
 """Seconds until a camera that gives nothing more is taken for lost."""
 
 
@@ -51,7 +51,7 @@ class Picamera2Source:
         if self._closed:
             return None
         try:
-            request = self._camera.capture_request(wait=READ_TIMEOUT)
+            request = self._camera.capture_request(wait=PICAMERA_READ_TIMEOUT)
         except TimeoutError:
             return None
         try:

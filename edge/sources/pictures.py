@@ -24,7 +24,7 @@ PICTURE_SPACING = 2.0
 MAX_PICTURE_BYTES = 1_000_000_000
 """Bytes of a file above which it is no picture: the largest one that is read, without compression, has fewer."""
 
-CHUNK = 1 << 20
+READ_BYTES = 1 << 20
 """Bytes that are read at a time."""
 
 
@@ -188,10 +188,10 @@ def _read_bytes(path: Path) -> bytes:
     """Read a picture whole; of anything else only the beginning, for it may be a video of gigabytes."""
     try:
         with path.open("rb") as file:
-            content = bytearray(file.read(CHUNK))
+            content = bytearray(file.read(READ_BYTES))
             more = picture_kind(bytes(content[:HEAD])) is not None
             while more and len(content) <= MAX_PICTURE_BYTES:  # what is no regular file may never end
-                more = bool(part := file.read(CHUNK))
+                more = bool(part := file.read(READ_BYTES))
                 content += part
     except OSError as error:
         raise unreadable(path, error, "give the path of an image") from error

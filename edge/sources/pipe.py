@@ -13,7 +13,7 @@ from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import ANALYSIS, CLOSED, Decoder, NoVideo
 from edge.sources.raw import RawSource
 
-NAME = "standard input"
+STDIN_NAME = "standard input"
 
 
 class PipeSource(DecodedSource):
@@ -38,7 +38,7 @@ class PipeSource(DecodedSource):
         except NoVideo as error:
             stream.close()
             raise _no_video(str(error)) from error
-        super().__init__(NAME, decoder, live=capture.live, refusal=_no_video)
+        super().__init__(STDIN_NAME, decoder, live=capture.live, refusal=_no_video)
 
 
 def open_stdin(capture: Capture) -> RawSource | PipeSource:
@@ -66,4 +66,4 @@ def _no_video(reason: str) -> UserError:
         "pipe a container (no MP4 with its index at the end) or an H.264, H.265 or MJPEG stream, or give the size of "
         "raw frames by --size WIDTHxHEIGHT"
     )
-    return UserError(f"{NAME}: no video that can be decoded ({reason})", remedy)
+    return UserError(f"{STDIN_NAME}: no video that can be decoded ({reason})", remedy)

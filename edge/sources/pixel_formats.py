@@ -42,7 +42,7 @@ _LAYOUTS = {
     "R8": _Layout(1, 1, _by(cv2.COLOR_GRAY2BGR)),
 }
 
-FORMATS = (*_LAYOUTS, "MJPEG")
+PIXEL_FORMATS = (*_LAYOUTS, "MJPEG")
 
 
 def bytes_a_frame(form: str, size: tuple[int, int], stride: int | None = None) -> int:
@@ -61,7 +61,7 @@ def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None 
 
     Args:
         buffer: as the camera wrote it; there may be more at its end.
-        form: one of `FORMATS`.
+        form: one of `PIXEL_FORMATS`.
         size: width and height in pixels; both even where colour has a plane of its own.
         stride: bytes from one row of the first plane to the next; the pixels' where there is no gap.
 
@@ -75,7 +75,7 @@ def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None 
     if form == "MJPEG":
         return _from_jpeg(content)
     if form not in _LAYOUTS:
-        raise ValueError(f"pictures in the format {form} cannot be read; those in {', '.join(FORMATS)} can")
+        raise ValueError(f"pictures in the format {form} cannot be read; those in {', '.join(PIXEL_FORMATS)} can")
     layout, (width, height) = _LAYOUTS[form], size
     length, stride = bytes_a_frame(form, size, stride), stride or width * layout.bytes
     if len(content) < length:

@@ -12,7 +12,7 @@ from edge.sources.frame import Frame
 BETWEEN_ROUNDS = 1.5
 """Seconds between the end and the next beginning: longer than any memory of faces, for they are not the same scene."""
 
-LONGEST_PAUSE = 5.0
+MAX_FRAME_WAIT = 5.0
 """Seconds that are waited for a frame at most, however much later its time is."""
 
 
@@ -55,9 +55,9 @@ class Realtime:
             self._start = now - captured
         self._last = captured
         seconds = self._start + captured - now
-        if seconds > LONGEST_PAUSE:
-            self._start -= seconds - LONGEST_PAUSE
-        return min(max(0.0, seconds), LONGEST_PAUSE)
+        if seconds > MAX_FRAME_WAIT:
+            self._start -= seconds - MAX_FRAME_WAIT
+        return min(max(0.0, seconds), MAX_FRAME_WAIT)
 
 
 class Loop:

@@ -9,7 +9,7 @@ from edge.sources.frame import Frame
 from edge.sources.pixel_formats import bytes_a_frame, bytes_a_row, decode
 from edge.sources.raw_check import problem_of
 
-FORMATS = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
+LIBCAMERA_NAMES = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
 """FFmpeg's names for what libcamera, which counts from the other end, calls otherwise."""
 
 CHECKED = 8
@@ -29,10 +29,12 @@ class RawSource:
             UserError: the format is unknown.
         """
         assert capture.size, "without it there are no raw frames"
-        if capture.pixel_format not in FORMATS:
-            raise UserError(f"{capture.pixel_format}: no such pixel format", f"take one of {', '.join(FORMATS)}")
+        if capture.pixel_format not in LIBCAMERA_NAMES:
+            raise UserError(
+                f"{capture.pixel_format}: no such pixel format", f"take one of {', '.join(LIBCAMERA_NAMES)}"
+            )
         self.live, self.fps = capture.live, capture.fps
-        self._stream, self._size, self._format = stream, capture.size, FORMATS[capture.pixel_format]
+        self._stream, self._size, self._format = stream, capture.size, LIBCAMERA_NAMES[capture.pixel_format]
         self._bytes = bytes_a_frame(self._format, self._size)
         self._seq, self._opened = 0, time.time()
 

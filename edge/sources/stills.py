@@ -11,7 +11,7 @@ from edge.sources.frame import to_bgr
 from edge.sources.jpegs import MAX_SCANS, count_scans
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 
-ROWS = 256
+ROWS_AT_A_TIME = 256
 """Rows of a transparent picture that are laid over white at a time: the whole at once would take memory four times."""
 
 
@@ -112,7 +112,7 @@ def _over_white(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Lay BGR `[h, w, 3]` with an opacity `[h, w]`, both uint8, over white; changes `image`."""
     if alpha is None or alpha.min() == 255:
         return image
-    for top in range(0, len(image), ROWS):
-        rows, share = image[top : top + ROWS], alpha[top : top + ROWS, :, None] / np.float32(255)
+    for top in range(0, len(image), ROWS_AT_A_TIME):
+        rows, share = image[top : top + ROWS_AT_A_TIME], alpha[top : top + ROWS_AT_A_TIME, :, None] / np.float32(255)
         rows[:] = rows * share + 255 * (1 - share) + 0.5
     return image

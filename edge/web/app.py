@@ -33,7 +33,7 @@ MOST_FORM_BYTES = 4096
 SLOWEST = 20.0
 """Seconds that sending a picture or a form may take."""
 
-REMEMBERED = 30 * 24 * 3600
+COOKIE_MAX_AGE = 30 * 24 * 3600
 """Seconds for which a browser stays signed in."""
 
 
@@ -158,7 +158,7 @@ def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:
             return RedirectResponse(f"{SIGN_IN}#wrong", HTTPStatus.SEE_OTHER)
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
         secure = request.url.scheme == "https"
-        response.set_cookie(cookie, token, REMEMBERED, httponly=True, samesite="strict", secure=secure)
+        response.set_cookie(cookie, token, COOKIE_MAX_AGE, httponly=True, samesite="strict", secure=secure)
         return response
 
     return answer

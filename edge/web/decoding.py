@@ -16,10 +16,10 @@ from edge.base.child_process import child_environment, limit_memory
 PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
 """First byte of an answer; after `PICTURE`, height and width in four bytes each and the pixels follow."""
 
-HEAD = 9
+HEADER_BYTES = 9
 """Bytes of an answer before the pixels."""
 
-MAX_MEMORY_BYTES = 1 << 30
+MAX_DECODING_MEMORY_BYTES = 1 << 30
 """Bytes of data that the process may have."""
 
 
@@ -68,8 +68,8 @@ class DecodingProcess:
             raise Damaged
         if answer[:1] != PICTURE:
             raise TooCostly
-        height, width = int.from_bytes(answer[1:5], "big"), int.from_bytes(answer[5:HEAD], "big")
-        return np.frombuffer(answer, np.uint8, offset=HEAD).reshape(height, width, 3)
+        height, width = int.from_bytes(answer[1:5], "big"), int.from_bytes(answer[5:HEADER_BYTES], "big")
+        return np.frombuffer(answer, np.uint8, offset=HEADER_BYTES).reshape(height, width, 3)
 
     def close(self) -> None:
         """End what is being decoded, and decode nothing more."""
@@ -96,7 +96,7 @@ class DecodingProcess:
 
 def main() -> None:
     """Answer for the picture on standard input; the argument is the largest number of pixels."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_DECODING_MEMORY_BYTES)
     from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
     from edge.sources.stills import decode_still
 

@@ -12,7 +12,7 @@ RATE = 15.0
 WIDEST = 960
 """Pixels of a picture's width at most."""
 
-QUALITY = 80
+STREAM_QUALITY = 80
 """Quality of the JPEG, 0 to 100."""
 
 BOUNDARY = b"frame"
@@ -61,5 +61,5 @@ def _encoded(frame: Frame) -> bytes:
     if frame.width > WIDEST:
         height = max(1, round(frame.height * WIDEST / frame.width))
         image = cv2.resize(image, (WIDEST, height), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, STREAM_QUALITY])
     return encoded.tobytes()

@@ -2,7 +2,7 @@
 
 import time
 
-REMEMBERED = 1024
+MAX_REMEMBERED_CLIENTS = 1024
 """Clients of whom the past is known; beyond, the one that has been quiet for longest is forgotten."""
 
 
@@ -21,6 +21,6 @@ class Rate:
         left = min(self._at_once, left + (now - since) * self._a_second)
         allowed = left >= 1
         self._clients[client] = (left - allowed, now)
-        if len(self._clients) > REMEMBERED:
+        if len(self._clients) > MAX_REMEMBERED_CLIENTS:
             del self._clients[next(iter(self._clients))]
         return allowed

@@ -20,7 +20,7 @@ from edge.web.connections import Connection, Door
 GRACE = 1
 """Seconds that answers get to end once the server is stopped."""
 
-BEAT = 1.0
+STATISTICS_INTERVAL = 1.0
 """Seconds between two beats."""
 
 
@@ -138,7 +138,7 @@ class Server:
         while True:
             with self._faults.tolerated(self._name):
                 self._beat()
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(STATISTICS_INTERVAL)
 
     async def _noting(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application; its errors are noted, and answered 500."""

@@ -8,7 +8,7 @@ from edge.base.settings import Options
 from edge.faces.results import FrameResult
 from edge.model.bundle import Bundle, load_bundle
 
-RECENT = 60
+STATISTICS_WINDOW = 60
 """Frames whose age is told."""
 
 IDLE = 3.0
@@ -71,7 +71,7 @@ class Stats:
         }
 
     def _age(self, q: float) -> float | None:
-        age = self._statistics.recent("frame age", q, RECENT)
+        age = self._statistics.recent("frame age", q, STATISTICS_WINDOW)
         return None if age is None else round(age * 1000, 1)
 
 

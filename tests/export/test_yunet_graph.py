@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from edge.faces.onnx import float_weights
-from edge.faces.yunet import GRAPH, ORDER, filled_graph
+from edge.faces.yunet import GRAPH_FILE, ORDER_FILE, filled_graph
 from edge.model.interpreter import open_interpreter
 from export import yunet_graph
 from export.graph import Graph
@@ -19,18 +19,18 @@ def described(content):
 
 def test_what_is_packaged_is_what_is_built(yunet):
     content, order = build(float_weights(yunet.read_bytes()))
-    assert order == json.loads(ORDER.read_bytes())
-    assert described(content) == described(GRAPH.read_bytes())
-    assert len(content) == len(GRAPH.read_bytes())
+    assert order == json.loads(ORDER_FILE.read_bytes())
+    assert described(content) == described(GRAPH_FILE.read_bytes())
+    assert len(content) == len(GRAPH_FILE.read_bytes())
 
 
 def test_both_files_are_written(yunet, tmp_path, monkeypatch):
     graph, order = tmp_path / "graph.tflite", tmp_path / "order.json"
-    monkeypatch.setattr(yunet_graph, "GRAPH", graph)
-    monkeypatch.setattr(yunet_graph, "ORDER", order)
+    monkeypatch.setattr(yunet_graph, "GRAPH_FILE", graph)
+    monkeypatch.setattr(yunet_graph, "ORDER_FILE", order)
     assert yunet_graph.main() == 0
-    assert graph.read_bytes() == GRAPH.read_bytes()
-    assert order.read_text() == ORDER.read_text()
+    assert graph.read_bytes() == GRAPH_FILE.read_bytes()
+    assert order.read_text() == ORDER_FILE.read_text()
 
 
 def test_the_graph_takes_every_multiple_of_32(yunet):

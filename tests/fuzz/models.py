@@ -18,13 +18,13 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge.base.cache import VARIABLE
+from edge.base.cache import CACHE_VARIABLE
 from edge.base.child_process import limit_memory
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import MANIFEST, load_bundle, model_file
 from edge.model.classifier import EmotionClassifier
-from edge.model.proof import MAX_MEMORY_BYTES, check_answers, prove
+from edge.model.proof import MAX_PROOF_MEMORY_BYTES, check_answers, prove
 from tests.edge.tiny_model import tiny_model
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, Worker, serve
@@ -87,15 +87,15 @@ class Models:
         manifest["variants"]["int8"]["sha256"] = hashlib.sha256(content).hexdigest()
         (folder / MANIFEST).write_text(json.dumps(manifest))
         (folder / model_file("int8")).write_bytes(content)
-        before = os.environ.get(VARIABLE)
-        os.environ[VARIABLE] = str(folder / "cache")
+        before = os.environ.get(CACHE_VARIABLE)
+        os.environ[CACHE_VARIABLE] = str(folder / "cache")
         try:
             prove(load_bundle(folder))
         except UserError as error:
             return Outcome(BUG, f"several lines: {error}") if "\n" in str(error) else None
         finally:
-            os.environ.pop(VARIABLE)
-            os.environ.update({VARIABLE: before} if before is not None else {})
+            os.environ.pop(CACHE_VARIABLE)
+            os.environ.update({CACHE_VARIABLE: before} if before is not None else {})
         return None
 
 
@@ -220,7 +220,7 @@ def _heard(reading: int, child: int) -> tuple[bytes, int]:
 
 def _prove_and_use(content: bytes, writing: int) -> None:
     """Say `+` once the model is accepted, and what is wrong with it."""
-    limit_memory(MAX_MEMORY_BYTES)
+    limit_memory(MAX_PROOF_MEMORY_BYTES)
     try:
         classifier = EmotionClassifier(content)
         check_answers(classifier)

@@ -14,7 +14,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from edge.web.decoding import MAX_MEMORY_BYTES, Damaged, DecodingProcess, TooCostly
+from edge.web.decoding import MAX_DECODING_MEMORY_BYTES, Damaged, DecodingProcess, TooCostly
 from edge.web.predict import DECODING_TIMEOUT, MOST_PIXELS
 
 from .harness import ACCEPTED, BUG, REFUSED, Outcome, Worker, serve
@@ -200,5 +200,5 @@ if __name__ == "__main__":
     if sys.argv[1] == UPLOADS:
         from edge.base.child_process import limit_memory
 
-        limit_memory(MAX_MEMORY_BYTES)
+        limit_memory(MAX_DECODING_MEMORY_BYTES)
     serve(_read_file if sys.argv[1] == FILES else _read_upload)

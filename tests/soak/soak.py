@@ -94,7 +94,7 @@ def soak(model: Path, frames: int, openings: int) -> tuple[Held, Held, dict[str,
         UserError: the model is missing or broken.
     """
     camera = partial(FailingCamera, moving_scenes(), max(1, frames // openings), count())
-    feed.FIRST_PAUSE = 0.0  # opening is what is tried here, not patience
+    feed.FIRST_RETRY_DELAY = 0.0  # opening is what is tried here, not patience
     recognizer = Recognizer.from_options(Options(model=model))
     warm: Held | None = None
     with Pipeline(camera(), recognizer, reopen=camera) as pipeline:

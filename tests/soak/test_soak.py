@@ -13,9 +13,9 @@ from tests.soak.soak import FailingCamera, Held, grown, report, soak
 @pytest.fixture
 def patience():
     """Restore the pause that the soak sets to zero."""
-    before = feed.FIRST_PAUSE
+    before = feed.FIRST_RETRY_DELAY
     yield
-    feed.FIRST_PAUSE = before
+    feed.FIRST_RETRY_DELAY = before
 
 
 def test_a_camera_is_lost_after_its_frames():

@@ -44,7 +44,7 @@ def system(tmp_path, monkeypatch):
     monkeypatch.setattr(systemd, "fetch", lambda asset: weights)
     monkeypatch.setattr(systemd, "_call", lambda commands: called.extend(commands))
     monkeypatch.setattr(systemd, "systemd_version", lambda: 252)
-    monkeypatch.setattr(systemd, "HIDDEN", ())
+    monkeypatch.setattr(systemd, "HIDDEN_FOLDERS", ())
     monkeypatch.setattr(systemd.os, "geteuid", lambda: 0)
     return called
 
@@ -321,7 +321,7 @@ def test_there_must_be_one_to_take_away(system, capsys):
 def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, make_bundle, mode, user, refused):
     program = make_bundle(tmp_path / "home" / "emotion-edge")
     program.chmod(mode)
-    monkeypatch.setattr(systemd, "HIDDEN", (tmp_path / "home",))
+    monkeypatch.setattr(systemd, "HIDDEN_FOLDERS", (tmp_path / "home",))
     monkeypatch.setattr(systemd.sys, "prefix", str(program / ".venv"))
     (program / ".venv").mkdir()
     run = cli._parsed(["run", "0", "--model", str(program)])

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from edge.app.systemd import WATCHDOG_TIMEOUT
-from edge.app.watchdog import BEAT, Heartbeat, announced, notify, notify_waiting
+from edge.app.watchdog import HEARTBEAT_INTERVAL, Heartbeat, announced, notify, notify_waiting
 from edge.base.run_statistics import Statistics
-from edge.pipeline.feed import FRAME_TIMEOUT, LONGEST_PAUSE, TROUBLES
+from edge.pipeline.feed import FRAME_TIMEOUT, MAX_RETRY_DELAY, TROUBLES
 from edge.pipeline.pipeline import Pipeline
 
 from ..patience import LONG, patiently
@@ -99,7 +99,7 @@ def test_what_is_alive(manager, before, since, beats):
         heard(manager)
         for name, count in counts.items():
             statistics.count(name, count)
-        heartbeat.look(step * BEAT)
+        heartbeat.look(step * HEARTBEAT_INTERVAL)
     assert heard(manager) == ["WATCHDOG=1"] * beats
 
 
@@ -108,7 +108,7 @@ def test_it_beats_once_in_a_while(manager):
     heartbeat = Heartbeat(statistics)
     for i in range(101):
         statistics.answered()
-        heartbeat.look(i * BEAT / 10)
+        heartbeat.look(i * HEARTBEAT_INTERVAL / 10)
     assert len(heard(manager)) == 11
 
 
@@ -124,7 +124,7 @@ def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_t
     source = ScriptedSource(10**9, live=True, before_read=lambda _: hang.wait(0.002))
     with Pipeline(source, ScriptedRecognizer(**{stage: work})) as pipeline:
         heartbeat = Heartbeat(pipeline.statistics)
-        times = itertools.count(0.0, BEAT)
+        times = itertools.count(0.0, HEARTBEAT_INTERVAL)
         for _ in range(10):
             assert pipeline.poll(LONG)
             heartbeat.look(next(times))
@@ -146,5 +146,5 @@ def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_t
 
 def test_the_watchdog_outlasts_two_attempts_to_open_a_camera():
 
-    assert 2 * (LONGEST_PAUSE + 2 * FRAME_TIMEOUT) < WATCHDOG_TIMEOUT
-    assert BEAT < WATCHDOG_TIMEOUT / 10
+    assert 2 * (MAX_RETRY_DELAY + 2 * FRAME_TIMEOUT) < WATCHDOG_TIMEOUT
+    assert HEARTBEAT_INTERVAL < WATCHDOG_TIMEOUT / 10

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from edge.faces.tiles import (
-    BLOCK,
     CERTAIN_SIDE,
     COARSE_SIDE,
     RECORDED_TILE_PIXELS,
     ROUND,
+    SIDE_MULTIPLE,
     TILE_PIXELS,
     Rounds,
     Tile,
@@ -55,7 +55,7 @@ def test_no_tile_is_much_more_work_than_a_coarse_search(size):
     tiles, scale = live_tiles(size)
 
     def padded(length):
-        return -(-int(length * scale) // BLOCK) * BLOCK
+        return -(-int(length * scale) // SIDE_MULTIPLE) * SIDE_MULTIPLE
 
     assert padded(tiles[0].width) * padded(tiles[0].height) <= TILE_PIXELS == 1.5 * 320 * 192
 

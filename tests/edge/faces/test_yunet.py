@@ -9,7 +9,18 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.faces import yunet as module
-from edge.faces.yunet import ALIGNMENT, GRAPH, ORDER, SHAPES, Cells, Network, decode, distinct, filled_graph, joined
+from edge.faces.yunet import (
+    ALIGNMENT,
+    GRAPH_FILE,
+    ORDER_FILE,
+    SHAPES,
+    Cells,
+    Network,
+    decode,
+    distinct,
+    filled_graph,
+    joined,
+)
 
 from ..clips import WOMAN
 
@@ -171,11 +182,11 @@ def test_weights_that_are_gone_are_refused(tmp_path):
 
 def test_the_graph_comes_without_weights(yunet):
     stored = yunet.read_bytes()
-    graph = GRAPH.read_bytes()
+    graph = GRAPH_FILE.read_bytes()
     assert len(graph) < 20_000
     assert len(graph) % ALIGNMENT == 0
     assert len(filled_graph(stored)) > len(stored) * 0.9
-    names = [name for block in json.loads(ORDER.read_bytes()) for name in block]
+    names = [name for block in json.loads(ORDER_FILE.read_bytes()) for name in block]
     assert len(names) == len(set(names)) == 106
 
 

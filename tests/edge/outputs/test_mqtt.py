@@ -204,8 +204,8 @@ def connected(output):
 @pytest.fixture
 def quick(monkeypatch):
     """Beats and the first pauses are short."""
-    monkeypatch.setattr(mqtt, "BEAT", 0.05)
-    monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 1)
+    monkeypatch.setattr(mqtt, "PUBLISH_INTERVAL", 0.05)
+    monkeypatch.setattr(mqtt, "MAX_RECONNECT_DELAY", 1)
     monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)  # nobody counts frames here
     monkeypatch.setattr(mqtt, "GREETINGS", 0)
     monkeypatch.setattr(mqtt, "AFTER_FAILURE", 0.01)
@@ -214,7 +214,7 @@ def quick(monkeypatch):
 @pytest.fixture
 def by_hand(monkeypatch):
     """Beats come only when the test calls for one, and the end waits for what is still to come."""
-    monkeypatch.setattr(mqtt, "BEAT", 3600)
+    monkeypatch.setattr(mqtt, "PUBLISH_INTERVAL", 3600)
     monkeypatch.setattr(mqtt, "FLUSH", LONG)
 
 
@@ -477,9 +477,9 @@ class TestBroker:
         return made
 
     def test_a_wrong_password_is_told_once_and_tried_again_slowly(self, strict, quick, monkeypatch, caplog):
-        monkeypatch.setenv(mqtt.USER, "me")
-        monkeypatch.setenv(mqtt.PASSWORD, "wrong secret")
-        monkeypatch.setattr(mqtt, "LONGEST_PAUSE", 60)
+        monkeypatch.setenv(mqtt.MQTT_USER, "me")
+        monkeypatch.setenv(mqtt.MQTT_PASSWORD, "wrong secret")
+        monkeypatch.setattr(mqtt, "MAX_RECONNECT_DELAY", 60)
         caplog.set_level(logging.DEBUG)
         with automation(strict.port) as output:
             output.write(result(0, face(HAPPY)))
@@ -488,19 +488,19 @@ class TestBroker:
         # An event sent after the refusal may break the connection before the refusal is read: that is told as a loss.
         refusals = [warning for warning in warnings(caplog) if "refused" in warning]
         assert len(refusals) == 1
-        assert mqtt.PASSWORD in refusals[0]
+        assert mqtt.MQTT_PASSWORD in refusals[0]
         assert "Not authorized" in refusals[0]
         assert "secret" not in caplog.text
 
     @pytest.mark.parametrize("by", ["variable", "file"])
     def test_the_right_one_lets_in(self, strict, quick, monkeypatch, tmp_path, caplog, by):
-        monkeypatch.setenv(mqtt.USER, "me")
+        monkeypatch.setenv(mqtt.MQTT_USER, "me")
         if by == "file":
             (tmp_path / "secret").write_text("right secret\n")
-            monkeypatch.setenv(mqtt.PASSWORD, "wrong secret")  # the file is asked first
-            monkeypatch.setenv(mqtt.PASSWORD_FILE, str(tmp_path / "secret"))
+            monkeypatch.setenv(mqtt.MQTT_PASSWORD, "wrong secret")  # the file is asked first
+            monkeypatch.setenv(mqtt.MQTT_PASSWORD_FILE, str(tmp_path / "secret"))
         else:
-            monkeypatch.setenv(mqtt.PASSWORD, "right secret")
+            monkeypatch.setenv(mqtt.MQTT_PASSWORD, "right secret")
         with automation(strict.port) as output:
             connected(output)
         assert warnings(caplog) == []
@@ -666,7 +666,7 @@ def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch
     path = tmp_path / "file"
     if content:
         path.write_bytes(content)
-    monkeypatch.setenv(mqtt.USER, "me")
+    monkeypatch.setenv(mqtt.MQTT_USER, "me")
     monkeypatch.setenv(getattr(mqtt, variable), str(path))
     with pytest.raises(UserError, match="can be read from it") as caught:
         automation(free_port(), tls=True)

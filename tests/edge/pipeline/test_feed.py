@@ -8,7 +8,7 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.pipeline import feed
-from edge.pipeline.feed import FIRST_PAUSE, LONGEST_PAUSE, Feed, opened
+from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, Feed, opened
 
 from ..stand_ins import ScriptedSource, frame
 
@@ -59,7 +59,7 @@ def captured(source, reopen, stop=None, deliver=None):
 @pytest.fixture
 def hurry(monkeypatch):
     """A tenth of the time for everything that is waited for."""
-    for name in ("FRAME_TIMEOUT", "FROZEN_TIMEOUT", "TICK", "FIRST_PAUSE"):
+    for name in ("FRAME_TIMEOUT", "FROZEN_TIMEOUT", "TICK", "FIRST_RETRY_DELAY"):
         monkeypatch.setattr(feed, name, getattr(feed, name) / 10)
 
 
@@ -94,7 +94,7 @@ def test_a_lost_camera_is_reopened_and_numbers_go_on():
         [0, 1, 2, 3, 4, 5],
         ["lost", "back", "lost", "back", "lost"],
     )
-    assert stop.pauses == [FIRST_PAUSE] * 3
+    assert stop.pauses == [FIRST_RETRY_DELAY] * 3
     assert [camera.closed for camera in cameras] == [1, 1, 1]
 
 
@@ -103,7 +103,7 @@ def test_pauses_grow_to_a_limit():
     cameras = reopening(*[NO_CAMERA] * 9, ScriptedSource(1, live=True))
     assert captured(ScriptedSource(0, live=True), cameras, stop) == ([0], ["lost", *["unopened"] * 9, "back", "lost"])
     assert stop.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 0.5]
-    assert (FIRST_PAUSE, LONGEST_PAUSE) == (0.5, 30)
+    assert (FIRST_RETRY_DELAY, MAX_RETRY_DELAY) == (0.5, 30)
 
 
 def test_the_user_is_told_of_loss_and_return(caplog):

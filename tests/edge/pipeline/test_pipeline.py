@@ -242,7 +242,7 @@ class TestLive:
         assert counts["dropped.fast"] == 0
 
     def test_a_lost_camera_comes_back_and_numbers_go_on(self, monkeypatch):
-        monkeypatch.setattr("edge.pipeline.feed.FIRST_PAUSE", 0.001)
+        monkeypatch.setattr("edge.pipeline.feed.FIRST_RETRY_DELAY", 0.001)
         received = []
         again = [ScriptedSource(1, live=True), ScriptedSource(1, live=True)]
 
@@ -354,7 +354,7 @@ class TestFailures:
         assert source.closed == 1
 
     def test_an_error_ends_the_wait_for_a_lost_camera(self, monkeypatch):
-        monkeypatch.setattr("edge.pipeline.feed.FIRST_PAUSE", 0.001)
+        monkeypatch.setattr("edge.pipeline.feed.FIRST_RETRY_DELAY", 0.001)
         waiting = threading.Event()
 
         def reopen():

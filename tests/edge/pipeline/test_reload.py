@@ -72,7 +72,7 @@ def test_after_a_failure_it_can_be_asked_again(asked, caplog, fails, told, no_th
 
 
 def test_a_load_that_hangs_is_abandoned_and_told(asked, caplog, monkeypatch, no_threads_left):
-    monkeypatch.setattr(reload, "STOP_TIMEOUT", 0.05)
+    monkeypatch.setattr(reload, "RELOAD_STOP_TIMEOUT", 0.05)
     loads = Loads()
     with Reloader(asked, loads):
         asked.set()

@@ -382,10 +382,10 @@ def encrypted(tmp_path):
 
 def test_a_certificate_must_be_trusted(encrypted, monkeypatch):
     server, certificate = encrypted
-    monkeypatch.delenv(http_client.CERTIFICATES, raising=False)
+    monkeypatch.delenv(http_client.CERT_FILE_VARIABLE, raising=False)
     refusal = opened_in(server.address, 5, "certificate is not trusted")
-    assert http_client.CERTIFICATES in refusal.remedy
-    monkeypatch.setenv(http_client.CERTIFICATES, str(certificate))
+    assert http_client.CERT_FILE_VARIABLE in refusal.remedy
+    monkeypatch.setenv(http_client.CERT_FILE_VARIABLE, str(certificate))
     source = open_source(server.address)
     assert source.read() is not None
     source.close()

@@ -72,7 +72,7 @@ def test_what_is_refused_is_passed_over(refused, reason):
 
 
 def test_a_picture_of_too_many_bytes_is_passed_over(monkeypatch):
-    monkeypatch.setattr(jpegs, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(jpegs, "MAX_JPEG_BYTES", 10_000)
     scan = PLAIN.index(b"\xff\xda") + 14
     found, cutter = cut(PLAIN[:scan] + b"\0" * 20_000 + b"\xff\xd9" + PLAIN, 1000)
     assert found == [PLAIN]

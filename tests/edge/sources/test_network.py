@@ -298,7 +298,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 def test_a_stream_that_becomes_too_large_is_given_up(serving, tmp_path, monkeypatch):
     monkeypatch.setattr(network, "READ_TIMEOUT", 1.0)
-    monkeypatch.setattr(network, "MAX_PIXELS", 64 * 48)
+    monkeypatch.setattr(network, "MAX_STREAM_PIXELS", 64 * 48)
     small, large = (
         write_video(tmp_path / f"{width}.ts", shades(50, width, width * 3 // 4), options={"g": "10"}).read_bytes()
         for width in (64, 128)

@@ -179,7 +179,7 @@ def test_a_picture_of_too_many_pixels_in_a_folder(photos, caplog):
 
 def test_a_file_of_too_many_bytes(photos, monkeypatch):
     monkeypatch.setattr(pictures_module, "MAX_PICTURE_BYTES", 4000)
-    monkeypatch.setattr(pictures_module, "CHUNK", 1000)
+    monkeypatch.setattr(pictures_module, "READ_BYTES", 1000)
     write(photos, "a.jpg", content=JPEG + bytes(5000))
     with pytest.raises(UserError, match=r"a\.jpg: more than"):
         read_image(photos / "a.jpg")

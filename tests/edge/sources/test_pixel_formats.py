@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.pixel_formats import FORMATS, bytes_a_frame, decode
+from edge.sources.pixel_formats import PIXEL_FORMATS, bytes_a_frame, decode
 
 WIDTH, HEIGHT = 32, 16
 RED = (0, 0, 255)  # BGR
@@ -62,7 +62,7 @@ def with_gaps(rows, form, gap):
 
 
 @pytest.mark.parametrize("gap", [0, 32])
-@pytest.mark.parametrize("form", [form for form in FORMATS if form not in ("MJPEG", "R8")])
+@pytest.mark.parametrize("form", [form for form in PIXEL_FORMATS if form not in ("MJPEG", "R8")])
 def test_red_is_red_in_every_format(picture, form, gap):
     rows = rows_of(picture, form)
     buffer = with_gaps(rows, form, gap)
@@ -91,7 +91,7 @@ def test_what_lies_behind_the_picture_does_not_matter(picture, form):
     assert (decode(buffer + b"\xaa" * 4096, form, (WIDTH, HEIGHT)) == whole).all()
 
 
-@pytest.mark.parametrize("form", FORMATS[:-1])
+@pytest.mark.parametrize("form", PIXEL_FORMATS[:-1])
 def test_a_picture_outlives_its_buffer(picture, form):
     buffer = bytearray(rows_of(picture, form).tobytes())
     decoded = decode(buffer, form, (WIDTH, HEIGHT))

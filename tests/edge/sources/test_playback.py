@@ -13,7 +13,7 @@ from edge.pipeline import feed
 from edge.pipeline.feed import Feed
 from edge.pipeline.pipeline import Pipeline
 from edge.sources import check_capture, is_recording, open_source, playback
-from edge.sources.playback import BETWEEN_ROUNDS, LONGEST_PAUSE, Loop, Realtime
+from edge.sources.playback import BETWEEN_ROUNDS, MAX_FRAME_WAIT, Loop, Realtime
 
 from ..patience import LONG
 from ..source_suite import Promise, SourceSuite
@@ -88,7 +88,7 @@ class TestRealtime:
         source = Realtime(Timed(0, 3600, 3601), time)
         for _ in range(3):
             source.read()
-        assert time.waits == [0, LONGEST_PAUSE, 1]
+        assert time.waits == [0, MAX_FRAME_WAIT, 1]
 
     def test_times_that_jump_back_go_on_from_there(self, time):
         source = Realtime(Timed(100, 101, 7, 8), time)

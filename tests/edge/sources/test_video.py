@@ -231,7 +231,7 @@ def test_pictures_that_are_lost_without_an_error_are_damage(tmp_path):
 def test_pixels_are_not_made_square_where_the_picture_would_be_too_large(tmp_path, monkeypatch):
     path = write_video(tmp_path / "clip.mkv", shades(3), pixel_aspect=Fraction(8, 1))
     assert read(path)[1][0].shape == (48, 512, 3)
-    monkeypatch.setattr(decoder, "MAX_PIXELS", 64 * 48)
+    monkeypatch.setattr(decoder, "MAX_VIDEO_PIXELS", 64 * 48)
     assert read(path)[1][0].shape == (48, 64, 3)
 
 

@@ -356,7 +356,7 @@ class TestBugs:
         assert record.exc_info[0] is TypeError
 
     def test_a_beat_that_fails_is_followed_by_others(self, serve, monkeypatch, caplog):
-        monkeypatch.setattr(server, "BEAT", 0.01)
+        monkeypatch.setattr(server, "STATISTICS_INTERVAL", 0.01)
         live = serve()
         live._server._beat = lambda: [][0]
         with live:
