@@ -660,7 +660,7 @@ class TestTls:
         assert "certificate verify failed" in warnings(caplog)[0]
 
 
-@pytest.mark.parametrize("variable", ["CA", "PASSWORD_FILE"])
+@pytest.mark.parametrize("variable", ["CA", "MQTT_PASSWORD_FILE"])
 @pytest.mark.parametrize("content", [None, b"\xff\xfe no text"])
 def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch, variable, content):
     path = tmp_path / "file"
@@ -677,8 +677,8 @@ def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("variable", "message"),
     [
-        ("PASSWORD", "PASSWORD is set, and EMOTION_EDGE_MQTT_USER is not"),
-        ("PASSWORD_FILE", "PASSWORD_FILE is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("MQTT_PASSWORD", "PASSWORD is set, and EMOTION_EDGE_MQTT_USER is not"),
+        ("MQTT_PASSWORD_FILE", "PASSWORD_FILE is set, and EMOTION_EDGE_MQTT_USER is not"),
         ("CA", "without TLS"),
     ],
 )
