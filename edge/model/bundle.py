@@ -159,11 +159,11 @@ def _read(folder: Path) -> tuple[dict[str, Any], Manifest]:
     try:
         return parse_manifest(read_regular(path, MANIFEST_BYTES))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder}: no model bundle here ({MANIFEST} is missing)", _EXPORT_AGAIN) from error
+        raise UserError(f"{folder}: no model bundle here ({MANIFEST} is missing)", _NAME_ANOTHER) from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", _EXPORT_AGAIN) from error
+        raise UserError(f"{path}: cannot be read ({error.strerror})", _NAME_ANOTHER) from error
     except Malformed as error:
-        raise UserError(f"{path}: {error}", _EXPORT_AGAIN) from error
+        raise UserError(f"{path}: {error}", _NAME_ANOTHER) from error
 
 
-_EXPORT_AGAIN = "make a bundle by 'make export MODEL=<folder>', or name another by MODEL=<folder>"
+_NAME_ANOTHER = "name default, nano, fer2013 or the folder of a bundle; 'make export' makes one"

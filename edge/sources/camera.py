@@ -123,7 +123,7 @@ def _refusal(name: str, path: str) -> UserError:
         return UserError(f"{name}: this user may not open {path}", remedy)
     if _taken(path):
         users = ", ".join(users_of(os.path.realpath(path))) or "a program of another user"
-        remedy = "end that, name another camera by SOURCE=<number or file>, or wait for this one with --wait-for-camera"
+        remedy = "end that, name another camera by its number or file, or wait for this one with --wait-for-camera"
         return UserError(f"{name}: in use by {users}", remedy)
     return _no_camera(name)
 
@@ -145,5 +145,5 @@ def _taken(path: str) -> bool:
 def _no_camera(name: str) -> UserError:
     return UserError(
         f"{name}: no camera that gives pictures",
-        "plug one in, close what else uses it, name another by SOURCE=<number or file>, or try 'make demo'",
+        "plug one in, close what else uses it, or name another source; the demo needs no camera",
     )

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -190,3 +191,10 @@ def test_docstrings_say_what_something_is_or_does(path):
 
 def is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@pytest.mark.parametrize("path", modules("emotion_edge", "edge"), ids=shown)
+def test_no_text_speaks_of_variables_of_make(path):
+    """Users of the program and of Python have none."""
+    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    assert not [text for text in texts if isinstance(text, str) and re.search(r"\b(MODEL|SOURCE|VIDEO|ARGS)=", text)]
