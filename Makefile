@@ -38,7 +38,7 @@ help: ## list the targets
 
 # ---- the board ----
 
-run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--output out.mp4']
+run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--video out.mp4']
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
 analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ## report on videos, with tables and figures: VIDEO=<video|folder> [REPORTS=reports] [ARGS='--annotate --blur']

@@ -71,7 +71,7 @@ BROKERS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 OPTIONS = {
     "--jsonl": ["--jsonl", "{folder}/records.jsonl"],
     "--events": ["--events", "{folder}/events.jsonl"],
-    "--output (video)": ["--output", "{folder}/video.mp4"],
+    "--video": ["--video", "{folder}/video.mp4"],
     "--mqtt": ["--mqtt", "mqtt://127.0.0.1:{port}"],
     "--metrics": ["--metrics", "127.0.0.1:{port}"],
     "--web, nobody looks": ["--web", "127.0.0.1:{port}"],

@@ -153,12 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--list-sources", action="store_true", help="say what cameras there are, and end")
     _add_capture(sub)
-    sub.add_argument(
-        "--output",
-        type=_path,
-        metavar="FILE",
-        help="write the annotated video (.mp4, .mkv or .webm); of images, without such an ending, a folder of copies",
-    )
+    sub.add_argument("--video", type=_path, metavar="FILE", help="write the annotated video: .mp4, .mkv or .webm")
+    sub.add_argument("--images", type=_path, metavar="DIR", help="write annotated copies of the images that are read")
     sub.add_argument("--jsonl", type=_path, metavar="FILE", help="write the records, one a line; - for standard output")
     sub.add_argument("--events", type=_path, metavar="FILE", help="write who came, left and changed, one event a line")
     sub.add_argument("--summary", type=_path, metavar="FILE", help="write the summary as JSON")

@@ -52,9 +52,6 @@ if TYPE_CHECKING:  # their packages are extras
 
 log = logging.getLogger(__name__)
 
-VIDEO_ENDINGS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
-"""Endings of an output that is a video even where the source are images."""
-
 SIGNAL_INTERVAL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
 
@@ -118,17 +115,17 @@ def analyze(arguments: argparse.Namespace) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """Run everything on the demo's clip: into files, or with `--web` in a loop on the live page."""
     arguments.source = str(demo_clip(arguments.directory))
-    arguments.output = arguments.jsonl = arguments.events = arguments.summary = None
+    arguments.video = arguments.images = arguments.jsonl = arguments.events = arguments.summary = None
     arguments.mqtt = arguments.metrics = None
     arguments.window = False
     if arguments.web:
         return _run(arguments, Capture(realtime=True, loop=True), wait=False)
-    arguments.output = arguments.directory / "result.mp4"
+    arguments.video = arguments.directory / "result.mp4"
     arguments.jsonl = arguments.directory / "records.jsonl"
     arguments.events = arguments.directory / "events.jsonl"
     arguments.summary = arguments.directory / "summary.json"
     status = _run(arguments, Capture(), wait=False)
-    print(f"open {arguments.output} in a video player; with --web the clip plays on a page in your browser")
+    print(f"open {arguments.video} in a video player; with --web the clip plays on a page in your browser")
     return status
 
 
@@ -374,7 +371,7 @@ def _plays_in_real_time(arguments: argparse.Namespace) -> bool:
     """Choose the pace: a recording that is shown plays at its own, one that is written gives every frame."""
     if arguments.realtime is not None:
         return bool(arguments.realtime)
-    written = arguments.output or arguments.jsonl or arguments.events
+    written = arguments.video or arguments.images or arguments.jsonl or arguments.events
     return is_recording(arguments.source) and bool(arguments.loop or (arguments.web and not written))
 
 
@@ -407,7 +404,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 
 def _named_outputs(arguments: argparse.Namespace) -> list[Path]:
-    return [path for path in (arguments.output, arguments.jsonl, arguments.events, arguments.summary) if path]
+    named = (arguments.video, arguments.images, arguments.jsonl, arguments.events, arguments.summary)
+    return [path for path in named if path]
 
 
 def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
@@ -417,7 +415,7 @@ def _what_was_kept(arguments: argparse.Namespace, shown: bool) -> str:
         return "shown, and nothing written"
     if arguments.mqtt or arguments.metrics:
         return "told to others, and nothing written"
-    return "nothing was shown or kept: there is no window, and no --output, --jsonl or --web"
+    return "nothing was shown or kept: there is no window, and no --video, --jsonl or --web"
 
 
 def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recognizer, faults: Faults) -> list[Output]:
@@ -426,8 +424,11 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
     if arguments.events:
         outputs.append(EventLines(arguments.events, _event_limits(arguments), live=source.live))
-    if arguments.output:
-        outputs.append(_annotated(arguments, source))
+    if arguments.video:
+        clock = _clock(arguments, source)
+        outputs.append(AnnotatedVideo(arguments.video, source.fps, live=source.live, clock=clock))
+    if arguments.images:
+        outputs.append(_annotated_images(arguments))
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import HomeAutomation, parse_broker
@@ -436,13 +437,14 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     return outputs
 
 
-def _annotated(arguments: argparse.Namespace, source: Source) -> Output:
-    """A video; of images, copies in a folder, unless the output has a video's ending."""
-    if arguments.output.suffix.lower() not in VIDEO_ENDINGS and holds_images(Path(arguments.source)):
-        if arguments.loop:
-            raise UserError("--loop would write copies of the images without end", "leave out --loop or --output")
-        return AnnotatedImages(arguments.output, [Path(arguments.source)], recursive=arguments.recursive)
-    return AnnotatedVideo(arguments.output, source.fps, live=source.live, clock=_clock(arguments, source))
+def _annotated_images(arguments: argparse.Namespace) -> AnnotatedImages:
+    if not holds_images(Path(arguments.source)):
+        raise UserError(
+            "--images is for images and folders of images, and the source is something else", "take --video"
+        )
+    if arguments.loop:
+        raise UserError("--loop would write copies of the images without end", "leave out --loop or --images")
+    return AnnotatedImages(arguments.images, [Path(arguments.source)], recursive=arguments.recursive)
 
 
 def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":

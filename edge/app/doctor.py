@@ -195,7 +195,7 @@ def _board() -> list[Finding]:
 
 def _display() -> Finding:
     ready = has_display()
-    return Finding("display", ready, "found" if ready else "none", "name --output or --jsonl", needed=False)
+    return Finding("display", ready, "found" if ready else "none", "name --video or --jsonl", needed=False)
 
 
 def _smallest_faces() -> list[Finding]:

@@ -149,7 +149,7 @@ def test_run_writes_records_video_and_summary(tmp_path, clip, bundle):
     status, out, err = edge(
         tmp_path,
         *("run", clip, "--model", bundle),
-        *("--jsonl", "out/r.jsonl", "--output", "out/v.mp4", "--summary", "out/s.json"),
+        *("--jsonl", "out/r.jsonl", "--video", "out/v.mp4", "--summary", "out/s.json"),
     )
     assert (status, err) == (0, "")
     assert files(tmp_path) == {"out/r.jsonl", "out/v.mp4", "out/s.json"}
@@ -181,7 +181,7 @@ def test_a_disk_that_fills_up_is_one_line_and_status_2_and_leaves_no_file(tmp_pa
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    status, out, err = edge(tmp_path, "run", "clip.mkv", "--output", name, "--model", bundle, before=limit)
+    status, out, err = edge(tmp_path, "run", "clip.mkv", "--video", name, "--model", bundle, before=limit)
     assert (status, out) == (2, "")
     assert err == f"emotion-edge: {name}: cannot be written (File too large): see to the disk, or write elsewhere\n"
     assert files(tmp_path) == {"clip.mkv"}
@@ -221,7 +221,7 @@ def test_a_full_device_is_one_line_and_status_2(tmp_path, bundle, clip, argument
 def test_what_is_left_of_a_recording_that_was_cut_off_is_kept(tmp_path, bundle):
     path = write_video(tmp_path / "clip.mkv", noise(40))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    status, out, err = edge(tmp_path, "run", "clip.mkv", "--jsonl", "o.jsonl", "--output", "o.mp4", "--model", bundle)
+    status, out, err = edge(tmp_path, "run", "clip.mkv", "--jsonl", "o.jsonl", "--video", "o.mp4", "--model", bundle)
     assert status == 2
     assert re.fullmatch(r"emotion-edge: clip\.mkv: is cut off after [\d.]+ s; what could be read was kept\n", err)
     assert "written: o.mp4, o.jsonl" in out
@@ -302,7 +302,7 @@ def test_a_run_writes_annotated_copies_of_a_folder(tmp_path, bundle, portrait):
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "a.png"), portrait)
     cv2.imwrite(str(tmp_path / "photos" / "b.jpg"), portrait)
-    status, _, err = edge(tmp_path, "run", "photos", "--output", "out", "--model", bundle)
+    status, _, err = edge(tmp_path, "run", "photos", "--images", "out", "--model", bundle)
     assert (status, own_lines(err)) == (0, "")
     assert files(tmp_path / "out") == {"a.png", "b.jpg"}
     changed = (cv2.imread(str(tmp_path / "out" / "a.png")) != portrait).any(axis=2)
@@ -346,8 +346,9 @@ BAD_INPUTS = {
     "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
     "copies in the folder that is read": ("predict mixed --output mixed", "mixed: is a folder that images are read"),
-    "copies in a file": ("run mixed --output a.png", "a.png: annotated images go into a folder"),
-    "copies without end": ("run mixed --output copies --loop", "--loop would write copies"),
+    "copies in a file": ("run mixed --images a.png", "a.png: annotated images go into a folder"),
+    "copies of a video": ("run CLIP --images copies", "--images is for images and folders of images"),
+    "copies without end": ("run mixed --images copies --loop", "--loop would write copies"),
     "folders in a file": ("run text.png --recursive", "--recursive is for folders"),
     "folders in a camera": ("run 97 --recursive", "--recursive is for folders of images"),
     "image to predict": ("predict text.png", "text.png: not an image that can be read"),
@@ -363,9 +364,9 @@ BAD_INPUTS = {
     "udp without rtsp": ("run http://127.0.0.1/ --rtsp-transport udp", "--rtsp-transport is for rtsp:// addresses"),
     "pixels of a recording": ("run CLIP --pixel-format gray", "--pixel-format is for raw frames"),
     "a recording as live": ("run CLIP --live", "--live is for standard input"),
-    "format of the video": ("run CLIP --output out/v.gif", "v.gif: the annotated video must end in"),
+    "format of the video": ("run CLIP --video out/v.gif", "v.gif: the annotated video must end in"),
     # Whichever comes first is named. An output that is through before another one fails is whole, and stays.
-    "outputs that cannot be": ("run CLIP --jsonl nothing --output text.png/v.mp4", ": cannot be written"),
+    "outputs that cannot be": ("run CLIP --jsonl nothing --video text.png/v.mp4", ": cannot be written"),
 }
 
 
@@ -385,7 +386,7 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bund
         words += ["--model", str(bundle)]
     if words[0] == "run":
         words += [*("--jsonl", "out/r.jsonl")] * ("--jsonl" not in words)
-        words += [*("--output", "out/v.mp4")] * ("--output" not in words)
+        words += [*("--video", "out/v.mp4")] * (not {"--video", "--images"} & {*words})
         words += ["--summary", "out/s.json"]
     status, out, err = edge(wrong, *words)
     assert (status, out) == (2, "")
@@ -421,7 +422,7 @@ def test_weights_that_cannot_be_fetched_are_one_line_and_status_2(tmp_path, clip
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_ends_a_long_run_with_its_summary(tmp_path, long_folder, bundle, number):
-    files_to_write = ("--output", "out/v.mp4", "--summary", "out/s.json")
+    files_to_write = ("--video", "out/v.mp4", "--summary", "out/s.json")
     with started(tmp_path, "run", long_folder, "--model", bundle, *files_to_write) as (process, first):
         sent = time.monotonic()
         process.send_signal(number)
@@ -506,7 +507,7 @@ def test_the_live_page_of_a_recording_stays_after_its_end(web, tmp_path, clip, b
         pytest.param("clip.mp4 --web", True, id="somebody looks"),
         pytest.param("clip.mp4 --web --no-realtime", False, id="somebody looks who has no time"),
         pytest.param("clip.mp4 --web --jsonl r.jsonl", False, id="every frame is written"),
-        pytest.param("clip.mp4 --web --output v.mp4 --realtime", True, id="written, and asked for"),
+        pytest.param("clip.mp4 --web --video v.mp4 --realtime", True, id="written, and asked for"),
         pytest.param("0 --web", False, id="a camera is live anyway"),
     ],
 )
@@ -543,7 +544,7 @@ def test_the_second_signal_interrupts():
 
 @pytest.mark.parametrize(
     "options",
-    ["--output own.avi", "--jsonl own.avi", "--output a.mp4 --jsonl a.mp4", "--jsonl a --summary a"],
+    ["--video own.avi", "--jsonl own.avi", "--video a.mp4 --jsonl a.mp4", "--jsonl a --summary a"],
 )
 def test_nothing_is_written_over_the_source_or_twice(tmp_path, clip, bundle, options):
     shutil.copy(clip, tmp_path / "own.avi")

@@ -45,8 +45,8 @@ def limits(**soft):
         pytest.param("run clip.mkv --jsonl out.jsonl", "the output jsonl", id="records"),
         pytest.param("run clip.mkv --events out.jsonl", "the output events", id="events"),
         pytest.param("run clip.mkv --summary out.json", "out.json", id="summary"),
-        pytest.param("run clip.mkv --output out.mp4", "out.mp4", id="video"),
-        pytest.param("run pictures --output out", "out/a.png", id="copies of a run"),
+        pytest.param("run clip.mkv --video out.mp4", "out.mp4", id="video"),
+        pytest.param("run pictures --images out", "out/a.png", id="copies of a run"),
         pytest.param("predict pictures --output out", "out/a.png", id="copies of predict"),
         pytest.param("analyze clip.mkv --output out", "the output table", id="report"),
         pytest.param("analyze clip.mkv --output out --annotate", "the output table", id="report with a video"),
@@ -135,7 +135,7 @@ def test_a_bug_keeps_its_traceback(error):
 @pytest.mark.parametrize("megabytes", [150, 300, 450, 500, 550, 650, 800])
 def test_little_memory(folder, bundle, megabytes):
     before = files(folder)
-    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", bundle]
+    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--video", "o.mp4", "--model", bundle]
     status, _, err = edge(folder, *words, before=limits(AS=megabytes << 20))
     if status:  # the largest may do elsewhere
         assert (status, err.count("\n")) == (2, 1), err
@@ -146,7 +146,7 @@ def test_little_memory(folder, bundle, megabytes):
 @pytest.mark.parametrize("number", range(5, 9))
 def test_few_descriptors(folder, bundle, number):
     before = files(folder)
-    words = ["run", "clip.mkv", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", bundle]
+    words = ["run", "clip.mkv", "--jsonl", "r.jsonl", "--video", "o.mp4", "--model", bundle]
     status, _, err = edge(folder, *words, before=limits(NOFILE=number))
     if status:
         assert (status, err.count("\n")) == (2, 1), err
@@ -175,7 +175,7 @@ sys.exit(main(sys.argv[2:]))
 def test_few_threads(folder, bundle, number):
     """The run needs more than six, one after the other."""
     before = files(folder)
-    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--output", "o.mp4", "--model", str(bundle)]
+    words = ["run", "clip.mkv", "--no-window", "--jsonl", "r.jsonl", "--video", "o.mp4", "--model", str(bundle)]
     done = subprocess.run(
         [sys.executable, "-c", FEW_THREADS, str(number), *words],
         cwd=folder,
