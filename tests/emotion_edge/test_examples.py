@@ -14,6 +14,8 @@ import pytest
 
 from edge.base.assets import ASTRONAUT, fetch
 
+from ..edge.app.test_cli import own_lines
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 30
@@ -25,7 +27,7 @@ def run(folder: Path, name: str, *words: object) -> str:
     command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, own_lines(done.stderr)) == (0, "")
     return done.stdout
 
 

@@ -44,7 +44,6 @@ def reference(yunet):
         detector.setInputSize((image.shape[1], image.shape[0]))
         _, rows = detector.detect(image)
         rows = np.empty((0, 15), np.float32) if rows is None else rows
-        rows = rows[(np.abs(rows) < 1e6).all(axis=1)]  # small pictures: OpenCV 4 reads memory that nothing wrote
         return np.roll(rows, 1, axis=1)[np.argsort(-rows[:, 14], kind="stable")]
 
     return find
@@ -79,6 +78,8 @@ ODD = [(10, 10), (10, 33), (31, 32), (33, 31), (63, 65), (65, 129), (97, 40), (3
 
 @pytest.mark.parametrize("size", SIZES + ODD, ids=lambda size: "{}x{}".format(*size))
 def test_faces_are_those_of_opencv(network, reference, portrait, size):
+    if min(size) < 32 and cv2.__version__ < "5":
+        pytest.skip("OpenCV 4 reads memory that nothing wrote, and may find faces in it")
     pictures = [part(portrait, *size, x, y) for x, y in ((100, 10), (60, 0), (131, 23))]
     found = [network.find(image) for image in pictures]
     for faces, image in zip(found, pictures, strict=True):
