@@ -50,18 +50,18 @@ def analyze(
         UserError: a video or the model cannot be read, or the reports cannot be written.
     """
     with needs_extra("analyze"):
-        from edge.report.inputs import CSV, PAGE, PARQUET, find_places, find_videos
-        from edge.report.job import Job, Wanted
+        from edge.report.inputs import CSV, PAGE, PARQUET
+        from edge.report.job import Wanted, find_jobs
         from edge.report.video import analyze_video
     quiet_libraries()
     named = [videos] if isinstance(videos, str | Path) else videos
     check_folder(Path(output))
-    found, problems, _ = find_videos([Path(name) for name in named])
+    options, wanted = Options(model=model_folder(model)), Wanted(annotate, thumbnails, blur)
+    jobs, problems, _ = find_jobs([Path(name) for name in named], Path(output), options, wanted)
     if problems:
         raise problems[0]
-    options, wanted = Options(model=model_folder(model)), Wanted(annotate, thumbnails, blur)
     reports = []
-    for video, place in zip(found, find_places(found, Path(output)), strict=True):
-        summary = analyze_video(Job(video, place, options, wanted))
-        reports.append(Report(place.path(PAGE), place.path(CSV), place.path(PARQUET), summary))
+    for job in jobs:
+        summary = analyze_video(job)
+        reports.append(Report(job.place.path(PAGE), job.place.path(CSV), job.place.path(PARQUET), summary))
     return reports

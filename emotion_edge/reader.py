@@ -129,8 +129,7 @@ class Reader:
         image, name = _read(picture, rgb)
         frame = Frame(0, time.time(), image, name, time.monotonic())
         with self._lock:
-            self._recognizer.forget()
-            return Result(self._recognizer.classify(self._recognizer.detect(frame)))
+            return Result(self._recognizer.recognize(frame))
 
     def stream(self, source: str | Path | int | Source) -> Iterator[Result]:
         """Yield the result of each frame of a source, with tracked faces and smoothed labels.

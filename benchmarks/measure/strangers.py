@@ -101,7 +101,7 @@ def _together(functions: list[Callable[[], None]]) -> None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run did in some seconds.
+    """Frames, processor time and memory of a run in some seconds.
 
     Attributes:
         fps: frames a second.

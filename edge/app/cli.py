@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_folders(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
-    _add_turns(sub)
+    _add_max_classifications(sub)
     sub = add("predict", "print the record of each image")
     sub.add_argument("images", nargs="+", type=_path, metavar="IMAGE", help="an image, or a folder of images")
     sub.add_argument("--output", type=_path, metavar="DIR", help="write annotated copies of the images there")
@@ -197,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--directory", type=_path, default=Path("demo"), help="where the results go")
     _add_live_page(sub)
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
-    _add_turns(sub)
+    _add_max_classifications(sub)
     _add_event_limits(sub)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
     _add_service(commands)
@@ -348,7 +348,7 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     )
 
 
-def _add_turns(parser: argparse.ArgumentParser) -> None:
+def _add_max_classifications(parser: argparse.ArgumentParser) -> None:
     """For what is to keep up with a camera; everything else reads each face in each frame."""
     parser.add_argument(
         "--max-classifications",

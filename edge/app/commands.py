@@ -73,8 +73,7 @@ def predict(arguments: argparse.Namespace) -> int:
         copies = AnnotatedImages(arguments.output, arguments.images, recursive=arguments.recursive)
     failures: list[UserError] = []
     for frame in _images(arguments, failures):
-        recognizer.forget()  # images are not one another's past
-        result = recognizer.classify(recognizer.detect(frame))
+        result = recognizer.recognize(frame)
         print(json.dumps(result.record()), flush=True)
         if copies:
             copies.write(result)

@@ -103,6 +103,11 @@ class Recognizer:
         self._scheduler = ClassificationScheduler()
         self._last: dict[int, FaceResult] = {}
 
+    def recognize(self, frame: Frame) -> FrameResult:
+        """Detect and classify the faces of a frame that has no past: an image, or what somebody sends."""
+        self.forget()
+        return self.classify(self.detect(frame))
+
     def detect(self, frame: Frame) -> Found:
         """Detect the faces of a frame and match them with the tracks."""
         with self.statistics.timed("detect"):

@@ -15,14 +15,14 @@ from typing import Any
 import cv2
 
 from edge.base.errors import UserError, printable
-from edge.base.files import check_folder, resolved
+from edge.base.files import check_folder
 from edge.base.machine import usable_cores
 from edge.base.quiet import quiet_libraries
 from edge.base.settings import Options
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import load_bundle
-from edge.report.inputs import ANNOTATED, PAGE, find_places, find_videos
-from edge.report.job import Job, Wanted
+from edge.report.inputs import PAGE
+from edge.report.job import Job, Wanted, find_jobs
 from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 
@@ -72,10 +72,7 @@ def analyze_videos(
     check_folder(folder)
     bundle = load_bundle(options.model, options.variant)
     Recognizer.from_options(options)  # what is wrong with it would be wrong for every video
-    videos, problems, left_out = find_videos(named)
-    places = find_places(videos, folder)
-    jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
-    _check_outputs(jobs)
+    jobs, problems, left_out = find_jobs(named, folder, options, wanted)
     known, left = [], []
     for job in jobs:
         if job.is_done(bundle):
@@ -91,14 +88,6 @@ def analyze_videos(
             count, first = len(left_out), printable(str(left_out[0]))
             progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
         yield from _run(left, at_once or usable_cores(), stop, progress)
-
-
-def _check_outputs(jobs: Sequence[Job]) -> None:
-    """A report's video may not be written over another that is to be read."""
-    videos = {resolved(job.video) for job in jobs}
-    for job in jobs:
-        if resolved(job.place.path(ANNOTATED)) in videos:
-            raise UserError(f"{job.place.path(ANNOTATED)}: is to be read and written", "name another --output")
 
 
 def _size(video: Path) -> int:

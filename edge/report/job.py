@@ -1,13 +1,15 @@
 """The work on one video, and the check whether it has been done."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge.base.errors import UserError
+from edge.base.files import resolved
 from edge.base.settings import Options
 from edge.model.bundle import Bundle
-from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, fingerprint
+from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, find_places, find_videos, fingerprint
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,32 @@ class Job:
             return there and self.place.summary().get("made_from") == self.made_from(bundle)
         except UserError:
             return False  # the video is gone, and who is to analyze it will say so
+
+
+class Jobs(NamedTuple):
+    """The work on all videos; errors about what was named; files in folders that are no videos by their names."""
+
+    jobs: list[Job]
+    problems: list[UserError]
+    left_out: list[Path]
+
+
+def find_jobs(named: Iterable[Path], folder: Path, options: Options, wanted: Wanted) -> Jobs:
+    """Find the videos that are named and those in the folders that are named, and a place for each one's report.
+
+    Raises:
+        UserError: a report would be written over a video that is to be read.
+    """
+    videos, problems, left_out = find_videos(named)
+    places = find_places(videos, folder)
+    jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
+    _check_outputs(jobs)
+    return Jobs(jobs, problems, left_out)
+
+
+def _check_outputs(jobs: Sequence[Job]) -> None:
+    """Refuse to write a report's video over another that is to be read."""
+    videos = {resolved(job.video) for job in jobs}
+    for job in jobs:
+        if resolved(job.place.path(ANNOTATED)) in videos:
+            raise UserError(f"{job.place.path(ANNOTATED)}: is to be read and written", "name another --output")

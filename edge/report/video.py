@@ -55,7 +55,9 @@ def analyze_video(
         source = VideoFileSource(job.video, opened=0.0, threads=threads)  # times count from the start of the video
         files.callback(source.close)
         # Left in the order of the end: the summary, which says that the others are there, appears last.
-        parts = {ending: files.enter_context(whole_file(job.place.path(ending))) for ending in job.endings()}
+        parts = {
+            ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
+        }
         digest = Digest(job.wanted.pictures)
         with Pipeline(source, recognizer, _outputs(job, digest, parts, source.fps)) as pipeline:
             for result in pipeline:

@@ -86,6 +86,4 @@ class Predictor:
         image = self._decoding.decode(content)
         if self._recognizer is None:
             self._recognizer = Recognizer.from_options(self._options)
-        self._recognizer.forget()  # what different people send is not one another's past
-        frame = Frame(0, time.time(), image, "upload", time.monotonic())
-        return self._recognizer.classify(self._recognizer.detect(frame)).record()
+        return self._recognizer.recognize(Frame(0, time.time(), image, "upload", time.monotonic())).record()

@@ -194,3 +194,13 @@ def test_it_says_nothing_by_itself(photo):
     code = f"import emotion_edge as ee; ee.load()({str(photo)!r})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, own_lines(done.stderr)) == (0, "", "")
+
+
+def test_analyze_writes_over_no_video_that_it_is_to_read(demo_clip, tmp_path):
+    pytest.importorskip("pyarrow")
+    report = ee.analyze(demo_clip, tmp_path, thumbnails=False, annotate=True)[0].page
+    annotated = report.with_name(f"{report.stem}.annotated.mp4")
+    before = annotated.read_bytes()
+    with pytest.raises(ee.UserError, match="is to be read and written"):
+        ee.analyze([demo_clip, annotated], tmp_path)
+    assert annotated.read_bytes() == before

@@ -30,11 +30,11 @@ from edge.base.settings import DEFAULT_BUNDLE, Options
 from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import COLOURS
-from edge.report.batch import _check_outputs, _Worker
+from edge.report.batch import _Worker
 from edge.report.charts import STATE_COLOURS, clock, hex_colour
 from edge.report.digest import STATES
 from edge.report.inputs import Place
-from edge.report.job import Job, Wanted
+from edge.report.job import Job, Wanted, _check_outputs
 from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 from edge.sources.video import open_video
