@@ -1,4 +1,4 @@
-"""What tests of every part share: the pinned third-party files, where they can be had, and an eye on threads."""
+"""Fixtures of all tests: the pinned third-party files, where they can be had, and an eye on threads."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the locks hold: each package's hashes, and versions that fit what pyproject.toml asks for."""
+"""Content of the locks: each package's hashes, and versions that fit what pyproject.toml asks for."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 INPUTS = ("overrides", "opencv4-constraints")
-"""What `make lock` reads, and nothing installs."""
+"""Files that `make lock` reads and nothing installs."""
 
 LOCKS = sorted(path.stem for path in (ROOT / "requirements").glob("*.txt") if path.stem not in INPUTS)
 OURS = [lock for lock in LOCKS if not lock.startswith("peer-")]

@@ -1,4 +1,4 @@
-"""What the front door does on which system: only what it would run is looked at."""
+"""The Makefile on different systems: only what it would run is looked at."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not he
 
 
 def would_run(folder, target, numpy, *words):
-    """What `make target words…` would run where the system has a Picamera2 and this numpy; None: it has none."""
+    """Return the commands of `make target words…` where the system has a Picamera2 and this numpy; None: none."""
     python = folder / "python"
     answer = f"echo {numpy}" if numpy else "exit 1"
     python.write_text(f'#!/bin/sh\ncase "$*" in *picamera2*) {answer};; *) exec {sys.executable} "$@";; esac\n')

@@ -1,4 +1,4 @@
-"""What `pip install` brings, in a folder whose names are other people's."""
+"""The result of `pip install`, in a folder whose names are other people's."""
 
 import os
 import subprocess

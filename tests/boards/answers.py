@@ -1,4 +1,4 @@
-"""What a bundle's int8 model answers to faces, for a comparison of machines bit by bit.
+"""Answers of a bundle's int8 model to faces, for a comparison of machines bit by bit.
 
     python -m tests.boards.answers faces FILE.npy [COUNT]  makes 200 faces, or as many as COUNT says, of the portrait
     python -m tests.boards.answers answer FILE.npy OUT.npy
@@ -24,7 +24,7 @@ from edge.sources.pictures import read_image
 from export.graph import Graph
 
 MOST_STEPS = 1
-"""Of a probability; more is another answer, not another rounding."""
+"""Largest difference of a probability by rounding; more is another answer."""
 
 
 def faces(size: int, count: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def before_softmax(content: bytes) -> bytes:
 
 
 def compare(here: np.ndarray, there: np.ndarray) -> tuple[int, int]:
-    """How many faces are answered bit for bit alike, and the largest difference in steps."""
+    """Count the faces that are answered bit for bit alike, and find the largest difference in steps."""
     difference = np.abs(here - there).max(axis=1)
     return int((difference == 0).sum()), int(difference.max())
 

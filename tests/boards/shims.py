@@ -1,4 +1,4 @@
-"""What Picamera2 needs to run, unmodified, on libcamera's virtual camera instead of a Raspberry Pi's.
+"""Stand-ins with which Picamera2 runs, unmodified, on libcamera's virtual camera instead of a Raspberry Pi's.
 
 libcamera 0.4.0's virtual pipeline has no raw role, wants a plane each for NV12's light and colour where Picamera2 makes
 one for both, and leaves the status of its frames as the memory happened to be. The preview on a bare screen wants the

@@ -47,7 +47,7 @@ def test_it_is_listed_and_chosen_by_itself():
 
 
 class TestProtocol(SourceSuite):
-    """What holds for all sources."""
+    """Tests that all sources pass."""
 
     @pytest.fixture
     def opened(self, source):

@@ -37,7 +37,7 @@ EMULATED = 120.0
 
 
 def v4l2(*words):
-    """What v4l2-ctl says of the camera."""
+    """Return the output of v4l2-ctl for the camera."""
     done = subprocess.run(["v4l2-ctl", "-d0", *words], capture_output=True, text=True, timeout=EMULATED, check=True)
     fields = (line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
     return {name.strip(): value.strip() for name, value in fields}
@@ -55,7 +55,7 @@ def test_it_is_listed():
 
 
 class TestProtocol(SourceSuite):
-    """What holds for all sources."""
+    """Tests that all sources pass."""
 
     @pytest.fixture
     def opened(self, source):
@@ -187,7 +187,7 @@ def edge():
 
 
 def records(path):
-    """What is whole of a file of records."""
+    """Return the whole records of a file."""
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 

@@ -1,4 +1,4 @@
-"""How long tests wait. On an emulated board everything takes longer, and `tests/boards/arm64.sh` asks for more."""
+"""Time limits of tests. On an emulated board everything takes longer, and `tests/boards/arm64.sh` asks for more."""
 
 import os
 import time

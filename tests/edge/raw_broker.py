@@ -68,7 +68,7 @@ class Visit:
                 return first >> 4, self.seen[-1]
 
     def published(self, topic: str) -> bytes:
-        """What the next PUBLISH under this topic carries, in QoS 1."""
+        """Return the payload of the next PUBLISH under this topic, in QoS 1."""
         start = len(topic).to_bytes(2, "big") + topic.encode()
         while True:
             kind, body = self.read()

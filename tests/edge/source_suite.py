@@ -1,4 +1,4 @@
-"""What holds for all sources, whatever they are: each kind's tests inherit it and say how one is opened."""
+"""Tests that all sources pass: each kind's tests inherit it and say how one is opened."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from edge.sources.frame import Frame
 
 @dataclass(frozen=True)
 class Promise:
-    """What a source shall be.
+    """Promised properties of a source.
 
     Attributes:
         name, live, fps, total: as the source gives them.

@@ -182,7 +182,7 @@ def test_libraries_do_not_print():
     assert printing == {"edge/app/cli.py", "edge/app/commands.py", "edge/base/errors.py"}
 
 
-@pytest.mark.parametrize("path", modules("emotion_edge", "edge"), ids=shown)
+@pytest.mark.parametrize("path", modules(*PACKAGES, "tests", "examples"), ids=shown)
 def test_docstrings_say_what_something_is_or_does(path):
     """A reader must not decode a question first."""
     texts = [node.value.value for node in ast.walk(ast.parse(path.read_text())) if is_docstring(node)]

@@ -48,7 +48,7 @@ def with_curve(measurements: dict[str, Measured], name: str, curve: list[tuple[f
 
 
 def manifest(measurements: dict[str, Measured], labels: str = "crowd", source: str | None = None) -> dict[str, Any]:
-    """What the card takes from a manifest."""
+    """A manifest with the fields that the card shows."""
     return {
         "name": "example",
         "created": "2026-01-02",

@@ -24,7 +24,7 @@ from export.weight_rounding import round_weights  # noqa: E402
 from train.dataset import load_split  # noqa: E402
 
 CONVOLUTIONS = 10
-"""Of `tests.train.small_network.PLAN`, with the first and the last."""
+"""Convolutions of `tests.train.small_network.PLAN`, with the first and the last."""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from .pictures import Pictures
 TARGETS: dict[str, type[Target]] = {kind.name: kind for kind in (LivePages, Pictures, Manifests, Models)}
 
 SECONDS = 60.0
-"""How long it takes where neither a time nor a number of inputs is given."""
+"""Seconds for all targets where neither a time nor a number of inputs is given."""
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ ACCEPTED, REFUSED, BUG = "accepted", "refused", "bug"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an input.
+    """Outcome of an input.
 
     Attributes:
         kind: `ACCEPTED`, `REFUSED` or `BUG`.
@@ -74,7 +74,7 @@ class Target(Protocol):
 
 @dataclass
 class Report:
-    """What came of all inputs of a target."""
+    """Outcomes of all inputs of a target."""
 
     name: str
     inputs: int = 0

@@ -292,7 +292,7 @@ class LivePages:
         return 0
 
     def _said(self) -> str:
-        """What it said on stderr, but for the line of its address."""
+        """Return the run's lines on stderr, but for the line of its address."""
         lines = self._errors.read_text(errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith("live page: "))
 

@@ -36,7 +36,7 @@ TIMEOUT = 10.0
 """Seconds for a model, which has 60 when it is proved for a run."""
 
 WHOLE_WAY = 100
-"""Of so many models one is proved the whole way, in a bundle, by a process that starts anew."""
+"""Number of models of which one is proved the whole way, in a bundle, by a process that starts anew."""
 
 INDEXES = (-2, -1, 0, 1, 2, 3, 9, 100, 2**31 - 1, -(2**31))
 SIDES = (-1, 0, 1, 3, 7, 48, 49, 1000, 65536, 2**31 - 1)
@@ -206,7 +206,7 @@ def _tried(content: bytes) -> tuple[str, str]:
 
 
 def _heard(reading: int, child: int) -> tuple[bytes, int]:
-    """What the child says until it ends, and its status; it is killed where that takes too long."""
+    """Return the output and the status of the child; it is killed where that takes too long."""
     said = b""
     while True:
         if not select.select([reading], [], [], TIMEOUT)[0]:

@@ -30,7 +30,7 @@ MOST_MB = {FILES: 2500, UPLOADS: 700}
 """Resident memory of each reader at most: the picture, as wide as its samples are, and its conversion."""
 
 WHOLE_WAY = 100
-"""Of so many pictures one is sent the whole way, through a process of its own, as the live page does it."""
+"""Number of pictures of which one is sent the whole way, through a process of its own, as the live page does it."""
 
 SIDE = 48
 

@@ -1,4 +1,4 @@
-"""What a graph computes."""
+"""Operators and multiply-adds of a graph."""
 
 from benchmarks.base.graph import multiply_adds, operators
 from edge.base.settings import DEFAULT_BUNDLE

@@ -1,4 +1,4 @@
-"""What is the same on every machine."""
+"""Counts that are the same on every machine."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What a profile says. The profiler itself runs for real; nothing is asserted about times."""
+"""Profiles of operators. The profiler itself runs for real; nothing is asserted about times."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Where the processor's time goes."""
+"""Processor time of the stages."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What is called a change."""
+"""Changes between two records."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""What is said in words is what the figures say."""
+"""The summary in words says the same as its figures."""
 
 import pytest
 

@@ -31,13 +31,13 @@ GREETINGS = (
     "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
     "libpng warning: iCCP: known incorrect sRGB profile",
 )
-"""What the runtime says on stderr without being asked."""
+"""Lines that libraries write to stderr without being asked."""
 
 SLOW_SEARCH = "WARNING find did not end within"
 """Said of a search that outlasts the time a stage gets to end: on an emulated board one does, and nothing is wrong."""
 
 SHARES = tuple(f"{share:4}% " for share in range(101))
-"""How a line of progress begins, of which there is one after half a minute."""
+"""Beginnings of a line of progress, of which there is one after half a minute."""
 
 FULL = Path("/dev/full")
 DEMO_FILES = ("result.mp4", "records.jsonl", "events.jsonl", "summary.json")

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it says to do."""
+"""Findings of the doctor, and their remedies."""
 
 import importlib
 import os
@@ -172,7 +172,7 @@ def test_the_report_marks_what_is_missing_and_says_what_to_do():
 
 
 class TestBoards:
-    """What only boards have."""
+    """Findings on boards."""
 
     @pytest.mark.parametrize(
         ("condition", "ready", "detail", "remedy"),
@@ -220,7 +220,7 @@ CAMERAS = "class Picamera2:\n    global_camera_info = staticmethod(lambda: {})\n
 
 
 class TestPicamera2:
-    """What is found of it, by packages that behave as broken ones do."""
+    """Findings about it, by packages that behave as broken ones do."""
 
     @pytest.mark.parametrize(
         ("source", "detail", "remedy"),

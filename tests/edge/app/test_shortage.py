@@ -1,4 +1,4 @@
-"""What the system runs out of: disk, descriptors, memory, threads. Each is one line and status 2, and no half file."""
+"""Shortages of the system: disk, descriptors, memory, threads. Each is one line and status 2, and no half file."""
 
 import errno
 import json

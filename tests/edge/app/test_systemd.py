@@ -23,7 +23,7 @@ NOBODY = 65534
 
 
 def keys(text):
-    """Of a unit: each key with its values."""
+    """Return the keys of a unit with their values."""
     found = {}
     for line in text.splitlines():
         if "=" in line and not line.startswith("#"):
@@ -112,7 +112,7 @@ class TestUnit:
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd's tools are not here")
 class TestSystemd:
-    """What systemd itself says of the unit; none of this needs it to run the system."""
+    """Checks of the unit by systemd itself; none of this needs it to run the system."""
 
     WORDS = ("run", "/dev/video0", "--jsonl", 'a b%c%h"$HOME"\\n;', ";", "'", "--model", "/opt/a model/100%")
 

@@ -1,4 +1,4 @@
-"""What systemd is told, over a real socket, and when it is told nothing."""
+"""Messages to systemd over a real socket, and when there are none."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ from ..stand_ins import ScriptedRecognizer, ScriptedSource
 
 @pytest.fixture(params=["file", "abstract"])
 def manager(request, tmp_path, monkeypatch):
-    """What systemd listens at: a socket in the file system, or one with a name alone."""
+    """Stand-in for systemd's socket: one in the file system, or one with a name alone."""
     path = str(tmp_path / "notify") if request.param == "file" else f"@emotion-edge-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(path.replace("@", "\0", 1))

@@ -1,4 +1,4 @@
-"""What the machine gives this process."""
+"""Resources of this machine."""
 
 import cv2
 import pytest

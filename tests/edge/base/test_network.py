@@ -1,4 +1,4 @@
-"""What of an address may be shown, and what must not be in it."""
+"""Addresses as they may be shown, and credentials in them."""
 
 import pytest
 

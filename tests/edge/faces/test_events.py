@@ -1,4 +1,4 @@
-"""Who came, who left, and what changed, told once."""
+"""Events: arrivals, departures and changes, each told once."""
 
 from dataclasses import replace
 

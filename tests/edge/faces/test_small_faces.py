@@ -55,7 +55,7 @@ def searched(live, side=None):
 
 
 def watch(search, images, fps=15.0, **of_frame):
-    """What is found in each frame, by a tracker's expectations as in a recognizer."""
+    """Detections of each frame, by a tracker's expectations as in a recognizer."""
     tracker = Tracker()
     for i, image in enumerate(images):
         time = i / fps

@@ -27,7 +27,7 @@ from ..clips import WOMAN
 THRESHOLD = 0.6
 
 EQUAL = 1e-4
-"""Of a face's width, and of a score."""
+"""Largest difference, in widths of a face and in scores."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Which runtime is taken, and what happens where there is none."""
+"""The choice of a runtime, and the error where there is none."""
 
 import importlib
 import os
@@ -177,7 +177,7 @@ def test_runtimes_that_are_here_read_faces_alike(monkeypatch, portrait, bundle, 
 
 
 def has(module):
-    """Whether a module can be imported, as far as this run may see it."""
+    """Return whether a module can be imported, as far as this run may see it."""
     try:
         importlib.import_module(module)
     except ImportError:

@@ -1,4 +1,4 @@
-"""What is drawn over a frame."""
+"""Drawings over a frame."""
 
 from dataclasses import replace
 

@@ -18,7 +18,7 @@ OPTIONS = {
     *("name", "device_class", "expire_after", "entity_category", "icon", "unique_id", "value_template"),
     *("options", "state_class", "unit_of_measurement", "json_attributes_topic", "json_attributes_template"),
 }
-"""Of those that the pages of MQTT's sensor and binary sensor list, the ones that are used here."""
+"""Keys that are used here, of those that the pages of MQTT's sensor and binary sensor list."""
 
 
 def test_device_and_origin_are_named_once_for_all():

@@ -1,4 +1,4 @@
-"""Where the panel of probabilities goes, and what it shows."""
+"""Place and content of the panel of probabilities."""
 
 import numpy as np
 import pytest

@@ -316,7 +316,7 @@ def prometheus(tmp_path):
 
 
 def query(port, expression):
-    """What Prometheus answers; nothing while it is not ready, or where it does not understand."""
+    """Return Prometheus's answer; nothing while it is not ready, or where it does not understand."""
     with suppress(urllib.error.URLError):
         answer = json.loads(asked(port, f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}"))
         return answer["data"]["result"]

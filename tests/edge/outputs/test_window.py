@@ -27,7 +27,7 @@ LONG = 120
 
 @pytest.fixture
 def toolkit(monkeypatch):
-    """What the toolkit would say, and what it was told."""
+    """Stand-in for the toolkit: its answers, and the calls to it."""
     state = {"key": -1, "visible": 1.0, "opened": [], "resized": [], "shown": [], "destroyed": 0}
     monkeypatch.setattr(window.cv2, "namedWindow", lambda title, flags: state["opened"].append(flags))
     monkeypatch.setattr(window.cv2, "resizeWindow", lambda title, *size: state["resized"].append(size))

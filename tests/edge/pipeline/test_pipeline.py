@@ -156,7 +156,7 @@ class TestRecordings:
 
 
 class TestLive:
-    """What is late is dropped, the oldest first, and counted."""
+    """Late frames are dropped, the oldest first, and counted."""
 
     def test_detection_gets_the_newest_frame(self):
         started, exhausted, first_read = threading.Event(), threading.Event(), threading.Event()

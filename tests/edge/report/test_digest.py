@@ -1,4 +1,4 @@
-"""What is gathered for a report: seconds, persons and episodes, in memory that stays the same."""
+"""Figures of a report: seconds, persons and episodes, in memory that stays the same."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Which videos are meant, and names that nobody else has."""
+"""The videos that are meant, and unique names for their reports."""
 
 import json
 from pathlib import Path

@@ -11,7 +11,7 @@ from edge.base.progress import LINE_EVERY, Progress
 
 
 class Terminal(io.StringIO):
-    """What a terminal shows: a line, and those above it."""
+    """Stand-in for a terminal's screen: a line, and those above it."""
 
     def isatty(self):
         return True

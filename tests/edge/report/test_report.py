@@ -133,7 +133,7 @@ def files(folder):
 
 
 class Page(HTMLParser):
-    """What a page is made of; fails where elements are not closed in their order."""
+    """Parser of a page; fails where elements are not closed in their order."""
 
     EMPTY = frozenset({"meta", "img", "br"})
 

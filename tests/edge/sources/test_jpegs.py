@@ -94,7 +94,7 @@ def test_scans_are_counted_as_libjpeg_comes_upon_them():
 
 
 def test_no_scan_hides_behind_a_reserved_marker():
-    """Where a restart marker is due, libjpeg passes over the reserved one alone: what follows is no segment of it."""
+    """At a due restart marker libjpeg passes over the reserved one alone: what follows is no segment of it."""
     whole = jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
     scan = whole[whole.rindex(b"\xff\xda") :][:10]
     hiding = whole[:-2] + scan + bytes(2) + b"\xff\x02\xff\xff" + (scan * 6554)[: 65535 - 2] + b"\xff\xd9"

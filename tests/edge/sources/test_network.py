@@ -268,7 +268,7 @@ ENDLESS = {
     "a.h264": bytes(65536),
     "a.ts": b"".join(b"\x47\x01\x00" + bytes([16 + i % 16]) + b"U" * 184 for i in range(320)),
 }
-"""Of each kind of stream a picture that never ends."""
+"""A picture that never ends, in each kind of stream."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="FFmpeg's memory has no limit elsewhere")

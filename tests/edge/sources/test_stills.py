@@ -40,7 +40,7 @@ def quarters(width=64, height=32, dtype=np.uint8):
 
 
 def corners(image):
-    """Which of `COLOURS` is in which corner, by the nearest; row by row."""
+    """Return the nearest of `COLOURS` in each corner, row by row."""
     height, width = image.shape[:2]
     points = [(y, x) for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
     distances = [[np.abs(image[p].astype(int) - c).sum() for c in COLOURS] for p in points]

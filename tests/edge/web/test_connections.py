@@ -1,4 +1,4 @@
-"""What strangers may take of the live page's process: connections, file descriptors, and time."""
+"""Limits of strangers in the live page's process: connections, file descriptors, and time."""
 
 import asyncio
 import errno
@@ -70,7 +70,7 @@ def connect(live, address="127.0.0.1"):
 
 
 def healthy(live, address="127.0.0.1"):
-    """Whether a client of this address is answered."""
+    """Return whether a client of this address is answered."""
     with connect(live, address) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         with suppress(ConnectionError):
@@ -231,7 +231,7 @@ def head(*fields):
 
 
 def parsed(pieces):
-    """How many pieces a parser takes."""
+    """Count the pieces that a parser takes."""
     parser, taken = Parser(h11.SERVER), 0
     for piece in pieces:
         parser.receive_data(piece)

@@ -1,4 +1,4 @@
-"""What strangers send is decoded in a process that has limits and can be ended."""
+"""Strangers' pictures are decoded in a process that has limits and can be ended."""
 
 import struct
 import subprocess

@@ -90,7 +90,7 @@ def visited(tab, run, path=""):
 
 
 def bar(tab, emotion):
-    """How long a bar is, 0 to 1."""
+    """Return the length of a bar, 0 to 1."""
     row = tab.locator(".row", has_text=emotion)
     return float(row.locator("i").evaluate("node => getComputedStyle(node).getPropertyValue('--p')"))
 

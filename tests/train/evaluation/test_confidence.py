@@ -1,4 +1,4 @@
-"""What a confidence is worth, against values that were computed by hand."""
+"""Reliability and coverage by confidence, against values that were computed by hand."""
 
 import numpy as np
 import pytest
