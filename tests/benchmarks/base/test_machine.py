@@ -1,13 +1,6 @@
-import pytest
-
 from benchmarks.base import machine
 from benchmarks.base.machine import State, current_state, describe_machine, usable_cores
 from edge.base.board import Condition
-
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch):
-    monkeypatch.setattr(machine, "LISTEN", 0.05)
 
 
 def test_this_machine():
