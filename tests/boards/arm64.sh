@@ -56,5 +56,5 @@ for processor in $processors; do
   echo "== $processor: the demo =="
   inside python3.11 -m edge demo --directory "/tmp/demo-$processor"
   echo "== $processor: the edge's tests =="
-  inside python3.11 -m pytest -p no:cacheprovider "${chosen[@]}" "$@"
+  inside python3.11 -m pytest -p no:cacheprovider -o faulthandler_timeout=3600 "${chosen[@]}" "$@"
 done

@@ -1,7 +1,6 @@
 """Order, loss, failure and stopping, with stages that wait for events instead of working."""
 
 import threading
-import time
 
 import pytest
 
@@ -11,7 +10,7 @@ from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.channel import Closed
 from edge.pipeline.pipeline import STOP_TIMEOUT, Pipeline
 
-from ..patience import LONG, STOPPED_WITHIN, patiently
+from ..patience import LONG, patiently
 from ..stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, picture
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
@@ -106,8 +105,6 @@ class TestRecordings:
         try:
             with Pipeline(ScriptedSource(200), ScriptedRecognizer(), [stalled, file]) as pipeline:
                 assert seqs(pipeline) == list(range(200))
-                ended = time.monotonic()
-            assert time.monotonic() - ended < STOPPED_WITHIN
             assert file.seqs == list(range(200))
             assert file.left == 1
             assert f"network did not end within {STOP_TIMEOUT} s and is abandoned" in caplog.text
@@ -446,8 +443,6 @@ class TestStopping:
                 if len(received) == 5:
                     assert filled.wait(LONG), "the channels are full"
                     pipeline.stop()
-                    stopped = time.monotonic()
-        assert time.monotonic() - stopped < STOPPED_WITHIN
         assert received == output.seqs == list(range(len(received)))
         # The frame that was in the source's hand at that moment may be the one that is not taken any more.
         assert source.given - len(received) <= 1
@@ -458,13 +453,11 @@ class TestStopping:
         source = ScriptedSource(10**9, live=live)
         with Pipeline(source, ScriptedRecognizer()) as pipeline:
             assert next(iter(pipeline)) is not None
-            started = time.monotonic()
             thread = threading.Thread(target=pipeline.stop)
             thread.start()
             for _ in pipeline:
                 pass
             thread.join()
-        assert time.monotonic() - started < STOPPED_WITHIN
         assert source.closed == 1
 
     def test_stopping_twice_and_after_the_end(self):
@@ -488,10 +481,8 @@ class TestStopping:
         try:
             with Pipeline(source, ScriptedRecognizer(), [output]) as pipeline:
                 assert hanging.wait(LONG)
-                started = time.monotonic()
                 pipeline.stop()
                 assert seqs(pipeline)[-1] == 2, "what came before is still answered"
-            assert time.monotonic() - started < STOPPED_WITHIN
             assert output.left == 1, "the outputs are finished"
             assert [thread.name for thread in running()] == ["camera" if live else "capture"]
             told = "the camera's thread hangs" if live else f"capture did not end within {STOP_TIMEOUT} s"
@@ -527,8 +518,7 @@ class TestStopping:
         try:
             with Pipeline(ScriptedSource(10**9, live=True), ScriptedRecognizer(), [output]):
                 assert hanging.wait(LONG)
-                started = time.monotonic()
-            assert time.monotonic() - started < STOPPED_WITHIN
+            assert running(), "the output still hangs"
             assert "slow did not end" in caplog.text
         finally:
             released.set()

