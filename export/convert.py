@@ -1,4 +1,4 @@
-"""Keras model to TFLite, in four variants that all take the same bytes: uint8 RGB `[n, size, size, 3]`."""
+"""Keras model to TFLite, in four variants that all take the same bytes: uint8 RGB `[1, size, size, 3]`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -193,8 +193,8 @@ def _float_converter(network: keras.Model) -> tf.lite.TFLiteConverter:
 
 
 def _converter(model: keras.Model, dtype: tf.DType) -> tf.lite.TFLiteConverter:
-    """Make a converter of the model as one function of constants; variables would end up in the graph."""
-    signature = [tf.TensorSpec([None, *model.input_shape[1:]], dtype, name="pixels")]
+    """Make a converter of the model as one function of constants, for one face; variables would end up in the graph."""
+    signature = [tf.TensorSpec([1, *model.input_shape[1:]], dtype, name="pixels")]
     function = tf.function(lambda pixels: model(pixels, training=False), input_signature=signature)
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])

@@ -26,7 +26,7 @@ def edge_tpu_obstacles(content: bytes) -> list[str]:
         content: of a file with one graph.
 
     Returns:
-        One sentence an obstacle, in the graph's order; empty where there is none.
+        One sentence an obstacle, in the order of the first operation that has it; empty where there is none.
     """
     graph = Graph(content)
     found = [
@@ -34,9 +34,15 @@ def edge_tpu_obstacles(content: bytes) -> list[str]:
         for tensor in graph.inputs()
         if min(graph.shape(tensor), default=1) < 0
     ]
+    places: dict[str, list[str]] = {}
     for number, operator in enumerate(graph.operators()):
-        found += [f"operation {number}, {operator.kind}: {fault}" for fault in _faults(graph, operator)]
-    return found
+        for fault in _faults(graph, operator):
+            places.setdefault(fault, []).append(f"operation {number}, {operator.kind}")
+    return found + [f"{_first_of(where)}: {fault}" for fault, where in places.items()]
+
+
+def _first_of(where: list[str]) -> str:
+    return where[0] if len(where) == 1 else f"{where[0]}, and {len(where) - 1} more"
 
 
 def _faults(graph: Graph, operator: Operator) -> list[str]:
@@ -53,8 +59,8 @@ def _not_integer(graph: Graph, operator: Operator) -> str:
 
 
 def _too_many_dimensions(graph: Graph, operator: Operator) -> str:
-    shape = graph.shape(operator.output)
-    return f"gives {list(shape)}: only the last three sizes may be above one" if max(shape[:-3], default=1) > 1 else ""
+    images = max(graph.shape(operator.output)[:-3], default=1)
+    return f"gives {images} images at once, where it must be one" if images > 1 else ""
 
 
 def _second_computed(what: str) -> Check:
