@@ -36,7 +36,7 @@ from edge.outputs.lines import EventLines, JsonLines
 from edge.outputs.video import AnnotatedVideo
 from edge.outputs.window import Window, use_system_fonts
 from edge.pipeline.channel import Closed
-from edge.pipeline.faults import Faults, Tolerated
+from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
 from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, opened
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
@@ -200,10 +200,10 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
             faults = Faults(recognizer.statistics)
             outputs = _outputs(arguments, source, recognizer, faults)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
-            metrics = _metrics(arguments, recognizer) if arguments.metrics or arguments.web else None
+            metrics = _metrics(arguments, recognizer, stack, faults) if arguments.metrics or arguments.web else None
             page = _live_page(arguments, options, metrics, certificate) if metrics and arguments.web else None
-            outputs += [Tolerated(output, faults) for output in (metrics, page) if output]
             if page:
+                outputs.append(Tolerated(page, faults))
                 stack.callback(page.close)
         except BaseException:
             source.close()
@@ -211,7 +211,7 @@ def _run(arguments: argparse.Namespace, capture: Capture, *, wait: bool) -> int:
         # What another program wrote into a pipe cannot be read again.
         reopen = None if arguments.source == "-" else open_
         with (
-            Pipeline(source, recognizer, outputs, reopen) as pipeline,
+            Pipeline(source, recognizer, outputs, reopen, _event_limits(arguments)) as pipeline,
             Reloader(signals.reload, partial(_reload_all, recognizer, page, options)),
             announced(pipeline.statistics) as heartbeat,
             _progress(arguments, source) as note,
@@ -422,7 +422,7 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.jsonl:
         outputs.append(JsonLines(arguments.jsonl, live=source.live))
     if arguments.events:
-        outputs.append(EventLines(arguments.events, _event_limits(arguments), live=source.live))
+        outputs.append(EventLines(arguments.events, live=source.live))
     if arguments.video:
         clock = _clock(arguments, source)
         outputs.append(AnnotatedVideo(arguments.video, source.fps, live=source.live, clock=clock))
@@ -431,8 +431,8 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import HomeAutomation, parse_broker
-        home = HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, _event_limits(arguments))
-        outputs.append(Tolerated(home, faults))
+        home = HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics)
+        outputs.append(ToleratedEvents(home, faults))
     return outputs
 
 
@@ -446,11 +446,17 @@ def _annotated_images(arguments: argparse.Namespace) -> AnnotatedImages:
     return AnnotatedImages(arguments.images, [Path(arguments.source)], recursive=arguments.recursive)
 
 
-def _metrics(arguments: argparse.Namespace, recognizer: Recognizer) -> "Metrics":
+def _metrics(arguments: argparse.Namespace, recognizer: Recognizer, stack: ExitStack, faults: Faults) -> "Metrics":
+    """Return the metrics; where they have an address of their own, they are served there until the stack is left."""
     with needs_extra("metrics" if arguments.metrics else "web"):
         from edge.outputs.prometheus import Metrics
         from edge.web.exposition import ServedMetrics
-    return ServedMetrics(recognizer, arguments.metrics) if arguments.metrics else Metrics(recognizer)
+    if not arguments.metrics:
+        return Metrics(recognizer)
+    served = ServedMetrics(recognizer, arguments.metrics)
+    with faults.tolerated("metrics"):
+        stack.enter_context(served)
+    return served
 
 
 def _live_page(

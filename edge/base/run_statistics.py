@@ -182,6 +182,7 @@ def summary_text(summary: dict[str, Any]) -> str:
         f"in {counts.get('frames_with_faces', 0)} frames",
         *([f"{n} faces left out: more than --max-faces"] if (n := counts.get("faces_left_out")) else []),
         "dropped: " + (", ".join(f"{n} before {name}" for name, n in dropped.items()) or "none"),
+        *([f"{n} events lost by outputs that were too slow"] if (n := counts.get("events_lost")) else []),
         *(["errors: " + ", ".join(f"{n} in {part}" for part, n in errors.items())] if errors else []),
         f"{'ms':<16}" + "".join(f"{f'p{q}':>9}" for q in PERCENTILES),
     ]

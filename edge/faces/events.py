@@ -64,6 +64,12 @@ class Events:
             events += self._seen(face, time, result.frame.source)
         return events
 
+    def add_to(self, result: FrameResult) -> FrameResult:
+        """Return the result with its events and the settled results of its faces."""
+        events = tuple(self.update(result))
+        settled = {face.id: found for face in result.faces if (found := self.settled(face))}
+        return replace(result, events=events, settled=settled)
+
     def settled(self, face: FaceResult) -> FaceResult | None:
         """The last result of a face that shows the emotion last told of it, where the face is now.
 

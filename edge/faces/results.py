@@ -1,7 +1,9 @@
 """Results of a frame, and the record that every output gives of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,12 +67,21 @@ class FrameResult:
         faces: what was found in it, the surest detection first.
         latency: seconds from the frame's arrival to this result.
         level: of the governor, 0 (all work) and up; see `edge.pipeline.governor`.
+        events: events of this frame, see `edge.faces.events`; the pipeline adds them.
+        settled: of each face that has one, by its number, the last result with the emotion that the events last gave.
     """
 
     frame: Frame
     faces: tuple[FaceResult, ...]
     latency: float
     level: int = 0
+    events: tuple[dict[str, Any], ...] = ()
+    settled: Mapping[int, FaceResult] = field(default_factory=dict)
+
+    @cached_property
+    def line(self) -> str:
+        """The record as one line of JSON, encoded once for all outputs."""
+        return json.dumps(self.record())
 
     def record(self) -> dict[str, Any]:
         """The JSON object of this frame, the same on every output.

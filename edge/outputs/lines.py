@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -9,8 +10,6 @@ from typing import Any, Self, TextIO
 
 from edge.base.errors import UserError
 from edge.base.files import end_at_line, whole_file
-from edge.base.settings import EventLimits
-from edge.faces.events import Events
 from edge.faces.results import FrameResult
 
 
@@ -45,10 +44,10 @@ class JsonLines:
         return self
 
     def write(self, result: FrameResult) -> None:
-        self._put(result.record())
+        self._put(result.line)
 
-    def _put(self, line: dict[str, Any]) -> None:
-        self._stream.write(json.dumps(line) + "\n")
+    def _put(self, line: str) -> None:
+        self._stream.write(line + "\n")
         if self._live or self._stream is sys.stdout:
             self._stream.flush()  # who follows the file, or reads the pipe, wants each line when it is made
 
@@ -63,18 +62,9 @@ class EventLines(JsonLines):
 
     name = "events"
 
-    def __init__(self, path: Path, limits: EventLimits, *, live: bool) -> None:
-        super().__init__(path, live=live)
-        self._events = Events(limits)
-
     def write(self, result: FrameResult) -> None:
-        for event in self._events.update(result):
-            self._put(event)
+        self.end(result.events)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            for event in self._events.end():
-                self._put(event)
-        super().__exit__(kind, error, trace)
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        for event in events:
+            self._put(json.dumps(event))

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +33,6 @@ from edge.base.credentials import refuse_credentials
 from edge.base.errors import UserError
 from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
-from edge.base.settings import EventLimits
-from edge.faces.events import Events
 from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.outputs.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
 
@@ -142,7 +140,7 @@ class Scene:
 
     Attributes:
         faces: how many there are; None while that is not known.
-        main: the main face as it last was when it showed the emotion last told of it, see `Events.settled`.
+        main: the main face as it last was when it showed the emotion last told of it, see `FrameResult.settled`.
     """
 
     faces: int | None = None
@@ -204,7 +202,7 @@ class HomeAutomation:
     name = "mqtt"
     complete = False
 
-    def __init__(self, broker: Broker, statistics: Statistics, limits: EventLimits) -> None:
+    def __init__(self, broker: Broker, statistics: Statistics) -> None:
         """Prepare; nothing is sent yet.
 
         Raises:
@@ -214,7 +212,7 @@ class HomeAutomation:
         self._state_topic, self._availability_topic, self._events_topic = (
             f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
         )
-        self._events, self._ration = Events(limits), _Ration()
+        self._ration = _Ration()
         self._main = MainFace()
         self._scene = UNKNOWN
         self._published: dict[str, Any] = {}
@@ -242,10 +240,13 @@ class HomeAutomation:
         return self
 
     def write(self, result: FrameResult) -> None:
-        for event in self._events.update(result):
-            self._tell(event)
+        self.end(result.events)
         main = self._main.of(result.faces)
-        self._scene = Scene(len(result.faces), self._events.settled(main) if main else None)
+        self._scene = Scene(len(result.faces), result.settled.get(main.id) if main else None)
+
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        for event in events:
+            self._tell(event)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -253,8 +254,6 @@ class HomeAutomation:
         self._tried.wait(FLUSH)  # a short run is over before the broker has answered
         self._stopping.set()
         self._thread.join()
-        for event in self._events.end() if error is None else []:
-            self._tell(event)
         self._beat()
         if farewell := self._say_offline():
             with suppress(RuntimeError, ValueError):  # the connection is lost, or there is no room in the queue

@@ -1,11 +1,8 @@
 """Shows a run to Prometheus: what `edge.base.run_statistics` has, read when somebody asks."""
 
 import platform
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from types import TracebackType
-from typing import Self
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,10 +11,9 @@ from prometheus_client.exposition import choose_encoder
 from edge.base.classes import EMOTIONS
 from edge.base.machine import package_version
 from edge.base.run_statistics import BOUNDS, under
-from edge.faces.events import EVERY_CHANGE, Events
 from edge.faces.recognizer import Recognizer
-from edge.faces.results import FrameResult
 from edge.pipeline.feed import TROUBLES
+from edge.pipeline.pipeline import LABEL_CHANGES, NO_LABEL
 
 PREFIX = "emotion_edge_"
 
@@ -35,50 +31,28 @@ GAUGES = (
     ("slowed", "slowed", "Whether the firmware has lowered the clock because of heat or voltage."),
     ("undervoltage", "undervoltage", "Whether the power supply gives too little."),
     ("governor_level", "level", "Steps of work that were taken away, 0 to 3."),
+    ("faces_visible", "faces_visible", "Faces in the newest result."),
 )
 """Name, state of the statistics, and help; those that nobody tells are left out."""
 
 SOURCE_EVENTS = (*TROUBLES, "back")
 """Events of `edge.pipeline.feed.Feed`; shown from the beginning, for a rate needs a zero to rise from."""
 
-NO_LABEL = "none"
-
 
 class Metrics:
-    """An output that counts what only results tell, and a collector for Prometheus's registry.
+    """A collector for Prometheus's registry.
 
     What serves them calls `exposition`: the live page, or `edge.web.exposition`.
 
     Attributes:
-        name: as the statistics give it.
         statistics: of the run.
     """
-
-    name = "metrics"
-    complete = True  # to count does not wait for those who ask
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer, self.statistics = recognizer, recognizer.statistics
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
-        self._events = Events(EVERY_CHANGE)
-        self._changes = Counter(dict.fromkeys((*EMOTIONS, NO_LABEL), 0))
-        self._visible = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        self._visible = len(result.faces)
-        for event in self._events.update(result):
-            if event["event"] == "emotion_changed":
-                self._changes[event["to"] or NO_LABEL] += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics as text in one of Prometheus's formats, and its content type; from any thread.
@@ -104,8 +78,8 @@ class Metrics:
         for name, key, help_ in GAUGES:
             if (value := states.get(key)) is not None:
                 yield GaugeMetricFamily(PREFIX + name, help_, float(value))
-        yield GaugeMetricFamily(PREFIX + "faces_visible", "Faces in the newest result.", self._visible)
-        yield _counters("label_changes", "Changes of a face's label, by the new one.", "label", self._changes)
+        changes = dict.fromkeys((*EMOTIONS, NO_LABEL), 0) | under(LABEL_CHANGES, counts)
+        yield _counters("label_changes", "Events in which a face's label changed, by the new one.", "label", changes)
         sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
         yield _counters("source_events", "What happened to the source.", "event", sources)
         errors = under("errors.", counts)

@@ -27,6 +27,7 @@ class Channel(Generic[T]):
         drop_oldest: bool,
         most_bytes: float = math.inf,
         size_of: Callable[[T], int] = lambda item: 0,
+        merge: Callable[[T, T], T] = lambda dropped, following: following,
     ) -> None:
         """Make an empty queue.
 
@@ -36,10 +37,11 @@ class Channel(Generic[T]):
             most_bytes: of the items that wait and the one that the consumer has not finished, together; an item that
                 is larger is alone.
             size_of: bytes of an item.
+            merge: makes the item that follows a dropped one of the two; of the same size.
         """
         self._items: deque[T] = deque()
         self._capacity, self._drop_oldest = capacity, drop_oldest
-        self._most_bytes, self._size_of = most_bytes, size_of
+        self._most_bytes, self._size_of, self._merge = most_bytes, size_of, merge
         self._bytes = self._unfinished = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -56,8 +58,7 @@ class Channel(Generic[T]):
                 if not self._drop_oldest:
                     self._changed.wait()
                 elif self._items:
-                    self._remove_oldest()
-                    self.dropped += 1
+                    item = self._drop_oldest_for(item)
                 else:
                     break  # the newest is always kept
             if self._closed:
@@ -135,6 +136,14 @@ class Channel(Generic[T]):
                 self._items.clear()
                 self._bytes = 0
             self._changed.notify_all()
+
+    def _drop_oldest_for(self, item: T) -> T:
+        dropped = self._remove_oldest()
+        self.dropped += 1
+        if not self._items:
+            return self._merge(dropped, item)
+        self._items[0] = self._merge(dropped, self._items[0])
+        return item
 
     def _full_for(self, item: T) -> bool:
         return self._too_large(self._size_of(item)) or len(self._items) >= self._capacity

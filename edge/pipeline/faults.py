@@ -1,15 +1,15 @@
 """Errors of what a run can do without: logged once, counted, and not raised."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.faces.results import FrameResult
-from edge.pipeline.output import Output
+from edge.pipeline.output import EventOutput, Output
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,19 @@ class Tolerated:
     ) -> None:
         with self._faults.tolerated(self.name):
             self._output.__exit__(kind, error, trace)
+
+
+class ToleratedEvents(Tolerated):
+    """An output of events that the run can do without."""
+
+    _output: EventOutput
+
+    def __init__(self, output: EventOutput, faults: Faults) -> None:
+        super().__init__(output, faults)
+
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        with self._faults.tolerated(self.name):
+            self._output.end(events)
 
 
 def _line(trace: TracebackType | None) -> tuple[str, int] | None:

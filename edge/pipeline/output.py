@@ -1,7 +1,8 @@
 """The interface of a destination of results."""
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from edge.faces.results import FrameResult
 
@@ -26,3 +27,11 @@ class Output(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class EventOutput(Output, Protocol):
+    """A destination of events, in order and without gaps: those of a frame that its queue drops come with the next."""
+
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        """Take the events of the end of the run, after the last frame; not called where the run fails."""

@@ -11,18 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from edge.base.board import Condition, read_condition
 from edge.base.files import writing
+from edge.base.settings import EventLimits
+from edge.faces.events import Events
 from edge.faces.recognizer import Found, Recognizer
 from edge.faces.results import FrameResult
 from edge.pipeline.channel import Channel, Closed
 from edge.pipeline.faults import Faults
 from edge.pipeline.feed import Feed
 from edge.pipeline.governor import Governor
-from edge.pipeline.output import Output
+from edge.pipeline.output import EventOutput, Output
 from edge.sources import Source
 from edge.sources.frame import Frame
 
@@ -33,6 +36,12 @@ GOVERNOR_WINDOW = 60
 
 QUEUE_BYTES = 32 << 20
 """Bytes of the frames that wait for one stage or output, and of the one that it is at; a larger frame is alone."""
+
+CARRIED_EVENTS = 1000
+"""Events of dropped frames that wait for the next frame that an output takes; older ones are lost, and counted."""
+
+LABEL_CHANGES, NO_LABEL = "label_changes.", "none"
+"""Beginning of the counters of `emotion_changed` events by the new label, and the end of the one without a label."""
 
 STOP_TIMEOUT = 1.5
 """Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
@@ -55,6 +64,7 @@ class Pipeline:
         recognizer: Recognizer,
         outputs: Sequence[Output] = (),
         reopen: Callable[[], Source] | None = None,
+        limits: EventLimits | None = None,
     ) -> None:
         """Take ownership of the source; it is closed by the end.
 
@@ -63,19 +73,20 @@ class Pipeline:
             recognizer: detects and classifies faces.
             outputs: entered, written to and left on threads of their own.
             reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
+            limits: conditions of the events that results carry; the default ones where there are none.
         """
         drop = source.live
         recognizer.keep_up(live=drop)
         self.statistics = recognizer.statistics
+        self.statistics.set("faces_visible", 0)
         self._source, self._recognizer, self._reopen = source, recognizer, reopen
+        self._events, self._last_events = Events(limits or EventLimits()), tuple[dict[str, Any], ...]()
         self._stopping = threading.Event()
         self._error: BaseException | None = None
         self._frames: Channel[Frame] = _channel(1 if drop else 4, drop, lambda frame: frame.nbytes)
         self._found: Channel[Found] = _channel(1 if drop else 4, drop, lambda found: found.frame.nbytes)
-        self._results: Channel[FrameResult] = _channel(4, drop, lambda result: result.frame.nbytes)
-        self._queues: list[Channel[FrameResult]] = [
-            _channel(32, drop or not output.complete, lambda result: result.frame.nbytes) for output in outputs
-        ]
+        self._results: Channel[FrameResult] = _channel(4, drop, _bytes_of)
+        self._queues = [self._queue_for(output, drop) for output in outputs]
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
         for name, channel in zip(names, self._channels, strict=True):
@@ -93,6 +104,17 @@ class Pipeline:
         self._threads = [
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
         ]
+
+    def _queue_for(self, output: Output, live: bool) -> Channel[FrameResult]:
+        carried = {"merge": self._carry_events} if isinstance(output, EventOutput) else {}
+        return _channel(32, live or not output.complete, _bytes_of, **carried)
+
+    def _carry_events(self, dropped: FrameResult, following: FrameResult) -> FrameResult:
+        """Return the result after a dropped one with the events of both."""
+        events = dropped.events + following.events
+        if lost := max(0, len(events) - CARRIED_EVENTS):
+            self.statistics.count("events_lost", lost)
+        return replace(following, events=events[lost:]) if dropped.events else following
 
     def __enter__(self) -> "Pipeline":
         try:
@@ -213,9 +235,10 @@ class Pipeline:
     def _classify(self) -> None:
         with self._stage(*self._queues, self._results, taken_from=self._found):
             self._found.hand_to(self._classify_one)
+            self._last_events = tuple(self._events.end())  # before the queues close, and their outputs end
 
     def _classify_one(self, found: Found) -> None:
-        result = self._recognizer.classify(found)
+        result = self._events.add_to(self._recognizer.classify(found))
         self._note(result)
         queues = [*self._queues, self._results]
         for queue in queues:
@@ -232,13 +255,23 @@ class Pipeline:
             queue.hand_to(write)
             if self._error:
                 raise Closed  # a file that is to appear whole must not appear now
+            if isinstance(output, EventOutput):
+                output.end(self._last_events)
 
     def _note(self, result: FrameResult) -> None:
         self.statistics.answered()
         self.statistics.add("frame age", result.latency)
         self.statistics.count("faces", len(result.faces))
         self.statistics.count("frames_with_faces", bool(result.faces))
+        self.statistics.set("faces_visible", len(result.faces))
+        for event in result.events:
+            if event["event"] == "emotion_changed":
+                self.statistics.count(LABEL_CHANGES + (event["to"] or NO_LABEL))
 
 
-def _channel(capacity: int, drop_oldest: bool, size_of: Callable[[Any], int]) -> Channel[Any]:
-    return Channel(capacity, drop_oldest=drop_oldest, most_bytes=QUEUE_BYTES, size_of=size_of)
+def _bytes_of(result: FrameResult) -> int:
+    return result.frame.nbytes
+
+
+def _channel(capacity: int, drop_oldest: bool, size_of: Callable[[Any], int], **options: Any) -> Channel[Any]:
+    return Channel(capacity, drop_oldest=drop_oldest, most_bytes=QUEUE_BYTES, size_of=size_of, **options)

@@ -1,17 +1,18 @@
 """Figures of a report, gathered frame by frame in memory that does not grow with the length of the video."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from itertools import count
 from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
 
 from edge.base.classes import EMOTIONS
 from edge.base.geometry import Box
-from edge.faces.events import EVERY_CHANGE, Events
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
 
@@ -93,7 +94,7 @@ class Person:
 
 
 class Digest:
-    """Takes results in and keeps what a report needs. An output of the pipeline.
+    """Takes results in and keeps what a report needs. An output of a pipeline whose events are of every change.
 
     Attributes:
         frames, frames_with_faces, faces, episodes_seen: how many there were.
@@ -112,7 +113,6 @@ class Digest:
         self.size = (0, 0)
         self.width = FIRST_WIDTH
         self._pictures = pictures
-        self._events = Events(EVERY_CHANGE)
         self._persons: dict[int, Person] = {}
         self._gone: set[int] = set()
         self._open: dict[int, Episode] = {}
@@ -128,7 +128,7 @@ class Digest:
     def write(self, result: FrameResult) -> None:
         time = result.frame.captured
         self._spend(time)
-        self._happened(self._events.update(result), time)
+        self._happened(result.events, time)
         for face in result.faces:
             self._persons[face.id].last = time
             if face.label is not None and face.confidence > self._open[face.id].peak:
@@ -145,7 +145,8 @@ class Digest:
         if error is None and self._last:
             self.duration = self._last[0] + self._spacing
             self._spend(self.duration)  # the last frame is taken to last as long as the one before it
-            self._happened(self._events.end(), self._last[0])
+            for number in self._persons.keys() - self._gone:
+                self._leave(number)
 
     @property
     def persons(self) -> list[Person]:
@@ -179,19 +180,22 @@ class Digest:
             pairs = person.bins.reshape(BINS // 2, 2, -1).sum(axis=1)
             person.bins = np.concatenate([pairs, np.zeros_like(pairs)])
 
-    def _happened(self, events: list[dict], time: float) -> None:
+    def _happened(self, events: Sequence[dict[str, Any]], time: float) -> None:
         for event in events:
             number = event["id"]
             if event["event"] == "face_appeared":
                 self._persons[number] = Person(number, time, time)
             elif event["event"] == "face_left":
-                self._close(number, self._persons[number].last)
-                self._gone.add(number)
-                self._leave_out()
+                self._leave(number)
             else:
                 self._close(number, time)
                 if event["to"]:
                     self._open[number] = Episode(number, event["to"], event["from"], time)
+
+    def _leave(self, number: int) -> None:
+        self._close(number, self._persons[number].last)
+        self._gone.add(number)
+        self._leave_out()
 
     def _at_peak(self, face: FaceResult, result: FrameResult) -> None:
         episode = self._open[face.id]

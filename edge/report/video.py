@@ -14,6 +14,7 @@ from edge.base.errors import UserError, printable
 from edge.base.files import whole_file, writing
 from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
+from edge.faces.events import EVERY_CHANGE
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import load_bundle, read_card
 from edge.model.interpreter import runtime
@@ -59,7 +60,8 @@ def analyze_video(
             ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
         }
         digest = Digest(job.wanted.pictures)
-        with Pipeline(source, recognizer, _outputs(job, digest, parts, source.fps)) as pipeline:
+        outputs = _outputs(job, digest, parts, source.fps)
+        with Pipeline(source, recognizer, outputs, limits=EVERY_CHANGE) as pipeline:
             for result in pipeline:
                 if source.duration:
                     progress(min(1.0, result.frame.captured / source.duration))

@@ -18,7 +18,7 @@ from edge.web.server import Server
 
 
 class ServedMetrics(Metrics):
-    """Metrics at an address of their own, for everybody who can reach it."""
+    """Metrics at an address of their own, for everybody who can reach it. A context manager."""
 
     def __init__(self, recognizer: Recognizer, address: tuple[str, int]) -> None:
         """Listen, so that nobody starts a run whose metrics cannot be had.

@@ -106,7 +106,7 @@ class LivePage:
     def write(self, result: FrameResult) -> None:
         self.stats.note(result)
         self._last = result.frame
-        self.latest = json.dumps(result.record()).encode()
+        self.latest = result.line.encode()
         picture = self.encoder.part(result.frame) if self.pictures.wanted else None
         self._server.call(self._publish, _event("record", self.latest), picture)
 

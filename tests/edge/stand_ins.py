@@ -95,14 +95,17 @@ class ScriptedSource:
 
 
 class ScriptedRecognizer:
-    """Finds nothing; `on_detect(frame)` and `on_classify(found)` are called in the stages' threads."""
+    """Finds `faces(seq)`; `on_detect(frame)` and `on_classify(found)` are called in the stages' threads."""
 
     def __init__(
-        self, on_detect: Callable[[Frame], Any] = lambda f: None, on_classify: Callable[[Found], Any] = lambda f: None
+        self,
+        on_detect: Callable[[Frame], Any] = lambda f: None,
+        on_classify: Callable[[Found], Any] = lambda f: None,
+        faces: Callable[[int], Iterable[FaceResult]] = lambda seq: (),
     ) -> None:
         self.statistics = Statistics()
         self.identity = {"name": "tiny", "variant": "int8", "sha256": "0123456789ab"}
-        self._on_detect, self._on_classify = on_detect, on_classify
+        self._on_detect, self._on_classify, self._faces = on_detect, on_classify, faces
 
     def detect(self, frame: Frame) -> Found:
         self._on_detect(frame)
@@ -110,7 +113,7 @@ class ScriptedRecognizer:
 
     def classify(self, found: Found) -> FrameResult:
         self._on_classify(found)
-        return FrameResult(found.frame, (), found.frame.age())
+        return FrameResult(found.frame, tuple(self._faces(found.frame.seq)), found.frame.age())
 
     def keep_up(self, live: bool) -> None:
         """Nothing is searched for."""

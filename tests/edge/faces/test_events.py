@@ -184,3 +184,12 @@ def test_settled_results_show_what_was_told_last():
         assert settled.confidence == pytest.approx(0.8 if time < 1.5 else 0.9)
         assert not told or settled.emotion == shown.emotion
     assert events.settled(face(number=7)) is None
+
+
+def test_a_result_carries_its_events_and_the_settled_results_of_its_faces():
+    events, other = Events(EVERY_CHANGE), Events(EVERY_CHANGE)
+    for frame in (at(10.0, face(HAPPY)), at(10.1, face(NEUTRAL), face(HAPPY, number=2)), at(12.0)):
+        told = events.add_to(frame)
+        assert told.events == tuple(other.update(frame))
+        assert told.settled == {one.id: other.settled(one) for one in frame.faces}
+        assert told.frame is frame.frame

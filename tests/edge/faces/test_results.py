@@ -50,6 +50,12 @@ def test_a_record_survives_json_as_it_is():
     assert json.loads(json.dumps(record)) == record
 
 
+def test_the_line_is_the_record_and_is_encoded_once():
+    one = result(0, face(), face(None))
+    assert json.loads(one.line) == one.record()
+    assert one.line is one.line
+
+
 def test_a_frame_without_faces_has_an_empty_list():
     assert result(0).record()["faces"] == []
 

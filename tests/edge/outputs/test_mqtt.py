@@ -188,8 +188,24 @@ class Subscriber:
         patiently(lambda: any(expected.items() <= found.items() for found in self.states()))
 
 
+class Fed(HomeAutomation):
+    """Gets its results with their events, as in a pipeline."""
+
+    def __init__(self, broker, statistics, limits):
+        super().__init__(broker, statistics)
+        self._happening = Events(limits)
+
+    def write(self, result):
+        super().write(self._happening.add_to(result))
+
+    def __exit__(self, kind, error, trace):
+        if error is None:
+            self.end(self._happening.end())
+        super().__exit__(kind, error, trace)
+
+
 def automation(port, statistics=None, tls=False, limits=EVERY_CHANGE):
-    return HomeAutomation(Broker("127.0.0.1", port, tls, PREFIX), statistics or Statistics(), limits)
+    return Fed(Broker("127.0.0.1", port, tls, PREFIX), statistics or Statistics(), limits)
 
 
 def events_of(shown):
@@ -609,9 +625,8 @@ class TestHostile:
 PUBLISHER = """
 import sys, time
 from edge.outputs.mqtt import HomeAutomation, parse_broker
-from edge.base.settings import EventLimits
 from edge.base.run_statistics import Statistics
-with HomeAutomation(parse_broker(sys.argv[1]), Statistics(), EventLimits()):
+with HomeAutomation(parse_broker(sys.argv[1]), Statistics()):
     time.sleep(60)
 """
 

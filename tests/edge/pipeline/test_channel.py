@@ -52,6 +52,19 @@ def test_what_was_put_before_the_end_is_taken_after_it(capacity, drop_oldest, pu
     assert channel.dropped == dropped
 
 
+@pytest.mark.parametrize(
+    ("capacity", "kept"),
+    [pytest.param(1, ["abcde"], id="one waits"), pytest.param(2, ["abcd", "e"], id="two wait")],
+)
+def test_what_is_dropped_is_merged_into_what_follows_it(capacity, kept):
+    channel = Channel(capacity, drop_oldest=True, merge=lambda dropped, following: dropped + following)
+    for item in "abcde":
+        channel.put(item)
+    channel.close()
+    assert list(channel) == kept
+    assert channel.dropped == 5 - capacity
+
+
 def test_a_full_channel_that_drops_nothing_makes_the_producer_wait():
     channel, total = Channel(3, drop_oldest=False), 200
     taken, ahead = [], []

@@ -8,7 +8,7 @@ import pytest
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics, summary_text
 from edge.pipeline import governor, pipeline
-from edge.pipeline.faults import Faults, Tolerated
+from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
 from edge.pipeline.pipeline import Pipeline
 
 from ..patience import patiently
@@ -96,3 +96,16 @@ def test_a_board_that_cannot_be_read_is_looked_at_again_and_the_run_goes_on(monk
         list(running)
     assert recognizer.statistics.count_of("errors.governor") >= 3
     assert [record.getMessage()[:30] for record in caplog.records] == ["governor: [Errno 24] Too many "]
+
+
+def test_an_output_of_events_that_fails_at_the_end_ends_no_run():
+    class Failing(KeepingOutput):
+        def end(self, events):
+            raise OSError(errno.EPIPE, "Broken pipe")
+
+    recognizer = ScriptedRecognizer()
+    output = Failing("broker")
+    with Pipeline(ScriptedSource(3), recognizer, [ToleratedEvents(output, Faults(recognizer.statistics))]) as running:
+        assert len(list(running)) == 3
+    assert (output.seqs, output.left) == ([0, 1, 2], 1)
+    assert recognizer.statistics.count_of("errors.broker") == 1

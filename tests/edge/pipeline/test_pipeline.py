@@ -1,17 +1,21 @@
 """Order, loss, failure and stopping, with stages that wait for events instead of working."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from edge.base.errors import UserError
+from edge.base.run_statistics import summary_text
+from edge.faces.events import EVERY_CHANGE
 from edge.outputs.lines import JsonLines
 from edge.outputs.video import AnnotatedVideo
+from edge.pipeline import pipeline as pipeline_module
 from edge.pipeline.channel import Closed
 from edge.pipeline.pipeline import STOP_TIMEOUT, Pipeline
 
 from ..patience import LONG, patiently
-from ..stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, picture
+from ..stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face, picture
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -549,3 +553,71 @@ def test_without_a_thread_for_every_stage_the_others_end(monkeypatch, number):
     with pytest.raises(RuntimeError, match="new thread"), pipeline:
         pytest.fail("it has started")
     assert not running()
+
+
+class KeepingEvents(KeepingOutput):
+    """Keeps the events that it was given, too."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.events = []
+
+    def write(self, result):
+        super().write(result)
+        self.end(result.events)
+
+    def end(self, events):
+        self.events += [(event["event"], event["id"]) for event in events]
+
+
+class TestEvents:
+    """Each output of events gets all of them, in order."""
+
+    def passing(self, total, output, *, live=False):
+        """A run in which each frame has another face, seconds after the last one's."""
+        recognizer = ScriptedRecognizer(faces=lambda seq: [replace(face(None), id=seq)])
+        return Pipeline(ScriptedSource(total, live=live), recognizer, [output], limits=EVERY_CHANGE)
+
+    def comings_and_goings(self, total):
+        """Frames are a second apart: a face has left when the next but one is there."""
+        told = [("face_appeared", 0), ("face_appeared", 1)]
+        for seq in range(2, total):
+            told += [("face_left", seq - 2), ("face_appeared", seq)]
+        return [*told, ("face_left", total - 2), ("face_left", total - 1)]
+
+    def test_at_the_end_those_who_are_there_leave(self):
+        output = KeepingEvents()
+        with self.passing(10, output) as pipeline:
+            assert [event["event"] for event in next(iter(pipeline)).events] == ["face_appeared"]
+            list(pipeline)
+        assert output.events == self.comings_and_goings(10)
+
+    def test_a_run_that_fails_has_no_such_end(self):
+        output = KeepingEvents()
+        recognizer = ScriptedRecognizer(on_detect=fail_at(2), faces=lambda seq: [face(None)])
+        with pytest.raises(StageError), Pipeline(ScriptedSource(5), recognizer, [output]) as pipeline:
+            list(pipeline)
+        assert "face_left" not in [name for name, _ in output.events]
+
+    def slow(self, total):
+        """A recording, an output that loses most of its frames, and the run's statistics."""
+        released = threading.Event()
+        output = KeepingEvents(on_write=lambda seq: released.wait(LONG), complete=False)
+        with self.passing(total, output) as pipeline:
+            assert len(list(pipeline)) == total
+            released.set()
+            patiently(lambda: output.left)
+        return output, pipeline.statistics
+
+    def test_events_of_dropped_frames_come_with_the_next_frame(self):
+        output, statistics = self.slow(200)
+        assert len(output.seqs) <= 1 + 32 < statistics.counts()["dropped.keeping"]
+        assert output.events == self.comings_and_goings(200)
+
+    def test_what_waits_is_bounded_and_what_is_lost_is_counted(self, monkeypatch):
+        monkeypatch.setattr(pipeline_module, "CARRIED_EVENTS", 10)
+        output, statistics = self.slow(200)
+        lost = statistics.counts()["events_lost"]
+        assert lost > 200
+        assert lost + len(output.events) == len(self.comings_and_goings(200))
+        assert f"{lost} events lost" in summary_text(statistics.summary())

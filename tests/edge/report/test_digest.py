@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edge.base.classes import EMOTIONS
+from edge.faces.events import EVERY_CHANGE, Events
 from edge.report import digest as digest_module
 from edge.report.digest import BINS, STATES, Digest
 
@@ -20,9 +21,10 @@ def at(seq, time, *faces, image=None):
 
 
 def digested(results, pictures=False):
+    events = Events(EVERY_CHANGE)
     with Digest(pictures) as digest:
         for one in results:
-            digest.write(one)
+            digest.write(events.add_to(one))
     return digest
 
 
@@ -158,5 +160,5 @@ def test_of_many_episodes_the_longest_of_each_emotion_are_kept(monkeypatch):
 def test_a_run_that_failed_ends_nothing():
     digest = Digest(pictures=False)
     with pytest.raises(ZeroDivisionError):
-        write_and_fail(digest, [at(0, 0.0, face())])
+        write_and_fail(digest, [Events(EVERY_CHANGE).add_to(at(0, 0.0, face()))])
     assert digest.episodes == []
