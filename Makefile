@@ -88,7 +88,7 @@ evaluate: $(VENV)/workstation.stamp ## evaluate on a split that training never s
 	@$(BIN)/python -m train.evaluation --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
 # Only where it is asked for by name does a bundle take the place of the one that ships.
-export: $(VENV)/workstation.stamp ## convert, quantize, check parity and write the bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels folder']
+export: $(VENV)/workstation.stamp ## convert, quantize, check parity and write the bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels fer2013']
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" $(if $(filter-out file,$(origin MODEL)),--output "$(MODEL)") $(ARGS)
 
 debug: $(VENV)/workstation.stamp ## diagnose int8 quantization errors layer by layer, and what reduces them: [RUN=runs/edge] [ARGS='--mirror']

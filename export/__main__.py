@@ -21,17 +21,18 @@ from export.source import TrainedRun, add_source_options, load_run
 
 def report(folder: Path, manifest: Mapping[str, Any]) -> str:
     """Format a table of the variants."""
+    label_sets = list(manifest["variants"]["float32"]["scores"])
     lines = [
-        f"{'variant':<10}{'MB':>7}{'folder':>9}{'FER+':>9}{'agrees':>9}"
+        f"{'variant':<10}{'MB':>7}{''.join(f'{label_set:>9}' for label_set in label_sets)}{'agrees':>9}"
         f"{'accuracy':>10}{'macro-F1':>10}{'recall':>9}{'mean':>8}{'largest':>9}",
-        f"{'':<44}{'points lost against float32':>29}{'difference':>17}",
+        f"{'':<{26 + 9 * len(label_sets)}}{'points lost against float32':>29}{'difference':>17}",
     ]
     for name, v in manifest["variants"].items():
-        crowd = f"{v['crowd']['accuracy']:.2%}" if v["crowd"] else "–"
+        accuracies = "".join(f"{v['scores'][label_set]['accuracy']:>9.2%}" for label_set in label_sets)
         parity = v["parity"]
         points = [100 * loss for loss in (parity["accuracy_loss"], parity["macro_f1_loss"], max(parity["recall_loss"]))]
         lines.append(
-            f"{name:<10}{v['bytes'] / 1e6:>7.2f}{v['folder']['accuracy']:>9.2%}{crowd:>9}{parity['agreement']:>9.2%}"
+            f"{name:<10}{v['bytes'] / 1e6:>7.2f}{accuracies}{parity['agreement']:>9.2%}"
             f"{points[0]:>10.2f}{points[1]:>10.2f}{points[2]:>9.2f}"
             f"{parity['mean_difference']:>8.3f}{parity['largest_difference']:>9.3f}"
         )

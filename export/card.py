@@ -5,7 +5,9 @@ from typing import Any
 
 from edge.base.classes import EMOTIONS
 from edge.base.settings import Smoothing
+from edge.model.manifest import LabelSet
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
+from train.evaluation.evaluate import TITLES
 from train.evaluation.measure import Measured
 from train.evaluation.metrics import Scores
 from train.evaluation.robustness import UNITS
@@ -14,8 +16,6 @@ SHOWN_THRESHOLDS = (Smoothing().unsure_below, 0.5, 0.7, 0.9)
 
 FALL = 0.1
 """Accuracy whose loss is a limit worth a sentence."""
-
-_TITLES = {"folder": "folder's labels", "crowd": "FER+ majority"}
 
 _GRADES = {
     "darkness": ("with {:.0%} of the light{}", " or less"),
@@ -102,6 +102,13 @@ upright before that. Always answering *{commonest}* would be right in {commonest
 FER_2013 = "FER-2013"
 """The data set of which the card knows who collected it, under what terms, and what is wrong with it."""
 
+_LEARNT = {
+    "ferplus": "the votes of FER+ (Barsoum et al. 2016, arXiv 1608.01041)",
+    "fer2013": "the labels of FER-2013",
+    "folder": "the labels of the class folders",
+}
+_SHORT = {"ferplus": "FER+", "fer2013": "FER-2013", "folder": "the folders"}
+
 _START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
 
 _BALANCE = """
@@ -110,7 +117,7 @@ So is a logit adjustment of {:g} in favour of rare classes (Menon et al. 2020, a
 _FER_LIMITS = """\
 - FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and
   uneven mix of skin tones, mostly good light.
-- Its labels are noisy: folder labels and the crowd's majority agree on about two images in three.
+- Its labels are noisy: those of FER-2013 and the majority of FER+ agree on about two images in three.
 
 ## Data and licence
 
@@ -145,18 +152,18 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         created=manifest["created"],
         data=_data(manifest["data"], fer),
         start=_START.get(training["weights"], f"what `{training['weights']}` had learnt"),
-        learnt=_learnt(training["config"]["labels"], manifest["labels"], fer),
+        learnt=_learnt(training["config"]["labels"], manifest["labels"]),
         taught=_taught(training["config"]),
         epochs=training["epochs"],
         best=training["best_epoch"],
         temperature=manifest["temperature"],
         balance=_BALANCE.format(manifest["logit_adjustment"]) if manifest["logit_adjustment"] else "",
         split=manifest["split"],
-        images=" and ".join(f"{s.images:,} images by the {_TITLES[label_set]}" for label_set, s in m.scores.items()),
+        images=" and ".join(f"{s.images:,} images by the {TITLES[label_set]}" for label_set, s in m.scores.items()),
         variants=_variants_table(manifest["variants"]),
         classes_tables="\n\n".join(_classes_table(label_set, measured) for label_set in _own_first(m)),
         small=small,
-        own=_TITLES[m.labels],
+        own=TITLES[m.labels],
         confusion=_confusion_table(scores),
         calibration=_calibration_table(manifest["variants"], m.labels),
         threshold=default.threshold,
@@ -181,15 +188,12 @@ def _data(data: Mapping[str, Any], fer: bool) -> str:
     return f"`{data['source']}`" if "source" in data else "images in class folders"
 
 
-def _learnt(label_sets: Sequence[str], own: str, fer: bool) -> str:
+def _learnt(label_sets: Sequence[str], own: str) -> str:
     """Describe the label sets of the training, and that of this bundle."""
-    votes = "the FER+ crowd's votes (Barsoum et al. 2016, arXiv 1608.01041)" if fer else "the soft labels"
-    names = {"folder": "the folders' classes", "crowd": votes}
+    learnt = " and ".join(_LEARNT[label_set] for label_set in label_sets)
     if len(label_sets) == 1:
-        return f"It learnt {names[label_sets[0]]}."
-    learnt = " and ".join(names[label_set] for label_set in label_sets)
-    heads = {"folder": "the folders", "crowd": "the crowd"}
-    return f"It learnt\n{learnt}\nat once, by two heads on one backbone; this bundle answers as {heads[own]} would."
+        return f"It learnt {learnt}."
+    return f"It learnt\n{learnt}\nat once, by two heads on one backbone; this bundle has the head of {_SHORT[own]}."
 
 
 def _taught(config: Mapping[str, Any]) -> str:
@@ -199,18 +203,19 @@ def _taught(config: Mapping[str, Any]) -> str:
     return f"\nOf each label, {config['teacher_share']:.0%} is what {teachers} answered."
 
 
-def _own_first(measured: Measured) -> list[str]:
+def _own_first(measured: Measured) -> list[LabelSet]:
     return sorted(measured.scores, key=lambda label_set: label_set != measured.labels)
 
 
 def _variants_table(variants: Mapping[str, Any]) -> str:
-    header = ["variant", "MB", "folder accuracy", "macro-F1", "FER+ accuracy", "macro-F1", "same label as float32"]
+    label_sets = list(variants["float32"]["scores"])
+    scores = [column for label_set in label_sets for column in (f"accuracy, {TITLES[label_set]}", "macro-F1")]
+    header = ["variant", "MB", *scores, "same label as float32"]
     rows = [
         [
             name,
             f"{v['bytes'] / 1e6:.2f}",
-            *(f"{v['folder'][k]:.1%}" for k in ("accuracy", "macro_f1")),
-            *(f"{v['crowd'][k]:.1%}" if v["crowd"] else "–" for k in ("accuracy", "macro_f1")),
+            *(f"{v['scores'][label_set][k]:.1%}" for label_set in label_sets for k in ("accuracy", "macro_f1")),
             f"{v['parity']['agreement']:.1%}",
         ]
         for name, v in variants.items()
@@ -218,7 +223,7 @@ def _variants_table(variants: Mapping[str, Any]) -> str:
     return _table(header, rows)
 
 
-def _classes_table(label_set: str, measured: Mapping[str, Measured]) -> str:
+def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured]) -> str:
     by_variant = {variant: m.scores[label_set] for variant, m in measured.items()}
     small, scores = list(by_variant.items())[-1]
     header = ["class", "images", *(f"recall, {v}" for v in by_variant), f"precision, {small}", f"F1, {small}"]
@@ -232,7 +237,7 @@ def _classes_table(label_set: str, measured: Mapping[str, Measured]) -> str:
         ]
         for i, name in enumerate(EMOTIONS)
     ]
-    return f"Class by class ({_TITLES[label_set]}):\n\n{_table(header, rows)}"
+    return f"Class by class ({TITLES[label_set]}):\n\n{_table(header, rows)}"
 
 
 def _confusion_table(scores: Scores) -> str:
@@ -240,7 +245,7 @@ def _confusion_table(scores: Scores) -> str:
 
 
 def _calibration_table(variants: Mapping[str, Any], label_set: str) -> str:
-    rows = [[name, f"{v[label_set]['calibration_error']:.1%}"] for name, v in variants.items()]
+    rows = [[name, f"{v['scores'][label_set]['calibration_error']:.1%}"] for name, v in variants.items()]
     return _table(["variant", "calibration error"], rows)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from edge.base.errors import UserError
 from edge.faces.detector import open_detector
 from edge.model.bundle import load_bundle, read_manifest
+from edge.model.manifest import LabelSet
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import calibrate_probabilities, representative_faces
 from export.card import FER_2013, model_card
@@ -21,9 +22,9 @@ from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
 from export.metadata import with_metadata
 from export.parity import OPTIONAL, Parity, compare, require_parity
-from export.source import TrainedRun, crowd_majority, truth
+from export.source import TrainedRun, truth
 from export.template import measure_template
-from train.dataset import Split, load_split
+from train.dataset import Split, available_labels, load_split, read_truths
 from train.evaluation.evaluate import Evaluation, evaluate
 from train.evaluation.measure import Measured, measure
 from train.model import multiply_adds
@@ -62,18 +63,14 @@ class EvaluationSet:
     Attributes:
         name: of the split.
         split: images and folder classes.
-        crowd: int `[n]`, majority of the votes, -1 where unclear; None without votes.
-        right: int `[n]`, true class by the exported label set, -1 where unclear.
+        truths: int `[n]` by label set, true classes, -1 where unclear.
+        right: those of the exported label set.
     """
 
     name: str
     split: Split
-    crowd: np.ndarray | None
+    truths: Mapping[LabelSet, np.ndarray]
     right: np.ndarray
-
-    def truths(self) -> dict[str, np.ndarray]:
-        """Return the true classes by label set."""
-        return {"folder": self.split.classes} | ({} if self.crowd is None else {"crowd": self.crowd})
 
 
 @dataclass(frozen=True)
@@ -87,13 +84,12 @@ class Result:
 
     def entry(self) -> dict[str, Any]:
         """Return the variant's entry in the manifest."""
-        scores = {"folder": self.evaluation.folder, "crowd": self.evaluation.crowd}
         names = ("accuracy", "macro_f1", "calibration_error")
-        brief = {
-            label_set: s and {"images": s.images, **{name: round(getattr(s, name), 5) for name in names}}
-            for label_set, s in scores.items()
+        scores = {
+            label_set: {"images": s.images, **{name: round(getattr(s, name), 5) for name in names}}
+            for label_set, s in self.evaluation.scores.items()
         }
-        return describe_file(self.content) | brief | {"parity": self.parity.as_dict()}
+        return describe_file(self.content) | {"scores": scores, "parity": self.parity.as_dict()}
 
 
 def export(run: TrainedRun, settings: Settings) -> tuple[dict[str, Any], list[str]]:
@@ -124,7 +120,7 @@ def export(run: TrainedRun, settings: Settings) -> tuple[dict[str, Any], list[st
         "quantization": asdict(settings.quantization),
         "edge_tpu_obstacles": edge_tpu_obstacles(results["int8"].content),
         "training": _describe_training(run),
-        "data": data_origin(run.data, run.training) | run.description["data"] | {test.name: test.split.fingerprint},
+        "data": data_origin(run.data) | run.description["data"] | {test.name: test.split.fingerprint},
         "tools": tool_versions(),
     }
     measured = _measure(results, test, run.labels, np.array(template["landmarks"]))
@@ -136,7 +132,7 @@ def export(run: TrainedRun, settings: Settings) -> tuple[dict[str, Any], list[st
 def load_evaluation_set(run: TrainedRun, name: str) -> EvaluationSet:
     """Load the split that is evaluated, at the network's input size."""
     split = load_split(run.data, name, run.network.input_shape[1], 3)
-    return EvaluationSet(name, split, crowd_majority(run.data, split), truth(run.labels, run.data, split))
+    return EvaluationSet(name, split, read_truths(run.data, split), truth(run.labels, run.data, split))
 
 
 def check_no_leakage(calibration: np.ndarray, test: EvaluationSet) -> None:
@@ -161,7 +157,7 @@ def evaluate_variants(models: Mapping[str, bytes], test: EvaluationSet) -> dict[
         name: Result(
             content,
             predictions[name],
-            evaluate(predictions[name], test.split, test.crowd),
+            evaluate(predictions[name], test.truths),
             compare(predictions["float32"], predictions[name], test.right),
         )
         for name, content in models.items()
@@ -184,16 +180,15 @@ def check_parity(results: Mapping[str, Result], debug_command: str) -> tuple[dic
     return passed, left_out
 
 
-def data_origin(data: Path, training: Split) -> dict[str, str]:
+def data_origin(data: Path) -> dict[str, str]:
     """Return the data set's source, if its import recorded it, and its name, if the file names show it."""
     record = data / "import.json"
     origin = {"source": json.loads(record.read_text())["source"]} if record.is_file() else {}
-    known = all(Path(file).name.startswith("Training_") for file in training.files)
-    return origin | ({"dataset": FER_2013} if known else {})
+    return origin | ({"dataset": FER_2013} if "fer2013" in available_labels(data) else {})
 
 
 def _measure(
-    results: Mapping[str, Result], test: EvaluationSet, labels: str, landmarks: np.ndarray
+    results: Mapping[str, Result], test: EvaluationSet, labels: LabelSet, landmarks: np.ndarray
 ) -> dict[str, Measured]:
     """Evaluate float32 and int8 for the model card."""
     return {
@@ -201,7 +196,7 @@ def _measure(
             results[name].probabilities,
             partial(predict_tflite, results[name].content),
             test.split.images,
-            test.truths(),
+            test.truths,
             labels,
             landmarks,
         )

@@ -11,9 +11,10 @@ import numpy as np
 
 from edge.app.cli import whole_number
 from edge.base.errors import UserError
+from edge.model.manifest import LabelSet
 from train import run
-from train.config import Config, LabelSet
-from train.dataset import Split, load_split, read_crowd_majority, read_labels
+from train.config import Config
+from train.dataset import Split, load_split, read_labels, read_truths
 from train.model import mirrored
 from train.model_loader import load_keras, run_model
 
@@ -130,21 +131,16 @@ def load_network(folder: Path, labels: LabelSet, *, mirror: bool = False) -> ker
     return mirrored(network) if mirror else network
 
 
-def crowd_majority(data: Path, split: Split) -> np.ndarray | None:
-    """Read the majority of the votes for each image, int `[n]`, -1 where unclear; None without votes."""
-    return read_crowd_majority(data, split.files) if (data / "votes.csv").is_file() else None
-
-
 def truth(labels: LabelSet, data: Path, split: Split) -> np.ndarray:
-    """Return the true class of each image, int `[n]`: the votes' clear majority (-1 elsewhere), or the folder's class.
+    """Return the true class of each image by a label set, int `[n]`; -1 where it has none.
 
     Raises:
-        UserError: there are votes, but no image has a clear majority.
+        UserError: no image has a clear majority of votes.
     """
-    crowd = crowd_majority(data, split) if labels == "crowd" else None
-    if crowd is not None and not (crowd >= 0).any():
-        raise UserError(f"{data}: no image of a split has a clear majority of votes", "export with --labels folder")
-    return split.classes if crowd is None else crowd
+    found = read_truths(data, split)[labels]
+    if not (found >= 0).any():
+        raise UserError(f"{data}: no image of a split has a clear majority of votes", "export with --labels fer2013")
+    return found
 
 
 def _share(text: str) -> float:

@@ -6,19 +6,18 @@ file, and the file then names only those that differ.
 
 import tomllib
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.base.errors import UserError
+from edge.model.manifest import LabelSet
 
 PRESETS = Path(__file__).parent / "presets"
-
-LabelSet = Literal["crowd", "folder"]
-"""`crowd`: the votes of FER+ (labels.csv, or the folder where it has no row); `folder`: FER-2013's class folders."""
 
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 NotNegative = Annotated[float, Meta(ge=0, lt=1e6)]
@@ -65,8 +64,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     alpha: Positive  # MobileNetV2's width multiplier
     head: tuple[Count, ...]  # units of the dense layers between pooling and softmax
     dropout: Fraction  # before each dense layer
-    labels: Annotated[tuple[LabelSet, ...], Meta(min_length=1)]  # each is learnt by a head on the same backbone
-    label_smoothing: Fraction  # of the folder labels; the votes are soft already
+    labels: Annotated[tuple[LabelSet, ...], Meta(min_length=1)]  # each that the data set has is learnt by a head
+    label_smoothing: Fraction  # of class folders' labels; the votes are soft already
     teachers: tuple[str, ...]  # runs, bundles or model files whose probabilities are distilled; may be empty
     teacher_share: Fraction  # weight of the teachers' probabilities in a label
     batch_size: Count
@@ -110,6 +109,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the index of an epoch's stage; epochs count from zero."""
         ends = list(accumulate(stage.epochs for stage in self.stages))
         return bisect_right(ends, epoch)
+
+    def learning(self, available: Sequence[LabelSet]) -> "Config":
+        """Keep the label sets that a data set has; where it has none of them, take its last, the class folders'."""
+        known = tuple(label_set for label_set in self.labels if label_set in available)
+        return msgspec.structs.replace(self, labels=known or tuple(available[-1:]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` is the inverse."""

@@ -2,7 +2,7 @@
 
 <root>/{train,val,test}/{0..6}/<image>     grey or colour, any size
 <root>/labels.csv                          optional: file,0,1,2,3,4,5,6 - soft labels
-<root>/votes.csv                           optional: file and the crowd's ten columns, for evaluation
+<root>/votes.csv                           optional: file and FER+'s ten columns, for evaluation
 """
 
 import csv
@@ -16,14 +16,16 @@ import numpy as np
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from train.config import LabelSet
+from edge.model.manifest import LabelSet
 
 SPLITS = ("train", "val", "test")
 
-CROWD_COLUMNS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+FER2013_PREFIXES = ("Training_", "PublicTest_", "PrivateTest_")
+
+FERPLUS_COLUMNS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """FER+'s names of the seven emotions, in the order of `EMOTIONS`."""
 
-CROWD_OTHERS = ("contempt", "unknown", "NF")
+FERPLUS_OTHERS = ("contempt", "unknown", "NF")
 """Other answers of FER+; NF is 'no face'."""
 
 
@@ -68,7 +70,7 @@ def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: S
         name: `train`, `val` or `test`.
         size: pixels of the side that every image is resized to.
         channels: 1 for grey, 3 for RGB.
-        label_sets: `folder`: the folder's class; `crowd`: labels.csv, or the folder's class where it has no row.
+        label_sets: some of the data set's (`available_labels`).
 
     Raises:
         UserError: as `load_split` and `read_soft_labels`.
@@ -79,13 +81,28 @@ def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: S
     return Labelled(split.images[shown], labels[shown], fingerprint)
 
 
+def available_labels(root: Path) -> tuple[LabelSet, ...]:
+    """Return the label sets of a data set: `ferplus` where it has votes, and last that of its class folders.
+
+    FER-2013 is known by the names of its files.
+    """
+    names = [path.name for path in root.glob("*/*/*") if not path.name.startswith(".")]
+    folders: LabelSet = "fer2013" if all(name.startswith(FER2013_PREFIXES) for name in names) else "folder"
+    return ("ferplus", folders) if _has_votes(root) else (folders,)
+
+
 def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tuple[np.ndarray, str]:
     """Read the labels of a split, float32 `[n, label sets, 7]`, and a fingerprint of files and labels."""
-    read = {
-        "folder": lambda: one_hot(split.classes),
-        "crowd": lambda: read_soft_labels(root, split.files, split.classes),
-    }
-    labels = np.stack([read[label_set]() for label_set in label_sets], axis=1)
+    hard = _has_votes(root)  # labels.csv is then FER+'s alone
+    labels = np.stack(
+        [
+            one_hot(split.classes)
+            if hard and label_set != "ferplus"
+            else read_soft_labels(root, split.files, split.classes)
+            for label_set in label_sets
+        ],
+        axis=1,
+    )
     return labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest()
 
 
@@ -141,7 +158,7 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) ->
     return labels
 
 
-def read_crowd_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
+def read_ferplus_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
     """Read the majority of the votes for each image.
 
     Returns:
@@ -154,15 +171,29 @@ def read_crowd_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
     path = root / "votes.csv"
     if not path.is_file():
         raise UserError(f"{path}: this data set has no votes", "import it with FERPLUS=<votes.csv>")
-    rows = _read_csv(path, [*CROWD_COLUMNS, *CROWD_OTHERS])
+    rows = _read_csv(path, [*FERPLUS_COLUMNS, *FERPLUS_OTHERS])
     if not any(file in rows for file in files):
         raise UserError(f"{path}: no votes for this split", "import the data again with votes that cover it")
     return np.array([_majority(rows[file]) if file in rows else -1 for file in files], np.int64)
 
 
+def read_truths(root: Path, split: Split) -> dict[LabelSet, np.ndarray]:
+    """Read the true class of each image by label set, int64 `[n]`; -1 where the votes have no clear majority.
+
+    Raises:
+        UserError: as `read_ferplus_majority`.
+    """
+    folders = {available_labels(root)[-1]: split.classes}
+    return folders | ({"ferplus": read_ferplus_majority(root, split.files)} if _has_votes(root) else {})
+
+
 def one_hot(classes: np.ndarray) -> np.ndarray:
     """Encode class numbers, int `[n]`, as label distributions, float32 `[n, 7]`."""
     return np.eye(len(EMOTIONS), dtype=np.float32)[classes]
+
+
+def _has_votes(root: Path) -> bool:
+    return (root / "votes.csv").is_file()
 
 
 def _majority(votes: np.ndarray) -> int:

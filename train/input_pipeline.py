@@ -34,7 +34,7 @@ def batches(config: Config, training: Labelled, epoch: int) -> Iterator[tuple[tf
     order = order[: steps * batch].reshape(steps, batch)
     stage = config.stages[config.stage_at(epoch)]
     ranges = config.augmentation if stage.augment else config.augmentation.only_mirror()
-    smoothing = np.array([config.label_smoothing * (name == "folder") for name in config.labels], np.float32)[:, None]
+    smoothing = np.array([config.label_smoothing * (name != "ferplus") for name in config.labels], np.float32)[:, None]
 
     def prepare(step: tf.Tensor, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([config.seed, tf.cast(step, tf.int32) + epoch * steps])

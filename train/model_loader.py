@@ -15,8 +15,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
 from edge.model.classifier import EmotionClassifier
-from edge.model.manifest import VARIANTS
-from train.config import LabelSet
+from edge.model.manifest import VARIANTS, LabelSet
 
 if TYPE_CHECKING:
     import keras

@@ -9,8 +9,9 @@ import numpy as np
 
 from edge.base.errors import UserError
 from edge.base.files import whole_file, writing
-from edge.model.bundle import MANIFEST, answers_with, read_manifest
-from train.config import Config, LabelSet
+from edge.model.bundle import MANIFEST, read_manifest
+from edge.model.manifest import LabelSet
+from train.config import Config
 from train.dataset import Labelled, load_labelled
 from train.model_loader import LoadedModel, check_probabilities, load_models, run_model, run_models
 
@@ -62,7 +63,7 @@ def _load_teachers(paths: Sequence[str], label_set: LabelSet) -> list[LoadedMode
 
 
 def _teaches(path: Path, label_set: LabelSet) -> bool:
-    return not (path / MANIFEST).is_file() or answers_with(read_manifest(path)) == label_set
+    return not (path / MANIFEST).is_file() or read_manifest(path)["labels"] == label_set
 
 
 def _load_teacher(path: Path, label_set: LabelSet) -> LoadedModel:

@@ -10,8 +10,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from edge.base.errors import UserError
+from edge.model.manifest import LabelSet
 from train import run
-from train.config import Config, LabelSet, Stage
+from train.config import Config, Stage
 from train.dataset import Labelled
 from train.input_pipeline import steps_per_epoch
 from train.mobilenet import transfer_weights

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.base.errors import UserError
 from edge.model.bundle import Bundle
+from edge.model.manifest import LabelSet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,12 +25,12 @@ class EvaluationData:
     Attributes:
         name: `val` or `test`.
         split: images of the models' size, with the classes of their folders.
-        crowd: int `[n]`, FER+ majority label, -1 where it is not clear; None without votes.
+        ferplus: int `[n]`, FER+ majority label, -1 where it is not clear; None without votes.
     """
 
     name: str
     split: "Split"
-    crowd: "np.ndarray | None"
+    ferplus: "np.ndarray | None"
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,18 @@ class Accuracy:
         images: how many there were.
         accuracy: share of right answers, against the folders' classes.
         macro_f1: mean F1 of the classes, against the folders' classes.
-        crowd_images: images with a clear majority of the crowd, None without votes.
-        crowd_accuracy: against that majority.
-        crowd_macro_f1: against that majority.
+        ferplus_images: images with a clear FER+ majority, None without votes.
+        ferplus_accuracy: against that majority.
+        ferplus_macro_f1: against that majority.
     """
 
     variant: str
     images: int
     accuracy: float
     macro_f1: float
-    crowd_images: int | None
-    crowd_accuracy: float | None
-    crowd_macro_f1: float | None
+    ferplus_images: int | None
+    ferplus_accuracy: float | None
+    ferplus_macro_f1: float | None
 
 
 def load_evaluation_data(root: Path, name: str, size: int) -> EvaluationData:
@@ -66,11 +67,11 @@ def load_evaluation_data(root: Path, name: str, size: int) -> EvaluationData:
     Raises:
         UserError: the data set or something that reads it is missing.
     """
-    from train.dataset import load_split, read_crowd_majority
+    from train.dataset import load_split, read_ferplus_majority
 
     split = load_split(root, name, size, 3)
     try:
-        return EvaluationData(name, split, read_crowd_majority(root, split.files))
+        return EvaluationData(name, split, read_ferplus_majority(root, split.files))
     except UserError as error:
         log.info("accuracy: no FER+ votes: %s", error.problem)
         return EvaluationData(name, split, None)
@@ -103,12 +104,16 @@ def score_answers(probabilities: "np.ndarray", evaluation_data: EvaluationData) 
     """
     from train.evaluation.evaluate import evaluate
 
-    found = evaluate(probabilities, evaluation_data.split, evaluation_data.crowd)
+    truths: dict[LabelSet, np.ndarray] = {"folder": evaluation_data.split.classes}
+    if evaluation_data.ferplus is not None:
+        truths["ferplus"] = evaluation_data.ferplus
+    scores = evaluate(probabilities, truths).scores
+    folder, ferplus = scores["folder"], scores.get("ferplus")
     return {
-        "images": found.folder.images,
-        "accuracy": found.folder.accuracy,
-        "macro_f1": found.folder.macro_f1,
-        "crowd_images": found.crowd.images if found.crowd else None,
-        "crowd_accuracy": found.crowd.accuracy if found.crowd else None,
-        "crowd_macro_f1": found.crowd.macro_f1 if found.crowd else None,
+        "images": folder.images,
+        "accuracy": folder.accuracy,
+        "macro_f1": folder.macro_f1,
+        "ferplus_images": ferplus and ferplus.images,
+        "ferplus_accuracy": ferplus and ferplus.accuracy,
+        "ferplus_macro_f1": ferplus and ferplus.macro_f1,
     }

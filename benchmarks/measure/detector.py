@@ -21,7 +21,7 @@ from edge.faces.yunet import Network
 from edge.sources.pictures import read_image
 
 SIZES = ((64, 64), (96, 96), (128, 64), (128, 128), (256, 256), (320, 180), (320, 240))
-"""Width and height: squares about one face, about two and four, and the whole picture."""
+"""Width and height: mosaics of one, two and four regions, and the whole picture."""
 
 THRESHOLD, ROUNDS = 0.6, 15
 

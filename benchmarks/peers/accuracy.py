@@ -27,11 +27,11 @@ class PeerAccuracy:
         images: how many there were.
         accuracy: against the folders' classes.
         macro_f1: against the folders' classes.
-        crowd_images: images with a clear majority of the crowd, None without votes.
-        crowd_accuracy: against that majority.
-        crowd_macro_f1: against that majority.
+        ferplus_images: images with a clear FER+ majority, None without votes.
+        ferplus_accuracy: against that majority.
+        ferplus_macro_f1: against that majority.
         paired_difference: our own `accuracy` minus this one, on the same images.
-        crowd_paired_difference: the same of `crowd_accuracy`, None without votes.
+        ferplus_paired_difference: the same of `ferplus_accuracy`, None without votes.
     """
 
     name: str
@@ -39,11 +39,11 @@ class PeerAccuracy:
     images: int
     accuracy: float
     macro_f1: float
-    crowd_images: int | None
-    crowd_accuracy: float | None
-    crowd_macro_f1: float | None
+    ferplus_images: int | None
+    ferplus_accuracy: float | None
+    ferplus_macro_f1: float | None
     paired_difference: Interval
-    crowd_paired_difference: Interval | None
+    ferplus_paired_difference: Interval | None
 
 
 def measure_peer_accuracy(lineup: Lineup, data: EvaluationData, cores: int) -> PartialResults:
@@ -81,15 +81,15 @@ def _accuracy(participant: Participant, answers: np.ndarray, ours: np.ndarray, d
         participant.version,
         **score_answers(answers, data),
         paired_difference=paired_difference(*(_right(found, data.split.classes) for found in (ours, answers))),
-        crowd_paired_difference=_crowd_difference(ours, answers, data.crowd),
+        ferplus_paired_difference=_ferplus_difference(ours, answers, data.ferplus),
     )
 
 
-def _crowd_difference(ours: np.ndarray, answers: np.ndarray, crowd: np.ndarray | None) -> Interval | None:
+def _ferplus_difference(ours: np.ndarray, answers: np.ndarray, majority: np.ndarray | None) -> Interval | None:
     """Difference on the images whose majority is clear."""
-    if crowd is None or (crowd < 0).all():
+    if majority is None or (majority < 0).all():
         return None
-    return paired_difference(*(_right(found[crowd >= 0], crowd[crowd >= 0]) for found in (ours, answers)))
+    return paired_difference(*(_right(found[majority >= 0], majority[majority >= 0]) for found in (ours, answers)))
 
 
 def _right(answers: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -24,11 +24,11 @@ FIGURES = {
     "frame-size": [("ms", -1)],
     "outputs": [("cpu", -1)],
     "training": [("fed", +1)],
-    "accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
+    "accuracy": [("accuracy", +1), ("ferplus_accuracy", +1)],
     "peers": [("fps", +1), ("peaks", -1)],
     "peers-model": [("round_ms", -1), ("peaks", -1)],
     "peers-footprint": [("size", -1), ("start", -1)],
-    "peers-accuracy": [("accuracy", +1), ("crowd_accuracy", +1)],
+    "peers-accuracy": [("accuracy", +1), ("ferplus_accuracy", +1)],
 }
 """Counts and distributions over rounds by measurement; +1 where more is better, -1 where less is."""
 

@@ -48,7 +48,7 @@ TOPICS = (
 
 SHARES = (
     ("accuracy on folder labels", "accuracy", "paired_difference"),
-    ("accuracy on the FER+ majority", "crowd_accuracy", "crowd_paired_difference"),
+    ("accuracy on the FER+ majority", "ferplus_accuracy", "ferplus_paired_difference"),
 )
 
 Finding = tuple[str, str]

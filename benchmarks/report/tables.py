@@ -128,8 +128,8 @@ FOUND_AND_TIME = (
 ACCURACY = (
     Column("folder labels", "accuracy", ".2%"),
     Column("macro-F1", "macro_f1", ".2%"),
-    Column("FER+ majority", "crowd_accuracy", ".2%"),
-    Column("macro-F1", "crowd_macro_f1", ".2%"),
+    Column("FER+ majority", "ferplus_accuracy", ".2%"),
+    Column("macro-F1", "ferplus_macro_f1", ".2%"),
 )
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
@@ -325,7 +325,7 @@ TITLES = {
     "until a fresh process has imported it",
     "peers-accuracy": "**Their accuracy** on the same crops, each with its own preprocessing",
     "training": "**Training**: steps on batches in memory, and the same fed by the input pipeline; "
-    f"minutes of a run until {GOALS['crowd']:.0%} (crowd) and {GOALS['folder']:.0%} (folder) of the labels, on "
+    f"minutes of a run until {GOALS['ferplus']:.0%} (ferplus) and {GOALS['fer2013']:.0%} (fer2013) of the labels, on "
     "the machine that the run was made on",
     "accuracy": "**Accuracy**",
 }

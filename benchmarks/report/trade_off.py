@@ -7,7 +7,7 @@ from benchmarks.base.markdown import UNKNOWN, table
 from benchmarks.base.record import Record, rows_of
 from benchmarks.peers.lineup import OURS
 
-KINDS = {"accuracy": "folder labels", "crowd_accuracy": "FER+ majority"}
+KINDS = {"accuracy": "folder labels", "ferplus_accuracy": "FER+ majority"}
 """Keys of an accuracy, and its kind of label."""
 
 

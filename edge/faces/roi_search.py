@@ -23,17 +23,17 @@ from edge.faces.tiles import (
 from edge.sources.frame import Frame
 
 SURROUNDINGS = 1.6
-"""Side of the square that is searched about a face, in sides of its box: it may be a third of one off."""
+"""Side of the square region that is searched about a face, in sides of its box: it may be a third of one off."""
 
 NEAR_SIDES = (64, 96, 128)
-"""Pixels that such squares are searched at: as finely as the whole picture, but never enlarged."""
+"""Sides at which such regions are searched, pixels: as finely as the whole picture, but never enlarged."""
 
-SHEETS = {4: (2, 2), 2: (1, 2), 1: (1, 1)}
-"""Squares that are searched in one picture, side by side, in rows and columns: four small ones take half as long as one
-after the other. Few forms, for each has a detector of its own."""
+MOSAIC_LAYOUTS = {4: (2, 2), 2: (1, 2), 1: (1, 1)}
+"""Rows and columns of a mosaic by the number of its regions. Four small ones take half as long in one picture as one
+after the other. There are few layouts, because each has a detector of its own."""
 
 WORTH_WHILE = 0.7
-"""Squares of more than this share of the pixels of the whole picture take as long as all of it."""
+"""Regions of more than this share of the pixels of the whole picture take as long as all of it."""
 
 DUPLICATE_OVERLAP = 0.4
 """Two boxes that overlap by more than this are one face that was found twice."""
@@ -43,8 +43,8 @@ PART_OF_FACE = 0.7
 
 
 @dataclass(frozen=True)
-class _Square:
-    """A part of a picture: corner and side in its pixels, and the pixels it is searched at."""
+class _Region:
+    """A square part of a picture: corner and side in its pixels, and the side it is searched at."""
 
     x: int
     y: int
@@ -66,7 +66,7 @@ class Search:
         """
         self._make, self._side, self._every = make, side or COARSE_SIDE, every
         self._whole = make(self._side)
-        self._near: dict[tuple[int, ...], Detector] = {}  # by the form of their sheets, made when it is met
+        self._near: dict[tuple[int, ...], Detector] = {}  # by the shape of their mosaics, made when it is met
         self._fine: Detector | None = None  # likewise
         self._follows_picture, self._live = side is None, False
         self._slower = 1
@@ -105,7 +105,7 @@ class Search:
         found = None if due else self._follow(frame.image, large)
         if searched_whole := found is None:
             self._last, found = frame.captured, self._search_whole(frame)
-        followed = self._search_squares(frame.image, [face for face in small if not _is_among(face, found)])
+        followed = self._search_regions(frame.image, [face for face in small if not _is_among(face, found)])
         found = _joined(found, followed)
         found = _joined(found, self._search_finely(frame, searched_whole, due or None in followed))
         return sorted(found, key=lambda face: -face.score)
@@ -147,17 +147,17 @@ class Search:
 
     def _follow(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection] | None:
         """The faces where they are expected; None where one is lost, or the whole picture is no more work."""
-        squares = self._squares(image, faces)
-        pixels = sum(square.resolution**2 for square in squares)
+        regions = self._regions(image, faces)
+        pixels = sum(region.resolution**2 for region in regions)
         whole = image.shape[0] * image.shape[1] * self._scale() ** 2
-        if len(squares) < len(faces) or pixels > WORTH_WHILE * whole:
+        if len(regions) < len(faces) or pixels > WORTH_WHILE * whole:
             return None
-        found = [face for sheet in _sheets(squares) for face in self._find_near(image, sheet)]
+        found = [face for mosaic in _mosaics(regions) for face in self._find_near(image, mosaic)]
         return None if None in found else _distinct(face for face in found if face)
 
-    def _search_squares(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection | None]:
-        """The face in the square about each of some faces, None where there is none."""
-        return [face for sheet in _sheets(self._squares(image, faces)) for face in self._find_near(image, sheet)]
+    def _search_regions(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection | None]:
+        """The face in the region about each of some faces, None where there is none."""
+        return [face for mosaic in _mosaics(self._regions(image, faces)) for face in self._find_near(image, mosaic)]
 
     def _search_finely(self, frame: Frame, searched_whole: bool, wanted: bool) -> list[Detection]:
         """The faces of the tile whose turn it is; of a recording, those of all tiles where they are wanted."""
@@ -180,10 +180,10 @@ class Search:
         found = [_moved(face, 1 / scale, (tile.x, tile.y)) for face in self._fine.detect(searched)]
         return [face for face in found if not _is_cut(face.box, tile, image)]
 
-    def _squares(self, image: np.ndarray, faces: Iterable[Detection]) -> list[_Square]:
-        """The square about each face; none about a face where it does not fit."""
+    def _regions(self, image: np.ndarray, faces: Iterable[Detection]) -> list[_Region]:
+        """The region about each face; none about a face where it does not fit."""
         height, width = image.shape[:2]
-        squares = []
+        regions = []
         for x, y, w, h in (face.box for face in faces):
             side = round(SURROUNDINGS * max(w, h))
             resolution = next((n for n in NEAR_SIDES if n >= side * self._scale()), NEAR_SIDES[-1])
@@ -191,35 +191,35 @@ class Search:
             if side > min(height, width):
                 continue
             left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
-            squares.append(_Square(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
-        return squares
+            regions.append(_Region(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
+        return regions
 
-    def _find_near(self, image: np.ndarray, squares: Sequence[_Square]) -> Iterator[Detection | None]:
-        """For each square of one sheet, the face nearest to its middle: others are cut off, and have their own."""
-        rows, columns = SHEETS[len(squares)]
-        resolution = squares[0].resolution
-        sheet = np.empty((rows * resolution, columns * resolution, image.shape[2]), np.uint8)
+    def _find_near(self, image: np.ndarray, regions: Sequence[_Region]) -> Iterator[Detection | None]:
+        """Yield the face nearest to the middle of each region of a mosaic; others are cut off and have their own."""
+        rows, columns = MOSAIC_LAYOUTS[len(regions)]
+        resolution = regions[0].resolution
+        mosaic = np.empty((rows * resolution, columns * resolution, image.shape[2]), np.uint8)
         corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
-        for (top, left), square in zip(corners, squares, strict=True):
-            part = image[square.y : square.y + square.side, square.x : square.x + square.side]
-            cell = sheet[top : top + resolution, left : left + resolution]
+        for (top, left), region in zip(corners, regions, strict=True):
+            part = image[region.y : region.y + region.side, region.x : region.x + region.side]
+            cell = mosaic[top : top + resolution, left : left + resolution]
             cv2.resize(part, (resolution, resolution), dst=cell, interpolation=cv2.INTER_LINEAR)
-        if sheet.shape not in self._near:
-            self._near[sheet.shape] = self._make(max(sheet.shape))
-        found = self._near[sheet.shape].detect(sheet)
-        for (top, left), square in zip(corners, squares, strict=True):
-            middle, scale = (left + resolution / 2, top + resolution / 2), square.side / resolution
+        if mosaic.shape not in self._near:
+            self._near[mosaic.shape] = self._make(max(mosaic.shape))
+        found = self._near[mosaic.shape].detect(mosaic)
+        for (top, left), region in zip(corners, regions, strict=True):
+            middle, scale = (left + resolution / 2, top + resolution / 2), region.side / resolution
             inside = [detection for detection in found if _away(detection.box, middle) < resolution / 2]
             nearest = min(inside, key=lambda detection: _away(detection.box, middle), default=None)
-            yield nearest and _moved(nearest, scale, (square.x - scale * left, square.y - scale * top))
+            yield nearest and _moved(nearest, scale, (region.x - scale * left, region.y - scale * top))
 
 
-def _sheets(squares: Sequence[_Square]) -> Iterator[list[_Square]]:
-    """Squares of one resolution, as many at a time as a sheet takes."""
-    for _, group in groupby(sorted(squares, key=lambda square: square.resolution), lambda square: square.resolution):
+def _mosaics(regions: Sequence[_Region]) -> Iterator[list[_Region]]:
+    """Regions of one resolution, as many at a time as a mosaic takes."""
+    for _, group in groupby(sorted(regions, key=lambda region: region.resolution), lambda region: region.resolution):
         alike = list(group)
         while alike:
-            count = next(count for count in SHEETS if count <= len(alike))
+            count = next(count for count in MOSAIC_LAYOUTS if count <= len(alike))
             yield alike[:count]
             alike = alike[count:]
 
@@ -268,7 +268,7 @@ def _is_among(face: Detection, others: Sequence[Detection]) -> bool:
 
 
 def _distinct(detections: Iterable[Detection]) -> list[Detection]:
-    """The best first, without those that a better one covers: two squares may have one face between them."""
+    """The best first, without those that a better one covers: two regions may have one face between them."""
     ranked = sorted(detections, key=lambda detection: -detection.score)
     if len(ranked) < 2:
         return ranked

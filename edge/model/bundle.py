@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.base.errors import UserError
 from edge.base.files import read_regular
-from edge.model.manifest import LABELS, VARIANTS, FaceTemplate, Malformed, Manifest, parse_manifest
+from edge.model.manifest import VARIANTS, FaceTemplate, Malformed, Manifest, parse_manifest
 
 MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
@@ -22,7 +22,7 @@ class Measured:
     """Accuracy of a model on images that it had not seen.
 
     Attributes:
-        labels: what it was compared with: `crowd`, what most of a crowd saw, or `folder`, the data set's classes.
+        labels: label set that it was compared with.
         images: how many there were.
         accuracy: share of them, 0 to 1.
         macro_f1: mean of the classes' F1, 0 to 1.
@@ -82,15 +82,10 @@ class Bundle:
 
     @property
     def measured(self) -> tuple[Measured, ...]:
-        """Accuracy by the manifest: first by the kind of label that the model answers with, then by others."""
-        entry = getattr(self.manifest.variants, self.variant)
-        scores = {kind: getattr(entry, kind) for kind in sorted(LABELS, key=lambda kind: kind != self.manifest.labels)}
-        return tuple(Measured(kind, s.images, s.accuracy, s.macro_f1) for kind, s in scores.items() if s)
-
-
-def answers_with(manifest: Mapping[str, Any]) -> str:
-    """The kind of label that a bundle's answers are of; `crowd` where its manifest does not say."""
-    return str(manifest.get("labels", LABELS[0]))
+        """Accuracy by the manifest: first by the label set that the model was exported for, then by others."""
+        scores = getattr(self.manifest.variants, self.variant).scores
+        own_first = sorted(scores.items(), key=lambda of_set: of_set[0] != self.manifest.labels)
+        return tuple(Measured(label_set, s.images, s.accuracy, s.macro_f1) for label_set, s in own_first)
 
 
 def model_file(variant: str) -> str:

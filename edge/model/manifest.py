@@ -9,10 +9,12 @@ from msgspec import Meta
 from edge.base.classes import EMOTIONS
 from edge.base.geometry import Box
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 VARIANTS = ("float32", "float16", "dynamic", "int8")
-LABELS = ("crowd", "folder")
-"""Kinds of label that a model can answer with, and be measured by."""
+
+LabelSet = Literal["ferplus", "fer2013", "folder"]
+"""Labels that a model learns and is measured by: the votes of FER+, FER-2013's class folders, or those of another data
+set."""
 
 LONGEST_REASON = 200
 """Characters of what is said to be wrong with a field, which may have its value in it."""
@@ -40,7 +42,7 @@ class FaceTemplate:
 
 
 class Score(msgspec.Struct, frozen=True):
-    """Agreement of a variant with one kind of label: shares from 0 to 1."""
+    """Agreement of a variant with one label set: shares from 0 to 1."""
 
     images: Count
     accuracy: Share
@@ -53,8 +55,7 @@ class Variant(msgspec.Struct, frozen=True):
 
     sha256: Sha256
     bytes: Count | None = None
-    crowd: Score | None = None
-    folder: Score | None = None
+    scores: dict[LabelSet, Score] = {}
 
 
 class Variants(msgspec.Struct, frozen=True):
@@ -73,16 +74,16 @@ class Manifest(msgspec.Struct, frozen=True):
         name: of the bundle, without control characters.
         input_size: pixels of the side of a face that the model takes.
         resolution: pixels of the side at which it works inside; None where that is `input_size`.
-        labels: kind of label that it answers with.
+        labels: label set that it was exported for.
         temperature: by which its logits were divided.
     """
 
     name: Name
     input_size: Side
+    labels: LabelSet
     face_template: FaceTemplate
     variants: Variants
     resolution: Side | None = None
-    labels: Literal["crowd", "folder"] = "crowd"
     mirror: bool = False
     multiply_adds: Count | None = None
     temperature: Annotated[float, Meta(gt=0, le=1000)] | None = None
@@ -111,7 +112,7 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
     try:
         header = msgspec.json.decode(content, type=Header)
         if header.format_version != FORMAT_VERSION:
-            raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
+            raise Malformed(f"format version {header.format_version}, but this runs {FORMAT_VERSION}: export it again")
         if header.classes != list(EMOTIONS):
             raise Malformed(f"the classes are not {', '.join(EMOTIONS)}")
         manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field

@@ -77,7 +77,7 @@ def _caveats(bundle: Bundle, card: str | None) -> str:
 
 
 def _accuracy(bundle: Bundle) -> str:
-    judges = {"crowd": "the majority of a crowd", "folder": "the labels of the data set"}
+    judges = {"ferplus": "the majority of FER+", "fer2013": "the labels of FER-2013", "folder": "the data set's labels"}
     parts = [
         f"with {judges[by.labels]} on {by.accuracy:.1%} of {by.images:,} photographs (macro-F1 {by.macro_f1:.1%})"
         for by in bundle.measured

@@ -57,6 +57,7 @@ def bundle(tmp_path) -> Path:
         "name": "tiny",
         "classes": list(EMOTIONS),
         "input_size": SIZE,
+        "labels": "ferplus",
         "resolution": 96,
         "face_template": {
             "landmarks": [[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]],
@@ -191,7 +192,7 @@ def figures() -> Record:
         ],
         "training": [
             Training(preset, 64, 128, distribution([200.0]), distribution([fed]), fed / 200, once, seconds)
-            for preset, fed, seconds in (("edge", 196.0, {"crowd": 600.0, "folder": None}), ("nano", 192.0, None))
+            for preset, fed, seconds in (("edge", 196.0, {"ferplus": 600.0, "fer2013": None}), ("nano", 192.0, None))
         ],
         "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
     }

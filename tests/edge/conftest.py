@@ -72,6 +72,7 @@ def make_bundle(tiny: ModuleType) -> MakeBundle:
             "name": "tiny",
             "classes": list(EMOTIONS),
             "input_size": 48,
+            "labels": "ferplus",
             "face_template": FACE_TEMPLATE,
             "variants": variants,
         } | changes

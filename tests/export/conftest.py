@@ -18,10 +18,10 @@ EPOCHS = 8
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set with votes: the crowd agrees with the folder, but on the first image of each class with nobody."""
+    """A data set with votes: it agrees with the folders, except for the first image of each class, which is tied."""
     root = write_images(tmp_path_factory.mktemp("export") / "data", {"train": 40, "val": 10, "test": 10})
-    crowd = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt", "unknown", "NF"]
-    lines = [",".join(["file", *crowd])]
+    columns = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt", "unknown", "NF"]
+    lines = [",".join(["file", *columns])]
     for path in sorted(root.glob("*/*/*.png")):
         votes = ["5" if i in (int(path.parent.name), 7) else "0" for i in range(10)]
         if path.stem != "000":

@@ -70,11 +70,11 @@ def test_the_manifest_tells_how_it_was_made(exported, run_folder):
     assert manifest["data"]["train"] == description["data"]["train"]
     assert manifest["calibration"] == {"split": "train", "images": 280, "seed": 0}
     for figures in manifest["variants"].values():
-        assert figures["folder"]["images"] == 70
-        assert figures["crowd"]["images"] == 63  # the first image of each class has no clear majority
+        assert figures["scores"]["folder"]["images"] == 70
+        assert figures["scores"]["ferplus"]["images"] == 63  # the first image of each class has no clear majority
     card = (exported / "MODEL_CARD.md").read_text()
     assert "prohibits" in card
-    assert f"{manifest['variants']['int8']['crowd']['accuracy']:.1%}" in card
+    assert f"{manifest['variants']['int8']['scores']['ferplus']['accuracy']:.1%}" in card
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_another_format_is_refused_by_the_edge_and_not_replaced(exported, tmp_pa
 
 
 def test_the_head_for_the_other_labels_is_asked_for_by_name(run_folder, data, tmp_path, call):
-    status, printed = call(run_folder, data, tmp_path / "bundle", "--labels", "crowd")
+    status, printed = call(run_folder, data, tmp_path / "bundle", "--labels", "ferplus")
     assert status == 2
-    assert "was not trained on the label set 'crowd', but on folder" in printed
+    assert "was not trained on the label set 'ferplus', but on folder" in printed
     assert not (tmp_path / "bundle").exists()
 
 

@@ -15,8 +15,8 @@ def test_presets_are_valid_and_survive_json(name):
 
 def test_presets_that_are_promised():
     seed, edge = load_config("seed"), load_config("edge")
-    assert (seed.image_size, seed.epochs, seed.labels) == (224, 9, ("folder",))
-    assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, ("crowd", "folder"))
+    assert (seed.image_size, seed.epochs, seed.labels) == (224, 9, ("fer2013",))
+    assert (edge.image_size, edge.stages[-1].resolution, edge.labels) == (48, 96, ("ferplus", "fer2013"))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_presets_that_are_promised():
         ({"seed": "one"}, "seed: Expected `int`, got `str`"),
         ({"seed": -1}, "seed: Expected `int` >= 0"),
         ({"grey": 1}, "grey: Expected `bool`, got `int`"),
-        ({"labels": ["votes"]}, r"labels\[0\]: Invalid enum value 'votes', must be one of crowd, folder"),
+        ({"labels": ["votes"]}, r"labels\[0\]: Invalid enum value 'votes', must be one of ferplus, fer2013, folder"),
         ({"labels": "folder"}, "labels: Expected `array`, got `str`"),
         ({"labels": []}, "labels: Expected `array` of length >= 1"),
         ({"labels": ["folder", "folder"]}, "labels must name each label set once"),

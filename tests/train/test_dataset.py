@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.base.errors import UserError
-from train.dataset import CROWD_COLUMNS, CROWD_OTHERS, load_split, read_crowd_majority, read_soft_labels
+from train.dataset import FERPLUS_COLUMNS, FERPLUS_OTHERS, load_split, read_ferplus_majority, read_soft_labels
 
 
 def write_rows(path, header, rows):
@@ -91,14 +91,14 @@ def test_soft_labels_that_a_spreadsheet_has_saved(tmp_path):
     ],
 )
 def test_majority_of_the_crowd(tmp_path, votes, expected):
-    columns = [*CROWD_COLUMNS, *CROWD_OTHERS]
+    columns = [*FERPLUS_COLUMNS, *FERPLUS_OTHERS]
     write_rows(tmp_path / "votes.csv", ["file", *columns], [["test/0/a.png", *(votes.get(c, 0) for c in columns)]])
-    assert read_crowd_majority(tmp_path, ("test/0/a.png", "test/0/unknown.png")).tolist() == [expected, -1]
+    assert read_ferplus_majority(tmp_path, ("test/0/a.png", "test/0/unknown.png")).tolist() == [expected, -1]
 
 
 def test_votes_that_are_missing(tmp_path):
     with pytest.raises(UserError, match="no votes"):
-        read_crowd_majority(tmp_path, ("test/0/a.png",))
-    write_rows(tmp_path / "votes.csv", ["file", *CROWD_COLUMNS, *CROWD_OTHERS], [["train/0/z.png", *[1] * 10]])
+        read_ferplus_majority(tmp_path, ("test/0/a.png",))
+    write_rows(tmp_path / "votes.csv", ["file", *FERPLUS_COLUMNS, *FERPLUS_OTHERS], [["train/0/z.png", *[1] * 10]])
     with pytest.raises(UserError, match="no votes for this split"):
-        read_crowd_majority(tmp_path, ("test/0/a.png",))
+        read_ferplus_majority(tmp_path, ("test/0/a.png",))

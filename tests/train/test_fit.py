@@ -89,7 +89,7 @@ def test_a_stage_without_augmentation_shows_faces_as_they_are_or_mirrored(bars, 
 def test_a_killed_run_goes_on_as_if_nothing_had_been(bars, knobs, tmp_path):
     """Killed in the second of two stages that differ in all they can, with augmentation and dropout at random."""
     folded = {**WHOLE, "batch_norm": False, "resolution": 64, "learning_rate": 1e-4}
-    knobs |= stages((HEAD, 1), (folded, 2)) | {"dropout": 0.3, "labels": ["crowd", "folder"]}
+    knobs |= stages((HEAD, 1), (folded, 2)) | {"dropout": 0.3, "labels": ["ferplus", "folder"]}
     knobs["augmentation"] |= {"flip": True, "rotation": 10.0, "random_erasing": 0.5, "mixup_alpha": 0.2}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(knobs, bars, killed, "SIGKILL", 3).returncode == -signal.SIGKILL
@@ -161,24 +161,24 @@ class TestStartFromRun:
     """A run goes on with what another has learnt, whatever labels that one had."""
 
     def test_the_backbone_sees_what_the_runs_average_saw(self, trained, bars, knobs):
-        config = from_dict(knobs | {"labels": ["crowd", "folder"]} | stages((WHOLE, 1)))
+        config = from_dict(knobs | {"labels": ["ferplus", "folder"]} | stages((WHOLE, 1)))
         images = load_labelled(bars, "train", 32, 1, config.labels).images[:8]
         trainer = Trainer(config, 0, 8)
         trainer.initialize(str(trained))
         theirs = keras.models.load_model(trained / "best-folder.keras").get_layer("network").get_layer("backbone")
-        ours = trainer.ema_model("crowd").get_layer("network").get_layer("backbone")
+        ours = trainer.ema_model("ferplus").get_layer("network").get_layer("backbone")
         faces = images / np.float32(255)
         np.testing.assert_allclose(ours.predict(faces, verbose=0), theirs.predict(faces, verbose=0), atol=1e-5)
 
     def test_heads_for_the_same_labels_go_on_too(self, trained, bars, knobs):
-        config = from_dict(knobs | {"labels": ["crowd", "folder"]} | stages((WHOLE, 1)))
+        config = from_dict(knobs | {"labels": ["ferplus", "folder"]} | stages((WHOLE, 1)))
         trainer = Trainer(config, 0, 8)
-        before = trainer.network.get_layer("crowd").get_weights()
+        before = trainer.network.get_layer("ferplus").get_weights()
         trainer.initialize(str(trained))
         theirs = keras.models.load_model(trained / "best-folder.keras").get_layer("network").get_layer("folder")
         for ours, learnt in zip(trainer.network.get_layer("folder").get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(ours, learnt)
-        for ours, begun in zip(trainer.network.get_layer("crowd").get_weights(), before, strict=True):
+        for ours, begun in zip(trainer.network.get_layer("ferplus").get_weights(), before, strict=True):
             np.testing.assert_array_equal(ours, begun)
 
     @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_more_teachers_are_averaged(bars, knobs, one_sided, tmp_path):
 
 def test_each_kind_of_label_has_teachers_of_its_own(bars, knobs, one_sided, tmp_path):
     certain = LoadedModel("sure.keras", "", 32, lambda images: np.eye(7, dtype=np.float32)[np.full(len(images), 3)])
-    config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5, "labels": ["crowd", "folder"]})
+    config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5, "labels": ["ferplus", "folder"]})
     training = load_labelled(bars, "train", 32, 1, config.labels)
     labels = distill(training, [[one_sided], [certain]], bars, config, tmp_path / "teacher_probabilities.npz").labels
     np.testing.assert_allclose(labels[:, 1, 3], 0.5 * training.labels[:, 1, 3] + 0.5, atol=1e-5)
@@ -79,24 +79,24 @@ def test_answers_are_kept_for_a_run_that_goes_on_and_asked_again_of_other_teache
 
 
 def test_a_run_teaches_each_kind_by_the_model_that_learnt_it(tmp_path, monkeypatch, knobs):
-    for kind in ("crowd", "folder"):
+    for kind in ("ferplus", "folder"):
         (tmp_path / run_model(kind)).touch()
     monkeypatch.setattr("train.teachers.load_models", lambda path: [path.name])
-    config = from_dict(knobs | {"teachers": [str(tmp_path)], "labels": ["folder", "crowd"]})
-    assert load_teachers(config) == [["best-folder.keras"], ["best-crowd.keras"]]
+    config = from_dict(knobs | {"teachers": [str(tmp_path)], "labels": ["folder", "ferplus"]})
+    assert load_teachers(config) == [["best-folder.keras"], ["best-ferplus.keras"]]
 
 
-def test_a_bundle_teaches_the_kind_of_label_that_it_answers_with(tmp_path, monkeypatch, knobs):
-    for kind in ("crowd", "folder"):
+def test_a_bundle_teaches_the_label_set_that_it_was_exported_for(tmp_path, monkeypatch, knobs):
+    for kind in ("ferplus", "folder"):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / MANIFEST).touch()
     monkeypatch.setattr("train.teachers.read_manifest", lambda path: {"labels": path.name})
     monkeypatch.setattr("train.teachers.load_models", lambda path: [path.name])
-    crowd, folder = str(tmp_path / "crowd"), str(tmp_path / "folder")
-    both = from_dict(knobs | {"teachers": [crowd, folder], "labels": ["folder", "crowd"]})
-    assert load_teachers(both) == [["folder"], ["crowd"]]
-    with pytest.raises(UserError, match=r"none of the teachers .*/crowd has the label set 'folder'"):
-        load_teachers(from_dict(knobs | {"teachers": [crowd], "labels": ["crowd", "folder"]}))
+    ferplus, folder = str(tmp_path / "ferplus"), str(tmp_path / "folder")
+    both = from_dict(knobs | {"teachers": [ferplus, folder], "labels": ["folder", "ferplus"]})
+    assert load_teachers(both) == [["folder"], ["ferplus"]]
+    with pytest.raises(UserError, match=r"none of the teachers .*/ferplus has the label set 'folder'"):
+        load_teachers(from_dict(knobs | {"teachers": [ferplus], "labels": ["ferplus", "folder"]}))
 
 
 def test_a_teacher_of_logits_is_refused(bars, knobs, tmp_path):

@@ -4,7 +4,7 @@
     python -m train.evaluation --model models/default --data data/fer2013 --split test
 
 A model is a training run (each of its models), a bundle (each of its variants), a `.keras` or a `.tflite` file. It is
-scored against the folder labels and, where the data set has the votes of FER+, against their majority.
+scored against the class folders and, where the data set has the votes of FER+, against their majority.
 """
 
 import argparse
@@ -18,8 +18,9 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.files import write_whole
 from edge.model.bundle import MANIFEST
-from train.dataset import SPLITS, Split, load_split, read_crowd_majority
-from train.evaluation.evaluate import Evaluation, evaluate
+from edge.model.manifest import LabelSet
+from train.dataset import SPLITS, Split, available_labels, load_split, read_ferplus_majority
+from train.evaluation.evaluate import TITLES, Evaluation, evaluate
 from train.evaluation.metrics import Scores
 from train.model_loader import NAME_A_MODEL, LoadedModel, check_probabilities, load_models, run_models
 from train.plots import draw_confusion
@@ -27,12 +28,11 @@ from train.plots import draw_confusion
 
 def report(title: str, evaluation: Evaluation) -> str:
     """Format the figures and tables of an evaluation."""
-    lines = [title, *_table(f"folder labels, {evaluation.folder.images:,} images", evaluation.folder)]
-    left_out = f"{evaluation.without_majority:,} without a clear majority left out"
-    if evaluation.crowd:
-        lines += _table(f"FER+ majority, {evaluation.crowd.images:,} images ({left_out})", evaluation.crowd)
-    elif evaluation.without_majority:
-        lines.append(f"FER+ majority, 0 images ({left_out})")
+    lines = [title]
+    for label_set, scores in evaluation.scores.items():
+        lines += _table(f"{TITLES[label_set]}, {scores.images:,} images", scores)
+    if evaluation.without_majority:
+        lines.append(f"  FER+: {evaluation.without_majority:,} images without a clear majority left out")
     return "\n".join(lines)
 
 
@@ -47,7 +47,8 @@ def write_results(folder: Path, name: str, split: Split, results: dict[LoadedMod
     """
     for model, evaluation in results.items():
         suffix = f"_{Path(model.file).stem}" if len(results) > 1 else ""
-        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", evaluation.by_label_set())
+        panels = {TITLES[label_set]: scores for label_set, scores in evaluation.scores.items()}
+        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", panels)
     record = {
         "split": name,
         "fingerprint": split.fingerprint,
@@ -77,15 +78,16 @@ def _table(name: str, scores: Scores) -> list[str]:
     return lines + [f"    {e:<10}{p:>10.2%}{r:>10.2%}{f:>10.2%}{s:>10,}" for e, p, r, f, s in rows]
 
 
-def _crowd(data: Path, split: Split, votes: str) -> np.ndarray | None:
-    """Read the majority of the votes; None, with a line that says why, where votes are optional and missing."""
+def _truths(data: Path, split: Split, votes: str) -> dict[LabelSet, np.ndarray]:
+    """Read the true classes by label set; say why those of the votes are missing where they are optional."""
+    folders: dict[LabelSet, np.ndarray] = {available_labels(data)[-1]: split.classes}
     try:
-        return read_crowd_majority(data, split.files)
+        return folders | {"ferplus": read_ferplus_majority(data, split.files)}
     except UserError as error:
         if votes == "required":
             raise
         print(f"not compared with the FER+ majority: {error.problem}")
-        return None
+        return folders
 
 
 def _parse() -> argparse.Namespace:
@@ -112,11 +114,11 @@ def main() -> int:
         raise UserError("the model learned from the split train", remedy)
     models = load_models(args.model)
     split = load_split(args.data, args.split, models[0].input_size, 3)
-    crowd = _crowd(args.data, split, args.votes)
+    truths = _truths(args.data, split, args.votes)
     results = {}
     for model in models:
         probabilities = check_probabilities(model.file, model.predict(split.images))
-        results[model] = evaluate(probabilities, split, crowd)
+        results[model] = evaluate(probabilities, truths)
         print(report(f"{model.file} on {args.split}", results[model]))
     output = args.output or default_output(args.model, args.split)
     write_results(output, args.split, split, results)

@@ -1,12 +1,15 @@
 """Scores of a model on a split, by label set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from train.dataset import Split
+from edge.model.manifest import LabelSet
 from train.evaluation.metrics import Scores, score
+
+TITLES: dict[LabelSet, str] = {"ferplus": "FER+ majority", "fer2013": "FER-2013 labels", "folder": "folder labels"}
 
 
 @dataclass(frozen=True)
@@ -14,41 +17,31 @@ class Evaluation:
     """Scores of a model on a split.
 
     Attributes:
-        folder: scores against the class of each image's folder.
-        crowd: scores against the majority of the votes; None without votes, or where no image has a clear one.
+        scores: by label set, without those in which no image has a clear class.
         without_majority: number of images without a clear majority, because the votes are tied, went to none of the
-            seven, or are missing; 0 without votes.
+            classes, or are missing; 0 without votes.
     """
 
-    folder: Scores
-    crowd: Scores | None
+    scores: dict[LabelSet, Scores]
     without_majority: int
-
-    def by_label_set(self) -> dict[str, Scores]:
-        """Return the scores by the label set's title."""
-        crowd = {"FER+ majority": self.crowd} if self.crowd else {}
-        return {"folder labels": self.folder, **crowd}
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
-            "folder": self.folder.as_dict(),
-            "crowd": self.crowd.as_dict() if self.crowd else None,
-            "without_majority": self.without_majority,
-        }
+        scores = {label_set: scores.as_dict() for label_set, scores in self.scores.items()}
+        return {"scores": scores, "without_majority": self.without_majority}
 
 
-def evaluate(probabilities: np.ndarray, split: Split, crowd: np.ndarray | None) -> Evaluation:
+def evaluate(probabilities: np.ndarray, truths: Mapping[LabelSet, np.ndarray]) -> Evaluation:
     """Score a model's probabilities on a split.
 
     Args:
-        probabilities: float32 `[n, 7]`, in the order of the split's images.
-        split: the images and their classes.
-        crowd: int `[n]`, the majority of the votes or -1, as `read_crowd_majority` returns it; None without votes.
+        probabilities: float32 `[n, classes]`, in the order of the split's images.
+        truths: int `[n]` by label set, as `read_truths` returns them.
     """
-    folder = score(split.classes, probabilities)
-    if crowd is None:
-        return Evaluation(folder, None, 0)
-    clear = crowd >= 0
-    scores = score(crowd[clear], probabilities[clear]) if clear.any() else None
-    return Evaluation(folder, scores, int((~clear).sum()))
+    clear = {label_set: truth >= 0 for label_set, truth in truths.items()}
+    scores = {
+        label_set: score(truths[label_set][chosen], probabilities[chosen])
+        for label_set, chosen in clear.items()
+        if chosen.any()
+    }
+    return Evaluation(scores, sum(int((~chosen).sum()) for chosen in clear.values()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.base.settings import Smoothing
+from edge.model.manifest import LabelSet
 from train.evaluation.confidence import THRESHOLDS, Answered, Bin, reliability, risk_coverage
 from train.evaluation.metrics import Scores, score
 from train.evaluation.robustness import Curves, robustness
@@ -19,7 +20,7 @@ class Measured:
     """Results of one variant.
 
     Attributes:
-        scores: by label set, `folder` and, with votes, `crowd`.
+        scores: by label set.
         labels: label set of all that follows: the model's own where the data set has it.
         reliability: accuracy by confidence.
         risk_coverage: coverage and accuracy by threshold, the edge's default among them.
@@ -27,8 +28,8 @@ class Measured:
         robustness_images: number of images of `robustness`.
     """
 
-    scores: dict[str, Scores]
-    labels: str
+    scores: dict[LabelSet, Scores]
+    labels: LabelSet
     reliability: tuple[Bin, ...]
     risk_coverage: tuple[Answered, ...]
     robustness: Curves
@@ -39,8 +40,8 @@ def measure(
     probabilities: np.ndarray,
     predict: Callable[[np.ndarray], np.ndarray],
     images: np.ndarray,
-    truths: Mapping[str, np.ndarray],
-    labels: str,
+    truths: Mapping[LabelSet, np.ndarray],
+    labels: LabelSet,
     landmarks: np.ndarray,
     sample: int = ROBUSTNESS_IMAGES,
 ) -> Measured:
@@ -50,13 +51,13 @@ def measure(
         probabilities: float32 `[n, 7]`, of the images.
         predict: uint8 RGB `[n, size, size, 3]` to float32 `[n, 7]`.
         images: uint8 RGB `[n, size, size, 3]`.
-        truths: int `[n]` by label set, `folder` and, with votes, `crowd`; -1 where an image has no clear one.
-        labels: the model's label set; `folder` is used where no image has a clear label of it.
+        truths: int `[n]` by label set, the class folders' first; -1 where an image has no clear class.
+        labels: the model's label set; the class folders' is used where no image has a clear class by it.
         landmarks: float `[5, 2]`, the manifest's face template.
         sample: maximum number of images for the robustness.
     """
     clear = {label_set: truth >= 0 for label_set, truth in truths.items() if (truth >= 0).any()}
-    own = labels if labels in clear else "folder"
+    own = labels if labels in clear else next(iter(clear))
     truth, answers = truths[own][clear[own]], probabilities[clear[own]]
     drawn = np.random.default_rng(0).permutation(np.flatnonzero(clear[own]))[:sample]
     return Measured(

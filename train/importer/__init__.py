@@ -1,4 +1,4 @@
-"""ClassificationScheduler data sets that people download into the layout that training reads."""
+"""Converts data sets that people download into the layout that training reads."""
 
 import os
 

@@ -110,7 +110,7 @@ function showStats(stats) {
   setText($("age"), age.p50 === null ? "–" : `${Math.round(age.p50)} – ${Math.round(age.p95)} ms`);
   setText($("dropped"), `${dropped} of ${stats.counts.captured}`);
   setText($("temperature"), stats.temperature === null ? "–" : `${Math.round(stats.temperature)} °C`);
-  const right = model.accuracy === null ? "" : `, ${(100 * model.accuracy).toFixed(1)}% right (${model.labels}’s labels)`;
+  const right = model.accuracy === null ? "" : `, ${(100 * model.accuracy).toFixed(1)}% accuracy (${model.labels})`;
   setText($("model"), `${model.name} ${model.variant}${right}, sha256 ${model.sha256.slice(0, 12)}`);
   $("model").title = `sha256 ${model.sha256}`;
 }

@@ -11,7 +11,7 @@ from benchmarks.measure.training import histories, measure_training, seconds_to
 from edge.base.errors import UserError
 
 
-def history(folder, *epochs, kinds=("crowd", "folder")):
+def history(folder, *epochs, kinds=("ferplus", "fer2013")):
     folder.mkdir(parents=True)
     lines = [",".join(["epoch", *(f"val_{kind}_accuracy" for kind in kinds), "seconds"])]
     lines += [",".join(map(str, (i, *figures))) for i, figures in enumerate(epochs, start=1)]
@@ -22,9 +22,9 @@ def history(folder, *epochs, kinds=("crowd", "folder")):
 @pytest.mark.parametrize(
     ("epochs", "expected"),
     [
-        pytest.param([(0.5, 0.4, 60)], {"crowd": None, "folder": None}, id="never"),
-        pytest.param([(0.5, 0.65, 60), (0.8, 0.6, 61.5)], {"crowd": 121.5, "folder": 60}, id="one after the other"),
-        pytest.param([(0.9, 0.7, 60), (0.5, 0.4, 60)], {"crowd": 60, "folder": 60}, id="and lost again"),
+        pytest.param([(0.5, 0.4, 60)], {"ferplus": None, "fer2013": None}, id="never"),
+        pytest.param([(0.5, 0.65, 60), (0.8, 0.6, 61.5)], {"ferplus": 121.5, "fer2013": 60}, id="one after the other"),
+        pytest.param([(0.9, 0.7, 60), (0.5, 0.4, 60)], {"ferplus": 60, "fer2013": 60}, id="and lost again"),
     ],
 )
 def test_the_time_to_an_accuracy_is_that_of_all_epochs_up_to_it(epochs, expected, tmp_path):
@@ -32,15 +32,15 @@ def test_the_time_to_an_accuracy_is_that_of_all_epochs_up_to_it(epochs, expected
 
 
 def test_only_what_a_preset_learns_is_looked_for(tmp_path):
-    run = history(tmp_path / "nano", (0.81, 60), kinds=("crowd",))
-    assert seconds_to(run / "history.csv") == {"crowd": 60}
+    run = history(tmp_path / "nano", (0.81, 60), kinds=("ferplus",))
+    assert seconds_to(run / "history.csv") == {"ferplus": 60}
 
 
 def test_what_is_no_run_is_told_and_the_others_are_there(tmp_path, caplog):
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "history.csv").write_text("no history\n")
     good = history(tmp_path / "edge", (0.9, 0.9, 60))
-    assert histories([tmp_path / "nowhere", tmp_path / "text", good]) == {"edge": {"crowd": 60, "folder": 60}}
+    assert histories([tmp_path / "nowhere", tmp_path / "text", good]) == {"edge": {"ferplus": 60, "fer2013": 60}}
     assert [record.getMessage().count("no history of a training run") for record in caplog.records] == [1, 1]
 
 
@@ -79,7 +79,7 @@ def test_all_presets_stand_in_the_table(tmp_path, monkeypatch):
     assert asked == [("benchmarks.measure.training", row.preset, 3, 2) for row in rows]
     assert {row.share for row in rows} == {0.95}
     known = {row.preset: row.seconds_to for row in rows}
-    assert known.pop("edge") == {"crowd": 60, "folder": 60}
+    assert known.pop("edge") == {"ferplus": 60, "fer2013": 60}
     assert set(known.values()) == {None}
 
 
@@ -100,7 +100,7 @@ grey = true
 alpha = 0.35
 head = [8]
 dropout = 0.0
-labels = ["crowd"]
+labels = ["ferplus"]
 label_smoothing = 0.0
 teachers = []
 teacher_share = 0.0

@@ -180,9 +180,9 @@ def test_answers_are_scored_as_our_own_are(lineup, votes):
         == ours.paired_difference.high
     )
     assert works.images == 7
-    assert works.crowd_images == (3 if votes else None)
-    assert works.crowd_accuracy == (pytest.approx(2 / 3) if votes else None)
-    on_majority = works.crowd_paired_difference
+    assert works.ferplus_images == (3 if votes else None)
+    assert works.ferplus_accuracy == (pytest.approx(2 / 3) if votes else None)
+    on_majority = works.ferplus_paired_difference
     assert (on_majority.estimate if votes else on_majority) == (pytest.approx(-1 / 3) if votes else None)
     assert set(found.gaps) == {"no number", "too few"}
     assert found.gaps["too few"] == "its answers are no probabilities [7, 7]"

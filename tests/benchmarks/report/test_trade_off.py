@@ -56,7 +56,7 @@ def test_figures_of_other_machines_and_splits_are_not_mixed(record):
 
 def test_models_are_compared_by_each_kind_of_label(record):
     for row in record["figures"]["accuracy"]:
-        row["crowd_accuracy"] = 0.8
+        row["ferplus_accuracy"] = 0.8
     by_crowd = {p.name: p.accuracy for p in points([record]) if p.where == "A Board, FER+ majority"}
     assert by_crowd == {"tiny float32": 0.8, "tiny int8": 0.8}, "the other package has no accuracy on the FER+ majority"
 

@@ -52,7 +52,7 @@ def find(search, image, expected, time):
     return search.find(frame(0, image, time), expected)
 
 
-def sheets(search):
+def mosaics(search):
     """Sizes of the pictures of surroundings that were searched."""
     return [size for detector in search._near.values() for size in detector.sizes]
 
@@ -66,17 +66,17 @@ def test_the_first_picture_is_searched_whole(search):
     assert search._whole.sizes == [(360, 640)]
 
 
-def test_a_known_face_is_found_in_the_square_about_it(search):
+def test_a_known_face_is_found_in_the_region_about_it(search):
     (known,) = find(search, scene((100, 100)), [], 0.0)
     (found,) = find(search, scene((104, 97)), [known], 0.05)
-    assert sheets(search) == [(64, 64)]
+    assert mosaics(search) == [(64, 64)]
     assert len(search._whole.sizes) == 1
     assert found.box == pytest.approx((104, 97, 40, 40), abs=1)
     assert found.landmarks[0] == pytest.approx((124, 117), abs=0.5)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (600, 0), (0, 320), (600, 320)])
-def test_squares_stay_inside_the_picture(search, corner):
+def test_regions_stay_inside_the_picture(search, corner):
     (known,) = find(search, scene(corner), [], 0.0)
     (found,) = find(search, scene(corner), [known], 0.05)
     assert len(search._whole.sizes) == 1
@@ -88,7 +88,7 @@ def test_where_nobody_is_known_nothing_is_searched_until_it_is_time(search):
     for time in times:
         find(search, scene(), [], time)
     assert len(search._whole.sizes) == 3  # at 0, 0.2 and 0.4
-    assert sheets(search) == []
+    assert mosaics(search) == []
 
 
 @pytest.mark.parametrize("rate", [5, 10, 30, 100])
@@ -110,7 +110,7 @@ def test_a_lost_face_is_searched_for_at_once(search):
 def test_neighbours_are_not_found_twice(search):
     known = find(search, scene((100, 100), (150, 100)), [], 0.0)
     found = find(search, scene((100, 100), (150, 100)), known, 0.05)
-    assert sheets(search) == [(64, 128)]
+    assert mosaics(search) == [(64, 128)]
     assert sorted(round(d.box[0]) for d in found) == [100, 150]
 
 
@@ -119,7 +119,7 @@ def test_faces_are_searched_for_as_finely_as_in_the_whole_picture(search):
         search.forget()
         known = find(search, scene((100, 100), side=side), [], 0.0)
         find(search, scene((100, 100), side=side), known, 0.05)
-    assert sheets(search) == [(64, 64), (64, 64), (96, 96), (96, 96)]
+    assert mosaics(search) == [(64, 64), (64, 64), (96, 96), (96, 96)]
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -133,18 +133,18 @@ def test_the_surroundings_of_several_faces_are_searched_in_one_picture(search, c
     known = find(search, image, [], 0.0)
     found = find(search, moved, known, 0.05)
     assert len(search._whole.sizes) == 1
-    assert len(sheets(search)) == count // 4 + (count % 4).bit_count()
+    assert len(mosaics(search)) == count // 4 + (count % 4).bit_count()
     expected = [(x - 3, y + 2, side, side) for (x, y), side in zip(corners, sides, strict=False)]
     np.testing.assert_allclose(sorted(boxes(found)), sorted(expected), atol=1.5)
 
 
-def test_what_is_lost_on_a_sheet_is_searched_for_everywhere(search):
+def test_what_is_lost_in_a_mosaic_is_searched_for_everywhere(search):
     known = find(search, scene((100, 100), (300, 100)), [], 0.0)
     assert len(find(search, scene((100, 100), (300, 250)), known, 0.05)) == 2
     assert len(search._whole.sizes) == 2
 
 
-def test_faces_too_many_for_squares_are_searched_for_in_the_whole_picture(search):
+def test_faces_too_many_for_regions_are_searched_for_in_the_whole_picture(search):
     corners = [(10 + 60 * i, 100) for i in range(10)]
     known = find(search, scene(*corners), [], 0.0)
     assert len(find(search, scene(*corners), known, 0.05)) == 10
@@ -181,7 +181,7 @@ def test_a_cameras_small_picture_is_searched_instead_of_the_whole(search):
     assert search._whole.sizes == [(180, 320)]
     assert found.box == pytest.approx((200, 100, 80, 80), abs=1)
     search.find(replace(frame(0, large, 0.05), preview=small), [found])
-    assert sheets(search) == [(64, 64)], "near faces the large picture is looked at"
+    assert mosaics(search) == [(64, 64)], "near faces the large picture is looked at"
 
 
 @pytest.mark.skipif(not WOMAN.is_file(), reason="the video is not on this machine")

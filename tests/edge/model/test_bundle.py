@@ -30,28 +30,25 @@ def test_the_default_is_the_int8_model(bundle):
 
 BOX = [0, 0, 1, 1]
 GOOD = {"sha256": "0" * 64}
-FOLDER = {"images": 100, "accuracy": 0.59, "macro_f1": 0.51, "calibration_error": 0.2}
-CROWD = {"images": 90, "accuracy": 0.84, "macro_f1": 0.74, "calibration_error": 0.01}
+FER2013 = {"images": 100, "accuracy": 0.59, "macro_f1": 0.51, "calibration_error": 0.2}
+FERPLUS = {"images": 90, "accuracy": 0.84, "macro_f1": 0.74, "calibration_error": 0.01}
 
 
 @pytest.mark.parametrize(
-    ("entry", "manifest", "expected"),
+    ("scores", "labels", "expected"),
     [
-        ({"folder": FOLDER, "crowd": CROWD}, {"labels": "crowd"}, ["crowd", "folder"]),
-        ({"folder": FOLDER, "crowd": CROWD}, {"labels": "folder"}, ["folder", "crowd"]),
-        ({"folder": FOLDER, "crowd": CROWD}, {}, ["crowd", "folder"]),
-        ({"folder": FOLDER, "crowd": None}, {"labels": "folder"}, ["folder"]),
-        ({}, {}, []),
+        ({"fer2013": FER2013, "ferplus": FERPLUS}, "ferplus", ["ferplus", "fer2013"]),
+        ({"fer2013": FER2013, "ferplus": FERPLUS}, "fer2013", ["fer2013", "ferplus"]),
+        ({"folder": FER2013}, "folder", ["folder"]),
+        ({}, "ferplus", []),
     ],
 )
-def test_a_models_accuracy_is_first_that_by_the_labels_it_answers_with(
-    make_bundle, tmp_path, entry, manifest, expected
-):
+def test_a_models_accuracy_is_first_that_by_the_labels_it_answers_with(make_bundle, tmp_path, scores, labels, expected):
     variants = json.loads((make_bundle(tmp_path) / MANIFEST).read_text())["variants"]
-    variants["int8"] |= entry
-    measured = load_bundle(make_bundle(tmp_path, variants=variants, **manifest)).measured
+    variants["int8"]["scores"] = scores
+    measured = load_bundle(make_bundle(tmp_path, variants=variants, labels=labels)).measured
     assert [(by.labels, by.images, by.accuracy, by.macro_f1) for by in measured] == [
-        (kind, entry[kind]["images"], entry[kind]["accuracy"], entry[kind]["macro_f1"]) for kind in expected
+        (kind, scores[kind]["images"], scores[kind]["accuracy"], scores[kind]["macro_f1"]) for kind in expected
     ]
 
 
@@ -65,16 +62,16 @@ def test_a_model_works_at_its_input_size_unless_its_manifest_says_otherwise(make
     [
         pytest.param(None, "no model bundle here .manifest.json is missing", id="no manifest"),
         pytest.param(b"", "not JSON", id="empty"),
-        pytest.param(b"{ format_version: 1", "not JSON", id="not JSON"),
+        pytest.param(b"{ format_version: 2", "not JSON", id="not JSON"),
         pytest.param(b"\xff\xfe\x00", "not JSON", id="not text"),
         pytest.param(b"[" * 200_000, "Expected `object`", id="deep"),
-        pytest.param(b'{"format_version": 1, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}", "not JSON", id="deep inside"),
-        pytest.param(b'{"format_version": 1, "input_size": Infinity}', "not JSON", id="infinite"),
+        pytest.param(b'{"format_version": 2, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}", "not JSON", id="deep inside"),
+        pytest.param(b'{"format_version": 2, "input_size": Infinity}', "not JSON", id="infinite"),
         pytest.param(b'{"format_version": 1e999}', "format_version: Number out of range", id="out of range"),
         pytest.param(b" " * (MANIFEST_BYTES + 1), "larger than 1024 KB", id="large"),
         pytest.param(b"[]", "Expected `object`, got `array`", id="a list"),
-        pytest.param(b'{"format_version": 1, "classes": ["angry", 5]}', r"classes\[1\]: Expected `str`", id="a number"),
-        pytest.param(b"{}", "format version None, but 1", id="no version"),
+        pytest.param(b'{"format_version": 2, "classes": ["angry", 5]}', r"classes\[1\]: Expected `str`", id="a number"),
+        pytest.param(b"{}", "format version None, but this runs 2: export it again", id="no version"),
     ],
 )
 def test_files_that_are_no_manifest(tmp_path, manifest, message):
@@ -114,7 +111,8 @@ def test_a_folder_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"format_version": 2}, "format version 2, but 1", id="of the future"),
+        pytest.param({"format_version": 1}, "format version 1, but this runs 2: export it again", id="of the past"),
+        pytest.param({"format_version": 3}, "format version 3, but this runs 2", id="of the future"),
         pytest.param({"format_version": None}, "format version None", id="version missing"),
         pytest.param({"classes": EMOTIONS[:5]}, "the classes are not angry, ", id="five classes"),
         pytest.param({"classes": EMOTIONS[::-1]}, "the classes are not", id="another order"),
@@ -139,6 +137,7 @@ def test_a_folder_that_is_not_there(tmp_path):
         pytest.param({"input_size": True}, "input_size: Expected `int`", id="size is a truth"),
         pytest.param({"resolution": "fine"}, "resolution: Expected `int", id="resolution is no number"),
         pytest.param({"labels": "mine"}, "labels: ", id="labels of another kind"),
+        pytest.param({"labels": None}, "missing required field `labels`", id="no labels"),
         pytest.param({"temperature": 0}, "temperature: ", id="temperature of nothing"),
         pytest.param({"face_template": None}, "missing required field `face_template`", id="no template"),
         pytest.param({"face_template": {"landmarks": [], "box": BOX}}, "landmarks: .*length", id="no landmarks"),
@@ -155,13 +154,13 @@ def test_a_folder_that_is_not_there(tmp_path):
             {"face_template": {"landmarks": [[0, 1e6]] * 5, "box": BOX}}, r"landmarks\[0\]\[1\]: ", id="far outside"
         ),
         pytest.param(
-            {"variants": {"int8": GOOD | {"crowd": CROWD | {"accuracy": "0.9"}}}},
-            "variants.int8.crowd.accuracy: Expected `float`, got `str`",
+            {"variants": {"int8": GOOD | {"scores": {"ferplus": FERPLUS | {"accuracy": "0.9"}}}}},
+            r"variants.int8.scores\[...\].accuracy: Expected `float`, got `str`",
             id="accuracy in words",
         ),
         pytest.param(
-            {"variants": {"int8": GOOD | {"folder": FOLDER | {"images": -1}}}},
-            "variants.int8.folder.images: ",
+            {"variants": {"int8": GOOD | {"scores": {"fer2013": FER2013 | {"images": -1}}}}},
+            r"variants.int8.scores\[...\].images: ",
             id="fewer images than none",
         ),
     ],

@@ -286,11 +286,11 @@ class TestRecords:
             live.reload()
             assert live.now()["model"]["name"] == "newer"
 
-    @pytest.mark.parametrize("labels", ["crowd", "folder"])
+    @pytest.mark.parametrize("labels", ["ferplus", "fer2013"])
     def test_a_models_accuracy_is_by_the_labels_that_it_answers_with(self, make_bundle, tmp_path, labels):
         variants = json.loads((make_bundle(tmp_path) / "manifest.json").read_text())["variants"]
-        accuracies = {"crowd": 0.84, "folder": 0.59}
-        variants["int8"] |= {
+        accuracies = {"ferplus": 0.84, "fer2013": 0.59}
+        variants["int8"]["scores"] = {
             kind: {"images": 9, "accuracy": accuracy, "macro_f1": 0.5} for kind, accuracy in accuracies.items()
         }
         make_bundle(tmp_path, variants=variants, labels=labels)

@@ -100,7 +100,7 @@ def voted(data) -> Path:
             "test/6/3.png": {"happiness": 7, "surprise": 3},
             "test/0/0.png": {"anger": 10},
             "test/4/0.png": {"neutral": 6, "sadness": 4},
-            "test/5/0.png": {"neutral": 6, "sadness": 4},  # the crowd contradicts folder and eye
+            "test/5/0.png": {"neutral": 6, "sadness": 4},  # the votes contradict folder and eye
             "test/1/0.png": {"anger": 4, "disgust": 4},
             "test/1/1.png": {"disgust": 3, "contempt": 6},
             "test/2/0.png": {"fear": 4, "contempt": 4},
@@ -133,6 +133,7 @@ def write_bundle(folder: Path, **variants: bytes) -> Path:
         "name": folder.name,
         "classes": EMOTIONS,
         "input_size": 48,
+        "labels": "folder",
         "face_template": {"landmarks": [[0.5, 0.5]] * 5, "box": [0, 0, 1, 1]},
         "variants": hashes,
     }
@@ -165,17 +166,18 @@ def test_a_file_is_evaluated_both_ways(suffix, model, tflite, voted, tmp_path, c
     (result,) = record["models"]
     assert result["file"] == path.name
     assert result["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert result["folder"]["accuracy"] == round(21 / 22, 6)
-    assert result["folder"]["support"] == [3, 3, 3, 3, 3, 3, 4]
-    assert result["folder"]["confusion"][6] == [0, 0, 0, 1, 0, 0, 3]
+    assert result["scores"]["folder"]["accuracy"] == round(21 / 22, 6)
+    assert result["scores"]["folder"]["support"] == [3, 3, 3, 3, 3, 3, 4]
+    assert result["scores"]["folder"]["confusion"][6] == [0, 0, 0, 1, 0, 0, 3]
     # Clear votes: angry, happy and two neutral, of which the sad-looking one is answered sad.
-    assert result["crowd"]["accuracy"] == 3 / 4
-    assert result["crowd"]["support"] == [1, 0, 0, 1, 2, 0, 0]
+    assert result["scores"]["ferplus"]["accuracy"] == 3 / 4
+    assert result["scores"]["ferplus"]["support"] == [1, 0, 0, 1, 2, 0, 0]
     assert result["without_majority"] == 18
     assert str(tmp_path) not in json.dumps(record)
 
     assert "folder labels, 22 images" in printed
-    assert "FER+ majority, 4 images (18 without a clear majority left out)" in printed
+    assert "FER+ majority, 4 images" in printed
+    assert "FER+: 18 images without a clear majority left out" in printed
     # Two matrices side by side.
     drawn = cv2.imread(str(tmp_path / "out/confusion.png"))
     assert drawn is not None
@@ -185,15 +187,15 @@ def test_a_file_is_evaluated_both_ways(suffix, model, tflite, voted, tmp_path, c
 def test_a_run_is_evaluated_into_itself(model, data, tmp_path, call):
     folder = tmp_path / "a-run"
     folder.mkdir()
-    for labels in ("folder", "crowd"):
+    for labels in ("folder", "ferplus"):
         model.save(folder / run_model(labels))
     status, printed, _ = call("--model", folder, "--data", data)
     assert status == 0
     assert "not compared with the FER+ majority" in printed
     results = record_in(folder / "evaluation/test")["models"]
-    assert [result["file"] for result in results] == ["best-crowd.keras", "best-folder.keras"]
-    assert all((result["crowd"], result["without_majority"]) == (None, 0) for result in results)
-    assert (folder / "evaluation/test/confusion_best-crowd.png").is_file()
+    assert [result["file"] for result in results] == ["best-ferplus.keras", "best-folder.keras"]
+    assert all((list(result["scores"]), result["without_majority"]) == (["folder"], 0) for result in results)
+    assert (folder / "evaluation/test/confusion_best-ferplus.png").is_file()
 
 
 def test_a_bundle_is_evaluated_in_every_variant_that_is_there(tflite, data, tmp_path, call, monkeypatch):
@@ -220,7 +222,7 @@ def test_a_tflite_needs_no_tensorflow(tflite, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("crowd", "accuracy", "left_out"),
+    ("majority", "accuracy", "left_out"),
     [
         pytest.param(None, None, 0, id="no votes"),
         pytest.param([-1, -1, -1], None, 3, id="no clear majority"),
@@ -228,20 +230,22 @@ def test_a_tflite_needs_no_tensorflow(tflite, data, tmp_path):
         pytest.param([0, 0, 0], 1 / 3, 0, id="all"),
     ],
 )
-def test_images_without_a_majority_are_left_out_and_counted(data, crowd, accuracy, left_out):
+def test_images_without_a_majority_are_left_out_and_counted(data, majority, accuracy, left_out):
     split = load_split(data, "test", SIZE, 3)
     split = only(split, np.isin(split.files, ["test/0/0.png", "test/1/0.png", "test/2/0.png"]))
-    evaluation = evaluate(np.eye(7)[:3], split, None if crowd is None else np.array(crowd))
-    assert evaluation.folder.accuracy == 1
-    assert (evaluation.crowd.accuracy if evaluation.crowd else None) == accuracy
+    votes = {} if majority is None else {"ferplus": np.array(majority)}
+    scores = (evaluation := evaluate(np.eye(7)[:3], {"folder": split.classes} | votes)).scores
+    assert scores["folder"].accuracy == 1
+    assert (scores["ferplus"].accuracy if "ferplus" in scores else None) == accuracy
     assert evaluation.without_majority == left_out
-    assert ("FER+" in report("title", evaluation)) == (crowd is not None)
+    assert ("FER+" in report("title", evaluation)) == (majority is not None)
 
 
 def test_a_class_that_does_not_occur_can_be_drawn(data, tmp_path):
     split = load_split(data, "test", SIZE, 3)
     split = only(split, split.classes == 0)
-    draw_confusion(tmp_path / "confusion.png", "one class", evaluate(np.eye(7)[[0, 0, 1]], split, None).by_label_set())
+    scores = evaluate(np.eye(7)[[0, 0, 1]], {"folder": split.classes}).scores
+    draw_confusion(tmp_path / "confusion.png", "one class", {"folder labels": scores["folder"]})
     assert cv2.imread(str(tmp_path / "confusion.png")) is not None
 
 
@@ -269,9 +273,7 @@ def test_a_keras_model_that_breaks_the_contract_is_refused(change, message, tmp_
     [
         pytest.param("absent.keras", [], "absent.keras: no such model", id="missing file"),
         pytest.param("absent", [], "absent: no such model", id="missing folder"),
-        pytest.param(
-            "empty", [], "empty: neither best-crowd.keras nor best-folder.keras nor manifest.json", id="empty folder"
-        ),
+        pytest.param("empty", [], "nor best-folder.keras nor manifest.json in it", id="empty folder"),
         pytest.param("model.h5", [], "model.h5: neither a .keras nor a .tflite file", id="other kind"),
         pytest.param("broken.keras", [], "broken.keras: not a readable Keras model", id="broken Keras"),
         pytest.param("broken.tflite", [], "broken.tflite: ", id="broken TFLite"),
@@ -310,7 +312,7 @@ def test_the_training_split_is_evaluated_where_that_is_asked_for(tflite, data, t
     (tmp_path / "colours.tflite").write_bytes(tflite)
     arguments = ["--data", data, "--split", "train", "--allow-train", "--output", tmp_path / "out"]
     assert call("--model", tmp_path / "colours.tflite", *arguments)[0] == 0
-    assert record_in(tmp_path / "out")["models"][0]["folder"]["accuracy"] == 1
+    assert record_in(tmp_path / "out")["models"][0]["scores"]["folder"]["accuracy"] == 1
 
 
 def only(split: Split, keep: np.ndarray) -> Split:

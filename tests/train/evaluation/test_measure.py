@@ -9,16 +9,16 @@ from train.evaluation.measure import measure
 @pytest.mark.parametrize(
     ("labels", "votes", "own", "images"),
     [
-        pytest.param("crowd", True, "crowd", 126, id="crowd"),
-        pytest.param("folder", True, "folder", 140, id="folder beside votes"),
+        pytest.param("ferplus", True, "ferplus", 126, id="ferplus"),
+        pytest.param("fer2013", True, "fer2013", 140, id="FER-2013 beside votes"),
         pytest.param("folder", False, "folder", 140, id="folder"),
-        pytest.param("crowd", False, "folder", 140, id="soft labels without votes"),
+        pytest.param("ferplus", False, "folder", 140, id="votes that are not there"),
     ],
 )
 def test_the_models_own_labels_count_where_there_are_any(labels, votes, own, images):
     m = measured(labels, votes)["float32"]
     assert m.labels == own
-    assert set(m.scores) == ({"folder", "crowd"} if votes else {"folder"})
+    assert set(m.scores) == ({"fer2013", "ferplus"} if votes else {"folder"})
     assert sum(b.images for b in m.reliability) == m.scores[own].images == m.robustness_images == images
     assert {curve[0][1] for curve in m.robustness.values()} == {m.scores[own].accuracy}
 
@@ -26,7 +26,12 @@ def test_the_models_own_labels_count_where_there_are_any(labels, votes, own, ima
 def test_votes_without_a_majority_are_as_none():
     images, classes = bright_faces(14)
     m = measure(
-        by_brightness(images), by_brightness, images, {"folder": classes, "crowd": np.full(14, -1)}, "crowd", LANDMARKS
+        by_brightness(images),
+        by_brightness,
+        images,
+        {"folder": classes, "ferplus": np.full(14, -1)},
+        "ferplus",
+        LANDMARKS,
     )
     assert (m.labels, set(m.scores)) == ("folder", {"folder"})
 
