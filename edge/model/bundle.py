@@ -161,4 +161,4 @@ def _read(folder: Path) -> tuple[dict[str, Any], Manifest]:
         raise UserError(f"{path}: {error}", _NAME_ANOTHER) from error
 
 
-_NAME_ANOTHER = "name default, nano, fer2013 or the folder of a bundle; 'make export' makes one"
+_NAME_ANOTHER = "name default, nano, fer2013 or the folder of another bundle, or export it again"

@@ -112,7 +112,7 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
     try:
         header = msgspec.json.decode(content, type=Header)
         if header.format_version != FORMAT_VERSION:
-            raise Malformed(f"format version {header.format_version}, but this runs {FORMAT_VERSION}: export it again")
+            raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
         if header.classes != list(EMOTIONS):
             raise Malformed(f"the classes are not {', '.join(EMOTIONS)}")
         manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
