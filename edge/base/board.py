@@ -1,4 +1,4 @@
-"""A board's condition: temperature, and whether it slows down to protect itself."""
+"""Condition of a board: temperature, throttling, undervoltage."""
 
 import shutil
 import subprocess
@@ -8,16 +8,16 @@ from pathlib import Path
 
 THERMAL = Path("/sys/class/thermal")
 FIRMWARE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""File of newer kernels of a Raspberry Pi with the value of `vcgencmd get_throttled`."""
+"""File in which a Raspberry Pi's newer kernels give the value of `vcgencmd get_throttled`."""
 
 CPU_ZONES = ("cpu", "soc", "x86_pkg", "coretemp", "package")
-"""Beginnings of the names of zones that are the processor's; others are batteries and radios."""
+"""Prefixes of the thermal zones of processors; other zones are batteries and radios."""
 
 UNDERVOLTAGE, CAPPED, THROTTLED, SOFT_LIMIT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-"""Bits of the firmware's answer for what is the case now; sixteen further up, for what has been."""
+"""Bits of the firmware's answer that describe the present; the same bits shifted by 16 describe the past."""
 
 ASKING = 1.0
-"""Seconds that `vcgencmd` gets to answer."""
+"""Timeout of `vcgencmd`, seconds."""
 
 
 MODEL = Path("/proc/device-tree/model")
@@ -28,9 +28,9 @@ class Condition:
     """Condition of a board.
 
     Attributes:
-        temperature: of the processor, degrees Celsius; None where nothing tells it.
+        temperature: processor temperature, degrees Celsius; None where the system does not report one.
         slowed: whether the firmware has lowered the clock because of heat or voltage.
-        undervoltage: whether the power supply gives too little.
+        undervoltage: whether the supply voltage is too low.
     """
 
     temperature: float | None = None
@@ -47,13 +47,13 @@ def raspberry_pi() -> bool:
 
 
 def read_condition() -> Condition:
-    """The board's condition now; what cannot be read is taken for well."""
+    """Return the board's present condition; values that cannot be read count as normal."""
     flags = _flags()
     return Condition(_temperature(), bool(flags & (CAPPED | THROTTLED | SOFT_LIMIT)), bool(flags & UNDERVOLTAGE))
 
 
 def _temperature() -> float | None:
-    """The hottest of the processor's zones."""
+    """Return the temperature of the processor's hottest zone."""
     values = []
     for zone in THERMAL.glob("thermal_zone*"):
         try:
@@ -82,7 +82,7 @@ def _answer(command: Sequence[str]) -> str:
 
 
 def _parsed(answer: str) -> int:
-    """`throttled=0x50005` as a number."""
+    """Parse `throttled=0x50005`; 0 where it cannot be parsed."""
     try:
         return int(answer.partition("=")[2].strip(), 16)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The folder that keeps fetched files, chosen without asking for a home folder that is not there."""
+"""The folder for fetched files, also for users without a home folder."""
 
 import os
 import stat
@@ -16,11 +16,11 @@ FOLDER_NAME = "emotion-edge"
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Choose the cache folder; it may not exist yet.
 
-    The order is `EMOTION_EDGE_CACHE`, `XDG_CACHE_HOME`, `~/.cache`, and, for users without a home folder that they may
-    write to, a folder of their own under the system's temporary folder.
+    The order is `EMOTION_EDGE_CACHE`, `XDG_CACHE_HOME`, `~/.cache`. Users without a writable home folder get a folder
+    of their own in the system's temporary folder.
 
     Raises:
-        UserError: the folder under the temporary folder belongs to, or is open to, somebody else.
+        UserError: that folder in the temporary folder belongs to another user, or others may write to it.
     """
     if named := environ.get(CACHE_VARIABLE):
         return Path(named)
@@ -33,15 +33,15 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _usable(home: Path, folder: Path) -> bool:
-    """Return whether `home` exists, and `folder` in it can be read, or made."""
-    if not os.path.isdir(home):  # noqa: PTH112 - Path.is_dir() fails where a folder above is closed to this user
+    """Return whether `home` exists and `folder` in it can be read or created."""
+    if not os.path.isdir(home):  # noqa: PTH112 - Path.is_dir() fails where this user may not read a parent folder
         return False
     nearest = nearest_existing(folder)
     return os.access(nearest, (os.R_OK if nearest == folder else os.W_OK) | os.X_OK)
 
 
 def _temporary_folder() -> Path:
-    """Make the user's own folder under the temporary folder, where others could have made one by its name before."""
+    """Create the user's folder in the temporary folder; refuse one that another user created under its name."""
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     folder = Path(tempfile.gettempdir()) / f"{FOLDER_NAME}{user}"
     remedy = f"name a folder of your own by {CACHE_VARIABLE}"

@@ -1,23 +1,23 @@
-"""Python processes of the package's own, for work that may not end or may end its process."""
+"""Child processes for work that may hang or crash."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
 OOM_SCORE = Path("/proc/self/oom_score_adj")
-"""Linux ends the process with the highest score; 1000 is the most that can be added to one."""
+"""File of this process's score. Out of memory, Linux ends the process with the highest one; 1000 is the maximum."""
 
 
 def child_environment(**changes: str) -> dict[str, str]:
-    """Return the environment of a child that is to import this package, with `changes` on top."""
+    """Return the environment for a child process that imports this package, with `changes` applied."""
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": paths} | changes
 
 
 def limit_memory(limit: int) -> None:
-    """Bound the data of this process to `limit` bytes, where the system has such bounds.
+    """Limit the data of this process to `limit` bytes, where the system supports that.
 
-    Where memory runs out before, Linux ends this process rather than the one that started it.
+    Where the system itself runs out of memory, Linux ends this process before its parent.
     """
     with suppress(OSError):
         OOM_SCORE.write_text("1000")

@@ -7,15 +7,15 @@ from edge.base.network import has_credentials, public
 
 
 def refuse_credentials(address: str, user: str, password: str) -> None:
-    """Refuse credentials in an address: command lines are there for all to read.
+    """Refuse credentials in an address, because every user of the machine can read command lines.
 
     Args:
         address: as the user gave it.
-        user: environment variable that is to hold the user's name instead.
-        password: environment variable that is to hold the password.
+        user: environment variable for the user's name.
+        password: environment variable for the password.
 
     Raises:
-        UserError: there are some in the address, or it is none; they are not repeated.
+        UserError: the address has credentials, which the error does not repeat, or cannot be parsed.
     """
     try:
         urlsplit(address)

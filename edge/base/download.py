@@ -1,4 +1,4 @@
-"""Downloads by http and https: bounded in size and time, through the user's proxy, with the user's certificates."""
+"""HTTP downloads with limits on size and time, through the user's proxy and with the user's certificates."""
 
 import base64
 import http.client
@@ -14,31 +14,31 @@ from edge.base.index_settings import IndexSettings
 from edge.base.progress import Progress
 
 CONNECTION_TIMEOUT = 20.0
-"""Seconds that a server gets to answer, and to go on sending."""
+"""Seconds to wait for a connection, and for each part of a body."""
 
 TIME_LIMIT = 300.0
-"""Seconds that all downloads of one `Downloader` may take together."""
+"""Limit on all downloads of one `Downloader` together, seconds."""
 
 PART = 1 << 16
-"""Bytes that are read at a time."""
+"""Bytes a read."""
 
 TAIL = 1 << 16
-"""Bytes of the end of a file that are asked for first: where an archive has its list of contents."""
+"""Bytes at the end of a file that are requested first: an archive has its directory there."""
 
 NO_RANGE = (400, 405, 416, 501)
-"""Statuses by which servers refuse ranges that are counted from the end."""
+"""Statuses of servers that refuse ranges counted from the end of a file."""
 
 
 class DownloadError(Exception):
-    """A download that failed, and why, in a few words that name the host."""
+    """A failed download; the text names the host and the reason."""
 
 
 class NoPartsError(DownloadError):
-    """The server sends files whole only."""
+    """The server does not support range requests."""
 
 
 class Downloader:
-    """Gets files from the servers of package indexes."""
+    """Downloads files from package indexes."""
 
     def __init__(self, settings: IndexSettings) -> None:
         """Prepare connections as `settings` say.
@@ -57,7 +57,7 @@ class Downloader:
         """Open an address; its user and password are those of the index on the same host.
 
         Raises:
-            DownloadError: no http, no connection, or a status of an error.
+            DownloadError: another scheme than http, no connection, or an error status.
         """
         host, plain = shown_host(url), _without_user(url)
         if not plain.startswith(("http://", "https://")):
@@ -74,10 +74,10 @@ class Downloader:
             raise (NoPartsError if no_parts else DownloadError)(f"{host}: {_reason(error)}") from error
 
     def read(self, response: http.client.HTTPResponse, limit: int, into: io.BufferedIOBase, task: str) -> None:
-        """Write the body of a response to `into`; progress is shown where it takes long.
+        """Write the body of a response to `into`; a long download shows its progress.
 
         Raises:
-            DownloadError: it has more than `limit` bytes, takes too long, or breaks off.
+            DownloadError: the body has more than `limit` bytes, takes too long, or ends early.
         """
         host, done, total = shown_host(response.url), 0, response.length
         try:
@@ -102,17 +102,17 @@ class Downloader:
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server that sends parts of files: only what is read travels.
+    """A file on a server that supports range requests; only the parts that are read are downloaded.
 
     Attributes:
-        size: bytes of the whole file.
+        size: size of the whole file, bytes.
     """
 
     def __init__(self, downloader: Downloader, url: str, task: str) -> None:
         """Ask for the end of the file.
 
         Raises:
-            NoPartsError: the server sends the file whole only.
+            NoPartsError: the server does not support range requests.
             DownloadError: the server cannot be reached.
         """
         self._downloader, self._url, self._task = downloader, url, task
@@ -172,7 +172,7 @@ def _context(settings: IndexSettings) -> ssl.SSLContext:
 
 
 def shown_host(url: str) -> str:
-    """Host and port: what may be shown of an address, which may hold a password."""
+    """Return host and port of an address, without its credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
@@ -181,7 +181,7 @@ def _without_user(url: str) -> str:
 
 
 def _credentials(url: str) -> tuple[str, str] | None:
-    """Host and value of the Authorization header, where the address has a user."""
+    """Return host and Authorization header of an address with a user; None without one."""
     user, at, host = urlsplit(url).netloc.rpartition("@")
     return (host, "Basic " + base64.b64encode(unquote(user).encode()).decode()) if at else None
 

@@ -1,4 +1,4 @@
-"""Errors in what the user gave, with their remedies."""
+"""Errors that a user can fix, and the exit status for each."""
 
 import errno
 import sys
@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from edge.base.network import masked
 
 OPENCV_NO_MEMORY = -4
-"""`code` of OpenCV's error where it finds no memory."""
+"""`code` of OpenCV's out-of-memory error."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, by the shells' convention."""
 
 
 class UserError(Exception):
-    """Something a user can put right: bad input, a missing file, an absent camera.
+    """An error that the user can fix: bad input, a missing file, an absent camera.
 
-    Credentials and queries of addresses are left out of its text, wherever they come from.
+    Its text never shows the credentials or the query of an address.
 
     Args:
-        problem: what is wrong and where, naming the thing, without a full stop.
-        remedy: what to do about it, as an imperative clause.
+        problem: what is wrong and where, without a full stop.
+        remedy: what to do about it, in the imperative.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -33,7 +33,7 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal must not get from a file's name: control characters, and bytes that are not UTF-8."""
+    """Escape control characters and bytes that are not UTF-8, as file names may contain them."""
     return "".join(map(_escaped, text))
 
 
@@ -47,23 +47,24 @@ def _escaped(character: str) -> str:
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """For the import of a module whose packages only `extra` installs.
+    """Guard the import of a module whose packages are installed by `extra` only.
 
     Raises:
-        UserError: one of them is not there.
+        UserError: one of the packages is missing.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge"):
-            raise  # ours: a bug
+            raise  # our own module is missing: a bug
         raise UserError(f"{error.name} is not installed", f"run \"pip install 'emotion-edge[{extra}]'\"") from error
 
 
 def exit_on_user_error(main: Callable[[], int]) -> int:
-    """Run `main`; a `UserError` becomes one line on stderr and status 2, a bug keeps its traceback.
+    """Run `main` and return its exit status.
 
-    What the system is short of is one line and status 2 as well. An interruption is one line and status 130.
+    A `UserError`, or a shortage of memory, files or threads, is one line on stderr and status 2. Ctrl-C is one line and
+    status 130. Other exceptions are bugs and keep their traceback.
     """
     try:
         return main()
@@ -81,15 +82,15 @@ def exit_on_user_error(main: Callable[[], int]) -> int:
 
 
 def shortage(error: Exception) -> UserError | None:
-    """Name what the system is short of, where that is what an exception means."""
+    """Return the error for a shortage of files, memory or threads; None where the exception means something else."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EMFILE, errno.ENFILE):
         return UserError("too many open files", "allow more by 'ulimit -n', or end other programs")
     unmapped = isinstance(error, ImportError) and "failed to map segment" in str(error)
-    # OpenCV's error has a type that this module need not know.
+    # By its code, so that this module need not import OpenCV.
     opencv = getattr(error, "code", None) == OPENCV_NO_MEMORY
     if isinstance(error, MemoryError) or number == errno.ENOMEM or unmapped or opencv:
-        return UserError("there is not enough memory", "end other programs, or allow this one more")
+        return UserError("there is not enough memory", "end other programs, or raise this one's limit")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return UserError("no more threads can be started", "allow more by 'ulimit -u', or end other programs")
     return None

@@ -1,10 +1,10 @@
-"""The only place that imports PyAV, and OpenCV before it.
+"""Import PyAV, and OpenCV before it; no other module imports PyAV.
 
-Both bring libraries of the X window system. Where PyAV's are loaded first, OpenCV's windows hang for ever
+Both bring libraries of the X window system. Where PyAV's are loaded first, OpenCV's windows hang
 (opencv/opencv#29195, PyAV-Org/PyAV#978).
 
 Raises:
-    UserError: no PyAV can be imported, or it is too old, as the one may be that the system has for Picamera2.
+    UserError: PyAV cannot be imported, or is too old, as the system's own may be beside Picamera2.
 """
 
 import ctypes
@@ -32,14 +32,14 @@ if release(av.__version__) < OLDEST_PYAV:
 __all__ = ["ColorPrimaries", "ColorRange", "ColorTrc", "av", "limit_blocks"]
 
 MAPPED = Path("/proc/self/maps")
-"""The files that Linux has mapped into this process, a line each, the path last."""
+"""Files mapped into this process on Linux, one a line; the path is last."""
 
 
 def limit_blocks(limit: int) -> None:
-    """Bound each block of memory that FFmpeg takes in this process, on Linux.
+    """Limit each block of memory that FFmpeg allocates in this process; Linux only.
 
-    Its parsers put together what has no end in sight: a picture of gigabytes, at the rate at which it is sent. FFmpeg
-    has this limit for all of a process alone, and PyAV does not show it.
+    Its parsers would buffer a picture of gigabytes as it arrives. FFmpeg has this limit for a whole process only, and
+    PyAV does not expose it.
     """
     with suppress(OSError, AttributeError):
         path = next((line.split()[-1] for line in MAPPED.read_text().splitlines() if "/libavutil" in line), None)

@@ -20,30 +20,30 @@ except ImportError:  # Windows, where files that a killed process left stay
 
 
 DRAWN = 8
-"""Characters that are drawn for a temporary name, as many as `tempfile` draws."""
+"""Random characters in a temporary name, as many as `tempfile` uses."""
 
 LONGEST_SUFFIX = 16
-"""Bytes of a suffix that a temporary name keeps."""
+"""Longest suffix that a temporary name keeps, bytes."""
 
 TAIL_BLOCK_BYTES = 1 << 16
-"""Bytes that are looked through at once for the end of a line."""
+"""Bytes searched at a time for the last end of a line."""
 
 NAME_BYTES = 200
-"""Bytes of the names that are made of other names: file systems take 255, of which endings and numbers need some."""
+"""Longest name derived from another name, bytes. File systems allow 255; suffixes and numbers need some of them."""
 
 
 @contextmanager
 def whole_file(path: Path, *, clear: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name keeps the suffix, because writers of video and pictures choose the format by it. `clear` removes
-    what a killed process left, for which the folder is searched.
+    The temporary name keeps the suffix, by which writers of video and pictures choose the format. `clear` searches the
+    folder for files left by a killed process and removes them.
 
     Raises:
-        UserError: there can be no such file.
+        UserError: no such file can be created.
     """
     with _told_unwritable(path):
-        path = resolved(path)  # of a link, the file that it means
+        path = resolved(path)  # a link's target is replaced, not the link
         special = path.exists() and not path.is_file() and not path.is_dir()
     if special:
         yield path  # a device or a pipe: nothing to replace
@@ -60,28 +60,28 @@ def whole_file(path: Path, *, clear: bool = True) -> Iterator[Path]:
 
 
 def fitting_name(name: str, end: str = "", size: int = NAME_BYTES) -> str:
-    """Cut a name so that with `end`, which is ASCII, it has `size` bytes at most."""
+    """Shorten a name so that with `end`, which is ASCII, it has at most `size` bytes."""
     return name.encode()[: size - len(end)].decode(errors="ignore") + end
 
 
 def clear_leftovers(path: Path) -> None:
-    """Remove what `whole_file` left beside `path` in a process that was killed; not what one that runs is writing."""
-    drawn = "\0" * DRAWN  # in no name
+    """Remove temporary files that a killed process left beside `path`; files in use by other processes stay."""
+    drawn = "\0" * DRAWN  # a placeholder that no name contains
     part = drawn.join(_around_drawn(path.name, path.parent))
-    part_of_part = drawn.join(_around_drawn(part, path.parent))  # by an output that writes a part whole itself
+    part_of_part = drawn.join(_around_drawn(part, path.parent))  # of outputs that use `whole_file` on the part
     for name in (part, part_of_part):
         for left in path.parent.glob(glob.escape(name).replace("\0", "?")):
-            with suppress(OSError), left.open("rb") as file:  # in use, or gone
+            with suppress(OSError), left.open("rb") as file:  # locked by its writer, or gone
                 if fcntl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     left.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one, never a torn one.
+    """Write `content` to `path`; readers see either the old file or the whole new one.
 
     Raises:
-        UserError: it cannot be written, or the disk fails.
+        UserError: the file cannot be written.
     """
     with writing(path), whole_file(path, clear=False) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -89,10 +89,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def writing(output: Path | str) -> Iterator[None]:
-    """Name the output that is written here where the disk is full or fails; a pipe that nobody reads is no such case.
+    """Turn the `OSError` of a full or failing disk into an error that names the output.
+
+    A `BrokenPipeError` passes: the reader of a pipe has left.
 
     Raises:
-        UserError: an operation of the system failed.
+        UserError: the output cannot be written.
     """
     try:
         yield
@@ -100,11 +102,11 @@ def writing(output: Path | str) -> Iterator[None]:
         raise
     except OSError as error:
         problem = f"{output}: cannot be written ({error.strerror or error})"
-        raise UserError(problem, "see to the disk, or write elsewhere") from error
+        raise UserError(problem, "free some space, or write elsewhere") from error
 
 
 def end_at_line(path: Path) -> None:
-    """Cut off what follows the last end of a line, in a file that could not be written on."""
+    """Remove an unfinished last line, after writing has failed."""
     with suppress(OSError), path.open("r+b") as file:  # a pipe or a device has no end
         position = file.seek(0, os.SEEK_END)
         while position:
@@ -118,7 +120,7 @@ def end_at_line(path: Path) -> None:
 
 
 def unreadable(path: Path, error: OSError, remedy: str = "give another path") -> UserError:
-    """Make the error of a file or folder that the system does not read; `remedy` is for all but closed ones."""
+    """Return the error for a file or folder that cannot be read; `remedy` is used unless permission was denied."""
     denied = isinstance(error, PermissionError)
     remedy = "check its permissions and those of its folder" if denied else remedy
     return UserError(f"{path}: cannot be read ({error.strerror})", remedy)
@@ -128,7 +130,7 @@ def resolved(path: Path) -> Path:
     """Return the absolute path without symbolic links; it need not exist.
 
     Raises:
-        UserError: it leads through a link that leads to itself.
+        UserError: its links form a circle.
     """
     try:
         path.stat()
@@ -142,7 +144,7 @@ def read_regular(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises:
-        OSError: it cannot be read, is a pipe or a device, which may never end, or is larger.
+        OSError: it cannot be read, is larger, or is a pipe or a device, which may never end.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:
@@ -156,12 +158,12 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; put it in the place of `path` on success, leave no trace on failure.
+    """Yield an empty folder beside `path`; put it in place of `path` on success, remove it on failure.
 
-    What was at `path` is removed once the new folder is in place, and is back if that fails halfway.
+    An old folder at `path` is removed once the new one is in place, and restored if that fails.
 
     Raises:
-        UserError: there can be no such folder.
+        UserError: no such folder can be created.
     """
     with _told_unwritable(path):
         made = [folder for folder in path.parents if not folder.exists()]
@@ -191,13 +193,13 @@ def _filled(work: Path, path: Path, made: list[Path]) -> Iterator[Path]:
 
 
 def _clear_left_folders(path: Path) -> None:
-    """Remove what `whole_folder` left in a process that was killed, once what was at `path` is back there."""
+    """Restore the folder at `path` and remove temporary folders, where a killed process left them."""
     prefix, suffix = _around_drawn(path.name, path.parent)
     for left in path.parent.glob(f"{glob.escape(prefix)}{'?' * DRAWN}{glob.escape(suffix)}"):
         with suppress(OSError), _locked(left):  # in use, or a file
             inside = {entry.name for entry in left.iterdir()}
             if not inside or inside - {"new", "old"}:
-                continue  # somebody's own
+                continue  # not one of ours
             if "old" in inside and not path.exists():
                 (left / "old").rename(path)
             shutil.rmtree(left)
@@ -205,10 +207,10 @@ def _clear_left_folders(path: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which the system takes away with the process.
+    """Hold a folder's lock; the system releases it when the process ends.
 
     Raises:
-        OSError: another process holds it, or there are no locks here.
+        OSError: another process holds it, or the system has no such locks.
     """
     if not fcntl:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
@@ -221,24 +223,23 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def check_folder(path: Path) -> None:
-    """See that files can be written to a folder, which need not be there yet.
+    """Check that files can be written to a folder, which may not exist yet.
 
     Raises:
-        UserError: it is a file, or it, or the folder that it would be made in, is closed to this user, or it leads
-            through a link that leads to itself.
+        UserError: it is a file, this user may not write to it or create it, or its links form a circle.
     """
     resolved(path)
     nearest = nearest_existing(path)
     if not nearest.is_dir():
-        raise UserError(f"{nearest}: not a folder", "name one for what is written")
+        raise UserError(f"{nearest}: not a folder", "name a folder for the output")
     if not os.access(nearest, os.W_OK | os.X_OK):
         problem = f"{path}: cannot be written ({os.strerror(errno.EACCES)})"
         raise UserError(problem, "name a place that this user may write to")
 
 
 def nearest_existing(path: Path) -> Path:
-    """Return `path`, or the nearest folder above it that is there."""
-    # Not Path.exists(), which fails where a folder above is closed to this user.
+    """Return `path`, or its nearest parent that exists."""
+    # Not Path.exists(), which fails where this user may not read a parent folder.
     return next(place for place in (path, *path.absolute().parents) if os.path.exists(place))  # noqa: PTH110
 
 
@@ -255,9 +256,9 @@ def _swap(new: Path, path: Path, old: Path) -> None:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A new empty file in the folder of `path`, which is made where it is missing.
+    """Yield a new empty file in the folder of `path`, which is created where it is missing.
 
-    It is locked meanwhile: the system takes locks away with their process, which tells it from one left behind.
+    The file is locked as long as it is in use. A file without a lock was left by a killed process.
     """
     with _told_unwritable(path):
         if path.is_dir():
@@ -276,10 +277,10 @@ def _beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _told_unwritable(path: Path) -> Iterator[None]:
-    """Name the reason for which there can be no such file: a folder that is closed to this user, a name too long, …
+    """Turn an `OSError` into an error that names `path` and the reason: no permission, a name too long, …
 
     Raises:
-        UserError: one of the operations on `path` failed.
+        UserError: an operation on `path` failed.
     """
     try:
         yield
@@ -290,9 +291,9 @@ def _told_unwritable(path: Path) -> Iterator[None]:
 
 
 def _around_drawn(name: str, folder: Path) -> tuple[str, str]:
-    """Beginning and ending of a temporary name, hidden and of no more bytes than a name in this folder may have."""
+    """Return prefix and suffix of a hidden temporary name that is not too long for this folder."""
     stem, suffix = Path(name).stem, Path(name).suffix
-    if len(os.fsencode(suffix)) > LONGEST_SUFFIX:  # no format, but a name with a full stop in it
+    if len(os.fsencode(suffix)) > LONGEST_SUFFIX:  # not a suffix, but a name with a full stop in it
         stem, suffix = name, ""
     room = _longest_name(folder) - len("..") - DRAWN - len(os.fsencode(suffix))
     while len(os.fsencode(stem)) > room:
@@ -301,7 +302,7 @@ def _around_drawn(name: str, folder: Path) -> tuple[str, str]:
 
 
 def _longest_name(folder: Path) -> int:
-    """Bytes of a file's name at most."""
+    """Return the longest file name that a folder allows, bytes."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (AttributeError, OSError):  # Windows; or the folder is not there
@@ -309,7 +310,7 @@ def _longest_name(folder: Path) -> int:
 
 
 def _create(folder: Path, prefix: str, suffix: str) -> tuple[int, Path]:
-    """Open a new file with the permissions of any other: `tempfile` gives less, and umask is not to be read."""
+    """Create a file with the usual permissions; `tempfile` would create a private one."""
     while True:
         path = folder / f"{prefix}{secrets.token_hex(DRAWN // 2)}{suffix}"
         with suppress(FileExistsError):

@@ -1,4 +1,4 @@
-"""Boxes and the plane's similarities."""
+"""Boxes, and similarity transforms of the plane."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 
 SMALLEST_SPREAD = 1e-9
-"""Points in one place have no rotation and no scale: they are brought to the middle of their goals."""
+"""Points closer together than this have no rotation and scale; they are shifted to the centre of their goals."""
 
 Box = tuple[float, float, float, float]
-"""(x, y, w, h) in pixels, or relative to a side where it says so."""
+"""(x, y, w, h) in pixels, or relative to a side where stated."""
 
 Point = tuple[float, float]
-"""(x, y), likewise."""
+"""(x, y), in the same units."""
 
 
 def as_box(values: Iterable[float]) -> Box:
-    """Four numbers of any kind as a box.
+    """Return four numbers as a box.
 
     Raises:
-        ValueError: there are not four.
+        ValueError: there are more or fewer.
     """
     x, y, w, h = (float(v) for v in values)
     return x, y, w, h
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (x, y, w, h), `[n, 4]` and `[m, 4]`, as `[n, m]`."""
+    """Return the intersection over union of boxes (x, y, w, h), `[n, 4]` and `[m, 4]`, as `[n, m]`."""
     a, b = a[:, None, :], b[None, :, :]
     low = np.maximum(a[..., :2], b[..., :2])
     high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
@@ -37,29 +37,30 @@ def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Similarity:
-    """A rotation, scale and shift of the plane. Its points are complex numbers here, x + iy: with so few of them plain
-    numbers take a tenth of the time of arrays.
+    """A rotation, scale and shift of the plane: `turn * point + shift`.
+
+    Points are complex numbers, x + iy: for a handful of points these take a tenth of the time of arrays.
 
     Attributes:
-        turn: what a point is multiplied by: rotation and scale.
-        shift: what is added then.
+        turn: rotation and scale.
+        shift: translation.
     """
 
     turn: complex
     shift: complex
 
     def back(self, point: complex) -> complex:
-        """Return the point that is moved to this one."""
+        """Apply the inverse transform."""
         return (point - self.shift) / self.turn
 
     def matrix(self) -> np.ndarray:
-        """As OpenCV wants it: float64 `[2, 3]`."""
+        """Return OpenCV's form, float64 `[2, 3]`."""
         a, b = self.turn, self.shift
         return np.array(((a.real, -a.imag, b.real), (a.imag, a.real, b.imag)))
 
 
 def nearest_similarity(points: Iterable[Point], goals: Iterable[Point]) -> Similarity:
-    """The one that brings as many points nearest to their goals, by least squares: an ordinary regression."""
+    """Fit the similarity that maps points to goals, by least squares."""
     p, g = ([complex(*place) for place in places] for places in (points, goals))
     p_mean, g_mean = sum(p) / len(p), sum(g) / len(g)
     centred = [point - p_mean for point in p]

@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 from edge.base.errors import UserError
 
 UNSENT = 128 * 1024
-"""Bytes that the kernel may keep for a client that is slow to take them: a few pictures, not seconds of them."""
+"""Bytes that the kernel buffers for a slow client: a few pictures, not seconds of them."""
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
-    """A socket that listens.
+    """Open a listening socket.
 
     Args:
         host: name or address.
-        port: 0 is any free one.
-        option: that both were given by.
+        port: 0 takes any free port.
+        option: command-line option named in the error.
 
     Raises:
-        UserError: there is no such address, or it is taken or not allowed.
+        UserError: the address does not exist, is in use, or is not allowed.
     """
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -28,7 +28,7 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         raise UserError(
             f"{host}:{port}: cannot be listened on ({error.strerror})", f"name another address: {option} HOST:PORT"
         ) from error
-    # Connections inherit both. Without the second, an answer's body would wait for its head to be acknowledged.
+    # Connections inherit both options. Without the second, a response's body waits until its head is acknowledged.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
@@ -40,7 +40,7 @@ def is_local(listener: socket.socket) -> bool:
 
 
 def url(listener: socket.socket, *, secure: bool) -> str:
-    """The address for a browser; of a socket that listens everywhere, by the machine's name."""
+    """Return the address for a browser; a socket that listens on all interfaces is shown by the machine's name."""
     place, port = listener.getsockname()[:2]
     address = ipaddress.ip_address(place)
     host = socket.gethostname() if address.is_unspecified else f"[{place}]" if address.version == 6 else place
@@ -48,7 +48,7 @@ def url(listener: socket.socket, *, secure: bool) -> str:
 
 
 def own_names(host: str, *, local: bool) -> frozenset[str]:
-    """Names that a request may be addressed to. With `host`, which it was told to listen on."""
+    """Return the host names that requests may use, `host`, on which the server listens, among them."""
     if local:
         return frozenset({"localhost"})
     name = socket.gethostname().lower()
@@ -58,8 +58,8 @@ def own_names(host: str, *, local: bool) -> frozenset[str]:
 def is_own(host: str, names: frozenset[str]) -> bool:
     """Return whether a request's Host header names this server.
 
-    A page elsewhere can make its own name mean this machine (DNS rebinding), and would then be of the same origin.
-    It needs a name for that: numbers are always fine.
+    Another site can let its own name resolve to this machine (DNS rebinding), and its pages would then be of the same
+    origin. Numeric addresses are always accepted, since the attack needs a name.
     """
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")

@@ -16,21 +16,21 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 LEAST_ADDRESS_SPACE = 600 << 20
-"""Bytes that OpenCV and FFmpeg need to be loaded, of which they use a fraction; with less OpenCV crashes."""
+"""Bytes of address space that loading OpenCV and FFmpeg takes; with less OpenCV crashes. Little of it is used."""
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
+    """Return the number of cores that this process may use; in a container these may be fewer than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spare_cores() -> int:
-    """Threads for OpenCV: stages already run side by side, and more than the spare cores only take turns with them."""
+    """Return the number of threads for OpenCV: all cores but one, as the pipeline's stages run in parallel, too."""
     return max(1, usable_cores() - 1)
 
 
 def check_memory_limit() -> None:
-    """Refuse a limit on this process's address space in which its libraries crash while they are loaded.
+    """Refuse a limit on address space that is so low that libraries crash when they are loaded.
 
     Raises:
         UserError: there is such a limit.
@@ -39,14 +39,14 @@ def check_memory_limit() -> None:
         return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
-        problem = f"the memory of this process is limited to {limit >> 20} MB of addresses"
+        problem = f"the address space of this process is limited to {limit >> 20} MB"
         raise UserError(
             problem, f"allow at least {LEAST_ADDRESS_SPACE >> 20} MB by 'ulimit -v'; a run takes about 1200"
         )
 
 
 def has_display() -> bool:
-    """Return whether a window can be shown: OpenCV was built with windows, and a screen answers."""
+    """Return whether a window can be shown: OpenCV was built with windows, and there is a screen."""
     import cv2
 
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
@@ -56,40 +56,40 @@ def has_display() -> bool:
 
 
 def camera_devices() -> list[str]:
-    """Video devices that the system shows, `/dev/video0` first."""
+    """Return the system's video devices, `/dev/video0` first."""
     return [str(p) for p in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name))]
 
 
 def closed_devices() -> list[str]:
-    """Devices of cameras, and on a Raspberry Pi of libcamera's memory, that this user may not open."""
-    heaps = Path("/dev/dma_heap").glob("*") if raspberry_pi() else ()  # which are root's alone elsewhere
+    """Return the devices of cameras, and on a Raspberry Pi of libcamera's memory, that this user may not open."""
+    heaps = Path("/dev/dma_heap").glob("*") if raspberry_pi() else ()  # on other machines only root may open these
     devices = [*map(Path, camera_devices()), *Path("/dev").glob("media*"), *heaps]
     return [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
 
 
 def users_of(device: str) -> list[str]:
-    """Programs that have a device open, as `name (process number)`: of this user, and for root of everybody."""
+    """Return programs that have a device open, as `name (process number)`; other users' programs only for root."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(file.readlink() == Path(device) for file in (process / "fd").iterdir()):
                 found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
     return found
 
 
 OLDEST_PYAV = (18, 1)
-"""The first release of PyAV that will do."""
+"""The oldest release of PyAV that works."""
 
 
 def release(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version, as far as they are numbers."""
+    """Return the leading numeric parts of a version."""
     return tuple(int(part) for part in itertools.takewhile(str.isdecimal, version.split(".")))
 
 
 def package_version(package: str) -> str:
-    """Return the version of an installed package or module; `of unknown version` where there is none."""
+    """Return the version of an installed package or module, or `of unknown version`."""
     try:
         return version(package.replace("_", "-"))
     except PackageNotFoundError:
@@ -97,9 +97,9 @@ def package_version(package: str) -> str:
 
 
 def screen_size() -> tuple[int, int] | None:
-    """Width and height in pixels of the X screen that DISPLAY names; None where no X server answers.
+    """Return width and height in pixels of the X screen that DISPLAY names; None where no X server answers.
 
-    Asked before OpenCV does: its toolkit ends the whole process when the server is gone.
+    Called before OpenCV opens a window, because its toolkit ends the process where there is no server.
     """
     if not os.environ.get("DISPLAY"):
         return None

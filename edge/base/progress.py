@@ -1,4 +1,4 @@
-"""A line on stderr that says how far a task is and how long it will take: redrawn on a terminal, else now and then."""
+"""A progress line on stderr: redrawn on a terminal, otherwise written now and then."""
 
 import logging
 import shutil
@@ -10,20 +10,20 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 REDRAW_EVERY = 0.2
-"""Seconds between two drawings on a terminal."""
+"""Seconds between updates on a terminal."""
 
 LINE_EVERY = 30.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between lines without a terminal."""
 
 DELAY = 2.0
-"""Seconds after which a task on a terminal is long enough to be shown."""
+"""Seconds that a task runs before a terminal shows its progress."""
 
 BAR = 30
-"""Columns of the bar at most."""
+"""Longest bar, columns."""
 
 
 class Progress:
-    """The progress of one task. A context manager; used by one thread, beside which others may log."""
+    """Progress of one task; a context manager, used by one thread while others may log."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class Progress:
         """Begin at 0.
 
         Args:
-            task: what is done, for the reader.
-            total: how much there is to do; None where that is not known.
-            unit: of `total`, as `frames`; `B` is shown as MB.
-            stream: where the line goes, by default stderr.
-            clock: seconds.
+            task: name of the task.
+            total: amount of work; None where it is unknown.
+            unit: unit of `total`, such as `frames`; `B` is shown as MB.
+            stream: output, by default stderr.
+            clock: returns seconds.
         """
         self.task = task
         self._total, self._unit, self._clock = total, unit, clock
@@ -67,14 +67,14 @@ class Progress:
         self._clear()
 
     def update(self, done: float) -> None:
-        """Note how much is done; drawn where it is time to."""
+        """Set the amount of work done; redraw when it is due."""
         self._done = done
         if (now := self._clock()) >= self._due:
             self._due = now + (REDRAW_EVERY if self._terminal else LINE_EVERY)
             self._draw(self._text(now - self._began))
 
     def above(self, write: Callable[[], Any]) -> None:
-        """Let `write` write lines to the terminal, above this one."""
+        """Let `write` write lines to the terminal above the progress line."""
         with self._lock:
             drawn = self._drawn
             self._clear()
@@ -83,7 +83,7 @@ class Progress:
                 self._redraw(drawn)
 
     def tell(self, line: str) -> None:
-        """Write a line above this one."""
+        """Write a line above the progress line."""
         self.above(lambda: self._write(f"{line}\n"))
 
     def _text(self, seconds: float) -> str:
@@ -127,7 +127,7 @@ class Progress:
 
 
 class _Above(logging.Handler):
-    """Passes records on to a handler, whose lines then stand above the progress."""
+    """Passes log records to a handler whose lines appear above the progress line."""
 
     def __init__(self, progress: Progress, handler: logging.Handler) -> None:
         super().__init__(handler.level)

@@ -1,4 +1,4 @@
-"""Statistics of a run: counts, rates, and durations."""
+"""Statistics of a run: counts, rates and durations."""
 
 import threading
 import time
@@ -13,20 +13,20 @@ from typing import Any, Protocol
 import numpy as np
 
 WINDOW = 5000
-"""Times kept of each stage: enough for a p99, and never more memory, however long the run."""
+"""Durations kept for each stage: enough for a p99, and bounded however long the run."""
 
 PERCENTILES = (50, 95, 99)
 
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-"""Seconds up to which the classes of a histogram reach; the last class has no end."""
+"""Upper bounds of a histogram's buckets, seconds; the last bucket has none."""
 
 
 class Queue(Protocol):
     """Interface of a queue whose depth is measured.
 
     Attributes:
-        dropped: items that it has lost.
+        dropped: number of items dropped.
     """
 
     @property
@@ -37,11 +37,11 @@ class Queue(Protocol):
 
 @dataclass
 class Histogram:
-    """All durations of a run.
+    """Histogram of all durations of a run.
 
     Attributes:
-        counts: how many there are in each class of `BOUNDS`, and beyond the last bound.
-        total: their sum in seconds.
+        counts: durations in each bucket of `BOUNDS`, and beyond the last bound.
+        total: sum of the durations, seconds.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
@@ -49,7 +49,7 @@ class Histogram:
 
 
 class Statistics:
-    """Written to by all stages, read by anyone."""
+    """Statistics that all stages write and any thread may read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -67,12 +67,12 @@ class Statistics:
             self._counts[name] += by
 
     def count_of(self, name: str) -> int:
-        """A counter's value now."""
+        """Return a counter's value."""
         with self._lock:
             return self._counts[name]
 
     def add(self, name: str, seconds: float) -> None:
-        """Note a duration or an age under `name`."""
+        """Record a duration or an age under `name`."""
         with self._lock:
             self._times.setdefault(name, deque(maxlen=WINDOW)).append(seconds)
             histogram = self._histograms.setdefault(name, Histogram())
@@ -80,17 +80,17 @@ class Statistics:
             histogram.total += seconds
 
     def set(self, name: str, value: float | int | bool | None) -> None:
-        """Note what is the case now, in place of what was."""
+        """Set a state; it replaces the one before."""
         with self._lock:
             self._states[name] = value
 
     def watch(self, name: str, queue: Queue) -> None:
-        """Look at a queue whenever somebody asks; one of the same name that was there before keeps its drops."""
+        """Measure a queue from now on; the drops of an earlier queue of that name still count."""
         with self._lock:
             self._queues.append((name, queue))
 
     def counts(self) -> dict[str, int]:
-        """All counters now, those of dropped items as `dropped.<queue>`."""
+        """Return all counters; dropped items are counted under `dropped.<queue>`."""
         with self._lock:
             counts = self._counts.copy()
             for name, queue in self._queues:
@@ -98,12 +98,12 @@ class Statistics:
         return dict(counts)
 
     def states(self) -> dict[str, float | int | bool | None]:
-        """Return the present states by name."""
+        """Return the states by name."""
         with self._lock:
             return dict(self._states)
 
     def depths(self) -> dict[str, int]:
-        """Items that wait in each queue now."""
+        """Return the number of items that wait in each queue."""
         depths: Counter[str] = Counter()
         with self._lock:
             for name, queue in self._queues:
@@ -111,25 +111,25 @@ class Statistics:
         return dict(depths)
 
     def histograms(self) -> dict[str, Histogram]:
-        """All durations since the beginning, by name."""
+        """Return the histograms of all durations since the start, by name."""
         with self._lock:
             return {name: replace(found, counts=found.counts.copy()) for name, found in self._histograms.items()}
 
     def recent(self, name: str, q: float, last: int) -> float | None:
-        """Percentile `q` of the last so many durations under `name`, seconds; None where there are none."""
+        """Return percentile `q` of the latest durations under `name`, seconds; None where there are none."""
         with self._lock:
             values = list(islice(reversed(self._times.get(name, ())), last))
         return float(np.percentile(values, q)) if values else None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Note how long the block took."""
+        """Record the duration of the block."""
         started = time.perf_counter()
         yield
         self.add(name, time.perf_counter() - started)
 
     def answered(self) -> None:
-        """Note that a frame has its result."""
+        """Count a result."""
         with self._lock:
             if not self._counts["frames"]:
                 self._started = time.monotonic()
@@ -138,15 +138,15 @@ class Statistics:
             self._answered.append(self._ended)
 
     def fps(self) -> float:
-        """Results a second between the first and the last."""
+        """Return results per second between the first and the last."""
         with self._lock:
             seconds = self._ended - self._started
             return (self._counts["frames"] - 1) / seconds if seconds > 0 else 0.0
 
     def recent_fps(self, seconds: float) -> float | None:
-        """Results a second at present: of the last so many seconds, 0 where none has come in them.
+        """Return results per second of the last `seconds`; 0 where there were none.
 
-        None while nothing can be said: the run is younger than that, and there are not two of them.
+        None where the run is younger than that and has fewer than two results.
         """
         now = time.monotonic()
         with self._lock:
@@ -156,7 +156,7 @@ class Statistics:
         return len(times) / seconds if now - self._created > seconds else None
 
     def summary(self) -> dict[str, Any]:
-        """Plain values for JSON: fps, counts and states by name, and of each time by name its percentiles in ms."""
+        """Return plain values for JSON: fps, counts, states, and the percentiles of each duration in ms."""
         with self._lock:
             times = {name: np.fromiter(values, float) * 1000 for name, values in self._times.items()}
         return {
@@ -168,12 +168,12 @@ class Statistics:
 
 
 def under(prefix: str, counts: Mapping[str, int]) -> dict[str, int]:
-    """The counters of one kind by what comes after the prefix: `dropped.` by queue, `source.` by event."""
+    """Return the counters whose names begin with `prefix`, without it: `dropped.` by queue, `source.` by event."""
     return {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
 
 
 def summary_text(summary: dict[str, Any]) -> str:
-    """A summary as lines for the terminal."""
+    """Format a summary for the terminal."""
     counts = summary["counts"]
     dropped = {name: n for name, n in under("dropped.", counts).items() if n}
     errors = under("errors.", counts)

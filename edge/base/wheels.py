@@ -1,4 +1,4 @@
-"""Single files out of wheels of a package index, without pip: only the file that is wanted is downloaded."""
+"""Download single files out of wheels on a package index, without pip."""
 
 import html.parser
 import io
@@ -17,16 +17,16 @@ from edge.base.download import Downloader, DownloadError, NoPartsError, RemoteFi
 from edge.base.index_settings import IndexSettings
 
 PAGE_LIMIT = 32 << 20
-"""Bytes of an index's page of one package."""
+"""Largest page of an index about one package, bytes."""
 
 WHEEL_LIMIT = 64 << 20
-"""Bytes of a wheel that has to be downloaded whole."""
+"""Largest wheel that is downloaded whole, bytes."""
 
 READ_AHEAD = 1 << 20
-"""Bytes that are asked for at a time: a file's header comes with much of the file."""
+"""Bytes a request: a file's header then comes with much of the file."""
 
 BETWEEN_ATTEMPTS = 1.0
-"""Seconds after which an index is asked once more: a connection may fail now and then."""
+"""Seconds before an index is asked again, as connections fail now and then."""
 
 PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
@@ -35,14 +35,14 @@ def fetch_member(settings: IndexSettings, requirement: str, member: str, limit: 
     """Download one file of a wheel from the first index that has the wheel.
 
     Args:
-        settings: the indexes, and how they are reached.
+        settings: the indexes, proxy and certificates.
         requirement: `package==version`.
         member: path in the wheel.
-        limit: bytes that the file may have.
+        limit: largest size of the file, bytes.
         task: name of the work, for the progress line.
 
     Raises:
-        DownloadError: none of the indexes gives it; with the reason of each.
+        DownloadError: no index has it, or none can be reached; names the reason of each.
     """
     if not settings.urls:
         raise DownloadError("the settings of pip or uv allow no package index on the network")
@@ -57,7 +57,7 @@ def fetch_member(settings: IndexSettings, requirement: str, member: str, limit: 
 
 
 def _patiently(ask: Callable[[], bytes]) -> bytes:
-    """Ask, and once more after a pause where that fails."""
+    """Call `ask`; where that fails, call it once more after a pause."""
     try:
         return ask()
     except DownloadError:
@@ -75,10 +75,10 @@ def _from_index(
 
 
 def find_wheel(downloader: Downloader, index: str, package: str, version: str) -> str | None:
-    """Return the address of a wheel of this version, for whatever platform; None where the index has none.
+    """Return the address of a wheel of this version, for any platform; None where the index has none.
 
     Raises:
-        DownloadError: the index cannot be reached, or gives no page of an index (PEP 503, PEP 691).
+        DownloadError: the index cannot be reached, or its page is neither of PEP 503 nor of PEP 691.
     """
     response = downloader.open(f"{index.rstrip('/')}/{_normalized(package, '-')}/", {"Accept": PAGE_TYPES})
     kind, base = response.headers.get_content_type(), response.url
@@ -90,17 +90,17 @@ def find_wheel(downloader: Downloader, index: str, package: str, version: str) -
 
 
 def read_member(downloader: Downloader, wheel: str, member: str, limit: int, task: str) -> bytes:
-    """Download one file of a wheel; the whole wheel where the server cannot send parts of it.
+    """Download one file of a wheel, or the whole wheel where the server does not support range requests.
 
     Args:
-        downloader: gets it.
+        downloader: connections to the index.
         wheel: the wheel's address.
         member: path in the wheel.
-        limit: bytes that the file may have.
+        limit: largest size of the file, bytes.
         task: name of the work, for the progress line.
 
     Raises:
-        DownloadError: it cannot be downloaded, there is no such file, or the file is larger.
+        DownloadError: the wheel cannot be downloaded, or has no such file within the limit.
     """
     try:
         remote = RemoteFile(downloader, wheel, task)
