@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         if status == 0:
             problem = f"standard output: cannot be written ({error.strerror})"
-            print(f"emotion-edge: {problem}: see to the disk, or write elsewhere", file=sys.stderr)
+            print(f"emotion-edge: {problem}: free some space, or write elsewhere", file=sys.stderr)
         status = 2
     return status
 

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import pwd
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -204,9 +203,9 @@ def private_address(source: str) -> str | None:
 def check_systemd() -> None:
     """Raise UserError where services are not systemd's, or where another one has our name."""
     if not BOOTED.is_dir():
-        raise UserError("systemd does not run this system", f"have '{SERVICE_NAME} run' started by what does")
+        raise UserError("this system does not run systemd", f"let its own service manager start '{SERVICE_NAME} run'")
     if UNIT.exists() and not UNIT.read_text().startswith(MARK):
-        raise UserError(f"{UNIT}: somebody else's unit is there already", "see to it yourself, or give it another name")
+        raise UserError(f"{UNIT}: a unit that is not ours is there already", "remove it, or give it another name")
 
 
 def check_root() -> None:
@@ -318,6 +317,8 @@ def _seen(run: argparse.Namespace) -> list[Path]:
 
 def _check_user(user: str | None, seen: Sequence[Path]) -> None:
     if user:
+        import pwd  # here, because Windows has none and this module tells its users so
+
         try:
             pwd.getpwnam(user)
         except KeyError as error:

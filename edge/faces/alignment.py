@@ -1,4 +1,4 @@
-"""Cuts faces out as the training crops have them: the same eyes, nose and mouth at the same places."""
+"""Align faces: crop them so that eyes, nose and mouth lie where they do in the training images."""
 
 import math
 
@@ -10,27 +10,27 @@ from edge.faces.detector import Detection
 from edge.model.manifest import FaceTemplate
 
 SMALLEST_SCALE = 1e-3
-"""Less is no face: landmarks that all lie in one place."""
+"""Smallest scale of a face; below it, all landmarks lie in one place."""
 
 
 def crop_face(image: np.ndarray, detection: Detection, template: FaceTemplate, size: int) -> np.ndarray:
-    """The aligned face: turned, scaled and shifted by its landmarks, or by its box where there are none.
+    """Crop a face, rotated, scaled and shifted by its landmarks, or by its box where there are none.
 
     Args:
         image: uint8 BGR `[h, w, 3]`.
         detection: a face in pixels of `image`.
-        template: where the face shall lie.
-        size: pixels of the crop's side.
+        template: position of the face in the crop.
+        size: side of the crop, pixels.
 
     Returns:
-        uint8 RGB `[size, size, 3]`; what lies outside the image repeats its edge.
+        uint8 RGB `[size, size, 3]`; outside the image its edge is repeated.
     """
     crop = _warp(image, face_transform(detection, template, size), size)
     return cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)
 
 
 def face_transform(detection: Detection, template: FaceTemplate, size: int) -> Similarity:
-    """From the image to the crop."""
+    """Return the transform from the image to the crop."""
     if detection.landmarks is not None:
         return nearest_similarity(detection.landmarks.tolist(), [(x * size, y * size) for x, y in template.landmarks])
     (x, y, w, h), goal = detection.box, [value * size for value in template.box]
@@ -40,7 +40,7 @@ def face_transform(detection: Detection, template: FaceTemplate, size: int) -> S
 
 
 def _warp(image: np.ndarray, transform: Similarity, size: int) -> np.ndarray:
-    """Apply a transform that may shrink: bilinear sampling alone would skip pixels of a large face."""
+    """Apply a transform that may shrink; bilinear sampling alone would skip pixels of a large face."""
     scale = abs(transform.turn)
     if scale > SMALLEST_SCALE and (factor := min(int(1 / scale), *image.shape[:2])) > 1:
         image, transform = _shrunk(image, transform, size, factor)
@@ -50,22 +50,22 @@ def _warp(image: np.ndarray, transform: Similarity, size: int) -> np.ndarray:
 
 
 def _shrunk(image: np.ndarray, transform: Similarity, size: int, factor: int) -> tuple[np.ndarray, Similarity]:
-    """The part of an image that a transform shows, so many times smaller, and the transform that fits it."""
+    """Return the part of an image that a transform shows, `factor` times smaller, and the transform of that part."""
     height, width = image.shape[:2]
     corners = [transform.back(corner) for corner in (0, size, size * 1j, size * (1 + 1j))]
     left, columns = _cells([corner.real for corner in corners], factor, width)
     top, rows = _cells([corner.imag for corner in corners], factor, height)
     part = image[top : top + factor * rows, left : left + factor * columns]
-    # The centre of a cell of pixels lies half a cell, less half a pixel, from that of its first one.
+    # The centre of a cell lies half a cell, less half a pixel, from the centre of its first pixel.
     first = complex(left, top) + (factor - 1) / 2 * (1 + 1j)
     moved = Similarity(transform.turn * factor, transform.turn * first + transform.shift)
     return cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), moved
 
 
 def _cells(places: list[float], factor: int, end: int) -> tuple[int, int]:
-    """The first pixel and the number of the cells of so many pixels that hold all places, one to spare at either side.
+    """Return the first pixel and the number of cells that cover all places, with one more cell at either side.
 
-    At least one cell, and none that is not in the image, which ends at pixel `end`.
+    There is at least one cell, and all are in the image, which ends at pixel `end`.
     """
     first = min(max(0, int(min(places)) - factor), end - factor)
     last = min(int(max(places)) + 2 * factor, end)

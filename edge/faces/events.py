@@ -1,4 +1,4 @@
-"""Events: faces that come and go, and emotions that change and last. For those who do not want every frame."""
+"""Events: faces that appear and leave, and emotions that change and last."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from edge.faces.results import FaceResult, FrameResult
 from edge.faces.tracker import TRACK_TIMEOUT
 
 EVERY_CHANGE = EventLimits(min_seconds=0.0, min_confidence=0.0)
-"""Limits under which each change of a label is an event at once."""
+"""Limits with which each change of a label is an event at once."""
 
 
 @dataclass
@@ -17,10 +17,10 @@ class _Presence:
     """A face that is present. Times are Unix seconds.
 
     Attributes:
-        came, seen: when it was seen first and last.
-        source: where.
-        emotion, since: what was last told of it, and since when it shows that.
-        next_emotion, next_since: what it has shown since then, which is not told before it has lasted.
+        came, seen: times at which it was first and last seen.
+        source: name of the source.
+        emotion, since: emotion of its last event, and the time at which it began.
+        next_emotion, next_since: newer emotion, not an event before it has lasted, and the time at which it began.
         settled: its last result that shows `emotion`.
     """
 
@@ -35,26 +35,26 @@ class _Presence:
 
 
 class Events:
-    """Events between one result and the next; for one thread.
+    """Finds the events between one result and the next; for one thread.
 
-    An event is a JSON object with `event`, `t` (Unix seconds at which it happened), `source` and `id`, and
+    An event is a JSON object with `event`, `t` (Unix seconds at which it happened), `source` and `id`. In addition
 
-    - `face_appeared`: nothing more;
-    - `emotion_changed`: `from` and `to`, null where there is none, and `duration_s`, how long `from` lasted. It is told
-      when `to` has lasted for the minimum duration, each frame with the minimum confidence; `t` is when `to` began.
-      Once told, an emotion lasts as long as it is the label, at whatever confidence;
-    - `face_left`: `emotion`, the last one told, and `duration_s`, how long it was there. It is known to have left
-      when it was not seen for as long as its number is kept; `t` is when it was last seen.
+    - `face_appeared` has nothing more;
+    - `emotion_changed` has `from` and `to`, null without an emotion, and `duration_s`, the time that `from` lasted. The
+      event comes when `to` has lasted for the minimum duration with the minimum confidence in each frame; `t` is when
+      `to` began. After its event, an emotion lasts as long as it is the label, at any confidence;
+    - `face_left` has `emotion`, that of the last event, and `duration_s`, the time that the face was there. The event
+      comes when the face has not been seen for the tracker's time-out; `t` is when it was last seen.
     """
 
     def __init__(self, limits: EventLimits, memory: float = TRACK_TIMEOUT) -> None:
-        """`memory` is the seconds for which a face that is not found keeps its number."""
+        """Begin without faces; `memory` is the tracker's time-out in seconds."""
         self._limits, self._memory = limits, memory
         self._present: dict[int, _Presence] = {}
         self._time = -math.inf
 
     def update(self, result: FrameResult) -> list[dict[str, Any]]:
-        """Events of a frame's result; a change of emotion comes with the frame in which it has lasted."""
+        """Return the events of a frame's result."""
         time = result.frame.captured
         self._set_back(self._time - time)
         self._time = time
@@ -71,9 +71,9 @@ class Events:
         return replace(result, events=events, settled=settled)
 
     def settled(self, face: FaceResult) -> FaceResult | None:
-        """The last result of a face that shows the emotion last told of it, where the face is now.
+        """Return a face at its present place with the last result that shows the emotion of its last event.
 
-        So label and probabilities agree. None before a new face has shown anything for long enough.
+        So emotion and probabilities agree. None before the first event of a face's emotion.
         """
         present = self._present.get(face.id)
         if present is None or present.settled is None:
@@ -81,11 +81,11 @@ class Events:
         return replace(present.settled, box=face.box, score=face.score)
 
     def end(self) -> list[dict[str, Any]]:
-        """The events of an end: whoever is there leaves."""
+        """Return the events at the end of a run: all present faces leave."""
         return [self._left(number) for number in list(self._present)]
 
     def _set_back(self, seconds: float) -> None:
-        """Move what is remembered with a clock that was set back: nobody was here for a negative time, or stays on."""
+        """Shift remembered times where the clock was set back, so that no duration is negative."""
         for face in self._present.values() if seconds > 0 else ():
             face.came, face.seen = face.came - seconds, face.seen - seconds
             face.since, face.next_since = face.since - seconds, face.next_since - seconds
@@ -107,7 +107,7 @@ class Events:
         return events
 
     def _shown(self, face: FaceResult, present: _Presence) -> str | None:
-        """The label, where it is told already or probable enough to be."""
+        """Return the label where it is that of the last event or probable enough for one; otherwise None."""
         known = face.emotion == present.emotion
         return face.emotion if known or face.confidence >= self._limits.min_confidence else None
 

@@ -1,4 +1,4 @@
-"""Read the weights out of an ONNX file, without the onnx package: a file in the protobuf wire format."""
+"""Read the weights of an ONNX file, which is in the protobuf wire format, without the onnx package."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,10 +34,10 @@ def float_weights(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _weights(tensor: Any) -> tuple[str, np.ndarray] | None:
-    """Name and values of a `TensorProto`; None where they are not float32."""
+    """Return name and values of a `TensorProto`; None where they are not float32."""
     shape, values = [], {}
     for number, value in _fields(tensor):
-        if number == DIMS:  # one field for each axis, in files of format version 8 and below
+        if number == DIMS:  # one field per axis, in files of format version 8 and below
             shape.append(value)
         else:
             values[number] = value
@@ -69,7 +69,7 @@ def _fields(message: Any) -> Iterator[Field]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """An integer in groups of seven bits, the lowest first, and the position after it."""
+    """Return an integer in groups of seven bits, the lowest first, and the position after it."""
     value = shift = 0
     while at < len(message):
         byte = message[at]

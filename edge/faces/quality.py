@@ -1,4 +1,4 @@
-"""Says of a face whether its emotion can be told, and why not."""
+"""Check whether a face is good enough for a label."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from edge.base.settings import Quality
 from edge.faces.detector import Detection
 
 NOSE = 0.65
-"""Distance of the tip of the nose in front of the eyes, in distances between the eyes: about 4 of 6.3 centimetres."""
+"""Distance of the tip of the nose in front of the eyes, relative to that between the eyes: about 4 cm to 6.3 cm."""
 
 
 def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str | None:
@@ -16,7 +16,7 @@ def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str |
     Args:
         detection: the face.
         crop: uint8 RGB `[size, size, 3]`, aligned.
-        needs: the limits.
+        needs: limits.
     """
     if min(detection.box[2:]) < needs.smallest:
         return "small"
@@ -28,13 +28,13 @@ def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str |
 
 
 def turn(landmarks: np.ndarray) -> float:
-    """Degrees by which a head is turned to its left (positive) or right.
+    """Return the angle in degrees by which a head is turned to its left (positive) or right.
 
-    The nose moves out of the middle between the eyes by the sine of the angle while the eyes draw together by its
-    cosine, in the plane of the picture; how far the head is tilted to the shoulder does not matter.
+    In the picture the nose moves away from the middle between the eyes by the sine of the angle, and the eyes move
+    together by its cosine. The tilt of the head towards a shoulder has no influence.
 
     Args:
-        landmarks: float `[5, 2]` as `Detection` has them.
+        landmarks: float `[5, 2]`, in the order of `Detection`.
     """
     right_eye, left_eye, nose = landmarks[:3]
     eyes = left_eye - right_eye
@@ -43,21 +43,22 @@ def turn(landmarks: np.ndarray) -> float:
 
 
 def sharpness(crop: np.ndarray) -> float:
-    """Energy of the Laplacian in that of the picture: how much of the contrast is between neighbours.
+    """Return the energy of the Laplacian relative to that of the picture: the share of contrast between neighbours.
 
-    Pech-Pacheco et al., 2000 (doi 10.1109/ICPR.2000.903548) take the former alone, which darkness lowers, too.
+    Pech-Pacheco et al., 2000 (doi 10.1109/ICPR.2000.903548) use the Laplacian's energy alone, which is also low in the
+    dark.
 
     Args:
         crop: uint8 RGB `[size, size, 3]`.
 
     Returns:
-        0 where nothing changes between neighbours, more the more does.
+        0 where neighbours are equal; larger for sharper pictures.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return _energy(cv2.Laplacian(grey, cv2.CV_32F)) / max(_energy(grey), 1.0)
 
 
 def _energy(values: np.ndarray) -> float:
-    """Variance; OpenCV's takes a tenth of the time of numpy's on so few values."""
+    """Return the variance; for so few values OpenCV takes a tenth of the time of numpy."""
     _, deviation = cv2.meanStdDev(values)
     return float(deviation[0, 0]) ** 2

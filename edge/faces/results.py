@@ -1,4 +1,4 @@
-"""Results of a frame, and the record that every output gives of it."""
+"""Results of a frame, and its record, which is the same on every output."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from edge.base.geometry import Box
 from edge.sources.frame import Frame
 
 LARGER = 1.2
-"""Another face becomes the main one when its area is so many times that of the present one."""
+"""Ratio of areas from which on another face becomes the main one."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class FaceResult:
     Attributes:
         id: number of the person's track.
         box: (x, y, w, h) in pixels of the frame.
-        score: the detector's, 0 to 1.
+        score: the detector's score, 0 to 1.
         probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`; of this frame alone where the face
-            is not fit to be judged.
-        label: class of the label, None where there is a reason against it.
+            is too small, turned or blurred.
+        label: class of the label; None where `reason` is set.
         reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is).
     """
 
@@ -52,7 +52,7 @@ class FaceResult:
             "box": [round(v, 1) for v in self.box],
             "score": round(self.score, 3),
             "emotion": self.emotion,
-            "confidence": round(self.confidence, 4),  # as its bar, or the two could be shown as different percentages
+            "confidence": round(self.confidence, 4),  # rounded as in the bars, so that both show the same percentage
             "reason": self.reason,
             "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
         }
@@ -63,12 +63,12 @@ class FrameResult:
     """One frame with its faces.
 
     Attributes:
-        frame: the picture that was looked at.
-        faces: what was found in it, the surest detection first.
+        frame: the frame.
+        faces: its faces, the highest score first.
         latency: seconds from the frame's arrival to this result.
-        level: of the governor, 0 (all work) and up; see `edge.pipeline.governor`.
+        level: level of the governor, 0 (all work) and up; see `edge.pipeline.governor`.
         events: events of this frame, see `edge.faces.events`; the pipeline adds them.
-        settled: of each face that has one, by its number, the last result with the emotion that the events last gave.
+        settled: by id, a face's last result with the emotion of its last event.
     """
 
     frame: Frame
@@ -84,12 +84,11 @@ class FrameResult:
         return json.dumps(self.record())
 
     def record(self) -> dict[str, Any]:
-        """The JSON object of this frame, the same on every output.
+        """Return the JSON object of this frame, the same on every output.
 
-        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor: 0, all work, to
-        3), and `faces`, each with `id`, `box` (pixels
-        of the frame), `score`, `emotion` (null where there is no label), `confidence`, `reason` (why not, else null)
-        and the seven `probabilities`.
+        Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor, 0 to 3), and
+        `faces`, each with `id`, `box` (pixels of the frame), `score`, `emotion` (null without a label), `confidence`,
+        `reason` (null with a label) and `probabilities`.
         """
         return {
             "seq": self.frame.seq,
@@ -122,7 +121,7 @@ class MainFace:
         self._number: int | None = None
 
     def of(self, faces: Sequence[FaceResult]) -> FaceResult | None:
-        """The main one of a frame's faces; None where there are none."""
+        """Return the main face of a frame; None where there are no faces."""
         largest = max(faces, key=_area, default=None)
         before = next((face for face in faces if face.id == self._number), None)
         main = before if largest and before and _area(largest) < LARGER * _area(before) else largest

@@ -1,4 +1,4 @@
-"""Looks for faces near where they are expected, and in the whole picture, coarsely and finely, only now and then."""
+"""Search for faces in regions of interest about their expected places, and now and then in the whole picture."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ MOSAIC_LAYOUTS = {4: (2, 2), 2: (1, 2), 1: (1, 1)}
 after the other. There are few layouts, because each has a detector of its own."""
 
 WORTH_WHILE = 0.7
-"""Regions of more than this share of the pixels of the whole picture take as long as all of it."""
+"""Share of the whole picture's pixels above which searching regions takes as long as searching all of it."""
 
 DUPLICATE_OVERLAP = 0.4
-"""Two boxes that overlap by more than this are one face that was found twice."""
+"""Overlap of two boxes above which they are the same face."""
 
 PART_OF_FACE = 0.7
-"""A box with more than this share of its area in a known face's box is a part of that face."""
+"""Share of a box's area inside a known face's box above which it is a part of that face."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,20 @@ class _Region:
 
 
 class Search:
-    """Decides, frame by frame, where to look for faces; for one thread."""
+    """Searches frames for faces, and decides for each where to search; for one thread."""
 
     def __init__(self, make: Callable[[int], Detector], side: int | None, every: float) -> None:
-        """Begin with nothing known.
+        """Begin without known faces.
 
         Args:
-            make: a detector for pictures whose longer side is this many pixels.
-            side: pixels of the longer side at which whole pictures are searched; None searches coarsely and, where the
-                picture is large, finely as well (see `edge.faces.tiles`).
-            every: seconds between two searches of the whole picture; 0 searches each one.
+            make: makes a detector for pictures with a longer side of this many pixels.
+            side: longer side at which whole pictures are searched, pixels; None searches coarsely, and large pictures
+                finely as well (see `edge.faces.tiles`).
+            every: seconds between two searches of the whole picture; 0 searches every picture.
         """
         self._make, self._side, self._every = make, side or COARSE_SIDE, every
         self._whole = make(self._side)
-        self._near: dict[tuple[int, ...], Detector] = {}  # by the shape of their mosaics, made when it is met
+        self._near: dict[tuple[int, ...], Detector] = {}  # by the shape of their mosaics, made when needed
         self._fine: Detector | None = None  # likewise
         self._follows_picture, self._live = side is None, False
         self._slower = 1
@@ -77,26 +77,26 @@ class Search:
         self._rounds: Rounds | None = None
 
     def keep_up(self, live: bool) -> None:
-        """Search live pictures finely in tiles that take turns, and others in all tiles at once."""
+        """Choose the fine search: of live pictures one tile in a frame, of recordings all tiles at once."""
         self._live, self._shape = live, ()
 
     def slow_down(self, factor: int) -> None:
-        """From now on, let so many times as much time pass between two searches of the whole; squared for tiles."""
+        """Multiply the time between two searches of the whole picture by `factor`, that between tiles by its square."""
         self._slower = factor
 
     def forget(self) -> None:
-        """Search the whole of the next picture."""
+        """Search the whole next picture."""
         self._last = None
 
     def find(self, frame: Frame, expected: Sequence[Detection]) -> list[Detection]:
         """Find the faces of the next frame.
 
         Args:
-            frame: the next one.
-            expected: where the faces of the last frame should be by now.
+            frame: the next frame.
+            expected: expected places of the last frame's faces.
 
         Returns:
-            The detections in pixels of the frame's image, the best first.
+            Detections in pixels of the frame's image, the best first.
         """
         if due := self._is_due(frame):
             self._prepare(frame.image)
@@ -111,13 +111,13 @@ class Search:
         return sorted(found, key=lambda face: -face.score)
 
     def _is_due(self, frame: Frame) -> bool:
-        if self._last is None or frame.image.shape != self._shape:  # or places mean nothing
+        if self._last is None or frame.image.shape != self._shape:  # expected places are then meaningless
             return True
-        # A clock that was set back must not keep anybody from being found.
+        # A clock that was set back must not delay the next search.
         return not 0 <= frame.captured - self._last < self._every * self._slower
 
     def _prepare(self, image: np.ndarray) -> None:
-        """Plan the fine search of pictures of a new size."""
+        """Plan the fine search for pictures of a new size."""
         if image.shape == self._shape:
             return
         self._shape, (height, width) = image.shape, image.shape[:2]
@@ -132,11 +132,11 @@ class Search:
             self._rounds = None
 
     def _scale(self) -> float:
-        """Scale of coarsely searched pictures."""
+        """Return the scale of the coarse search."""
         return min(1.0, self._side / max(self._shape[:2]))
 
     def _is_small(self, face: Detection) -> bool:
-        """Tell whether only the fine search is sure to find a face."""
+        """Return whether only the fine search finds a face reliably."""
         return self._fine_side is not None and max(face.box[2:]) * self._scale() < CERTAIN_SIDE
 
     def _search_whole(self, frame: Frame) -> list[Detection]:
@@ -146,7 +146,7 @@ class Search:
         return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
 
     def _follow(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection] | None:
-        """The faces where they are expected; None where one is lost, or the whole picture is no more work."""
+        """Search at the expected places; None where a face is lost, or where searching the whole picture is as fast."""
         regions = self._regions(image, faces)
         pixels = sum(region.resolution**2 for region in regions)
         whole = image.shape[0] * image.shape[1] * self._scale() ** 2
@@ -156,11 +156,11 @@ class Search:
         return None if None in found else _distinct(face for face in found if face)
 
     def _search_regions(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection | None]:
-        """The face in the region about each of some faces, None where there is none."""
+        """Return the face in the region about each expected face, or None."""
         return [face for mosaic in _mosaics(self._regions(image, faces)) for face in self._find_near(image, mosaic)]
 
     def _search_finely(self, frame: Frame, searched_whole: bool, wanted: bool) -> list[Detection]:
-        """The faces of the tile whose turn it is; of a recording, those of all tiles where they are wanted."""
+        """Return the faces of the next tile; of a recording, those of all tiles where `wanted`."""
         if self._fine_side is None:
             return []
         if self._rounds:
@@ -172,7 +172,7 @@ class Search:
         return [face for tile in tiles for face in self._search_tile(frame.image, tile, scale)]
 
     def _search_tile(self, image: np.ndarray, tile: Tile, scale: float) -> list[Detection]:
-        """The faces that are whole in a tile."""
+        """Return the faces that lie completely in a tile."""
         part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
         searched, scale = shrink(part, round(max(tile.width, tile.height) * scale))
         if self._fine is None:
@@ -181,7 +181,7 @@ class Search:
         return [face for face in found if not _is_cut(face.box, tile, image)]
 
     def _regions(self, image: np.ndarray, faces: Iterable[Detection]) -> list[_Region]:
-        """The region about each face; none about a face where it does not fit."""
+        """Return the region about each face; none for a face whose region does not fit."""
         height, width = image.shape[:2]
         regions = []
         for x, y, w, h in (face.box for face in faces):
@@ -231,7 +231,7 @@ def _away(box: Box, point: Point) -> float:
 
 
 def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
-    """A detection in a part of the picture, as one in the picture."""
+    """Convert a detection from a part of the picture to the whole picture."""
     x, y, w, h = (scale * value for value in detection.box)
     landmarks = None
     if detection.landmarks is not None:
@@ -240,7 +240,7 @@ def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
 
 
 def _is_cut(box: Box, tile: Tile, image: np.ndarray) -> bool:
-    """Tell whether a box reaches a border of its tile beyond which the picture goes on."""
+    """Return whether a box reaches a border of its tile inside the picture."""
     x, y, w, h = box
     height, width = image.shape[:2]
     right, bottom = tile.x + tile.width, tile.y + tile.height
@@ -253,12 +253,12 @@ def _is_cut(box: Box, tile: Tile, image: np.ndarray) -> bool:
 
 
 def _joined(found: list[Detection], others: Iterable[Detection | None]) -> list[Detection]:
-    """Append to `found` those others that are not among it."""
+    """Return `found` with the others that are not among it."""
     return found + _distinct(face for face in others if face and not _is_among(face, found))
 
 
 def _is_among(face: Detection, others: Sequence[Detection]) -> bool:
-    """Tell whether one of the others is the same face, or has most of this box in its own, as a part of a face."""
+    """Return whether another detection is the same face, or contains most of this box, which is then a part of it."""
     if not others:
         return False
     boxes, ours = np.array([other.box for other in others]), np.array([face.box])

@@ -1,22 +1,22 @@
-"""Decides which faces of a crowd are read in a frame: their probabilities are averages, which can wait some frames."""
+"""Schedule which faces are classified in a frame; the others keep their last result."""
 
 from collections.abc import Sequence
 
 
 class ClassificationScheduler:
-    """Remembers who has waited longest; for one thread."""
+    """Schedules the faces that have waited longest; for one thread."""
 
     def __init__(self) -> None:
-        self._last: dict[int, int] = {}  # by face, the frame in which it was read
+        self._last: dict[int, int] = {}  # frame of the last classification, by face
         self._frame = 0
 
     def take(self, faces: Sequence[int], most: int) -> set[int]:
-        """The faces to read now; they count as read.
+        """Return the faces to classify now; they count as classified.
 
         Args:
-            faces: numbers of the tracks in the frame.
-            most: how many are read, those that have waited longest. Those that were not in the last frame come on
-                top: they have no answer yet, or an old one.
+            faces: ids of the tracks in the frame.
+            most: number of faces, those that have waited longest. Faces that were not in the last frame are added: they
+                have no result yet, or an old one.
         """
         self._frame += 1
         known = sorted((face for face in faces if face in self._last), key=self._last.__getitem__)

@@ -1,4 +1,4 @@
-"""Temporal smoothing of a face's probabilities, and a label with hysteresis."""
+"""Smoothing of a face's probabilities over time, and a label with hysteresis."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ class Smoother:
     """
 
     def __init__(self, settings: Smoothing, memory: float) -> None:
-        """`memory` is the seconds for which a face that is not seen is remembered: the tracker's."""
+        """Begin without faces; `memory` is the tracker's time-out in seconds."""
         self._settings, self._memory = settings, memory
         self._faces: dict[int, _Face] = {}
 
     def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
-        """Take in what was seen of a face.
+        """Add a classification of a face.
 
         Args:
-            track: its number.
+            track: id of its track.
             probabilities: float32 `[7]` of this frame.
             time: capture time, seconds.
 
         Returns:
-            The averaged probabilities, float32 `[7]`, and the class of the label, None where it is not sure.
+            The averaged probabilities, float32 `[7]`, and the class of the label, or None.
         """
         face = self._faces.get(track)
         if face is None:
@@ -41,20 +41,20 @@ class Smoother:
         return face.probabilities, face.label
 
     def keep(self, present: Iterable[int], time: float) -> None:
-        """Remember the faces in a frame, read or not, and drop those not seen for the length of the memory."""
+        """Note which faces are in a frame, classified or not, and drop those not seen for the time-out."""
         for track in present:
             if track in self._faces:
                 self._faces[track].seen = time
         self._faces = {n: face for n, face in self._faces.items() if time - face.seen <= self._memory}
 
     def _gain(self, seconds: float) -> float:
-        """Share of the new in the average: an exponential in time, whatever the frame rate."""
+        """Return the weight of the new value: an exponential average in time, independent of the frame rate."""
         if self._settings.time_constant <= 0:
             return 1.0
         return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
 
     def _holds(self, face: "_Face") -> bool:
-        """Check whether the label may stay: no class leads it clearly, and it was not weak for the dwell time."""
+        """Return whether the label may stay: no class leads by the margin, and it was not weak for the dwell time."""
         settings = self._settings
         if face.label is None or settings.time_constant <= 0:
             return False
@@ -68,7 +68,7 @@ class Smoother:
         return lead < settings.margin and not overdue
 
     def _most_probable(self, face: "_Face") -> int | None:
-        """The class of the longest bar; None where it is too short to be a label."""
+        """Return the most probable class; None where it is not probable enough for a label."""
         first = int(face.probabilities.argmax())
         return first if face.probabilities[first] >= self._settings.unsure_below else None
 
@@ -76,7 +76,7 @@ class Smoother:
 @dataclass
 class _Face:
     probabilities: np.ndarray
-    time: float  # of what the average has last taken in
+    time: float  # time of the last value in the average
     seen: float
     label: int | None = None
     weak_since: float | None = None  # when the label became too improbable, or less probable than another class

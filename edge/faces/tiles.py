@@ -1,8 +1,8 @@
-"""Sizes at which pictures are searched for faces, and tiles that take turns; needs neither OpenCV nor a detector.
+"""Sizes at which pictures are searched for faces, and the schedule of tiles; without OpenCV and detector.
 
-The whole picture is searched coarsely, which finds all but small faces. For those it is searched finely as well, in
-overlapping tiles: those of a recording one after the other, those of a live picture in turns, so that no frame takes
-much longer than others.
+A coarse search of the whole picture finds all but small faces. For these there is a fine search in overlapping tiles:
+of a recording all tiles in one frame, of a live picture one tile in a frame, so that no frame takes much longer than
+others.
 """
 
 import math
@@ -11,45 +11,45 @@ from functools import lru_cache
 from itertools import product
 
 COARSE_SIDE = 320
-"""Pixels of the longer side of a coarsely searched picture."""
+"""Longer side of a picture in the coarse search, pixels."""
 
 FINE_SCALE = 0.5
-"""Scale of a finely searched picture, up to the side that is searched at most."""
+"""Scale of a picture in the fine search, as far as the largest side allows."""
 
 MOST_LIVE, MOST_RECORDED = 960, 1920
-"""Pixels of the longer side of a finely searched picture, at most."""
+"""Largest longer side of a picture in the fine search, pixels."""
 
 FINER_BY = 1.25
-"""A fine search whose side is not larger than the coarse one's by this factor is left out."""
+"""Least ratio of the fine search's side to the coarse one's; below it there is no fine search."""
 
 FOUND_SIDE = 20
-"""Pixels of the shorter side of a face's box, as it is searched: upright faces of this size are found."""
+"""Shorter side of a face's box, in pixels of the search, from which on upright faces are found."""
 
 CERTAIN_SIDE = 21
-"""Pixels of the longer side of such a box: the coarse search finds faces of this size within a few frames."""
+"""Longer side of such a box, from which on the coarse search finds faces within a few frames."""
 
 OVERLAP = 64
-"""Pixels by which finely searched tiles overlap: what is too large to be whole in one of them is found by the coarse
-search, whose scale is at least a third of theirs."""
+"""Overlap of tiles, pixels. The coarse search, whose scale is at least a third of the fine one's, finds faces that are
+too large for it."""
 
 SIDE_MULTIPLE = 32
-"""Sides of searched pictures are padded to multiples of this many pixels: tiles have such sides from the start."""
+"""The detector pads sides to multiples of this many pixels, so tiles have such sides from the start."""
 
 TILE_PIXELS = 320 * 288
-"""Pixels of a tile at most: half as many again as the coarse search of a picture of 16:9 has."""
+"""Most pixels of a live picture's tile: 1.5 times those of the coarse search of a 16:9 picture."""
 
 RECORDED_TILE_PIXELS = 992 * 576
-"""Pixels of a recording's tile at most: one for 1920×1080, four for 3840×2160. A detector takes 90 bytes a pixel."""
+"""Most pixels of a recording's tile: one tile for 1920×1080, four for 3840×2160. A detector takes 90 bytes a pixel."""
 
 MOST_PARTS = 8
-"""Tiles side by side at most; a picture of 960×960 needs four."""
+"""Most tiles in a row or column; a picture of 960×960 needs four."""
 
 ROUND = 0.5
-"""Seconds in which every tile has its turn, where frames come often enough: two searches a second find a face that
-one of them misses."""
+"""Seconds in which every tile is searched once, if there are enough frames. With two searches a second, the second one
+finds faces that the first one misses."""
 
 SLOW_FRAMES = 0.05
-"""Seconds between two frames from which on one frame has time for a coarse search and a tile."""
+"""Seconds between two frames from which on a frame has time for the coarse search and a tile."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +63,26 @@ class Tile:
 
 
 def fine_side(width: int, height: int, live: bool) -> int | None:
-    """Longer side, in pixels, at which a picture is searched finely; None where the coarse search is fine enough."""
+    """Return the longer side of the fine search, pixels; None where the coarse search is fine enough."""
     side = min(round(FINE_SCALE * max(width, height)), MOST_LIVE if live else MOST_RECORDED)
     return side if side >= FINER_BY * COARSE_SIDE else None
 
 
 def smallest_face(width: int, height: int, live: bool) -> int:
-    """Pixels of the shorter side of the smallest face that is found reliably."""
+    """Return the shorter side of the smallest face that is found reliably, pixels."""
     longer = max(width, height)
     return math.ceil(FOUND_SIDE * longer / (fine_side(width, height, live) or min(COARSE_SIDE, longer)))
 
 
 @lru_cache(4)
 def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS) -> tuple[Tile, ...]:
-    """Tiles of one size that cover a picture, row by row, as few as `most_pixels` allows.
+    """Return tiles of one size that cover a picture, row by row, as few as `most_pixels` allows.
 
     Args:
-        width: of the picture, pixels.
-        height: of the picture, pixels.
-        side: pixels of its longer side as it is searched.
-        most_pixels: pixels of a tile as it is searched, at most.
+        width: width of the picture, pixels.
+        height: height of the picture, pixels.
+        side: longer side of the picture in the search, pixels.
+        most_pixels: most pixels of a tile in the search.
     """
     scale = side / max(width, height)
     columns, rows, across, down = _grid(round(width * scale), round(height * scale), most_pixels)
@@ -95,24 +95,24 @@ def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS
 
 
 def _grid(width: int, height: int, most_pixels: int) -> tuple[int, int, int, int]:
-    """Columns, rows, and width and height of a tile, of a picture as it is searched: few tiles, and nearly square."""
+    """Return columns, rows, width and height of tiles: as few and as nearly square as possible."""
     grids = [(c, r, _part(width, c), _part(height, r)) for c, r in product(range(1, MOST_PARTS + 1), repeat=2)]
     small = [grid for grid in grids if grid[2] * grid[3] <= most_pixels]
     return min(small, key=lambda grid: (grid[0] * grid[1], max(grid[2:])))
 
 
 def _part(length: int, count: int) -> int:
-    """Length of each of so many parts that overlap, padded."""
+    """Return the padded length of each of `count` overlapping parts."""
     return SIDE_MULTIPLE * math.ceil((length + (count - 1) * OVERLAP) / count / SIDE_MULTIPLE)
 
 
 def _starts(length: int, part: int, count: int) -> list[int]:
-    """Starts of `count` parts, the last of which ends at `length`."""
+    """Return the starts of `count` parts, the last of which ends at `length`."""
     return [round(i * (length - part) / max(1, count - 1)) for i in range(count)]
 
 
 class Rounds:
-    """Decides which tile of a live picture is searched in a frame: one at most."""
+    """Schedules the tiles of live pictures, at most one in a frame."""
 
     def __init__(self, tiles: tuple[Tile, ...]) -> None:
         self._tiles = tiles
@@ -121,13 +121,13 @@ class Rounds:
         self._put_off = False
 
     def turn(self, time: float, busy: bool, seconds: float) -> Tile | None:
-        """The tile whose turn it is in the next frame, or None.
+        """Return the tile to search in the next frame, or None.
 
         Args:
             time: capture time of the frame, Unix seconds.
             busy: whether the whole picture was searched in this frame; a tile then waits once for the next frame,
                 unless frames are slow.
-            seconds: in which all tiles are to be searched.
+            seconds: time in which all tiles are searched once.
         """
         step = seconds / len(self._tiles)
         if self._due > time + step:  # the clock was set back

@@ -1,4 +1,4 @@
-"""Gives each face a number and keeps it while the face moves, is hidden for a moment, or passes another."""
+"""Track faces: each keeps its id while it moves, is hidden for a moment, or passes another."""
 
 import math
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from edge.base.geometry import Point
 from edge.faces.detector import Detection
 
 TRACK_TIMEOUT = 1.0
-"""Seconds for which a face that is not found keeps its number."""
+"""Seconds for which a face that is not found keeps its id."""
 
 MAX_TRACK_DISTANCE = 0.7
-"""Largest distance of a face from its expected place, in sides of its box; at 0.7, boxes overlap by a fifth."""
+"""Largest distance of a face from its expected place, in sides of its box; at 0.7 boxes overlap by a fifth."""
 
 REACH_A_SECOND = 0.5
-"""Growth of that distance for each second in which the face was not seen."""
+"""Growth of that distance per second in which the face is not seen."""
 
 GROWTH = 1.8
 """Largest ratio of sizes of the same face in two frames."""
 
 STEADINESS = 0.15
-"""Seconds over which a face's velocity is averaged: a detector's boxes tremble by a hundredth of their side."""
+"""Seconds over which a face's velocity is averaged; a detector's boxes vary by a hundredth of their side."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """A face that is being followed, as it was last found.
+    """A tracked face.
 
     Attributes:
         id: number from 1, never used again.
-        detection: where it was.
+        detection: its last detection.
         seen: capture time of that frame, Unix seconds.
-        velocity: of the box's centre, x and y, pixels a second.
+        velocity: velocity of the box's centre, x and y, pixels per second.
     """
 
     id: int
@@ -41,7 +41,7 @@ class Track:
     velocity: tuple[float, float]
 
     def expected(self, time: float) -> Detection:
-        """Return the expected place if the face moves on, for `TRACK_TIMEOUT` at most."""
+        """Return the expected place of the moving face, extrapolated for at most `TRACK_TIMEOUT`."""
         seconds = min(max(0.0, time - self.seen), TRACK_TIMEOUT)
         dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
         (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
@@ -51,10 +51,10 @@ class Track:
 
 
 class Tracker:
-    """Continues the tracks whose expected places are nearest, by landmarks where there are any, else by boxes.
+    """Matches detections with the nearest expected places of tracks, by landmarks or, without them, by boxes.
 
     Attributes:
-        found_last: the tracks of the last frame.
+        found_last: tracks of the last frame.
     """
 
     def __init__(self, memory: float = TRACK_TIMEOUT) -> None:
@@ -91,7 +91,7 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
     """Pair tracks and detections greedily, the nearest first.
 
     Returns:
-        For each detection that continues a track, by its index, the track's index.
+        Index of the track by index of the detection, for each detection that continues a track.
     """
     expected = [_Shape.of(track.expected(time)) for track in tracks]
     reaches = [MAX_TRACK_DISTANCE + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
@@ -111,12 +111,12 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
 
 @dataclass(frozen=True)
 class _Shape:
-    """Position and size of a face as plain numbers, for speed: in a crowd every pair is compared in every frame.
+    """Position and size of a face as plain numbers, for speed: every pair is compared in every frame.
 
     Attributes:
-        side: of the box, as a square of its area.
-        centre: of the box.
-        landmarks: five, or none.
+        side: side of a square with the box's area.
+        centre: centre of the box.
+        landmarks: five points, or none.
     """
 
     side: float
@@ -141,7 +141,7 @@ class _Shape:
 
 def _continued(track: Track, found: Detection, time: float) -> Track:
     seconds = time - track.seen
-    if seconds <= 0:  # a clock that was set back, or two frames of one moment, tell nothing of the speed
+    if seconds <= 0:  # after a clock was set back, or for two frames of one time, the speed is unknown
         return Track(track.id, found, time, track.velocity)
     gain = 1 - math.exp(-seconds / STEADINESS)
     ends = zip(track.velocity, _centre(track.detection), _centre(found), strict=True)

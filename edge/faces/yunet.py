@@ -1,6 +1,6 @@
 """YuNet (Wu et al., 2023, doi 10.1007/s11633-023-1423-y) in the TFLite runtime.
 
-The graph comes with this package and holds no weights: those of OpenCV Zoo's ONNX file are appended when it is opened.
+The graph in this package has no weights: those of OpenCV Zoo's ONNX file are appended when it is opened.
 """
 
 import json
@@ -22,25 +22,25 @@ ORDER_FILE = Path(__file__).with_name("yunet_weights.json")
 """Names of the weights in each block behind the graph. Both files are written by `python -m export.yunet_graph`."""
 
 ALIGNMENT = 16
-"""Bytes; blocks begin at multiples of it."""
+"""Alignment of the blocks, bytes."""
 
 STRIDES = (8, 16, 32)
-"""Pixels of a cell of each level; pictures are padded to a multiple of the last."""
+"""Side of a cell at each level, pixels; pictures are padded to a multiple of the last."""
 
 NMS_THRESHOLD = 0.3
-"""Intersection over union above which the lower score is dropped."""
+"""Intersection over union above which the candidate with the lower score is dropped."""
 
 MOST = 500
-"""Candidates with the highest scores that are compared with one another."""
+"""Most candidates that are compared with each other, those with the highest scores."""
 
 SHAPES = 4
-"""Input shapes whose interpreters are kept; planning a new one takes as long as an inference."""
+"""Most interpreters that are kept, one per input shape; planning a new one takes as long as an inference."""
 
 PIXELS = 640 * 640
-"""Pixels of all input shapes that are kept, unless there is only one: an interpreter takes 90 bytes a pixel."""
+"""Most pixels of all input shapes that are kept, unless there is only one: an interpreter takes 90 bytes a pixel."""
 
 PIXELS_A_THREAD = 128 * 128
-"""Below this, a second thread costs more processor time than it saves."""
+"""Pixels below which a second thread costs more processor time than it saves."""
 
 
 @lru_cache(maxsize=1)
@@ -55,7 +55,7 @@ def filled_graph(weights: bytes) -> bytes:
         multiples of 32) to `[1, cells, 16]`, see `decode`.
 
     Raises:
-        ValueError: the content is another one, or damaged.
+        ValueError: the content is damaged or not that file.
     """
     stored = float_weights(weights)
     try:
@@ -66,7 +66,7 @@ def filled_graph(weights: bytes) -> bytes:
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Parameters of convolutions side by side in TFLite's layout.
+    """Join the parameters of parallel convolutions, in TFLite's layout.
 
     Args:
         parts: float32 biases `[n]` or weights `[n, channels, h, w]`, one channel for depthwise ones.
@@ -105,11 +105,11 @@ class Network:
         self._plans: OrderedDict[tuple[int, int, int], _Plan] = OrderedDict()
 
     def find(self, image: np.ndarray) -> np.ndarray:
-        """Find the faces in uint8 BGR `[h, w, 3]`, with no more threads than OpenCV may use.
+        """Find the faces in uint8 BGR `[h, w, 3]`, with at most as many threads as OpenCV may use.
 
         Returns:
-            float32 `[n, 15]`, the best first: score from 0 to 1, then in pixels x, y, w, h of the box and x, y of five
-            landmarks.
+            float32 `[n, 15]`, the best first: score from 0 to 1, x, y, w, h of the box, and x, y of five landmarks, in
+            pixels.
         """
         plan = self._plan(*(side + -side % STRIDES[-1] for side in image.shape[:2]))
         return distinct(decode(plan.run(image), plan.cells, self._threshold), self._threshold)
@@ -124,7 +124,7 @@ class Network:
         return self._plans[key]
 
     def _make_room(self, pixels: int) -> None:
-        """Drop the plans that were not used for longest, for one of so many pixels."""
+        """Drop the least recently used plans, to make room for one of `pixels`."""
         while self._plans and (
             len(self._plans) == SHAPES or pixels + sum(height * width for height, width, _ in self._plans) > PIXELS
         ):
@@ -135,7 +135,7 @@ class _Plan:
     """An interpreter for one input shape.
 
     Attributes:
-        cells: of the output's rows.
+        cells: cells of the output's rows.
     """
 
     def __init__(self, content: bytes, height: int, width: int, threads: int) -> None:
@@ -143,15 +143,15 @@ class _Plan:
         self.cells = Cells.of(height, width)
         self._padded = np.zeros((height, width, 4), np.uint8)
         self._interpreter = interpreter
-        # Views of the runtime's memory; it refuses to run while one is held, so each is made where it is used.
+        # These make views of the runtime's memory where they are used: it does not run while a view is held.
         self._input = interpreter.tensor(interpreter.get_input_details()[0]["index"])
         self._output = interpreter.tensor(interpreter.get_output_details()[0]["index"])
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        """Answers `[cells, 16]` for a picture, padded with zeros on the right and at the bottom; a view."""
+        """Return the output `[cells, 16]` for a picture padded with zeros at the right and bottom, as a view."""
         height, width = image.shape[:2]
         cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded[:height, :width])
-        self._padded[height:] = 0  # the last picture may have been larger
+        self._padded[height:] = 0  # the previous picture may have been larger
         self._padded[:height, width:] = 0
         np.copyto(self._input()[0], self._padded)
         self._interpreter.invoke()
@@ -160,12 +160,11 @@ class _Plan:
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of the picture in the order of the network's answers.
+    """Cells of the picture in the order of the network's output.
 
     Attributes:
-        corners: pixels that are added to an answer, float32 `[cells, 16]`: x and y of the upper left corner for places,
-            0 for the rest.
-        strides: pixels, float32 `[cells, 1]`.
+        corners: offsets in pixels, float32 `[cells, 16]`: x and y of the upper left corner for positions, 0 otherwise.
+        strides: sides of the cells in pixels, float32 `[cells, 1]`.
     """
 
     corners: np.ndarray
@@ -173,7 +172,7 @@ class Cells:
 
     @classmethod
     def of(cls, height: int, width: int) -> "Cells":
-        """The cells of a picture whose sides are multiples of 32."""
+        """Return the cells of a picture whose sides are multiples of 32."""
         levels = []
         for stride in STRIDES:
             y, x = np.mgrid[:height:stride, :width:stride]
@@ -184,18 +183,18 @@ class Cells:
 
 
 def decode(answers: np.ndarray, cells: Cells, threshold: float) -> np.ndarray:
-    """Candidates, one a cell: all whose score reaches the threshold, and some others.
+    """Return candidates, one per cell: all whose score reaches the threshold, and some others.
 
-    Few operations on few rows: each costs microseconds, however small the arrays are.
+    There are few operations on few rows, as each costs microseconds even for small arrays.
 
     Args:
         answers: float32 `[cells, 16]`: logits of the class and of a face's presence, the box's centre from the cell's
             corner and the logarithm of its size, and the five landmarks from the corner, all in strides.
-        cells: of the answers.
-        threshold: of the score, the geometric mean of the two probabilities.
+        cells: cells of the answers.
+        threshold: lowest score; a score is the geometric mean of the two probabilities.
 
     Returns:
-        float32 `[n, 15]`, as of `Network.find`.
+        float32 `[n, 15]`, in the order of `Network.find`.
     """
     least = _least_logit(threshold)
     likely = ((answers[:, 0] >= least) & (answers[:, 1] >= least)).nonzero()[0]
@@ -210,7 +209,7 @@ def decode(answers: np.ndarray, cells: Cells, threshold: float) -> np.ndarray:
 
 
 def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
-    """Candidates above the threshold by their scores, without those that a better one covers.
+    """Return candidates above the threshold, the best first, without those that a better one covers.
 
     Boxes are compared in whole pixels.
     """
@@ -224,6 +223,6 @@ def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
 
 @lru_cache
 def _least_logit(threshold: float) -> float:
-    """Logit that both probabilities exceed where their geometric mean reaches the threshold, less some rounding."""
+    """Return a logit that both probabilities exceed where their geometric mean reaches the threshold."""
     least = min(threshold**2, 1 - 1e-6)
     return float(np.log(least / (1 - least))) - 1e-3 if least > 0 else -np.inf

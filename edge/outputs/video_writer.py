@@ -169,7 +169,7 @@ def _errors_named(path: Path) -> Iterator[None]:
         yield
     except av.FFmpegError as error:
         encoder = isinstance(error, (av.error.ExternalError, ValueError))
-        remedy = "try another format or smaller pictures" if encoder else "see to the disk, or write elsewhere"
+        remedy = "try another format or smaller pictures" if encoder else "free some space, or write elsewhere"
         raise UserError(f"{path}: cannot be written ({error.strerror})", remedy) from error
 
 

@@ -1,4 +1,4 @@
-"""Sources of frames: cameras, network streams, other programs, videos and pictures, behind one protocol."""
+"""Sources of frames with one interface: cameras, network streams, other programs, videos and pictures."""
 
 import threading
 from functools import partial
@@ -10,22 +10,22 @@ from edge.base.settings import Capture
 from edge.sources.frame import Frame
 
 NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
-"""Schemes of addresses."""
+"""URL schemes of network sources."""
 
 USER, PASSWORD = "EMOTION_EDGE_CAMERA_USER", "EMOTION_EDGE_CAMERA_PASSWORD"
-"""Environment variables for a camera's credentials: a command line is there for all to read."""
+"""Environment variables for a camera's credentials, since every user of the machine can read command lines."""
 
 
 class Source(Protocol):
     """A stream of frames, owned by one thread; `close` may be called by another after `read` has returned.
 
     Attributes:
-        name: as records give it.
-        live: whether frames are about now (drop the late ones) or a recording (answer every one).
-        fps: frames a second that the source promises, where it knows.
-        total: how many frames there will be, where it knows.
-        duration: seconds of a recording, where it knows.
-        damage: what is missing of a recording that was read to its end; None where it is whole.
+        name: name in the records.
+        live: True for a camera, whose late frames are dropped; False for a recording, whose frames are all answered.
+        fps: nominal frame rate; None where it is unknown.
+        total: number of frames; None where it is unknown.
+        duration: length of a recording, seconds; None where it is unknown.
+        damage: what is missing from a damaged recording, known at its end; None where it is whole.
     """
 
     @property
@@ -47,7 +47,7 @@ class Source(Protocol):
     def damage(self) -> str | None: ...
 
     def read(self) -> Frame | None:
-        """The next frame, or None at the end. A live source gives up by itself where it can."""
+        """Return the next frame, or None at the end. Live sources time out by themselves where they can."""
         ...
 
     def close(self) -> None:
@@ -62,13 +62,13 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
         spec: `auto` (a Raspberry Pi's camera where there is one, else the first USB camera), `picamera2` or
             `picamera2:<number>`, a number or `/dev/video…` (USB or built-in camera), an address (`rtsp://`, `http://`,
             `udp://`, …), `-` (standard input), or the path of a video, an image or a folder.
-        capture: how cameras and streams are asked to deliver.
+        capture: settings for cameras, streams and recordings.
         stop: set by the caller to end a recording that plays in real time.
 
     Raises:
-        UserError: it is not there, cannot be opened, holds no frame, or is no source for what `capture` asks for.
+        UserError: the source does not exist, cannot be opened, has no frame, or does not support one of the settings.
     """
-    # Imported where they are needed: a board wants its first frame soon.
+    # Imported here, so that the first frame of a board comes soon.
     capture = capture or Capture()
     if spec == "auto":
         from edge.sources.picamera import pi_cameras
@@ -98,22 +98,22 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
 
 
 def is_recording(spec: str) -> bool:
-    """Return whether `spec` is the path of a video, an image or a folder, and not a camera or a stream."""
+    """Return whether `spec` is the path of a video, an image or a folder rather than a camera or a stream."""
     camera = spec in ("auto", "picamera2") or spec.startswith(("picamera2:", "/dev/video")) or spec.isdigit()
     return not (camera or spec == "-" or scheme(spec))
 
 
 def scheme(spec: str) -> str:
-    """Return the scheme of an address, in small letters; empty for everything that is none."""
+    """Return the scheme of an address in lower case; empty where `spec` is not an address."""
     name, separator, _ = spec.partition("://")
     return name.lower() if separator and name.lower() in NETWORK else ""
 
 
 def check_capture(spec: str, capture: Capture) -> None:
-    """See that nothing is asked for that such a source does not know.
+    """Check that the source supports all settings in `capture`.
 
     Raises:
-        UserError: it is; the source is not named, for there may be a password in its address.
+        UserError: it does not; the source is not named, since its address may hold a password.
     """
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
@@ -138,7 +138,7 @@ def check_capture(spec: str, capture: Capture) -> None:
 
 
 def list_sources() -> list[tuple[str, str]]:
-    """Return the cameras of this machine: the name of each as a source, and its own name."""
+    """Return this machine's cameras: the source to name, and the camera's own name."""
     from edge.sources.camera import usb_cameras
     from edge.sources.picamera import pi_cameras
 

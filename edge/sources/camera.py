@@ -21,40 +21,40 @@ log = logging.getLogger(__name__)
 V4L2_NAMES = Path("/sys/class/video4linux")
 
 OPENCV_READ_TIMEOUT = 3
-"""Seconds for which OpenCV waits for a picture, otherwise 10: who is abandoned there holds the device meanwhile."""
+"""Seconds that OpenCV waits for a picture (its default is 10). An abandoned read holds the device for that long."""
 
 FREE_BUFFERS = (0xC0145608, struct.pack("5I", 0, 1, 1, 0, 0))
-"""VIDIOC_REQBUFS with what it is given: no buffers for capturing, in mapped memory."""
+"""VIDIOC_REQBUFS and its argument: zero buffers for capturing, in mapped memory."""
 
 PLAUSIBLE_RATE = 240.0
-"""Frames a second above which a driver's word for its rate is not believed."""
+"""Highest frame rate of a driver that is believed."""
 
 MOST_DAMAGED = 30
-"""Pictures one after the other that cannot be decoded, that end a stream; a bad cable spoils some."""
+"""Damaged pictures in a row that end a stream; a bad cable spoils some."""
 
 
 class CameraSource:
-    """A camera that the system has a driver for."""
+    """A camera with a driver of the operating system."""
 
     live = True
     total = duration = damage = None
 
     def __init__(self, device: int | str, capture: Capture) -> None:
-        """Open it and take a first picture.
+        """Open the camera and take a first picture.
 
         Raises:
-            UserError: there is none, it gives no picture (codecs and image processors are video devices, too), another
-                program has it, or this user may not have it.
+            UserError: there is no such camera, it gives no picture (codecs and image processors are video devices,
+                too), another program uses it, or this user may not open it.
         """
         name = f"camera {device}" if isinstance(device, int) else device
         if isinstance(device, int) and sys.platform == "linux" and f"/dev/video{device}" not in camera_devices():
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(OPENCV_READ_TIMEOUT))  # which is looked at once
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(OPENCV_READ_TIMEOUT))  # OpenCV reads it once
         self.name, self._capture, self._seq = name, cv2.VideoCapture(device), 0
         _ask_for(capture, self._capture)
         self._first = self._picture()
-        if self._first is None:  # nothing but a picture proves that there will be any
+        if self._first is None:  # only a picture proves that the camera works
             self.close()
             raise _refusal(name, f"/dev/video{device}" if name != device else name)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
@@ -73,7 +73,7 @@ class CameraSource:
         self._capture.release()
 
     def _picture(self) -> np.ndarray | None:
-        """The next one that is whole, uint8; None where nothing comes any more."""
+        """Return the next picture that can be decoded, uint8; None where no more come."""
         for _ in range(MOST_DAMAGED):
             if not self._capture.grab():
                 return None
@@ -92,9 +92,9 @@ class CameraSource:
 
 
 def _ask_for(capture: Capture, opened: cv2.VideoCapture) -> None:
-    """Drivers take what they can do of it; the format first, for sizes and rates depend on it."""
+    """Request format, size and rate; the format first, as the others depend on it. Drivers may grant less."""
     if capture.size or capture.fps:
-        # Uncompressed pictures of any size worth having do not fit through USB 2 at 30 a second.
+        # USB 2 is too slow for uncompressed pictures of a useful size at 30 per second.
         opened.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     if capture.size:
         opened.set(cv2.CAP_PROP_FRAME_WIDTH, capture.size[0])
@@ -105,7 +105,7 @@ def _ask_for(capture: Capture, opened: cv2.VideoCapture) -> None:
 
 
 def usb_cameras() -> list[tuple[str, str]]:
-    """Video devices by path, each with its driver's name for it."""
+    """Return the names that drivers give to their video devices, by path."""
     return [(device, _driver_name(device)) for device in camera_devices()]
 
 
@@ -117,7 +117,7 @@ def _driver_name(device: str) -> str:
 
 
 def _refusal(name: str, path: str) -> UserError:
-    """Why a device gives no picture, as far as the system tells."""
+    """Return the error for a device that gives no picture, with the reason as far as it is known."""
     if Path(path).exists() and not os.access(path, os.R_OK | os.W_OK):
         remedy = "run 'sudo usermod -aG video $USER', then log out and in again"
         return UserError(f"{name}: this user may not open {path}", remedy)
@@ -129,7 +129,7 @@ def _refusal(name: str, path: str) -> UserError:
 
 
 def _taken(path: str) -> bool:
-    """Return whether another program captures from a device: none but the owner of its buffers may free them."""
+    """Return whether another program captures from a device: the driver lets only the owner free its buffers."""
     if sys.platform != "linux":
         return False
     import fcntl
@@ -145,5 +145,5 @@ def _taken(path: str) -> bool:
 def _no_camera(name: str) -> UserError:
     return UserError(
         f"{name}: no camera that gives pictures",
-        "plug one in, close what else uses it, or name another source; the demo needs no camera",
+        "plug one in, close other programs that use it, or name another source; the demo needs no camera",
     )

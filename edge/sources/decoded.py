@@ -1,4 +1,4 @@
-"""Base of the sources whose frames come from a decoder."""
+"""Base class of sources whose frames come from a decoder."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from edge.sources.frame import Frame
 
 
 class DecodedSource:
-    """The frames of a decoder: live, each at the time of its arrival, or a recording's, each at its own.
+    """Frames of a decoder. Live frames have their time of arrival, those of a recording the recording's time.
 
     Attributes:
-        damage: what is missing of a recording that was read to its end; None where it is whole.
+        damage: what is missing from a damaged recording, known at its end; None where it is whole.
     """
 
     def __init__(
@@ -24,14 +24,14 @@ class DecodedSource:
         opened: float | None = None,
         refusal: Callable[[str], UserError],
     ) -> None:
-        """Take ownership of `decoder`, and take a first picture: containers open also where nothing can be decoded.
+        """Take ownership of `decoder` and read a first picture, since a container may open and still not decode.
 
         Args:
-            name: as records give it.
-            decoder: of which nothing has been read.
-            live: whether frames are about now.
-            opened: Unix seconds from which a recording's times count; by default now.
-            refusal: makes the error of a decoder that gives no picture, for the reason that it is given.
+            name: name in the records.
+            decoder: a decoder that has not been read from.
+            live: whether the source is a camera.
+            opened: Unix time of a recording's second 0; by default now.
+            refusal: makes the error for a decoder without a picture from the reason.
 
         Raises:
             UserError: there is no picture.
@@ -57,6 +57,6 @@ class DecodedSource:
         return frame
 
     def close(self) -> None:
-        """Release the decoder and what it reads; safe to call twice."""
+        """Release the decoder and its input; safe to call twice."""
         self._first = None
         self._decoder.close()

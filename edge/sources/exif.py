@@ -1,4 +1,4 @@
-"""EXIF orientation of PNG and WebP pictures, which OpenCV applies in some versions and kinds of reading only."""
+"""EXIF orientation of PNG and WebP pictures, which only some versions of OpenCV apply."""
 
 import struct
 import zlib
@@ -9,14 +9,14 @@ import numpy as np
 from edge.sources.kinds import BrokenPicture
 
 ORIENTATION = 0x0112
-"""The tag's number."""
+"""EXIF tag of the orientation."""
 
 
 def png_orientation(content: bytes) -> int:
-    """Orientation by a PNG's `eXIf` chunk, 1 to 8; 1 (upright) where there is none.
+    """Return the orientation in a PNG's `eXIf` chunk, 1 to 8; 1 (upright) without one.
 
     Raises:
-        BrokenPicture: the picture is cut off or damaged, by the check sums of what is needed to decode it.
+        BrokenPicture: a chunk that is needed for decoding is cut off or has a wrong checksum.
     """
     exif = b""
     for name, body, checksum in _png_chunks(content):
@@ -29,7 +29,7 @@ def png_orientation(content: bytes) -> int:
 
 
 def webp_orientation(content: bytes) -> int:
-    """Orientation by a WebP's `EXIF` chunk, 1 to 8; 1 (upright) where there is none."""
+    """Return the orientation in a WebP's `EXIF` chunk, 1 to 8; 1 (upright) without one."""
     at = 12
     while at + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, at)
@@ -40,7 +40,7 @@ def webp_orientation(content: bytes) -> int:
 
 
 def orientation(exif: bytes) -> int:
-    """Orientation by EXIF data, 1 to 8; 1 where they have none, or are damaged."""
+    """Return the orientation in EXIF data, 1 to 8; 1 where there is none or the data are damaged."""
     exif = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
@@ -58,16 +58,16 @@ def orientation(exif: bytes) -> int:
 
 
 def upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn and mirror a picture `[h, w, …]` as its orientation, 1 to 8, asks for."""
+    """Rotate and mirror a picture `[h, w, …]` to be upright; `orientation` is 1 to 8."""
     if orientation in (2, 4, 5, 7):
         image = image[:, ::-1]
-    # By quarters, anticlockwise, of what has been mirrored.
+    # Quarter turns anticlockwise, after mirroring.
     quarters = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
     return np.ascontiguousarray(np.rot90(image, quarters))
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes, int]]:
-    """Names, bodies and check sums, up to the first one that is cut off."""
+    """Yield names, bodies and checksums of the chunks, up to the first one that is cut off."""
     at = 8
     while at + 12 <= len(content):
         length, name = struct.unpack_from(">I4s", content, at)

@@ -14,12 +14,12 @@ def open_file(path: Path, capture: Capture, told: set[str] | None = None) -> Vid
     """Open a video, a picture or a folder of pictures.
 
     Args:
-        path: of it.
-        capture: how it is read.
+        path: path of the video, picture or folder.
+        capture: settings for recordings.
         told: see `open_folder`.
 
     Raises:
-        UserError: it is not there, cannot be read, or holds no frame.
+        UserError: it does not exist, cannot be read, or has no frame.
     """
     try:
         path.stat()

@@ -1,4 +1,4 @@
-"""The pictures of a folder, and what of it is left out."""
+"""Search of a folder for pictures."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from edge.base.files import unreadable
 from edge.sources.kinds import PICTURE_SUFFIXES, is_picture
 
 SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})
-"""Files and folders that systems leave among photos, in small letters; thumbnails are in some of them."""
+"""Files and folders that operating systems leave among photos, in lower case; some hold thumbnails."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Listing:
     """Content of a folder.
 
     Attributes:
-        pictures: by their paths in the order of their names, those of a folder together.
-        others: number of files that are no pictures, by ending.
-        folders: number of folders that were not looked into.
-        unreadable: folders in it that may not be read, and why.
+        pictures: paths, sorted by name, folder by folder.
+        others: number of other files, by suffix.
+        folders: number of folders that were not searched.
+        unreadable: folders that this user may not read, with the error.
     """
 
     pictures: list[Path]
@@ -29,7 +29,7 @@ class Listing:
     unreadable: list[UserError]
 
     def left_out(self) -> str:
-        """Say in a line what was left out; empty where nothing was. Hidden files are not counted."""
+        """Describe in one line what was left out; empty where nothing was. Hidden files do not count."""
         parts = []
         if count := self.others.total():
             endings = ", ".join(f"{count} {ending}" for ending, count in sorted(self.others.items()))
@@ -40,12 +40,12 @@ class Listing:
 
 
 def list_pictures(folder: Path, *, recursive: bool = False) -> Listing:
-    """Find the pictures in a folder by their first bytes; links to folders are followed, in circles once.
+    """Find the pictures in a folder by their first bytes. Links to folders are followed; each folder is read once.
 
-    Hidden files are no photos: macOS leaves `._IMG_1.jpg` beside IMG_1.jpg on disks of other systems.
+    Hidden files are skipped: macOS leaves `._IMG_1.jpg` beside IMG_1.jpg on disks of other systems.
 
     Raises:
-        OSError: the folder may not be read.
+        OSError: this user may not read the folder.
     """
     listing = Listing([], Counter(), 0, [])
     folders, seen, skipped = sorted(_look(folder, listing)), {_identity(folder)}, 0
@@ -63,7 +63,7 @@ def list_pictures(folder: Path, *, recursive: bool = False) -> Listing:
 
 
 def _look(folder: Path, listing: Listing) -> list[Path]:
-    """Sort a folder's files into the listing; returns the folders in it."""
+    """Add a folder's files to the listing; return the folders in it."""
     folders = []
     for path in folder.iterdir():
         if path.name.startswith(".") or path.name.lower() in SYSTEM_NAMES:
@@ -73,7 +73,7 @@ def _look(folder: Path, listing: Listing) -> list[Path]:
                 folders.append(path)
                 continue
             picture = is_picture(path)
-        except OSError:  # it may not be read: the one who reads it says so
+        except OSError:  # this user may not read it: the reader reports that
             picture = path.suffix.lower() in PICTURE_SUFFIXES
         if picture:
             listing.pictures.append(path)
@@ -83,6 +83,6 @@ def _look(folder: Path, listing: Listing) -> list[Path]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Device and inode of a folder, the same by every path to it."""
+    """Return device and inode of a folder, which are the same for every path to it."""
     status = folder.stat()
     return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""HEIC and AVIF pictures, whole or in tiles, decoded by FFmpeg and turned as their container says."""
+"""Decode HEIC and AVIF pictures, whole or in tiles, by FFmpeg, and apply the container's transformations."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,10 +12,10 @@ from edge.sources.heif import Fields, HeifFile, Item
 from edge.sources.kinds import BrokenPicture, TooManyPixels
 
 _CODINGS = {b"hvc1": ("hevc", b"hvcC"), b"av01": ("libdav1d", b"av1C")}
-"""FFmpeg's decoder and the property with its configuration, by the kind of the item."""
+"""FFmpeg's decoder, and the property that holds its configuration, by the kind of item."""
 
 RGB, UNSPECIFIED = 0, 2
-"""Numbers of the matrix for which there is none to set (ITU-T H.273)."""
+"""Matrix numbers without a matrix to set (ITU-T H.273)."""
 
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0")
 
@@ -24,11 +24,11 @@ def decode_heif(content: bytes, max_pixels: int) -> tuple[np.ndarray, np.ndarray
     """Decode the primary picture of a HEIF file.
 
     Returns:
-        uint8 BGR `[h, w, 3]`, and its opacity, uint8 `[h, w]`, None where there is none.
+        uint8 BGR `[h, w, 3]`, and the opacity, uint8 `[h, w]`, or None.
 
     Raises:
-        BrokenPicture: it is damaged, or of a form that is not read.
-        TooManyPixels: it has more than `max_pixels`; nothing is decoded then.
+        BrokenPicture: it is damaged, or its form is not supported.
+        TooManyPixels: it has more than `max_pixels`; nothing was decoded.
     """
     decoder = _Decoder(HeifFile(content), max_pixels)
     image = decoder.picture(decoder.file.item(decoder.file.primary), "bgr24")
@@ -43,7 +43,7 @@ class _Decoder:
         self.file, self._max_pixels = file, max_pixels
 
     def alpha(self) -> np.ndarray | None:
-        """The primary picture's opacity, uint8 `[h, w]`."""
+        """Decode the primary picture's opacity, uint8 `[h, w]`."""
         for item in self.file.items.values():
             kind = (item.property(b"auxC") or b"")[4:]
             if self.file.primary in item.references.get(b"auxl", ()) and kind.startswith(_ALPHA):
@@ -51,7 +51,7 @@ class _Decoder:
         return None
 
     def picture(self, item: Item, pixels: str) -> np.ndarray:
-        """An item as it is to be shown, in FFmpeg's format `pixels`."""
+        """Decode an item for display, in FFmpeg's pixel format `pixels`."""
         image = self._grid(item, pixels) if item.kind == b"grid" else self._coded(item, pixels)
         for name, content in item.properties:
             if name == b"clap":
@@ -63,7 +63,7 @@ class _Decoder:
         return np.ascontiguousarray(image)
 
     def _grid(self, item: Item, pixels: str) -> np.ndarray:
-        """Tiles side by side, row by row; what the last ones have too much is cut off."""
+        """Join tiles row by row and crop the last ones to the picture."""
         fields = Fields(self.file.data(item))
         _, wide = fields.number(1), fields.number(1) & 1
         rows, columns = fields.number(1) + 1, fields.number(1) + 1
@@ -93,7 +93,7 @@ class _Decoder:
             self._check(fields.number(4), fields.number(4))
         context: Any = av.CodecContext.create(name, "r")
         context.extradata = item.property(configuration)
-        # The decoder's own limit: what the container says of the size need not be true.
+        # The decoder's own limit, since the container may state a wrong size.
         context.options = {"max_pixels": str(self._max_pixels)}
         context.thread_count = 1
         try:
@@ -111,12 +111,12 @@ class _Decoder:
 
 
 def _fits(tile: Sequence[int], grid: Sequence[int], size: Sequence[int]) -> bool:
-    """See that the tiles cover the picture, and that no row or column of them lies outside."""
+    """Return whether the tiles cover the picture and no row or column of tiles lies outside."""
     return all((n - 1) * side < whole <= n * side for side, n, whole in zip(tile, grid, size, strict=True))
 
 
 def _converted(frame: Any, item: Item, pixels: str) -> np.ndarray:
-    """Convert a frame by the colours that the container states (`nclx`), else by the stream's."""
+    """Convert a frame by the container's colours (`nclx`) where it states them, otherwise by the stream's."""
     for name, content in item.properties:
         if name == b"colr" and content[:4] == b"nclx":
             fields = Fields(content[4:])
@@ -132,7 +132,7 @@ def _converted(frame: Any, item: Item, pixels: str) -> np.ndarray:
 
 
 def _cropped(image: np.ndarray, fields: Fields) -> np.ndarray:
-    """The clean aperture: sizes, and distances of its middle from the picture's, as fractions."""
+    """Crop to the clean aperture, which gives sizes and the offset of its centre as fractions."""
     numbers = [
         Fraction(fields.number(4, signed=True), max(1, fields.number(4))) for _ in ("width", "height", "right", "down")
     ]

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from edge.sources.kinds import BrokenPicture
 
 MAX_ITEMS = 10_000
-"""Items of a file; a picture of 120 megapixels in tiles of 512 by 512 has 460."""
+"""Most items of a file; a picture of 120 megapixels in tiles of 512×512 has 460."""
 
 
 @dataclass
 class Item:
-    """A coded picture, a tile, or a description of how tiles make a picture.
+    """A coded picture, a tile, or the layout of tiles in a picture.
 
     Attributes:
         kind: four letters: `hvc1`, `av01`, `grid`, …
         properties: names and contents, in the order in which transformations apply.
-        references: ids of other items by the reference's kind: `dimg` for the tiles of a grid.
-        extents: offsets and lengths of its bytes, in the file or, where `inside` is true, in the meta box itself.
-        inside: see `extents`.
+        references: ids of other items, by kind of reference: `dimg` for the tiles of a grid.
+        extents: offsets and lengths of its bytes.
+        inside: whether `extents` are in the meta box rather than in the file.
     """
 
     kind: bytes = b""
@@ -28,23 +28,23 @@ class Item:
     inside: bool = False
 
     def property(self, name: bytes) -> bytes | None:
-        """Content of the first property of that name."""
+        """Return the content of the first property of that name."""
         return next((content for known, content in self.properties if known == name), None)
 
 
 class HeifFile:
-    """The items of a file that is held in memory.
+    """Items of a file in memory.
 
     Attributes:
         primary: id of the picture to show.
-        items: by id.
+        items: items by id.
     """
 
     def __init__(self, content: bytes) -> None:
-        """Read the tables; no picture is decoded.
+        """Read the tables; decode nothing.
 
         Raises:
-            BrokenPicture: they are damaged.
+            BrokenPicture: the tables are damaged.
         """
         self._content, self._inner = content, b""
         self.primary = 0
@@ -67,7 +67,7 @@ class HeifFile:
             raise BrokenPicture("no primary item")
 
     def item(self, number: int) -> Item:
-        """The item of that id.
+        """Return the item of that id.
 
         Raises:
             BrokenPicture: there is none.
@@ -77,10 +77,10 @@ class HeifFile:
         return self.items[number]
 
     def data(self, item: Item) -> bytes:
-        """The item's bytes.
+        """Return the item's bytes.
 
         Raises:
-            BrokenPicture: they are not all there.
+            BrokenPicture: some are missing.
         """
         source = self._inner if item.inside else self._content
         if any(start + length > len(source) for start, length in item.extents):
@@ -154,10 +154,10 @@ class HeifFile:
 
 
 def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and bodies of the boxes that follow one another in `content`.
+    """Yield names and bodies of the boxes in `content`.
 
     Raises:
-        BrokenPicture: one is longer than what is there.
+        BrokenPicture: a box is longer than the rest of `content`.
     """
     at = 0
     while at + 8 <= len(content):
@@ -173,13 +173,13 @@ def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Fields:
-    """Big-endian numbers, one after the other."""
+    """Reader of big-endian numbers."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes.
+        """Return the next bytes.
 
         Raises:
             BrokenPicture: there are fewer.
@@ -191,11 +191,11 @@ class Fields:
         return taken
 
     def number(self, size: int, *, signed: bool = False) -> int:
-        """The next number of `size` bytes; 0 where it has none."""
+        """Return the next number of `size` bytes; 0 for size 0."""
         return int.from_bytes(self.take(size), "big", signed=signed)
 
     def version_and_flags(self) -> tuple[int, int]:
-        """Read what a full box begins with."""
+        """Read the header of a full box."""
         return self.number(1), self.number(3)
 
     def version(self) -> int:

@@ -1,4 +1,4 @@
-"""HTTP requests to cameras: bounded in time, with credentials that no other machine is given."""
+"""HTTP requests to cameras, with limits on time and size; credentials go to the camera's host only."""
 
 import errno
 import hashlib
@@ -17,25 +17,25 @@ from urllib.parse import urlsplit
 from edge.base.errors import UserError
 
 CERT_FILE_VARIABLE = "SSL_CERT_FILE"
-"""Environment variable that names a file of certificates to trust, which OpenSSL reads."""
+"""Environment variable of OpenSSL for a file of trusted certificates."""
 
 
 MAX_ANSWER_BYTES = 32_000_000
-"""Bytes that a camera may send for one picture, or for a header with whatever precedes it."""
+"""Most bytes that a camera may send for one picture, or before and in a header."""
 
 
 class Allowance:
-    """Time and bytes within which something must have come."""
+    """Limit on the time and bytes of a response."""
 
     def __init__(self) -> None:
         self._end, self._bytes = time.monotonic(), 0
 
     def renew(self, seconds: float) -> None:
-        """Allow so many seconds from now, and `MAX_ANSWER_BYTES`."""
+        """Allow `seconds` from now and `MAX_ANSWER_BYTES`."""
         self._end, self._bytes = time.monotonic() + seconds, MAX_ANSWER_BYTES
 
     def seconds(self) -> float:
-        """Seconds that are left.
+        """Return the seconds that are left.
 
         Raises:
             TimeoutError: there are none.
@@ -45,7 +45,7 @@ class Allowance:
         return left
 
     def spend(self, count: int) -> None:
-        """Count bytes that have come.
+        """Count received bytes.
 
         Raises:
             OSError: there are more than allowed.
@@ -63,22 +63,22 @@ class CameraClient:
     """Sends GET requests to one address.
 
     Attributes:
-        allowance: of the request in progress; whoever reads the response renews it.
+        allowance: limits of the request in progress; the reader of the response renews it.
     """
 
     def __init__(self, address: str, credentials: tuple[str, str] | None, timeout: float) -> None:
-        """Prepare; nothing is sent.
+        """Prepare connections; nothing is sent.
 
         Args:
             address: `http://…` or `https://…`.
-            credentials: user and password, for Basic or Digest authentication at this host alone.
+            credentials: user and password, for Basic or Digest authentication at this host only.
             timeout: seconds from the request to the end of the response's header.
         """
         self._address, self._timeout, self.allowance = address, timeout, Allowance()
         self._opener = urllib.request.OpenerDirector()
         for handler in (
             urllib.request.ProxyHandler(),
-            urllib.request.UnknownHandler(),  # of what a redirection may name, http and https alone have a handler
+            urllib.request.UnknownHandler(),  # redirections can lead to http and https only
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPRedirectHandler(),
             urllib.request.HTTPErrorProcessor(),
@@ -89,20 +89,20 @@ class CameraClient:
             self._opener.add_handler(handler)
 
     def get(self) -> Any:
-        """Send a request; returns an open `http.client.HTTPResponse`, whose `url` redirections may have changed.
+        """Send a request; return an open `http.client.HTTPResponse`, whose `url` is that after redirections.
 
         Raises:
-            Unanswered: nobody answers, or the answer is an error.
+            Unanswered: there is no response, or it is an error.
         """
         self.allowance.renew(self._timeout)
         try:
             return self._opener.open(self._address, timeout=self._timeout)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unanswered(error) from None  # the error's own text may name an address with a key in it
+            raise Unanswered(error) from None  # the error's own text may contain an address with a key
 
 
-class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, makes an error of it
-    """There is no response to be read.
+class Unanswered(Exception):  # noqa: N818 - the caller, which knows the camera, makes the error
+    """There is no usable response.
 
     Attributes:
         untrusted: whether the reason is the server's certificate.
@@ -114,7 +114,7 @@ class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, m
             text = f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()
         else:
             reason = getattr(error, "reason", error)
-            if isinstance(reason, str):  # which may have the address in it
+            if isinstance(reason, str):  # which may contain the address
                 reason = error
             self_told = isinstance(reason, OSError) and reason.strerror
             text = "no answer in time" if isinstance(reason, TimeoutError) else self_told or type(reason).__name__
@@ -123,9 +123,9 @@ class Unanswered(Exception):  # noqa: N818 - the caller, who knows the camera, m
 
 
 def no_answer(name: str, error: Unanswered, remedy: str) -> UserError:
-    """Make the error of a camera that does not answer as it should."""
+    """Return the error for a camera without a usable response."""
     if error.untrusted:
-        remedy = f"put its certificate, or that of whoever signed it, into a file and set {CERT_FILE_VARIABLE} to that"
+        remedy = f"put its certificate, or that of its authority, into a file and set {CERT_FILE_VARIABLE} to the path"
         return UserError(f"{name}: its certificate is not trusted", remedy)
     return UserError(f"{name}: no video from there ({error})", remedy)
 
@@ -136,14 +136,14 @@ def _authentication(address: str, credentials: tuple[str, str] | None) -> list[A
     host = urlsplit(address)
     places = [f"{host.scheme}://{host.netloc}/"]
     if host.scheme == "http":
-        places.append(f"https://{host.hostname}/")  # where cameras send those who come without encryption
+        places.append(f"https://{host.hostname}/")  # cameras redirect unencrypted requests to it
     known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     known.add_password(None, places, *credentials)
     return [_DigestHandler(known), urllib.request.HTTPBasicAuthHandler(known)]
 
 
 class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
-    """Digest authentication with SHA-256, which newer cameras ask for and the standard library lacks before 3.14."""
+    """Digest authentication with SHA-256, which newer cameras use and Python's library lacks before 3.14."""
 
     def get_algorithm_impls(self, algorithm: str) -> Any:
         if algorithm != "SHA-256":
@@ -156,7 +156,7 @@ class _DigestHandler(urllib.request.HTTPDigestAuthHandler):
 
 
 class _AllowedReader(io.RawIOBase):
-    """The bytes of a connection within an allowance: a time-out of the socket alone is renewed by every byte."""
+    """Reader of a connection within an allowance; a socket's own time-out would start again with every byte."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, allowance: Allowance) -> None:
         self._raw, self._socket, self._allowance = raw, sock, allowance
@@ -175,7 +175,7 @@ class _AllowedReader(io.RawIOBase):
         return count
 
     def abandon(self) -> None:
-        """Close the connection: not every reader closes what it could not read, urllib's redirections do not."""
+        """Close the connection; some readers, such as urllib's redirections, leave it open after an error."""
         if (handle := self._socket.detach()) >= 0:
             socket.close(handle)
 
@@ -185,7 +185,7 @@ class _AllowedReader(io.RawIOBase):
 
 
 class _BoundedReader(io.BufferedReader):
-    """Refuses to read more at once than there may be: the memory for all of it is taken before any of it comes."""
+    """Refuses large reads, because the buffer for a read is allocated before any byte arrives."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_ANSWER_BYTES:
@@ -195,7 +195,7 @@ class _BoundedReader(io.BufferedReader):
 
 
 def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[..., Any]:
-    """Return a maker of connections of a kind whose responses are read within an allowance."""
+    """Return a factory of connections whose responses are read within an allowance."""
 
     def respond(sock: Any, *arguments: Any, **keywords: Any) -> http.client.HTTPResponse:
         response: Any = http.client.HTTPResponse(sock, *arguments, **keywords)
@@ -229,5 +229,5 @@ class _HttpsHandler(urllib.request.HTTPSHandler):
 
 
 def content_type(headers: Message) -> str:
-    """Return the kind of content that a response announces, in small letters; empty where it announces none."""
+    """Return a response's content type in lower case; empty where it has none."""
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Cameras that send JPEGs over HTTP: one after the other in one response, or one a request."""
+"""Cameras that send JPEGs over HTTP, as an endless response or one per request."""
 
 import http.client
 import time
@@ -14,14 +14,14 @@ from edge.sources.http_client import CameraClient, Unanswered
 from edge.sources.jpegs import JpegCutter
 
 RECEIVE_BYTES = 64 * 1024
-"""Bytes that are taken from a connection at most at a time; fewer where fewer have come."""
+"""Most bytes of one read."""
 
 SNAPSHOT_RATE, LEAST_SNAPSHOT_RATE = 2.0, 1.0
-"""Pictures a second that a camera is asked for which gives one a request: by default, and at least."""
+"""Requests per second to a camera that sends one picture per request: the default and the minimum."""
 
 
 class JpegCamera:
-    """Base of both kinds: live frames from pictures, of which the first proves that there are any."""
+    """Base class of both kinds of camera."""
 
     live = True
     fps: float | None = None
@@ -31,9 +31,9 @@ class JpegCamera:
         """Take a first picture.
 
         Args:
-            name: as records give it.
-            client: which sent the first request.
-            response: to that.
+            name: name in the records.
+            client: client that sent the first request.
+            response: response to that request.
             timeout: seconds from one picture to the next.
 
         Raises:
@@ -61,7 +61,7 @@ class JpegCamera:
         self._response.close()
 
     def _checked_picture(self) -> np.ndarray | None:
-        """The next picture, uint8 BGR `[h, w, 3]`; None where none comes any more."""
+        """Return the next picture, uint8 BGR `[h, w, 3]`; None where no more come."""
         if self._closed:
             return None
         try:
@@ -75,14 +75,14 @@ class JpegCamera:
 
 
 class MjpegSource(JpegCamera):
-    """A camera that sends one JPEG after the other in one response that does not end."""
+    """A camera that sends JPEGs in one endless response."""
 
     def __init__(self, name: str, client: CameraClient, response: Any, timeout: float) -> None:
         self._waiting: deque[bytes] = deque()
         super().__init__(name, client, response, timeout)
 
     def _picture(self) -> np.ndarray | None:
-        self._client.allowance.renew(self._timeout)  # damaged pictures are passed over, within one picture's time
+        self._client.allowance.renew(self._timeout)  # damaged pictures are skipped, within one picture's time
         while True:
             while not self._waiting:
                 if not (content := self._response.read1(RECEIVE_BYTES)):
@@ -93,10 +93,10 @@ class MjpegSource(JpegCamera):
 
 
 class SnapshotSource(JpegCamera):
-    """A camera that gives one JPEG a request, and is asked for one so many times a second.
+    """A camera that sends one JPEG per request and is polled at a fixed rate.
 
     Attributes:
-        polled: that it is asked anew for each picture, so that opening it again changes nothing.
+        polled: True; each picture is a new request, so reopening the source changes nothing.
     """
 
     polled = True
@@ -120,7 +120,7 @@ class SnapshotSource(JpegCamera):
 
 
 def _decoded(picture: bytes) -> np.ndarray | None:
-    """A JPEG as uint8 BGR `[h, w, 3]`; None where it cannot be decoded."""
+    """Decode a JPEG as uint8 BGR `[h, w, 3]`; None where that fails."""
     try:
         return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:

@@ -1,39 +1,39 @@
-"""Finds the JPEGs in a stream of bytes by their own structure.
+"""Find the JPEGs in a stream of bytes by their own structure.
 
-Cameras announce boundaries that they do not send, leave out lengths and headers, or send the boundary at the wrong
-place; what every one of them sends is whole JPEGs.
+Cameras announce boundaries that they do not send, leave out lengths and headers, or put the boundary in the wrong
+place. All of them send whole JPEGs.
 """
 
 import re
 
 MAX_JPEG_BYTES = 16_000_000
-"""Bytes of a JPEG above which it is passed over."""
+"""Largest JPEG that is decoded, bytes."""
 
 MAX_JPEG_PIXELS = 24_000_000
-"""Pixels of a JPEG above which it is passed over: one takes 72 MB as BGR."""
+"""Largest JPEG that is decoded, pixels; it takes 72 MB as BGR."""
 
 MAX_SCANS = 64
-"""Scans of a JPEG above which it is not decoded: each passes over the whole picture, and may take up 10 bytes only."""
+"""Most scans of a JPEG that is decoded: each covers the whole picture, and may take only 10 bytes of the file."""
 
 _START = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-"""The next marker: within coded data a byte 255 is followed by 0, by another one, or by a restart marker."""
+"""A marker. Within coded data a byte 255 is followed by 0, by another 255, or by a restart marker."""
 
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of segments with the size of the picture."""
+"""Markers of segments that hold the picture's size."""
 
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length."""
 
 _RESERVED = range(0x02, 0xC0)
-"""Markers that nobody writes: libjpeg passes over the marker alone where it looks for a restart marker."""
+"""Reserved markers: libjpeg skips the marker alone where it looks for a restart marker."""
 
 
 def count_scans(content: bytes) -> int:
-    """Count the scans of a JPEG, which begins at the first byte, as libjpeg comes upon them; never fewer.
+    """Count the scans of a JPEG that begins at the first byte: as many as libjpeg finds, or more.
 
-    Like libjpeg, it takes whatever is between two segments for coded data or for nothing.
+    Like libjpeg, it takes the bytes between two segments for coded data or ignores them.
     """
     at, scans = 2, 0
     while match := _MARKER.search(content, at):
@@ -47,11 +47,11 @@ def count_scans(content: bytes) -> int:
 
 
 class JpegCutter:
-    """Cuts a stream into JPEGs; holds no more than `MAX_JPEG_BYTES` and what was given last.
+    """Cuts a stream into JPEGs; buffers at most `MAX_JPEG_BYTES` and the latest input.
 
     Attributes:
-        refusal: why a picture was passed over last; empty where none was.
-        too_large: whether that was for its size.
+        refusal: reason for which the last picture was skipped; empty where none was.
+        too_large: whether that reason was its size.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class JpegCutter:
     def cut(self, content: bytes) -> list[bytes]:
         """Take the next bytes; return the JPEGs that end in them.
 
-        One that breaks off is given as far as it goes: cameras forget the end marker, and decoders do without.
+        A JPEG without its end marker is returned as it is: cameras forget the marker, and decoders do not need it.
         """
         self._buffer += content
         found: list[bytes] = []
@@ -75,7 +75,7 @@ class JpegCutter:
         self._at, self._scanning, self._seen = 2, False, False
 
     def _to_start(self) -> bool:
-        """Drop what precedes the next JPEG; False where none has begun."""
+        """Drop the bytes before the next JPEG; return False where none has begun."""
         start = self._buffer.find(_START)
         if start < 0:
             del self._buffer[: -len(_START)]
@@ -84,7 +84,7 @@ class JpegCutter:
         return True
 
     def _picture(self) -> bytes | None:
-        """Return the JPEG that the buffer begins with, empty bytes where it was passed over, None where it goes on."""
+        """Return the JPEG at the start of the buffer, empty bytes where it was skipped, None where it is incomplete."""
         try:
             while (marker := self._marker()) is not None:
                 if marker in (_START_OF_IMAGE, _END_OF_IMAGE):
@@ -105,7 +105,7 @@ class JpegCutter:
         self.refusal, self.too_large = str(error), isinstance(error, _TooLargeError)
 
     def _taken(self, end: int) -> bytes:
-        """Cut that many bytes off; return them where there is something to see in them."""
+        """Remove that many bytes from the buffer; return them where they hold a picture."""
         picture = bytes(self._buffer[:end]) if self._seen else b""
         del self._buffer[:end]
         self._restart()
@@ -115,7 +115,7 @@ class JpegCutter:
         return picture
 
     def _marker(self) -> int | None:
-        """Go to the next marker; None where it has not come yet."""
+        """Advance to the next marker; None where it has not arrived."""
         if self._scanning:
             match = _MARKER.search(self._buffer, self._at)
             if match is None:
@@ -131,7 +131,7 @@ class JpegCutter:
         return self._buffer[self._at + 1]
 
     def _passed(self, marker: int) -> bool:
-        """Pass over a segment; False where it has not come far enough to tell its length and the picture's size."""
+        """Skip a segment; return False where its length and the picture's size have not arrived."""
         segment = self._buffer[self._at + 2 : self._at + 9]
         if len(segment) < 7:
             return False
@@ -150,8 +150,8 @@ class JpegCutter:
 
 
 class _RefusedError(Exception):
-    """The picture at the buffer's start is passed over."""
+    """The picture at the start of the buffer is skipped."""
 
 
 class _TooLargeError(_RefusedError):
-    """It would take too much memory or time."""
+    """Decoding the picture would take too much memory or time."""

@@ -1,17 +1,17 @@
-"""Kinds of still pictures, told by the first bytes of a file, and what can be wrong with one."""
+"""Kinds of still pictures, recognized by the first bytes of a file, and the errors of pictures."""
 
 import os
 import stat
 from pathlib import Path
 
 HEAD = 64
-"""Bytes of a file that tell its kind."""
+"""Bytes that are enough to recognize the kind of a file."""
 
 PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
     | {".jpx", ".jxl", ".mpo", ".pbm", ".pgm", ".pjpeg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
-"""Names by which a picture is expected, in small letters."""
+"""Suffixes of pictures, in lower case."""
 
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -32,14 +32,14 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "HEIC"),
 }
-"""Brands of a HEIF container that say how its picture is coded."""
+"""Brands of a HEIF container, which name the codec of its picture."""
 
 _MOTION_JPEG_SUFFIXES = (".mjpeg", ".mjpg")
-"""A stream of JPEGs begins like one JPEG: here alone the name decides."""
+"""Suffixes of streams of JPEGs, which begin like a single JPEG; only the name tells them apart."""
 
 
-class BrokenPicture(ValueError):  # noqa: N818 - the caller knows which picture, and makes an error of it
-    """A picture is damaged, or of a form that is not read; the text says which."""
+class BrokenPicture(ValueError):  # noqa: N818 - the caller, which knows the picture, makes the error
+    """A picture is damaged or its form is not supported; the text says which."""
 
 
 class TooManyScans(BrokenPicture):
@@ -51,13 +51,13 @@ class TooManyPixels(ValueError):  # noqa: N818
 
 
 def is_picture(path: Path) -> bool:
-    """Tell a still picture from a video, by its first bytes.
+    """Return whether a file is a still picture rather than a video, by its first bytes.
 
-    The name decides where the first bytes are of no known kind: `photo.jpg` with something else in it is a broken
-    picture. Only a regular file is read, so that a pipe or a device neither blocks nor loses what is in it.
+    Where these are unknown, the name decides: `photo.jpg` with other content is a broken picture. Only regular files
+    are read, so that a pipe or a device neither blocks nor loses its content.
 
     Raises:
-        OSError: the file may not be read.
+        OSError: this user may not read the file.
     """
     if path.suffix.lower() in _MOTION_JPEG_SUFFIXES or not path.is_file():
         return False
@@ -67,7 +67,7 @@ def is_picture(path: Path) -> bool:
 
 
 def picture_kind(head: bytes) -> str | None:
-    """Name of the kind of picture that begins with `head`; None for everything else.
+    """Return the kind of picture that begins with `head`; None for everything else.
 
     Args:
         head: the first `HEAD` bytes of a file, or all of a shorter one.
@@ -79,7 +79,7 @@ def picture_kind(head: bytes) -> str | None:
         return "WebP"
     if head[4:8] == b"ftyp":
         return _heif_kind(head)
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":  # two reserved words that all writers leave at zero
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":  # two reserved words, always zero
         return "BMP"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace():
         return "PNM"
@@ -87,26 +87,26 @@ def picture_kind(head: bytes) -> str | None:
 
 
 def read_head(path: Path) -> bytes:
-    """The first `HEAD` bytes of a regular file; nothing of what is not one, or is missing.
+    """Return the first `HEAD` bytes of a regular file; nothing where it is missing or not regular.
 
     Raises:
-        OSError: the file may not be read.
+        OSError: this user may not read the file.
     """
     if not path.is_file():
         return b""
-    # Without O_NONBLOCK, a pipe that has taken the file's place meanwhile would block until somebody writes.
+    # Without O_NONBLOCK, a pipe that has replaced the file meanwhile would block.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb") as file:
         return file.read(HEAD) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
 
 
 def _is_video(head: bytes) -> bool:
-    """Tell the containers that a video with a picture's name may have: MP4, Matroska and AVI."""
+    """Recognize the containers of videos that carry a picture's name: MP4, Matroska and AVI."""
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or head[:4] in (b"\x1aE\xdf\xa3", b"RIFF")
 
 
 def _heif_kind(head: bytes) -> str | None:
-    """By the brands of its file type box: the major one, a minor version, and those it is compatible with."""
+    """Recognize a HEIF picture by the brands in its file type box: the major and the compatible ones."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4))]
     coded = next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)

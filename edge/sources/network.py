@@ -18,13 +18,13 @@ from edge.sources.http_client import CameraClient, Unanswered, content_type, no_
 from edge.sources.jpeg_cameras import JpegCamera, MjpegSource, SnapshotSource
 
 OPEN_TIMEOUT, READ_TIMEOUT = 5.0, 4.0
-"""Seconds until a camera that does not answer, or sends no picture any more, is given up."""
+"""Seconds without an answer or a picture after which a camera counts as lost: to connect, and between pictures."""
 
 MAX_STREAM_PIXELS = 4096 * 3072
-"""Pixels of a stream's frame above which nothing is decoded: decoders keep up to 17 frames."""
+"""Largest frame of a stream that is decoded, pixels; decoders keep up to 17 frames."""
 
 MAX_BLOCK = 64 << 20
-"""Bytes of a block of FFmpeg's memory: a frame of the most pixels takes 38 MB, a coded one far less."""
+"""Largest block of FFmpeg's memory, bytes; the largest frame takes 38 MB, a coded one far less."""
 
 PROTOCOLS = {
     "rtsp": "rtp,srtp,tcp,tls,udp",
@@ -34,7 +34,7 @@ PROTOCOLS = {
     "tcp": "tcp",
     "http": "http,https,httpproxy,tcp,tls,crypto",
 }
-"""Protocols that a stream of each kind may open in its turn; no file ever."""
+"""Protocols that a stream of each scheme may open; files are never among them."""
 
 STREAM_FORMATS = {"rtsp": ("rtsp",), "http": ("hls", "aac", "mp3", "webvtt", *FILE_FORMATS)}
 """Containers of streams other than those of files."""
@@ -43,17 +43,17 @@ PLAYLIST = b"#EXTM3U"
 """The first bytes of an HLS playlist."""
 
 UNBOUNDED_FORMATS = ("mpjpeg", "mpjpeg_2000")
-"""Containers that are read without a limit to a picture's bytes; `jpeg_cameras` reads them."""
+"""FFmpeg's readers without a limit on a picture's size; `jpeg_cameras` reads these streams instead."""
 
 
 def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
     """Connect to a camera or a video on another machine, and take a first picture.
 
     Raises:
-        UserError: credentials in the address, nobody answers, or what comes is no video.
+        UserError: the address has credentials, nothing answers, or the answer is not a video.
     """
     scheme, _, rest = address.partition("://")
-    scheme = scheme.lower()  # FFmpeg knows them in small letters alone
+    scheme = scheme.lower()  # FFmpeg knows schemes in lower case only
     refuse_credentials(f"{scheme}://{rest}", USER, PASSWORD)
     if scheme == "udp":
         rest = rest.removeprefix("@")  # as other programs write an address that is listened at
@@ -62,18 +62,18 @@ def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
 
 
 class StreamSource(DecodedSource):
-    """A stream that FFmpeg reads: live, or over HTTP a recording where its length is known."""
+    """A stream that FFmpeg reads: live, or a recording over HTTP."""
 
     def __init__(self, address: str, capture: Capture, recorded: bool = False) -> None:
-        """Open it.
+        """Open the stream.
 
         Args:
-            address: with its scheme in small letters.
-            capture: how it is asked to deliver.
-            recorded: whether it is a file, of which the end is known.
+            address: address with its scheme in lower case.
+            capture: settings for streams.
+            recorded: whether it is a file with a known end.
 
         Raises:
-            UserError: nobody answers, or what comes is no video.
+            UserError: nothing answers, or the answer is not a video.
         """
         name = public(address)
         refusal = partial(_no_video, name, recorded)
@@ -87,13 +87,13 @@ class StreamSource(DecodedSource):
                 hardware=capture.decoder,
             )
         except NoVideo as error:
-            raise refusal(str(error)) from None  # which has the address, with the credentials
+            raise refusal(str(error)) from None  # its text has the address with the credentials
         recorded = recorded or bool(address.startswith("http") and decoder.duration)
         super().__init__(name, decoder, live=not recorded, refusal=refusal)
 
 
 def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
-    """Read JPEGs ourselves, with limits to each, and let FFmpeg read everything else."""
+    """Read JPEGs by our own code, which limits their size, and everything else by FFmpeg."""
     name, client = public(address), CameraClient(address, _credentials(), OPEN_TIMEOUT)
     try:
         response = client.get()
@@ -114,10 +114,10 @@ def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
 
 
 def _kind(response: Any) -> str:
-    """Tell a response by the announced type, or where that says nothing by the first bytes.
+    """Classify a response by its content type, or by its first bytes where the type is not specific.
 
     Returns:
-        `mjpeg`, `snapshot`, `stream`, or `file`, which has a length.
+        `mjpeg`, `snapshot`, `stream`, or `file` (with a known length).
     """
     announced = content_type(response.headers)
     if announced.startswith(("multipart/", "image/")):

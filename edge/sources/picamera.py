@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own cameras, through Picamera2."""
+"""Raspberry Pi cameras through Picamera2."""
 
 import logging
 import time
@@ -12,37 +12,37 @@ from edge.sources.pixel_formats import decode
 log = logging.getLogger(__name__)
 
 SIZE = (1280, 720)
-"""Size of the picture where none is asked for."""
+"""Default size of the picture."""
 
 BUFFERS = 4
-"""Pictures that the camera may have in work: fewer lose some, and all come out of a small pool of memory."""
+"""Buffers of the camera: with fewer, frames are lost; more would exhaust libcamera's small memory pool."""
 
 PICAMERA_READ_TIMEOUT = 4.0
-"""Seconds until a camera that gives nothing more is taken for lost."""
+"""Seconds without a picture after which the camera counts as lost."""
 
 
 class Picamera2Source:
-    """A camera at the ribbon connector: one stream for people, and the same picture small for finding faces."""
+    """A camera at the ribbon connector, with two streams: the picture, and a small copy for face detection."""
 
     live = True
     total = duration = damage = None
 
     def __init__(self, number: int, capture: Capture) -> None:
-        """Configure and start it.
+        """Configure and start the camera.
 
         Args:
-            number: of the camera, from 0.
-            capture: size of the main stream, rate, and libcamera's controls by their names.
+            number: number of the camera, from 0.
+            capture: size of the main stream, rate, and libcamera's controls by name.
 
         Raises:
-            UserError: Picamera2 is not here, there is no such camera, another program has it, or it knows no such
-                control.
+            UserError: Picamera2 is not installed, there is no such camera, another program uses it, or it does not know
+                a control.
         """
         self.name, self.fps = f"picamera2:{number}" if number else "picamera2", capture.fps
         self._camera, self._closed = _open(number, self.name), False
         try:
             self._streams = self._start(capture)
-        except Exception as error:  # libcamera and Picamera2 raise whatever the broken part leads to
+        except Exception as error:  # libcamera and Picamera2 raise errors of many types
             self.close()
             raise UserError(f"{self.name}: cannot be started ({error})", "check --size, --fps and --control") from error
         self._seq = 0
@@ -55,7 +55,7 @@ class Picamera2Source:
         except TimeoutError:
             return None
         try:
-            # Copied out, so that the camera has its buffer back at once: kept ones starve it.
+            # Copied, so that the camera gets its buffer back at once; without free buffers it stops.
             buffers = {name: request.make_buffer(name) for name in self._streams}
             sensor_time = request.get_metadata().get("SensorTimestamp")
         finally:
@@ -74,12 +74,12 @@ class Picamera2Source:
         return frame
 
     def close(self) -> None:
-        # Closing stops it, too, and does nothing the second time.
+        # Closing also stops the camera, and does nothing the second time.
         self._closed = True
         self._camera.close()
 
     def _start(self, capture: Capture) -> dict[str, tuple[str, tuple[int, int], int]]:
-        """Configure and start; format, size and stride of each stream as they were granted."""
+        """Configure and start; return the granted format, size and stride of each stream."""
         size = capture.size or SIZE
         controls = dict(capture.controls) | ({"FrameRate": capture.fps} if capture.fps else {})
         configuration = self._camera.create_video_configuration(
@@ -100,19 +100,19 @@ def installed() -> bool:
     """Return whether Picamera2 can be imported.
 
     Raises:
-        UserError: it is here and broken.
+        UserError: it is installed but broken.
     """
     try:
         import picamera2  # noqa: F401
     except ImportError:
         return False
-    except ValueError as error:  # so speaks an extension that was built for another numpy
+    except ValueError as error:  # the error of an extension built for another numpy
         raise UserError(f"Picamera2 cannot be imported ({error})", "see what 'emotion-edge doctor' says") from error
     return True
 
 
 def pi_cameras() -> list[tuple[str, str]]:
-    """Cameras that Picamera2 knows, as sources; none where it is not installed."""
+    """Return Picamera2's cameras, as sources; none where it is not installed."""
     if not installed():
         return []
     from picamera2 import Picamera2
@@ -124,7 +124,7 @@ def pi_cameras() -> list[tuple[str, str]]:
 
 
 def _open(number: int, name: str) -> Any:
-    installed()  # which says what is wrong with one that is broken
+    installed()  # raises where the installation is broken
     try:
         from picamera2 import Picamera2
     except ImportError as error:
@@ -137,11 +137,11 @@ def _open(number: int, name: str) -> Any:
     try:
         return Picamera2(number)
     except RuntimeError as error:
-        raise UserError(f"{name}: cannot be opened ({error})", "close what else uses it") from error
+        raise UserError(f"{name}: cannot be opened ({error})", "close other programs that use it") from error
 
 
 def _small(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """A size of the same shape whose longer side is `side` at most; even, for colour has a quarter of the pixels."""
+    """Scale a size so that its longer side is at most `side`; sides are even, as colour has half the resolution."""
     scale = min(1.0, side / max(size))
     return round(size[0] * scale / 2) * 2, round(size[1] * scale / 2) * 2
 
@@ -151,7 +151,7 @@ def _layout(stream: dict[str, Any]) -> tuple[str, tuple[int, int], int]:
 
 
 def _unix_seconds(sensor_time: int | None) -> float:
-    """The sensor's time, nanoseconds since the machine was switched on, by the calendar's clock."""
+    """Convert the sensor's time, nanoseconds since boot, to Unix seconds."""
     if sensor_time is None:
         return time.time()
     return time.time() - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - sensor_time) / 1e9

@@ -1,4 +1,4 @@
-"""Still pictures, one by one or a folder of them."""
+"""Sources of still pictures: a single one, or a folder."""
 
 import logging
 import time
@@ -19,29 +19,29 @@ from edge.sources.stills import decode_still
 log = logging.getLogger(__name__)
 
 PICTURE_SPACING = 2.0
-"""Seconds between the pictures of a folder: longer than any memory, for they are not one another's past."""
+"""Seconds between the pictures of a folder: long enough that tracker and smoother treat them as unrelated."""
 
 MAX_PICTURE_BYTES = 1_000_000_000
-"""Bytes of a file above which it is no picture: the largest one that is read, without compression, has fewer."""
+"""Largest picture file, bytes; the largest supported picture without compression is smaller."""
 
 READ_BYTES = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes a read."""
 
 
 def open_folder(
     folder: Path, *, recursive: bool = False, strict: bool = False, told: set[str] | None = None
 ) -> "ImageSource":
-    """Open the pictures of a folder; what is left out is said in a line.
+    """Open the pictures of a folder, and log in one line which files are left out.
 
     Args:
         folder: its path.
-        recursive: whether those of the folders in it are read, too.
-        strict: whether the first one that cannot be read ends it.
-        told: what was said before and is not said again; what is said is added. Each round of a loop gives the same.
+        recursive: whether folders in it are read, too.
+        strict: whether the first unreadable picture is an error.
+        told: messages logged before, which are not repeated in later rounds of a loop; new ones are added.
 
     Raises:
-        OSError: the folder may not be read.
-        UserError: there is no picture in it, or none that can be read; with `strict`, a folder in it may not be read.
+        OSError: this user may not read the folder.
+        UserError: it has no readable picture; with `strict`, this user may not read a folder in it.
     """
     told = set() if told is None else told
     listing = list_pictures(folder, recursive=recursive)
@@ -58,10 +58,10 @@ def open_folder(
 
 
 def open_images(path: Path, *, recursive: bool = False, strict: bool = False) -> "ImageSource":
-    """Open a picture, whatever its name, or the pictures of a folder, see `open_folder`.
+    """Open a picture of any name, or the pictures of a folder (see `open_folder`).
 
     Raises:
-        UserError: there is none, or none that can be read.
+        UserError: there is no readable picture.
     """
     try:
         if path.is_dir():
@@ -72,7 +72,7 @@ def open_images(path: Path, *, recursive: bool = False, strict: bool = False) ->
 
 
 def holds_images(path: Path) -> bool:
-    """Tell a picture or a folder from everything else that can be a source."""
+    """Return whether a source is a picture or a folder."""
     try:
         return path.is_dir() or is_picture(path)
     except OSError:
@@ -80,9 +80,9 @@ def holds_images(path: Path) -> bool:
 
 
 class ImageSource:
-    """One picture, or the pictures of a folder in the order of their names, `PICTURE_SPACING` apart.
+    """One picture, or the pictures of a folder sorted by name, `PICTURE_SPACING` apart.
 
-    Those of a folder that cannot be read are passed over and listed at the end.
+    Unreadable pictures of a folder are skipped and listed at the end.
     """
 
     live = False
@@ -98,13 +98,13 @@ class ImageSource:
         unread: Iterable[UserError] = (),
         told: set[str] | None = None,
     ) -> None:
-        """Read the first picture, so that wrong files are refused before anything is started.
+        """Read the first picture, so that a wrong file is refused before the run starts.
 
         Args:
-            paths: at least one.
-            folder: where they are; in records they are called `folder/picture` then.
-            strict: whether the first one that cannot be read is an error.
-            unread: what could not be read before.
+            paths: at least one path.
+            folder: their folder; records then name a picture `folder/picture`.
+            strict: whether the first unreadable picture is an error.
+            unread: errors of files that could not be read before.
             told: see `open_folder`.
 
         Raises:
@@ -117,7 +117,7 @@ class ImageSource:
         self._unread, self._seq, self._opened = list(unread), 0, time.time()
         self._first = self._next()
         if self._first is None:
-            raise UserError(f"{folder}: none of its {self.total} images can be read", "see what is said of them above")
+            raise UserError(f"{folder}: none of its {self.total} images can be read", "see the messages above")
 
     def read(self) -> Frame | None:
         frame, self._first = self._first or self._next(), None
@@ -127,7 +127,7 @@ class ImageSource:
         self._paths, self._unread, self._first = iter(()), [], None
 
     def _next(self) -> Frame | None:
-        """The next one that can be read."""
+        """Return the next readable picture."""
         for path in self._paths:
             try:
                 image = read_image(path)
@@ -149,7 +149,7 @@ class ImageSource:
         return f"{self.name}/{printable(path.relative_to(self._folder).as_posix())}"
 
     def _report(self) -> None:
-        """List what could not be read, once."""
+        """Log the list of unreadable pictures, once."""
         new = [text for text in map(str, self._unread) if text not in self._told]
         if new:
             lines = "".join(f"\n  {text}" for text in new)
@@ -159,10 +159,10 @@ class ImageSource:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as uint8 BGR `[h, w, 3]`, upright, over white where it is transparent.
+    """Read a picture as uint8 BGR `[h, w, 3]`, upright; transparent parts become white.
 
     Raises:
-        UserError: the file is missing, may not be read, is too large or is not a picture.
+        UserError: the file is missing, unreadable, too large or not a picture.
     """
     return decode_picture(_read_bytes(path), str(path))
 
@@ -171,7 +171,7 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
     """Decode the bytes of a picture as uint8 BGR `[h, w, 3]`, see `read_image`.
 
     Raises:
-        UserError: they are not a picture, or too many pixels; it is called `name`.
+        UserError: they are not a picture, or it has too many pixels; the error calls it `name`.
     """
     try:
         return decode_still(content)
@@ -185,12 +185,12 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read a picture whole; of anything else only the beginning, for it may be a video of gigabytes."""
+    """Read a picture whole, but only the beginning of other files, which may be videos of gigabytes."""
     try:
         with path.open("rb") as file:
             content = bytearray(file.read(READ_BYTES))
             more = picture_kind(bytes(content[:HEAD])) is not None
-            while more and len(content) <= MAX_PICTURE_BYTES:  # what is no regular file may never end
+            while more and len(content) <= MAX_PICTURE_BYTES:  # other files may never end
                 more = bool(part := file.read(READ_BYTES))
                 content += part
     except OSError as error:

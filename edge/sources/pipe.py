@@ -1,4 +1,4 @@
-"""Standard input: raw frames where their size is given, else a container or a bare stream."""
+"""Video on standard input: raw frames where their size is given, otherwise a container or a bare stream."""
 
 import io
 import os
@@ -20,18 +20,18 @@ class PipeSource(DecodedSource):
     """A container, or a bare H.264, H.265 or Motion JPEG stream, that another program writes."""
 
     def __init__(self, stream: BinaryIO, capture: Capture) -> None:
-        """Take ownership of an open stream, whose reads give what has come.
+        """Take ownership of an open stream, whose reads return the bytes that have arrived.
 
         Raises:
-            UserError: there is no video in it.
+            UserError: it holds no video.
         """
         status = os.fstat(stream.fileno())
-        rate = {"framerate": f"{capture.fps:g}"} if capture.fps else {}  # of a bare stream, which has none
+        rate = {"framerate": f"{capture.fps:g}"} if capture.fps else {}  # a bare stream has no rate
         try:
             decoder = Decoder(
                 stream,
                 CLOSED | ANALYSIS | rate,
-                threads=1 if capture.live else spare_cores(),  # each thread holds a picture back
+                threads=1 if capture.live else spare_cores(),  # each thread adds a frame of delay
                 size=status.st_size if stat.S_ISREG(status.st_mode) else None,
                 hardware=capture.decoder,
             )
@@ -42,14 +42,14 @@ class PipeSource(DecodedSource):
 
 
 def open_stdin(capture: Capture) -> RawSource | PipeSource:
-    """Read standard input.
+    """Open standard input.
 
     Raises:
-        UserError: somebody sits at standard input, or there is no video in it.
+        UserError: standard input is a terminal or holds no video.
     """
     if sys.stdin.isatty():
         raise UserError("standard input is a terminal", "pipe the video of another program into this one")
-    # A stream of our own: at its end Python closes `sys.stdin`, and aborts where a thread hangs in reading it.
+    # Our own stream: at exit Python closes `sys.stdin`, and aborts where a thread still reads from it.
     stream = io.FileIO(sys.stdin.fileno(), "rb", closefd=False)
     if capture.size:
         source, status = RawSource(io.BufferedReader(stream), capture), os.fstat(stream.fileno())

@@ -1,4 +1,4 @@
-"""Camera buffers as pictures: what lies in memory, by libcamera's names for it."""
+"""Convert camera buffers to pictures; formats have libcamera's names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class _Layout:
     """Layout of a format in memory.
 
     Attributes:
-        bytes: of a pixel in the first plane.
-        planes: rows of the whole buffer for each row of the picture: with colour at a quarter, half as many more.
-        to_bgr: from uint8 `[rows, width, bytes]`, or `[rows, width]` for one byte, to BGR.
+        bytes: bytes per pixel in the first plane.
+        planes: rows of the whole buffer for each row of the picture; 1.5 where colour has half the resolution.
+        to_bgr: converts uint8 `[rows, width, bytes]`, or `[rows, width]` for one byte, to BGR.
     """
 
     bytes: int
@@ -28,7 +28,7 @@ def _by(code: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda rows: cv2.cvtColor(rows, code)
 
 
-# The names count bits from the low end of a word: the first letter is what lies last in memory.
+# Names begin with the high bits of a word, so the first letter is last in memory.
 _LAYOUTS = {
     "RGB888": _Layout(3, 1, np.ascontiguousarray),
     "BGR888": _Layout(3, 1, _by(cv2.COLOR_RGB2BGR)),
@@ -46,24 +46,24 @@ PIXEL_FORMATS = (*_LAYOUTS, "MJPEG")
 
 
 def bytes_a_frame(form: str, size: tuple[int, int], stride: int | None = None) -> int:
-    """Bytes of a picture of `size` (width, height), `stride` bytes a row of the first plane; not for MJPEG."""
+    """Return the bytes of a picture of `size` (width, height) with rows of `stride` bytes; not for MJPEG."""
     layout, (width, height) = _LAYOUTS[form], size
     return int((stride or width * layout.bytes) * height * layout.planes)
 
 
 def bytes_a_row(form: str, width: int) -> int:
-    """Bytes of a row of the first plane, without a gap; not for MJPEG."""
+    """Return the bytes of a row of the first plane, without a gap; not for MJPEG."""
     return width * _LAYOUTS[form].bytes
 
 
 def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None = None) -> np.ndarray:
-    """A buffer as a picture of its own, independent of the buffer's memory.
+    """Convert a camera's buffer to a picture that does not share its memory.
 
     Args:
-        buffer: as the camera wrote it; there may be more at its end.
+        buffer: the camera's bytes; the end may have padding.
         form: one of `PIXEL_FORMATS`.
         size: width and height in pixels; both even where colour has a plane of its own.
-        stride: bytes from one row of the first plane to the next; the pixels' where there is no gap.
+        stride: bytes from one row of the first plane to the next; None where rows have no gap.
 
     Returns:
         uint8 BGR `[height, width, 3]`.
@@ -84,7 +84,7 @@ def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None 
     if layout.planes == 1:
         rows = rows[:, : width * layout.bytes]  # the gap at the end of each row
     picture = layout.to_bgr(rows.reshape(len(rows), -1, layout.bytes) if layout.bytes > 1 else rows)
-    # Planes of colour have gaps half as wide: those leave with the picture's right edge.
+    # Colour planes have gaps half as wide, which are cropped with the picture's right edge.
     picture = np.ascontiguousarray(picture[:, :width])
     return picture.copy() if np.shares_memory(picture, content) else picture
 

@@ -1,4 +1,4 @@
-"""Playback of recordings: at their own pace, as a camera would give them, and again from the start."""
+"""Playback of recordings in real time and in a loop."""
 
 import threading
 import time
@@ -10,25 +10,25 @@ from edge.sources import Source
 from edge.sources.frame import Frame
 
 BETWEEN_ROUNDS = 1.5
-"""Seconds between the end and the next beginning: longer than any memory of faces, for they are not the same scene."""
+"""Seconds between two rounds: long enough that faces of the next round are new ones."""
 
 MAX_FRAME_WAIT = 5.0
-"""Seconds that are waited for a frame at most, however much later its time is."""
+"""Longest wait for a frame, seconds; longer pauses of a recording are cut to this."""
 
 
 def play(open_: Callable[[], Source], capture: Capture, stop: threading.Event | None = None) -> Source:
-    """Open a recording as `capture.loop` and `capture.realtime` say; `stop` ends the waiting of the latter."""
+    """Open a recording with `capture.loop` and `capture.realtime`; `stop` ends the waiting of the latter."""
     source = Loop(open_) if capture.loop else open_()
     return Realtime(source, stop) if capture.realtime else source
 
 
 class Realtime:
-    """Gives a recording's frames at their own times. Like a camera it is live: who is too slow loses frames."""
+    """Plays a recording in real time. Like a camera it is live: late frames are dropped."""
 
     live = True
 
     def __init__(self, source: Source, stop: threading.Event | None = None) -> None:
-        """Take ownership of `source`; where `stop` is set, no frame is waited for any more and the recording ends."""
+        """Take ownership of `source`; setting `stop` ends the wait and the recording."""
         self.name, self.fps, self.total, self.duration = source.name, source.fps, source.total, source.duration
         self._source, self._stop = source, stop or threading.Event()
         self._closed = False
@@ -61,16 +61,16 @@ class Realtime:
 
 
 class Loop:
-    """Gives a recording again and again. Numbers and times of the frames go on, after a pause of `BETWEEN_ROUNDS`."""
+    """Repeats a recording. Frame numbers and times continue, after a pause of `BETWEEN_ROUNDS`."""
 
     live = False
     total = duration = None
 
     def __init__(self, open_: Callable[[], Source]) -> None:
-        """Open it; `open_` is called again for each round.
+        """Open the recording; `open_` is called again for each round.
 
         Raises:
-            UserError: as `open_` does, here or in a later round.
+            UserError: raised by `open_`, here or in a later round.
         """
         self._open, self._source = open_, open_()
         self.name, self.fps = self._source.name, self._source.fps
@@ -93,7 +93,7 @@ class Loop:
         self._source.close()
 
     def _next_round(self) -> Frame | None:
-        """Return the first frame of the next round; None where the recording gave none in the last one."""
+        """Return the first frame of the next round; None where the last round had no frame."""
         self.damage = self._source.damage
         if self._seq == 0:
             return None

@@ -1,4 +1,4 @@
-"""Raw frames from another program, through a pipe."""
+"""Raw frames from another program through a pipe."""
 
 import time
 from typing import BinaryIO
@@ -10,20 +10,20 @@ from edge.sources.pixel_formats import bytes_a_frame, bytes_a_row, decode
 from edge.sources.raw_check import problem_of
 
 LIBCAMERA_NAMES = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
-"""FFmpeg's names for what libcamera, which counts from the other end, calls otherwise."""
+"""libcamera's names of FFmpeg's pixel formats; libcamera names bytes in the opposite order."""
 
 CHECKED = 8
-"""Frames that are compared with the size and format that was given; what is wrong shows in some of them."""
+"""Number of first frames that are checked against the given size and format."""
 
 
 class RawSource:
-    """Frames of one size and format, one after the other, without anything between them."""
+    """Frames of one size and format, with nothing between them."""
 
     name = "standard input"
     total = duration = damage = None
 
     def __init__(self, stream: BinaryIO, capture: Capture) -> None:
-        """Take over an open stream.
+        """Take ownership of an open stream.
 
         Raises:
             UserError: the format is unknown.
@@ -39,7 +39,7 @@ class RawSource:
         self._seq, self._opened = 0, time.time()
 
     def check_length(self, length: int) -> None:
-        """See that a file of so many bytes holds whole frames.
+        """Check that a file of `length` bytes holds whole frames.
 
         Raises:
             UserError: it does not.
@@ -59,7 +59,7 @@ class RawSource:
                     "check --size and --pixel-format against what the other program writes",
                 )
             return None
-        # A recording's frames have their own times; without a rate, as many a second as cameras give.
+        # A recording's frames have their own times, by the given rate or else a camera's usual one.
         captured = time.time() if self.live else self._opened + self._seq / (self.fps or 30.0)
         if self._seq < CHECKED:
             self._check(content)
@@ -69,7 +69,7 @@ class RawSource:
         return frame
 
     def _check(self, content: bytes) -> None:
-        """See that these bytes are a picture as it was announced: of all of them, or of what is brightness mostly."""
+        """Check a frame's size and format, by all its bytes or by those of its brightness."""
         examined = content if self._seq % 2 == 0 else content[: len(content) // 2]
         if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):
             raise UserError(

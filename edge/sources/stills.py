@@ -1,4 +1,4 @@
-"""Decodes still pictures of every kind, within a stated number of pixels."""
+"""Decode still pictures of every kind, up to a number of pixels."""
 
 import struct
 
@@ -12,14 +12,14 @@ from edge.sources.jpegs import MAX_SCANS, count_scans
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 
 ROWS_AT_A_TIME = 256
-"""Rows of a transparent picture that are laid over white at a time: the whole at once would take memory four times."""
+"""Rows of a transparent picture blended with white at a time; the whole picture would take four times its memory."""
 
 
 def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.ndarray:
-    """Decode a picture, turned upright, over white where it is transparent; the first one of an animation.
+    """Decode a picture, upright and with transparent parts white; of an animation the first picture.
 
-    The limit applies in the decoders, before they take memory. OpenCV's is of the whole process, see `edge`: a smaller
-    one here only refuses what has been decoded.
+    The limit applies in the decoders, before they allocate memory. OpenCV has one limit per process (see `edge`), so a
+    smaller `max_pixels` refuses a picture only after decoding.
 
     Returns:
         uint8 BGR `[h, w, 3]`.
@@ -27,7 +27,7 @@ def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.nda
     Raises:
         TooManyPixels: it has more than `max_pixels`.
         TooManyScans: it is a JPEG of more than `MAX_SCANS` scans.
-        BrokenPicture: it is damaged, or of a kind that this OpenCV does not read.
+        BrokenPicture: it is damaged, or this OpenCV does not support its kind.
     """
     kind = picture_kind(content[:HEAD])
     if kind in ("AVIF", "HEIC", "HEIF"):
@@ -85,9 +85,9 @@ def _decode_gif(content: bytes, max_pixels: int) -> np.ndarray:
 
 
 def _decode_any_depth(content: bytes) -> np.ndarray:
-    """Decode a TIFF, which OpenCV turns by itself, or a JPEG 2000.
+    """Decode a TIFF, which OpenCV rotates by itself, or a JPEG 2000.
 
-    Of 9 to 16 bits they are read without their opacity: only so does OpenCV scale them by their real depth.
+    Pictures of 9 to 16 bits are read without opacity, since only then does OpenCV scale them by their real depth.
     """
     image = _by_opencv(content, cv2.IMREAD_UNCHANGED)
     if image.dtype == np.uint16:
@@ -95,12 +95,12 @@ def _decode_any_depth(content: bytes) -> np.ndarray:
     if image.dtype != np.uint8:
         raise BrokenPicture(f"samples of the type {image.dtype}")
     if image.ndim == 3 and image.shape[2] == 4 and (image[..., :3] <= image[..., 3:]).all():
-        return image[..., :3] + (255 - image[..., 3:])  # multiplied by the opacity already, as TIFFs mostly are
+        return image[..., :3] + (255 - image[..., 3:])  # already multiplied by the opacity, as in most TIFFs
     return _flat(image)
 
 
 def _flat(image: np.ndarray) -> np.ndarray:
-    """A picture of any depth and number of channels as opaque BGR of 8 bits."""
+    """Convert a picture of any depth and number of channels to opaque BGR of 8 bits."""
     if image.ndim == 2 or image.shape[2] != 4:
         return to_bgr(image)
     if image.dtype == np.uint16:
@@ -109,7 +109,7 @@ def _flat(image: np.ndarray) -> np.ndarray:
 
 
 def _over_white(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Lay BGR `[h, w, 3]` with an opacity `[h, w]`, both uint8, over white; changes `image`."""
+    """Blend BGR `[h, w, 3]` with white by an opacity `[h, w]`, both uint8, in place."""
     if alpha is None or alpha.min() == 255:
         return image
     for top in range(0, len(image), ROWS_AT_A_TIME):

@@ -98,7 +98,7 @@ def test_a_camera_that_is_taken_is_told(source):
     """By libcamera's own state; the virtual camera has no device that another process could hold."""
     with pytest.raises(UserError, match="picamera2: cannot be opened") as caught:
         open_source("picamera2", SMALL)
-    assert "close what else uses it" in caught.value.remedy
+    assert "close other programs that use it" in caught.value.remedy
     assert source.read() is not None, "who has it is not disturbed"
 
 

@@ -183,7 +183,7 @@ def test_a_disk_that_fills_up_is_one_line_and_status_2_and_leaves_no_file(tmp_pa
 
     status, out, err = edge(tmp_path, "run", "clip.mkv", "--video", name, "--model", bundle, before=limit)
     assert (status, out) == (2, "")
-    assert err == f"emotion-edge: {name}: cannot be written (File too large): see to the disk, or write elsewhere\n"
+    assert err == f"emotion-edge: {name}: cannot be written (File too large): free some space, or write elsewhere\n"
     assert files(tmp_path) == {"clip.mkv"}
 
 
@@ -214,7 +214,7 @@ def test_a_full_device_is_one_line_and_status_2(tmp_path, bundle, clip, argument
             env=environment(),
             timeout=LONG,
         )
-    line = f"emotion-edge: {output}: cannot be written (No space left on device): see to the disk, or write elsewhere\n"
+    line = f"emotion-edge: {output}: cannot be written (No space left on device): free some space, or write elsewhere\n"
     assert (done.returncode, own_lines(done.stderr)) == (2, line)
 
 

@@ -258,8 +258,8 @@ def open_secrets():
 @pytest.mark.parametrize(
     ("words", "prepare", "message"),
     [
-        pytest.param("0 --yes", lambda: systemd.BOOTED.rmdir(), "systemd does not run this system", id="no systemd"),
-        pytest.param("0 --yes", other_unit, "somebody else's unit", id="another unit of that name"),
+        pytest.param("0 --yes", lambda: systemd.BOOTED.rmdir(), "this system does not run systemd", id="no systemd"),
+        pytest.param("0 --yes", other_unit, "a unit that is not ours", id="another unit of that name"),
         pytest.param("0", lambda: None, "nobody is there to agree", id="nobody to ask"),
         pytest.param("- --yes --size 8x8", lambda: None, "no standard input", id="standard input"),
         pytest.param("0 --yes --user nobody-of-that-name", lambda: None, "no such user", id="no such user"),
