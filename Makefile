@@ -30,45 +30,47 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz lock clean
+.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ##develop list the targets
+	@for group in use train develop; do echo "$$group:"; \
+	  awk -F ":.*##$$group " '/^[a-z0-9-]+:/ && NF > 1 {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST); done
+	@echo "ARGS='…' passes options on to the program: see its --help"
 
 # ---- the board ----
 
-run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## recognize faces live: [SOURCE=auto|camera|address|video|image|folder] [MODEL=models/default] [ARGS='--video out.mp4']
+run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ##use recognize faces live: SOURCE=<camera, address, video, image or folder>
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
-analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ## report on videos, with tables and figures: VIDEO=<video|folder> [REPORTS=reports] [ARGS='--annotate --blur']
+analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ##use report on videos, with tables and figures: VIDEO=<video or folder>
 	@test -n "$(VIDEO)" || { echo "emotion-edge: no video named: make analyze VIDEO=<video or folder>" >&2; exit 2; }
 	@$(BIN)/emotion-edge analyze "$(VIDEO)" --output "$(REPORTS)" --model "$(MODEL)" $(ARGS)
 
-demo: $(VENV)/$(EDGE).stamp $(OUTPUTS) ## see it work without a camera: writes demo/result.mp4, records, events and summary [ARGS=--web]
+demo: $(VENV)/$(EDGE).stamp $(OUTPUTS) ##use see it work without a camera; writes to demo/ (ARGS=--web: in your browser)
 	@$(BIN)/emotion-edge demo --model "$(MODEL)" $(ARGS)
 
-doctor: $(VENV)/$(EDGE).stamp ## say what of this machine is ready, and what to install for what is not
+doctor: $(VENV)/$(EDGE).stamp ##use check this machine, and say what to install
 	@$(BIN)/emotion-edge doctor --model "$(MODEL)"
 
-test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ## pass the board's own tests, without TensorFlow
+test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ##develop run the board's tests, without TensorFlow
 	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
 
-test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass them with OpenCV 4 and numpy 1; wants an environment of its own: VENV=.venv-opencv4
+test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ##develop run them with OpenCV 4 and numpy 1; set VENV=.venv-opencv4
 	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
 
 MODEL_TESTS := $(addprefix model/test_,interpreter bundle classifier) $(addprefix faces/test_,recognizer yunet detector)
 
-test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ## pass those of models with tflite-runtime, which Python 3.11 has: VENV=.venv-opencv4
+test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ##develop run the models' tests with tflite-runtime; set VENV=.venv-opencv4
 	@$(BIN)/python -m pytest $(addprefix tests/edge/,$(addsuffix .py,$(MODEL_TESTS))) --runtime tflite_runtime $(ARGS)
 
-test-picamera2: ## run the edge on Picamera2 for real, in a root of Debian trixie that is built here; as root, 900 MB
+test-picamera2: ##develop run the edge on Picamera2 in a Debian root built here (root, 900 MB)
 	@tests/boards/picamera2.sh $(ARGS)
 
-test-v4l2: $(VENV)/test.stamp ## run the edge on a USB camera's driver, in an emulated machine: unplugged, taken, back; as root, 1 GB
+test-v4l2: $(VENV)/test.stamp ##develop run the edge on an emulated USB camera: unplugged, taken, back (root, 1 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/v4l2.sh $(ARGS)
 
-test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and compare its answers with this machine's; as root
+test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its answers (root)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)
 
 # ---- the workstation ----
@@ -77,49 +79,52 @@ test-arm64: $(VENV)/test.stamp ## run the edge on an emulated arm64 board, and c
 # of the training time on CPUs. TensorFlow's own pool keeps them.
 KEEP_MEMORY := TF_CPU_ALLOCATOR_USE_BFC=1
 
-data: $(VENV)/workstation.stamp ## import a data set: FER2013=<zip|folder|csv> [FERPLUS=<csv>] [CLASSES='what its numbers stand for'] [DATA=data/fer2013]
+data: $(VENV)/workstation.stamp ##train import a data set: FER2013=<zip, folder or csv> [FERPLUS=<csv>] [CLASSES=…]
 	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
 	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") $(if $(CLASSES),--classes "$(CLASSES)") --output "$(DATA)" $(ARGS)
 
-train: $(VENV)/workstation.stamp ## fine-tune, or resume a run: [CONFIG=edge|edge_distilled|edge_robust|edge_ensemble|nano|nano_robust|seed|seed96|file] [DATA=…] [RUN=runs/edge] [WEIGHTS=imagenet|none|file|run]
+train: $(VENV)/workstation.stamp ##train fine-tune, or resume a run: [CONFIG=edge] [RUN=runs/edge] [WEIGHTS=imagenet]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
-evaluate: $(VENV)/workstation.stamp ## evaluate on a split that training never saw: [RUN=runs/edge|bundle|file.tflite] [DATA=…] [SPLIT=test]
+evaluate: $(VENV)/workstation.stamp ##train evaluate on a held-out split: [RUN=<run, bundle or file>] [SPLIT=test]
 	@$(BIN)/python -m train.evaluation --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
 # Only where it is asked for by name does a bundle take the place of the one that ships.
-export: $(VENV)/workstation.stamp ## convert, quantize, check parity and write the bundle: [RUN=runs/edge] [MODEL=models/edge] [ARGS='--labels fer2013']
+export: $(VENV)/workstation.stamp ##train convert, quantize, check, write a bundle: [RUN=runs/edge] [MODEL=models/edge]
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" $(if $(filter-out file,$(origin MODEL)),--output "$(MODEL)") $(ARGS)
 
-debug: $(VENV)/workstation.stamp ## diagnose int8 quantization errors layer by layer, and what reduces them: [RUN=runs/edge] [ARGS='--mirror']
+debug: $(VENV)/workstation.stamp ##train compare int8 with float32 layer by layer: [RUN=runs/edge]
 	@$(BIN)/python -m export debug --run "$(RUN)" --data "$(DATA)" $(ARGS)
 
-bench: $(BENCH) $(OUTPUTS) ## compare the variants on this machine: [MODEL=…] [DATA=…] [ARGS='all --clip video']
+bench: $(BENCH) $(OUTPUTS) ##train measure latency, accuracy, size and memory: [MODEL=…] [ARGS='all --clip …']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 # In a folder of their own, so that there is one record in it.
 COUNT = rm -rf $(VENV)/counts && $(BIN)/python -m benchmarks counts --model "$(MODEL)" --output $(VENV)/counts
 
-bench-counts: $(BENCH) ## compare what no machine's speed changes with benchmarks/baseline.json; wants valgrind for all of it
+bench-counts: $(BENCH) ##develop compare machine-independent counts with benchmarks/baseline.json
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare benchmarks/baseline.json $(VENV)/counts/*.json
 
-baseline: $(BENCH) ## count anew what bench-counts compares with, after the model or the code was changed on purpose
+baseline: $(BENCH) ##develop write those counts anew, after a change on purpose (needs valgrind)
 	@command -v valgrind >/dev/null || { echo "emotion-edge: valgrind is not installed: run 'sudo apt install valgrind'" >&2; exit 2; }
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare $(VENV)/counts/*.json $(VENV)/counts/*.json >/dev/null # refuses a record without counts
 	@cp $(VENV)/counts/*.json benchmarks/baseline.json
 
-boards: $(BENCH) ## write the table of boards, from benchmarks/boards/*.json and the model, into docs/boards.md
+boards: $(BENCH) ##develop write the table of boards into docs/boards.md
 	@$(BIN)/python -m benchmarks boards --model "$(MODEL)" --page docs/boards.md >/dev/null
 
-soak: $(VENV)/$(EDGE).stamp ## run for long on a camera that keeps failing: memory, threads and files must not grow [ARGS='--frames 200000']
+soak: $(VENV)/$(EDGE).stamp ##develop run for long on a failing camera: memory, threads and files must not grow
 	@$(BIN)/python -m tests.soak.soak --model "$(MODEL)" $(ARGS)
 
-fuzz: $(VENV)/test.stamp ## give damaged requests, pictures, manifests and models to what takes them, for a minute [ARGS='--minutes 10 pictures']
+fuzz: $(VENV)/test.stamp ##develop feed damaged requests, pictures, manifests and models for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-test: $(VENV)/workstation.stamp ## check style and types and pass all tests
+pictures: $(VENV)/workstation.stamp ##develop make the pictures of docs/ anew (needs Chromium)
+	@$(BIN)/python docs/pictures.py
+
+test: $(VENV)/workstation.stamp ##develop check style, types and imports, and run all tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
@@ -179,7 +184,7 @@ LOCK = $(COMPILE) pyproject.toml $(UPGRADE) --override requirements/overrides.tx
 ON_TOP = --constraint requirements/edge.txt \
   $(addprefix --no-emit-package ,$(sort $(shell sed -n 's/==.*//p' requirements/edge.txt)))
 
-lock: $(BIN)/python ## move the locked versions to today's, with the hashes of all their files; run the tests before committing them
+lock: $(BIN)/python ##develop update the locked versions and their hashes; test before committing
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet $(LOCKED) -r requirements/lock.txt
 	@sed -i '/--hash=/d; s/ \\$$//' requirements/*.txt # or those of files and versions that are gone would stay
 	@echo uv | $(COMPILE) - $(UPGRADE) -o requirements/lock.txt
@@ -194,6 +199,12 @@ lock: $(BIN)/python ## move the locked versions to today's, with the hashes of a
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 	@$(foreach pinned,$(PINNED),$(COMPILE) $(pinned) --no-deps -o $(pinned) &&) true
 	@$(foreach lock,$(WITH_OPENCV),$(HEADLESS_TOO) &&) true
+	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze,$(HAS_WHEELS) &&)) true
+
+# A lock without wheels for one of these is refused. PyAV's wheels for macOS are for 14 and later.
+PLATFORMS = aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc
+HAS_WHEELS = MACOSX_DEPLOYMENT_TARGET=14.0 $(VENV)/lock/bin/uv pip compile --quiet --no-deps --only-binary :all: \
+  --python-platform $(platform) --python-version 3.11 requirements/$(lock).txt >/dev/null
 
 # Pinned by hand.
 PINNED := $(wildcard requirements/tflite.txt requirements/peer-*.txt)
@@ -204,5 +215,5 @@ HEADLESS_TOO = sed -n 's/^opencv-python==\([^ ]*\).*/opencv-python-headless==\1/
   | sed -n 's/.*\(--hash=[^ ]*\).*/    \1 \\/p' > $(VENV)/lock/headless.txt \
   && sed -i '/^opencv-python==/r $(VENV)/lock/headless.txt' $(lock)
 
-clean: ## remove the environment and what tests left behind
+clean: ##develop remove the environments and what tests left behind
 	@rm -rf .venv* build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -151,3 +151,12 @@ def test_pip_shows_its_progress_at_a_terminal_only(tmp_path):
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def test_help_lists_every_target_in_a_group_within_a_terminals_width():
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (declared,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY: help"))
+    targets = [line.split()[1] for line in said.splitlines() if line.startswith("  make ")]
+    assert sorted(targets) == sorted(declared.split()[1:])
+    assert [line for line in said.splitlines() if line.endswith(":")] == ["use:", "train:", "develop:"]
+    assert max(map(len, said.splitlines())) < 100
