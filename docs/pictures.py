@@ -1,0 +1,220 @@
+"""Make the pictures of the docs from what the live page, a video, a report and the metrics show of a drawn face.
+
+make pictures               needs Chromium
+"""
+
+import io
+import itertools
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import av
+import matplotlib
+from drawn_face import FPS, HEIGHT, WIDTH, frames
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from edge.outputs.video_writer import create_video
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+DOCS = Path(__file__).parent
+PROGRAM = (sys.executable, "-m", "edge.app.cli")
+ADDRESS = "127.0.0.1:8093"
+
+FILM = {"width": 960, "height": 660}
+FILM_WIDTH, FILM_SECONDS, FILM_QUALITY = 720, 10.0, 70
+"""Pixels; one round of the face's play; WebP's quality, 0 to 100."""
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+REPORT = {"width": 1000, "height": 1250}
+
+COLOURS = 256
+"""Colours of a PNG's palette."""
+
+SCRAPES = 60
+
+
+def main() -> None:
+    """Write all pictures beside this file."""
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        folder = Path(name)
+        short, long = folder / "face.mp4", folder / "camera.mp4"
+        write_clip(short, rounds=1)
+        write_clip(long, rounds=12)
+        with live_page(long):
+            shots, seconds = filmed(browser)
+            still(browser, DESKTOP, "live-page.png", color_scheme="dark")
+            still(browser, PHONE, "live-page-phone.png", color_scheme="light", device_scale_factor=1.5)
+            draw_metrics(scrapes())
+        save_film(shots, seconds)
+        edge("run", short, "--no-window", "--video", folder / "annotated.mp4")
+        save(frame(folder / "annotated.mp4", second=3.0), "annotated.png")
+        edge("analyze", short, "--output", folder)
+        with opened(browser, (folder / "face.html").as_uri(), REPORT) as page:
+            save(shot(page), "report.png")
+
+
+def write_clip(path: Path, rounds: int) -> None:
+    """Write a video of the drawn face, which plays its emotions `rounds` times."""
+    pictures = list(frames())
+    with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
+        for number in range(rounds * len(pictures)):
+            writer.write(pictures[number % len(pictures)], number / FPS)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the system's Chromium, headless."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def edge(*words: str | Path) -> None:
+    """Run `emotion-edge` to its end."""
+    subprocess.run([*PROGRAM, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def live_page(clip: Path) -> Iterator[None]:
+    """Serve the live page while the clip plays again and again."""
+    command = [*PROGRAM, "run", clip, "--web", ADDRESS, "--loop", "--no-window"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until_healthy()
+            yield
+        finally:
+            process.terminate()
+
+
+def wait_until_healthy() -> None:
+    """Wait until frames come."""
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://{ADDRESS}/healthz").close()
+            return
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    raise TimeoutError("the live page shows no frames")
+
+
+@contextmanager
+def opened(browser: Browser, address: str, size: dict[str, int], **options: Any) -> Iterator[Page]:
+    """Open an address in a window of `size`, in CSS pixels."""
+    with browser.new_context(viewport=size, **options) as context:
+        page = context.new_page()
+        page.goto(address)
+        yield page
+
+
+def shot(page: Page) -> Image.Image:
+    """Return the page as it looks now."""
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def filmed(browser: Browser) -> tuple[list[Image.Image], list[float]]:
+    """Return shots of the live page during one round of the play, and the seconds at which they were taken."""
+    with opened(browser, f"http://{ADDRESS}/", FILM, color_scheme="dark") as page:
+        page.wait_for_selector("article.face")
+        page.wait_for_timeout(1000 * FILM_SECONDS)  # so that the lanes beside the face have something in them
+        begin = time.monotonic()
+        shots, seconds = [], []
+        while (now := time.monotonic() - begin) < FILM_SECONDS:
+            shots.append(shot(page))
+            seconds.append(now)
+    return shots, seconds
+
+
+def save_film(shots: list[Image.Image], seconds: list[float]) -> None:
+    """Save the shots as an animated WebP that plays at the pace at which they were taken."""
+    height = round(FILM_WIDTH * FILM["height"] / FILM["width"])
+    small = [one.resize((FILM_WIDTH, height), Image.Resampling.LANCZOS) for one in shots]
+    durations = [round(1000 * (b - a)) for a, b in zip(seconds, [*seconds[1:], FILM_SECONDS], strict=True)]
+    small[0].save(
+        DOCS / "live-page.webp",
+        save_all=True,
+        append_images=small[1:],
+        duration=durations,
+        loop=0,
+        quality=FILM_QUALITY,
+        method=6,
+    )
+
+
+def still(browser: Browser, size: dict[str, int], name: str, **options: Any) -> None:
+    """Save the live page as it looks on a screen of `size`, after a face was there for a while."""
+    with opened(browser, f"http://{ADDRESS}/", size, **options) as page:
+        page.wait_for_selector("article.face")
+        page.wait_for_timeout(1000 * FILM_SECONDS)
+        page.wait_for_selector("#now[data-emotion=happy]")
+        page.wait_for_timeout(1000)
+        save(shot(page), name)
+
+
+def frame(video: Path, second: float) -> Image.Image:
+    """Return the video's frame at `second`."""
+    with av.open(str(video)) as container:
+        frames = container.decode(video=0)
+        return next(one for one in frames if one.time is not None and one.time >= second).to_image()
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Write a PNG with a palette."""
+    picture.quantize(COLOURS, kmeans=1).save(DOCS / name, optimize=True)
+
+
+def scrapes() -> list[str]:
+    """Ask for the metrics once a second for a minute."""
+    answers = []
+    for _ in range(SCRAPES):
+        with urllib.request.urlopen(f"http://{ADDRESS}/metrics") as answer:
+            answers.append(answer.read().decode())
+        time.sleep(1)
+    return answers
+
+
+def draw_metrics(answers: list[str]) -> None:
+    """Draw three of the metrics over the seconds of the scrapes."""
+    answered = values(answers, "emotion_edge_frames_answered_total")
+    age, count = (values(answers, f"emotion_edge_frame_age_seconds_{part}") for part in ("sum", "count"))
+    mean_age = [1000 * a / n if n else nan for a, n in zip(steps(age), steps(count), strict=True)]
+    figure, axes = pyplot.subplots(3, 1, sharex=True, figsize=(8, 4.8), layout="constrained")
+    for axis, title, line in zip(
+        axes,
+        ("frames answered a second", "mean age of a frame, ms", "faces visible"),
+        (steps(answered), mean_age, values(answers, "emotion_edge_faces_visible")[1:]),
+        strict=True,
+    ):
+        axis.step(range(1, SCRAPES), line, where="mid")
+        axis.set_title(title, loc="left", fontsize=10)
+        axis.set_ylim(bottom=0)
+    axes[-1].set_xlabel("seconds")
+    figure.savefig(DOCS / "metrics.png", dpi=90)
+
+
+def values(answers: list[str], metric: str) -> list[float]:
+    """Return a metric without labels, one value a scrape."""
+    return [float(found[1]) if (found := re.search(rf"^{metric} (\S+)", text, re.M)) else 0.0 for text in answers]
+
+
+def steps(counts: list[float]) -> list[float]:
+    """Return the differences from one scrape to the next."""
+    return [after - before for before, after in itertools.pairwise(counts)]
+
+
+if __name__ == "__main__":
+    main()
