@@ -168,17 +168,20 @@ def main() -> int:
     parser.add_argument("--clip", type=Path, help="a video; default: the demo's")
     arguments = parser.parse_args()
     quiet_libraries()
-    settings = {
-        "of each frame": Smoothing(time_constant=0.0),
-        f"of averages over {1000 * Smoothing.time_constant:.0f} ms": Smoothing(margin=0.0, slack=0.0),
-        "the same with margin, slack and dwell: the default": Smoothing(),
-    }
     default = Options(model=arguments.model)
+    settings = {
+        "of each frame": replace(default, smoothing=Smoothing(time_constant=0.0)),
+        f"of averages over {1000 * Smoothing.time_constant:.0f} ms": replace(
+            default, smoothing=Smoothing(margin=0.0, slack=0.0)
+        ),
+        "the same with margin, slack and dwell: the default": default,
+        "the default with a personal baseline": replace(default, personal_baseline=True),
+    }
     with nullcontext(None) if arguments.clip else tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(str(folder)) / "clip.mp4"
         if folder:
             write_demo_clip(clip)
-        found = {name: watch(clip, replace(default, smoothing=smoothing)) for name, smoothing in settings.items()}
+        found = {name: watch(clip, options) for name, options in settings.items()}
     plain = found["of each frame"]
     print(report([(name, one, lag(one, plain)) for name, one in found.items()]))
     return 0

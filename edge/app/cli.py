@@ -177,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_folders(sub)
     sub.add_argument("--no-window", dest="window", action="store_false", help="show no window")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
+    _add_personal_baseline(sub)
     _add_max_classifications(sub)
     sub = add("predict", "print the record of each image")
     sub.add_argument("images", nargs="+", type=_path, metavar="IMAGE", help="an image, or a folder of images")
@@ -193,10 +194,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--blur", action="store_true", help="make faces unrecognizable in all pictures that are written")
     sub.add_argument("--jobs", type=whole_number(1), metavar="N", help="videos at a time (default: one a core)")
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
+    _add_personal_baseline(sub)
     sub = add("demo", "run on a clip of a woman who plays several emotions")
     sub.add_argument("--directory", type=_path, default=Path("demo"), help="where the results go")
     _add_live_page(sub)
     _add_recognition(sub, smoothing_ms=SMOOTHING_MS)
+    _add_personal_baseline(sub)
     _add_max_classifications(sub)
     _add_event_limits(sub)
     add("doctor", "say what of this machine is ready, and what to install for what is not")
@@ -345,6 +348,15 @@ def _add_recognition(parser: argparse.ArgumentParser, smoothing_ms: float) -> No
     )
     parser.add_argument(
         "--smoothing-ms", type=_milliseconds, default=smoothing_ms, metavar="MS", help="time constant of a label"
+    )
+
+
+def _add_personal_baseline(parser: argparse.ArgumentParser) -> None:
+    """For what follows faces in time."""
+    parser.add_argument(
+        "--personal-baseline",
+        action="store_true",
+        help="judge each face by its own expression at rest, learnt from 3 seconds and kept in memory only",
     )
 
 

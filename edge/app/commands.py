@@ -385,6 +385,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         max_classifications=getattr(arguments, "max_classifications", Options.max_classifications),
         max_faces=arguments.max_faces,
         smoothing=Smoothing(time_constant=arguments.smoothing_ms / 1000),
+        personal_baseline=getattr(arguments, "personal_baseline", False),
     )
 
 

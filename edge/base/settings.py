@@ -122,6 +122,8 @@ class Options:
             averages stand in between. Without smoothing all are classified.
         max_faces: faces a frame that are followed, the surest; the others are counted and left out.
         smoothing: how steady the labels are.
+        personal_baseline: whether a face's own expression at rest, in its first seconds, is what its probabilities are
+            judged by.
         quality: what a face needs for its emotion to be told.
     """
 
@@ -135,4 +137,5 @@ class Options:
     max_classifications: int = 2
     max_faces: int = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
+    personal_baseline: bool = False
     quality: Quality = field(default_factory=Quality)

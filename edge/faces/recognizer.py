@@ -10,6 +10,7 @@ import numpy as np
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.faces.alignment import crop_face
+from edge.faces.baseline import PersonalBaseline
 from edge.faces.detector import open_detector
 from edge.faces.quality import shortcoming
 from edge.faces.results import FaceResult, FrameResult
@@ -78,6 +79,7 @@ class Recognizer:
         """
         classifier, template, self.identity = _load(options)
         self._model = classifier, template
+        self._baseline = PersonalBaseline()  # another model reads the same face otherwise
 
     def keep_up(self, live: bool) -> None:
         """Prepare for a source, before its first frame: live pictures are searched for small faces part by part.
@@ -100,6 +102,7 @@ class Recognizer:
         self._search.forget()
         self._tracker = Tracker(TRACK_TIMEOUT)
         self._smoother = Smoother(self._options.smoothing, TRACK_TIMEOUT)
+        self._baseline = PersonalBaseline()
         self._scheduler = ClassificationScheduler()
         self._last: dict[int, FaceResult] = {}
 
@@ -126,6 +129,7 @@ class Recognizer:
         with self.statistics.timed("classify"):
             faces = self._read_faces(found)
             self._smoother.keep((track.id for track in found.tracks), found.frame.captured)
+            self._baseline.keep(self._smoother.faces)
         return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
@@ -147,10 +151,13 @@ class Recognizer:
         }
 
     def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
-        """Smooth and label a face; one of too low a quality leaves the smoother unchanged."""
+        """Correct, smooth and label a face; one of too low a quality leaves baseline and smoother unchanged."""
         label, reason = None, shortcoming(track.detection, crop, self._options.quality)
         if reason is None:
-            probabilities, label = self._smoother.update(track.id, probabilities, time)
+            read = probabilities
+            probabilities, label = self._smoother.update(track.id, self._baseline.correct(track.id, read), time)
+            if self._options.personal_baseline:
+                self._baseline.learn(track.id, read, label, time)
             reason = "unsure" if label is None else None
         return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)
 

@@ -1,6 +1,6 @@
 """Smoothing of a face's probabilities over time, and a label with hysteresis."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,11 @@ class Smoother:
         """Begin without faces; `memory` is the tracker's time-out in seconds."""
         self._settings, self._memory = settings, memory
         self._faces: dict[int, _Face] = {}
+
+    @property
+    def faces(self) -> Collection[int]:
+        """Numbers of the faces that are remembered."""
+        return self._faces.keys()
 
     def update(self, track: int, probabilities: np.ndarray, time: float) -> tuple[np.ndarray, int | None]:
         """Add a classification of a face.

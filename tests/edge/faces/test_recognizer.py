@@ -22,7 +22,7 @@ from edge.pipeline.pipeline import Pipeline
 from edge.sources import open_source
 
 from ..clips import WOMAN
-from ..stand_ins import detection, frame, picture
+from ..stand_ins import detection, frame, likely, picture
 
 RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
 WHOLE_BOX = FaceTemplate(((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)), (0.0, 0.0, 1.0, 1.0))
@@ -289,3 +289,37 @@ def test_more_faces_than_are_asked_for_are_counted_and_left_out(recognizer):
     made = recognizer(found, max_faces=3)
     assert [track.detection for track in made.detect(frame(0, scene())).tracks] == found[:3]
     assert made.statistics.summary()["counts"]["faces_left_out"] == 2
+
+
+class ScriptedClassifier:
+    """Reads in every face what it was told to read last."""
+
+    input_size = 32
+    reading = likely(EMOTIONS.index("neutral"), 0.97)
+
+    def classify(self, crops):
+        return np.repeat(self.reading[None], len(crops), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "emotion"),
+    [
+        pytest.param({"personal_baseline": True}, "happy", id="judged by the face at rest"),
+        pytest.param({}, "neutral", id="off by default"),
+        pytest.param({"personal_baseline": True, "quality": Quality(smallest=50)}, None, id="not learnt: too small"),
+    ],
+)
+def test_a_slight_smile_after_seconds_at_rest(options, emotion):
+    search, classifier = (
+        Search(lambda side: ScriptedDetector(*[[square(20, 20)]] * 42), 320, every=0),
+        ScriptedClassifier(),
+    )
+    quality = {"quality": Quality(least_sharpness=0)}
+    made = Recognizer(search, classifier, WHOLE_BOX, Options(**quality | options))
+    answers(made, *[scene()] * 32)
+    smile = np.full(len(EMOTIONS), 0.001, np.float32)
+    smile[[EMOTIONS.index("neutral"), EMOTIONS.index("happy")]] = 0.745, 0.25
+    classifier.reading = smile
+    shown = [made.classify(made.detect(frame(i, scene(), i / 10))).faces[0] for i in range(32, 42)][-1]
+    assert shown.emotion == emotion
+    assert emotion is not None or shown.probabilities == pytest.approx(smile), "nor corrected"
