@@ -343,7 +343,6 @@ BAD_INPUTS = {
     "strict about a camera": ("run 97 --strict", "--strict is for folders of images"),
     "folders in images to predict": ("predict text.png --recursive", "--recursive is for folders"),
     "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
-    "no such camera file": ("run /dev/video97", "/dev/video97: no camera that gives pictures"),
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
     "copies in the folder that is read": ("predict mixed --output mixed", "mixed: is a folder that images are read"),
     "copies in a file": ("run mixed --images a.png", "a.png: annotated images go into a folder"),
@@ -379,7 +378,11 @@ def wrong(tmp_path_factory, make_bundle, clip, bundle):
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_INPUTS.values(), ids=BAD_INPUTS)
-def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bundle, arguments, message):
+def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(
+    wrong, clip, bundle, monkeypatch, capfd, caplog, arguments, message
+):
+    monkeypatch.chdir(wrong)
+    monkeypatch.setenv("DISPLAY", "")
     before = files(wrong)
     words = arguments.replace("CLIP", str(clip)).split()
     if "--model" not in words:
@@ -388,13 +391,23 @@ def test_bad_input_is_one_line_and_status_2_and_leaves_nothing(wrong, clip, bund
         words += [*("--jsonl", "out/r.jsonl")] * ("--jsonl" not in words)
         words += [*("--video", "out/v.mp4")] * (not {"--video", "--images"} & {*words})
         words += ["--summary", "out/s.json"]
-    status, out, err = edge(wrong, *words)
-    assert (status, out) == (2, "")
+    status = cli.main(words)
+    out, err = capfd.readouterr()
+    err = own_lines(err)
+    assert (status, out, caplog.messages) == (2, "", [])
     assert err.startswith("emotion-edge: ")
     assert message in err
     assert "secret" not in err
     assert err.count("\n") == 1, err
     assert files(wrong) == before
+
+
+def test_a_program_says_one_line_of_a_missing_camera(tmp_path, bundle):
+    """In a process of its own, where FFmpeg and OpenCV would write to stderr, too."""
+    status, out, err = edge(tmp_path, "run", "/dev/video97", "--model", bundle, "--jsonl", "r.jsonl")
+    assert (status, out, files(tmp_path)) == (2, "", set())
+    assert err.startswith("emotion-edge: /dev/video97: no camera that gives pictures")
+    assert err.count("\n") == 1, err
 
 
 @pytest.mark.parametrize(
