@@ -1,7 +1,8 @@
-"""Fixtures of all tests: the pinned third-party files, where they can be had, and an eye on threads."""
+"""Fixtures of all tests: the pinned third-party files, where they can be had, a run, and an eye on threads."""
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,30 @@ def portrait() -> np.ndarray:
     image = read_image(_fetched(ASTRONAUT))
     image.setflags(write=False)
     return image
+
+
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set with votes, `data`, and a small network's run on it, `run`; not to be written to."""
+    pytest.importorskip("tensorflow")
+    from tests.train.conftest import learn
+
+    return made_once(tmp_path_factory, "learnt", learn)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Let the first process of a session that wants a folder make it; the others wait for it."""
+    import fcntl  # which Windows, where nobody trains, does not have
+
+    own = factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            making = factory.mktemp(name)
+            make(making)
+            making.rename(shared)
+    return shared
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from export.bundle import check_target, write_bundle
 from export.calibration import calibrate_probabilities
 from export.pipeline import EvaluationSet, check_no_leakage, data_origin
 from export.source import load_run
-from tests.export.conftest import EPOCHS
+from tests.train.conftest import EPOCHS
 from train.dataset import Split, load_split
 
 ROOT = Path(__file__).parents[2]

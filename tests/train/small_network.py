@@ -2,7 +2,7 @@
 
 python -m tests.train.small_network SIGNAL EPOCH ARGUMENTS
 
-runs as `python -m train.fit ARGUMENTS`, and sends itself the signal in an epoch, after its last step; 0 for none.
+runs as `python -m train.fit ARGUMENTS`, and sends itself the signal in an epoch, after its last step.
 """
 
 import os
