@@ -30,7 +30,7 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
-.PHONY: help run analyze demo doctor test test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz pictures lock clean
+.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ##develop list the targets
@@ -53,16 +53,27 @@ demo: $(VENV)/$(EDGE).stamp $(OUTPUTS) ##use see it work without a camera; write
 doctor: $(VENV)/$(EDGE).stamp ##use check this machine, and say what to install
 	@$(BIN)/emotion-edge doctor --model "$(MODEL)"
 
-test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ##develop run the board's tests, without TensorFlow
-	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
+# Each core runs tests, and a core that is through takes some of another's. With TensorFlow, each wants a gigabyte.
+JOBS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
-test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ##develop run them with OpenCV 4 and numpy 1; set VENV=.venv-opencv4
-	@$(BIN)/python -m pytest tests/edge tests/emotion_edge $(ARGS)
+EDGE_TESTS := tests/edge tests/emotion_edge
+
+test-edge: $(VENV)/$(if $(BOOKWORM),opencv4,test).stamp ##develop run the board's tests, without TensorFlow
+	@$(PYTEST) $(EDGE_TESTS) $(ARGS)
+
+# Tests of what OpenCV and numpy do: pictures and videos, faces, drawing, models, and all of it together in the demo.
+OPENCV_TESTS := $(filter-out %_network.py %_mqtt.py %_home_assistant.py %_prometheus.py, \
+  $(wildcard $(addsuffix /test_*.py,$(addprefix tests/edge/,model faces sources outputs)))) \
+  $(addprefix tests/edge/,base/test_machine.py report/test_digest.py report/test_table.py web/test_decoding.py app/test_demo.py)
+
+test-opencv4: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ##develop run its picture, face and model tests with OpenCV 4; set VENV=.venv-opencv4
+	@$(PYTEST) $(OPENCV_TESTS) $(ARGS)
 
 MODEL_TESTS := $(addprefix model/test_,interpreter bundle classifier) $(addprefix faces/test_,recognizer yunet detector)
 
 test-tflite: $(VENV)/opencv4.stamp $(VENV)/tflite.stamp ##develop run the models' tests with tflite-runtime; set VENV=.venv-opencv4
-	@$(BIN)/python -m pytest $(addprefix tests/edge/,$(addsuffix .py,$(MODEL_TESTS))) --runtime tflite_runtime $(ARGS)
+	@$(PYTEST) $(addprefix tests/edge/,$(addsuffix .py,$(MODEL_TESTS))) --runtime tflite_runtime $(ARGS)
 
 test-picamera2: ##develop run the edge on Picamera2 in a Debian root built here (root, 900 MB)
 	@tests/boards/picamera2.sh $(ARGS)
@@ -124,12 +135,24 @@ fuzz: $(VENV)/test.stamp ##develop feed damaged requests, pictures, manifests an
 pictures: $(VENV)/workstation.stamp ##develop make the pictures of docs/ anew (needs Chromium)
 	@$(BIN)/python docs/pictures.py
 
-test: $(VENV)/workstation.stamp ##develop check style, types and imports, and run all tests
+test: check ##develop check style, types and imports, and run all tests but the slow ones
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: check ##develop do the same with the slow tests
+	@$(PYTEST) $(ARGS)
+
+# Browsers are driven by a package of the workstation's, and some examples want others.
+OTHER_TESTS := $(filter-out tests/edge tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) \
+  $(wildcard tests/test_*.py) tests/edge/web/test_web_page.py tests/edge/outputs/test_video_in_browser.py
+
+test-others: check ##develop do the same without the tests of test-edge
+	@$(PYTEST) $(OTHER_TESTS) $(ARGS)
+
+check: $(VENV)/workstation.stamp ##develop check style, types and imports
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports >/dev/null || $(BIN)/lint-imports
-	@$(BIN)/python -m pytest $(ARGS)
 
 # ---- set-up: a stamp for each set of packages, remade when its lock changes ----
 

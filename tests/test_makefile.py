@@ -51,6 +51,14 @@ def test_so_do_its_tests(tmp_path, numpy, lock):
     assert f"requirements/{lock}.txt" in would_run(tmp_path, "test-edge", numpy)
 
 
+def test_ci_leaves_no_test_out(tmp_path):
+    words = " ".join(would_run(tmp_path, target, None) for target in ("test-edge", "test-others")).split()
+    chosen = [ROOT / word for word in words if word.startswith("tests/")]
+    files = [*(ROOT / "tests").rglob("test_*.py")]
+    assert files
+    assert [path for path in files if not any(path.is_relative_to(place) for place in chosen)] == []
+
+
 def packages(lock):
     lines = (ROOT / "requirements" / f"{lock}.txt").read_text().splitlines()
     return {line.partition(";")[0].strip() for line in lines if "==" in line}

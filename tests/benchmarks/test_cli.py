@@ -31,6 +31,7 @@ def _detector():
         pytest.skip(error.problem)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_detector")
 def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("benchmarks.measure.live.SECONDS", 2.0)

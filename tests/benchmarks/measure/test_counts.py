@@ -24,6 +24,7 @@ def test_a_frame_takes_as_much_every_time(bundle):
     assert first > SIZE * SIZE * 3, "the crop, at least"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_instructions_of_an_inference_are_counted_without_those_of_the_start(monkeypatch):
     monkeypatch.setattr(counts, "MANY", 21)

@@ -14,6 +14,7 @@ pytest.importorskip("paho", reason="the extra 'mqtt' is not installed")
 pytest.importorskip("starlette", reason="the extra 'web' is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mosquitto", path=BROKERS) is None, reason="mosquitto is not installed")
 def test_every_output_is_run_and_compared_with_none(bundle, clip, monkeypatch):
     try:

@@ -83,6 +83,7 @@ def test_all_presets_stand_in_the_table(tmp_path, monkeypatch):
     assert set(known.values()) == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("tensorflow") is None, reason="training needs TensorFlow")
 def test_a_small_network_is_trained_in_memory_and_fed(tmp_path):
     knobs = tmp_path / "small.toml"

@@ -83,6 +83,7 @@ def test_every_package_has_a_lock_and_a_program():
         locked_version("tensorflo", PACKAGES[0].lock)
 
 
+@pytest.mark.slow
 def test_an_environment_is_made_once_and_again_when_its_lock_changes(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.peers.environment.PLACE", tmp_path / "place")
     lock = tmp_path / "lock.txt"

@@ -399,6 +399,7 @@ def test_a_disk_without_room_is_one_line_and_no_folder(tmp_path):
 # The real thing
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the FER-2013 archive is not beside this repository")
 def test_real_archive(tmp_path):
     archive, votes = SHARED / "data/fer2013.zip", SHARED / "data/ferplus_votes.csv"
