@@ -101,7 +101,7 @@ evaluate: $(VENV)/workstation.stamp ##train evaluate on a held-out split: [RUN=<
 	@$(BIN)/python -m train.evaluation --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
 
 # Only where it is asked for by name does a bundle take the place of the one that ships.
-export: $(VENV)/workstation.stamp ##train convert, quantize, check, write a bundle: [RUN=runs/edge] [MODEL=models/edge]
+export: $(VENV)/workstation.stamp $(if $(filter --onnx,$(ARGS)),$(VENV)/onnx.stamp) ##train convert, quantize, check, write a bundle: [RUN=runs/edge] [MODEL=models/edge]
 	@$(BIN)/python -m export --run "$(RUN)" --data "$(DATA)" $(if $(filter-out file,$(origin MODEL)),--output "$(MODEL)") $(ARGS)
 
 debug: $(VENV)/workstation.stamp ##train compare int8 with float32 layer by layer: [RUN=runs/edge]
@@ -203,9 +203,10 @@ COMPILE = $(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --ge
   --no-annotate --no-emit-index-url
 LOCK = $(COMPILE) pyproject.toml $(UPGRADE) --override requirements/overrides.txt --constraint requirements/build.txt
 
-# What goes on top of either of the board's locks, without what these hold themselves.
-ON_TOP = --constraint requirements/edge.txt \
-  $(addprefix --no-emit-package ,$(sort $(shell sed -n 's/==.*//p' requirements/edge.txt)))
+# What goes on top of another lock, without what that one holds itself.
+on_top = --constraint requirements/$(1).txt \
+  $(addprefix --no-emit-package ,$(sort $(shell sed -n 's/==.*//p' requirements/$(1).txt)))
+ON_TOP = $(call on_top,edge)
 
 lock: $(BIN)/python ##develop update the locked versions and their hashes; test before committing
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet $(LOCKED) -r requirements/lock.txt
@@ -220,6 +221,7 @@ lock: $(BIN)/python ##develop update the locked versions and their hashes; test 
 	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
 	@$(LOCK) --extra bench $(ON_TOP) -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
+	@$(LOCK) --extra onnx $(call on_top,workstation) -o requirements/onnx.txt
 	@$(foreach pinned,$(PINNED),$(COMPILE) $(pinned) --no-deps -o $(pinned) &&) true
 	@$(foreach lock,$(WITH_OPENCV),$(HEADLESS_TOO) &&) true
 	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze,$(HAS_WHEELS) &&)) true

@@ -14,6 +14,7 @@ from edge.base.errors import UserError, exit_on_user_error
 from edge.base.quiet import quiet_libraries
 from export import debug
 from export.convert import Quantization
+from export.onnx import check_installed
 from export.pipeline import Settings, export
 from export.ranges import Ranges
 from export.source import TrainedRun, add_source_options, load_run
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--in-float", nargs="+", metavar="LAYER", default=[], help="layers to keep in float, named as by 'export debug'"
     )
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="use the face template of another bundle")
+    parser.add_argument("--onnx", action="store_true", help="also write ONNX and calibration faces to RUN/onnx")
     parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     return parser
 
@@ -81,6 +83,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         seed=arguments.seed,
         logit_adjustment=arguments.logit_adjustment,
         template=arguments.template,
+        onnx=arguments.onnx,
         quantization=Quantization(
             cross_layer_equalization=arguments.cross_layer_equalization,
             ranges=arguments.ranges,
@@ -108,6 +111,8 @@ def main() -> int:
     quiet_libraries()
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow's converter logs warnings
     settings = _settings(arguments)
+    if settings.onnx:
+        check_installed()
     run = load_run(arguments.run, arguments.data, arguments.labels, mirror=arguments.mirror)
     if not arguments.unfinished:
         _check_finished(run)
@@ -115,6 +120,8 @@ def main() -> int:
     for sentence in left_out:
         print(sentence, file=sys.stderr)
     print(report(settings.output, manifest))
+    if settings.onnx:
+        print(f"and {run.folder / 'onnx'}: model.onnx, calibration.npy")
     return 0
 
 

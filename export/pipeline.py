@@ -21,6 +21,7 @@ from export.convert import Quantization, convert
 from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
 from export.metadata import with_metadata
+from export.onnx import write_onnx
 from export.parity import OPTIONAL, Parity, compare, require_parity
 from export.source import TrainedRun, truth
 from export.template import measure_template
@@ -43,6 +44,7 @@ class Settings:
         seed: of all random draws.
         logit_adjustment: strength; fitted if None.
         template: bundle whose face template is used; measured if None.
+        onnx: True to write ONNX and the representative faces into the run's folder, too.
         quantization: settings of int8.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     seed: int = 0
     logit_adjustment: float | None = None
     template: Path | None = None
+    onnx: bool = False
     quantization: Quantization = field(default_factory=Quantization)
 
 
@@ -125,6 +128,8 @@ def export(run: TrainedRun, settings: Settings) -> tuple[dict[str, Any], list[st
     }
     measured = _measure(results, test, run.labels, np.array(template["landmarks"]))
     contents = {name: result.content for name, result in results.items()}
+    if settings.onnx:
+        write_onnx(run.folder / "onnx", run.network, calibration)
     write_bundle(settings.output, contents, manifest, model_card(manifest, measured), draw_figures(measured))
     return manifest, left_out
 

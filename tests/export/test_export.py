@@ -134,6 +134,15 @@ def test_a_data_set_is_known_by_its_files(data, tmp_path):
     assert data_origin(tmp_path, fer) == {"source": "archive.zip", "dataset": "FER-2013"}
 
 
+def test_onnx_is_written_beside_the_bundle(run_copy, data, tmp_path, call):
+    for package in ("tf2onnx", "onnxruntime"):
+        pytest.importorskip(package, reason="the extra 'onnx' is not installed")
+    status, printed = call(run_copy, data, tmp_path / "bundle", "--onnx")
+    assert status == 0, printed
+    assert np.load(run_copy / "onnx/calibration.npy").shape == (280, 32, 32, 3)
+    assert (run_copy / "onnx/model.onnx").is_file() and (tmp_path / "bundle/model_int8.tflite").is_file()
+
+
 def test_a_folder_that_is_no_bundle_is_not_replaced(run_folder, data, tmp_path, call):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/me.jpg").write_bytes(b"precious")
