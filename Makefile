@@ -97,8 +97,8 @@ data: $(VENV)/workstation.stamp ##train import a data set: FER2013=<zip, folder 
 train: $(VENV)/workstation.stamp ##train fine-tune, or resume a run: [CONFIG=edge] [RUN=runs/edge] [WEIGHTS=imagenet]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
 
-evaluate: $(VENV)/workstation.stamp ##train evaluate on a held-out split: [RUN=<run, bundle or file>] [SPLIT=test]
-	@$(BIN)/python -m train.evaluation --model "$(RUN)" --data "$(DATA)" --split "$(SPLIT)" $(ARGS)
+evaluate: $(VENV)/workstation.stamp ##train evaluate on a split or on portraits: [RUN=…] [SPLIT=test] [PORTRAITS=DIR]
+	@$(BIN)/python -m train.evaluation --model "$(RUN)" $(if $(PORTRAITS),--portraits "$(PORTRAITS)",--data "$(DATA)" --split "$(SPLIT)") $(ARGS)
 
 # Only where it is asked for by name does a bundle take the place of the one that ships.
 export: $(VENV)/workstation.stamp $(if $(filter --onnx,$(ARGS)),$(VENV)/onnx.stamp) ##train convert, quantize, check, write a bundle: [RUN=runs/edge] [MODEL=models/edge]

@@ -10,6 +10,7 @@ from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
 from train.evaluation.evaluate import TITLES
 from train.evaluation.measure import Measured
 from train.evaluation.metrics import Scores
+from train.evaluation.portraits.report import NOT_MEASURED
 from train.evaluation.robustness import UNITS
 
 SHOWN_THRESHOLDS = (Smoothing().unsure_below, 0.5, 0.7, 0.9)
@@ -94,9 +95,11 @@ upright before that. Always answering *{commonest}* would be right in {commonest
 ## Known limits
 
 {limits}
-- Nothing here was measured by age, gender or skin tone, nor in real bad light: it was only darkened.
+- Real bad light was not measured: the images were only darkened.
 - Faces turned to the side were not measured.
-{data_limits}"""
+{data_limits}
+{people}
+{licence}"""
 
 
 FER_2013 = "FER-2013"
@@ -118,7 +121,9 @@ _FER_LIMITS = """\
 - FER-2013 was collected by web search: posed and acted faces, few children and old people, an unknown and
   uneven mix of skin tones, mostly good light.
 - Its labels are noisy: those of FER-2013 and the majority of FER+ agree on about two images in three.
+"""
 
+_FER_LICENCE = """\
 ## Data and licence
 
 FER-2013's images were collected by web search by Pierre-Luc Carrier and Aaron Courville for the Kaggle contest
@@ -176,6 +181,8 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         robustness=_robustness_tables(measured),
         limits="\n".join(f"- {sentence}" for sentence in _limits(measured)),
         data_limits=_FER_LIMITS if fer else "",
+        people=NOT_MEASURED,
+        licence=_FER_LICENCE if fer else "",
         reliability=RELIABILITY,
         risk_coverage=RISK_COVERAGE,
         robustness_figure=ROBUSTNESS,

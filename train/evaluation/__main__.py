@@ -2,9 +2,11 @@
 
     python -m train.evaluation --model runs/edge --data data/fer2013
     python -m train.evaluation --model models/default --data data/fer2013 --split test
+    python -m train.evaluation --model models/default --portraits portraits
 
 A model is a training run (each of its models), a bundle (each of its variants), a `.keras` or a `.tflite` file. It is
-scored against the class folders and, where the data set has the votes of FER+, against their majority.
+scored against the class folders and, where the data set has the votes of FER+, against their majority. On
+portraits a bundle's int8 model is evaluated, by gender, age and ethnicity.
 """
 
 import argparse
@@ -17,11 +19,15 @@ import numpy as np
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.files import write_whole
-from edge.model.bundle import MANIFEST
+from edge.model.bundle import MANIFEST, MODEL_CARD, load_bundle, read_card
 from edge.model.manifest import LabelSet
 from train.dataset import SPLITS, Split, available_labels, load_split, read_ferplus_majority
 from train.evaluation.evaluate import TITLES, Evaluation, evaluate
 from train.evaluation.metrics import Scores
+from train.evaluation.portraits.answers import answer, edge_recognizer
+from train.evaluation.portraits.figures import summarize
+from train.evaluation.portraits.folder import read_people
+from train.evaluation.portraits.report import as_dict, as_text, card_section, with_section
 from train.model_loader import NAME_A_MODEL, LoadedModel, check_probabilities, load_models, run_models
 from train.plots import draw_confusion
 
@@ -57,6 +63,15 @@ def write_results(folder: Path, name: str, split: Split, results: dict[LoadedMod
         "models": [model.as_dict() | evaluation.as_dict() for model, evaluation in results.items()],
     }
     write_whole(folder / "evaluation.json", json.dumps(record, indent=2) + "\n")
+
+
+def write_card(bundle: Path, section: str) -> None:
+    """Write a section about people into the bundle's model card.
+
+    Raises:
+        UserError: the bundle has no card, or the card has no such section.
+    """
+    write_whole(bundle / MODEL_CARD, with_section(read_card(bundle) or "", section))
 
 
 def default_output(model: Path, split: str) -> Path:
@@ -103,12 +118,31 @@ def _parse() -> argparse.Namespace:
         help="required: fail without FER+ votes; default: %(default)s",
     )
     parser.add_argument("--allow-train", action="store_true", help="allow the split train")
+    parser.add_argument("--portraits", type=Path, metavar="DIR", help="evaluate a bundle on portraits, not on a split")
+    parser.add_argument("--card", action="store_true", help="write the figures of --portraits into the model card")
     return parser.parse_args()
 
 
 def main() -> int:
     """Evaluate from the command line: tables on the terminal, JSON and plots in a folder."""
     args = _parse()
+    return _evaluate_portraits(args) if args.portraits else _evaluate_split(args)
+
+
+def _evaluate_portraits(args: argparse.Namespace) -> int:
+    bundle = load_bundle(args.model)
+    people = read_people(args.portraits)
+    figures = summarize(people, answer(people, edge_recognizer(args.model)))
+    print(as_text(f"{args.model} on {args.portraits}", figures))
+    output = args.output or default_output(args.model, "portraits")
+    write_whole(output / "portraits.json", json.dumps(as_dict(figures, bundle.identity), indent=2) + "\n")
+    print(f"written to {output}")
+    if args.card:
+        write_card(args.model, card_section(figures, bundle.identity))
+    return 0
+
+
+def _evaluate_split(args: argparse.Namespace) -> int:
     if args.split == "train" and not args.allow_train:
         remedy = "take a split the training never saw, such as test, or add --allow-train"
         raise UserError("the model learned from the split train", remedy)
