@@ -1,7 +1,7 @@
-"""Home Assistant's discovery message, which makes the device's entities appear by themselves.
+"""Discovery message for Home Assistant, by which the device's entities appear.
 
 The format is that of device discovery, https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, which
-Home Assistant has known since 2024.12.
+Home Assistant supports since 2024.12.
 """
 
 import re
@@ -11,14 +11,14 @@ from edge.base.classes import EMOTIONS
 
 STATUS_TOPIC = "homeassistant/status"
 ONLINE, OFFLINE = "online", "offline"
-"""Payloads of availability, of Home Assistant and of its devices."""
+"""Payloads of the availability of Home Assistant and its devices."""
 
 MEASUREMENT = {"state_class": "measurement"}
 DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 def device_id(prefix: str) -> str:
-    """The device's name in topics and unique ids: letters, digits, underscores and hyphens."""
+    """Return the device's id in topics and unique ids: letters, digits, underscores and hyphens."""
     return re.sub(r"[^a-zA-Z0-9_-]+", "_", prefix)
 
 
@@ -28,14 +28,14 @@ def discovery_topic(prefix: str) -> str:
 
 
 def discovery(prefix: str, state_topic: str, availability_topic: str, version: str, expire: int) -> dict[str, Any]:
-    """The discovery message.
+    """Return the discovery message.
 
     Args:
-        prefix: of the device's own topics; its name in Home Assistant, too.
-        state_topic: where the JSON object of `edge.outputs.mqtt.state` is published.
-        availability_topic: where `ONLINE` and `OFFLINE` are.
-        version: of this package.
-        expire: seconds after which a state that is not renewed holds no more.
+        prefix: prefix of the device's topics, and its name in Home Assistant.
+        state_topic: topic of the JSON object of `edge.outputs.mqtt.state`.
+        availability_topic: topic of `ONLINE` and `OFFLINE`.
+        version: version of this package.
+        expire: seconds after which a state that is not renewed expires.
     """
     device = device_id(prefix)
     shared = {"expire_after": expire}
@@ -52,7 +52,7 @@ def discovery(prefix: str, state_topic: str, availability_topic: str, version: s
 
 
 def _components(state_topic: str) -> dict[str, dict[str, Any]]:
-    """The entities; a null in the state becomes `None`, which Home Assistant shows as unknown."""
+    """Return the entities; a null in the state becomes `None`, which Home Assistant shows as unknown."""
     return {
         "emotion": _sensor("Emotion", "emotion", device_class="enum", options=list(EMOTIONS)),
         "faces": _sensor("Faces", "faces", icon="mdi:face-recognition", **MEASUREMENT),

@@ -1,4 +1,4 @@
-"""Colours of drawings; BGR."""
+"""Colours of drawings, BGR."""
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; in the order of EMOTIONS.
 COLOURS = (

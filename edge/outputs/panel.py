@@ -16,7 +16,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A rectangle of whole pixels; right and bottom are outside."""
+    """A rectangle in whole pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -32,7 +32,7 @@ class Area:
         return self.bottom - self.top
 
     def shared(self, other: "Area") -> int:
-        """Pixels of the intersection."""
+        """Return the pixels of the intersection."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return width * height if width > 0 and height > 0 else 0
@@ -43,10 +43,10 @@ class Layout:
     """Sizes of a panel in pixels.
 
     Attributes:
-        scale, thickness: of the font.
+        scale, thickness: font size and stroke.
         row: height of a row.
-        base: from the top of a row to where letters stand.
-        pad: room around texts and bars.
+        base: distance of the baseline from the top of a row.
+        pad: space around texts and bars.
         names, bars, figures: widths of the columns.
     """
 
@@ -70,7 +70,7 @@ class Layout:
 
 @lru_cache(maxsize=16)
 def panel_layout(unit: float) -> Layout:
-    """Sizes for a picture whose texts are `unit` times as large as at 720 pixels."""
+    """Return sizes for a picture with texts `unit` times as large as at 720 pixels."""
     scale, thickness = 0.42 * unit, max(1, round(unit))
     row, pad = round(16 * unit), max(2, round(3 * unit))
 
@@ -83,26 +83,26 @@ def panel_layout(unit: float) -> Layout:
 
 
 def percent(probability: float) -> str:
-    """A probability as it is shown everywhere in a picture."""
+    """Format a probability for all texts in a picture."""
     return f"{float(probability):.0%}"
 
 
 def place_panel(
     layout: Layout, box: Area, frame: Area, gap: int, faces: Sequence[Area], texts: Sequence[Area]
 ) -> Area | None:
-    """Find the place near a face where a panel covers least.
+    """Find the place near a face where a panel covers the least of all faces.
 
     Args:
-        layout: of the panel.
-        box: of the face.
-        frame: the picture; the panel is within it.
+        layout: layout of the panel.
+        box: the face's box.
+        frame: the picture; the panel lies within it.
         gap: pixels between face and panel.
-        faces: all of them, which should stay visible.
-        texts: labels and other panels, which must stay visible: text on text cannot be read.
+        faces: all faces, which should stay visible.
+        texts: labels and other panels, which must stay visible.
 
     Returns:
-        Right of the face, else left of it, below or above, else over its lower part: the first of those that fit into
-        the picture and cover least of the faces; None where no place is free of texts, or the picture is too small.
+        The first of the best places: right of the face, left of it, below, above, or over its lower part. None if none
+        of them is free of texts or the picture is too small.
     """
     width, height = layout.width, layout.height
     x, y = _within(box.left, width, frame.width), _within(box.top, height, frame.height)
@@ -128,7 +128,7 @@ def place_panel(
 
 
 def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area) -> None:
-    """Draw the names, bars and percentages of a face's probabilities on a dark ground."""
+    """Draw the names, bars and percentages of a face's probabilities on a dark background."""
     panel = picture[area.top : area.bottom, area.left : area.right]
     panel //= 3
     left = 2 * layout.pad + layout.names
@@ -142,5 +142,5 @@ def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area
 
 
 def _within(start: int, length: int, limit: int) -> int:
-    """The start nearest to the wanted one at which the length is between 0 and the limit."""
+    """Return the start nearest to the wanted one at which `length` fits between 0 and the limit."""
     return max(0, min(start, limit - length))
