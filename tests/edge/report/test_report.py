@@ -376,6 +376,7 @@ class TestBlur:
 
 
 class TestRuns:
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other rules for names")
     def test_a_folder_of_names_that_are_hard_to_write(self, tmp_path, clip, bundle):
         videos = tmp_path / "videos"
@@ -424,6 +425,7 @@ class TestRuns:
         endings = (".csv", ".parquet", ".html", ".json")
         assert files(tmp_path / "out") == {f"{name}{ending}" for name in "ac" for ending in endings}
 
+    @pytest.mark.slow
     def test_what_is_done_is_skipped_and_what_changed_is_done_again(self, tmp_path, clip, bundle, write_clip):
         video = Path(shutil.copy(clip, tmp_path / "a.mp4"))
         out = tmp_path / "out"
