@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from edge.faces.results import FaceResult, FrameResult
-from edge.outputs.palette import COLOURS, INK, PAPER, UNSURE
+from edge.outputs.palette import INK, PAPER, colour_of
 from edge.outputs.panel import FONT, Area, draw_panel, panel_layout, percent, place_panel
 
 SMALLEST = 8
@@ -55,7 +55,7 @@ def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = 
     corner = _free_corner(line, frame, [_area(*tag) for tag in tags])
     _draw_panels(picture, faces, [_area(line, corner), *(_area(*tag) for tag in tags)], unit)
     for (face, box), (label, at) in zip(faces, tags, strict=True):
-        colour = UNSURE if face.label is None else COLOURS[face.label]
+        colour = colour_of(face.label)
         cv2.rectangle(picture, (box.left, box.top), (box.right, box.bottom), colour, max(1, round(2 * unit)))
         area = _area(label, at)
         cv2.rectangle(picture, (area.left, area.top), (area.right - 1, area.bottom - 1), colour, cv2.FILLED)
@@ -72,9 +72,10 @@ def _draw_panels(
 ) -> None:
     """Draw a panel near each face with space for one, in the order of ids so that panels keep their places."""
     height, width = picture.shape[:2]
-    layout, frame, gap = panel_layout(unit), Area(0, 0, width, height), round(6 * unit)
+    frame, gap = Area(0, 0, width, height), round(6 * unit)
     boxes, taken = [box for _, box in faces], list(texts)
     for face, box in sorted(faces, key=lambda pair: pair[0].id):
+        layout = panel_layout(unit, face.classes)
         place = place_panel(layout, box, frame, gap, boxes, taken)
         if place:
             draw_panel(picture, face, layout, place)

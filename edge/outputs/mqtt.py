@@ -28,7 +28,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.base.classes import EMOTIONS
 from edge.base.credentials import refuse_credentials
 from edge.base.errors import UserError
 from edge.base.machine import package_version
@@ -150,7 +149,9 @@ class Scene:
 UNKNOWN = Scene()
 
 
-def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int) -> dict[str, Any]:
+def state(
+    scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int, classes: Sequence[str]
+) -> dict[str, Any]:
     """Return the state as a JSON object.
 
     Args:
@@ -158,9 +159,10 @@ def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_o
         fps: present frame rate; None while it is unknown.
         conditions: states of `edge.base.run_statistics`.
         left_out: number of events that were not published.
+        classes: names of the model's classes.
 
     Returns:
-        `emotion`, `confidence` and `shares` (percent, by emotion) of the main face, null without a face and before its
+        `emotion`, `confidence` and `shares` (percent, by class) of the main face, null without a face and before its
         first event; `emotion` is also null where the model is not sure. `faces`, the number of faces; `fps`;
         `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
     """
@@ -174,7 +176,7 @@ def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_o
     return {
         "emotion": main.emotion if main else None,
         "confidence": _percent(main.confidence) / 100 if main else None,
-        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(EMOTIONS)},
+        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(classes)},
         "faces": scene.faces,
         "fps": None if fps is None else round(fps, 1),
         "temperature": None if temperature is None else round(temperature),
@@ -202,13 +204,18 @@ class HomeAutomation:
     name = "mqtt"
     complete = False
 
-    def __init__(self, broker: Broker, statistics: Statistics) -> None:
+    def __init__(self, broker: Broker, statistics: Statistics, classes: Sequence[str]) -> None:
         """Prepare; send nothing yet.
+
+        Args:
+            broker: where to publish.
+            statistics: of the run.
+            classes: names of the model's classes.
 
         Raises:
             UserError: the file of the password or of the authority cannot be read, or would not be used.
         """
-        self._broker, self._statistics = broker, statistics
+        self._broker, self._statistics, self._classes = broker, statistics, classes
         self._state_topic, self._availability_topic, self._events_topic = (
             f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
         )
@@ -301,7 +308,7 @@ class HomeAutomation:
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)
         scene = UNKNOWN if fps == 0 else self._scene  # faces from before the camera was lost are out of date
-        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT))
+        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT), self._classes)
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
         properties = Properties(PacketTypes.PUBLISH)
         properties.MessageExpiryInterval = EXPIRY  # later subscribers must not take it for the present
@@ -338,7 +345,7 @@ class HomeAutomation:
         """Publish the discovery message and the availability; the caller holds the lock."""
         version = package_version("emotion-edge")
         prefix = self._broker.prefix
-        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY)
+        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY, self._classes)
         self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
         self._client.publish(self._availability_topic, ONLINE, retain=True)
         self._asked, self._greeted_at = False, time.monotonic()

@@ -7,11 +7,17 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import shortened
 from edge.faces.results import FaceResult
-from edge.outputs.palette import COLOURS, PAPER
+from edge.outputs.palette import PAPER, colour_of
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+MAX_ROWS = 12
+"""Rows of a panel; of more classes the most probable are shown."""
+
+MAX_LETTERS = 16
+"""Letters of a class name in a panel; longer ones are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Layout:
         base: distance of the baseline from the top of a row.
         pad: space around texts and bars.
         names, bars, figures: widths of the columns.
+        rows: number of rows.
     """
 
     scale: float
@@ -58,6 +65,7 @@ class Layout:
     names: int
     bars: int
     figures: int
+    rows: int
 
     @property
     def width(self) -> int:
@@ -65,12 +73,12 @@ class Layout:
 
     @property
     def height(self) -> int:
-        return len(EMOTIONS) * self.row + self.pad
+        return self.rows * self.row + self.pad
 
 
 @lru_cache(maxsize=16)
-def panel_layout(unit: float) -> Layout:
-    """Return sizes for a picture with texts `unit` times as large as at 720 pixels."""
+def panel_layout(unit: float, classes: tuple[str, ...]) -> Layout:
+    """Return sizes for some classes in a picture with texts `unit` times as large as at 720 pixels."""
     scale, thickness = 0.42 * unit, max(1, round(unit))
     row, pad = round(16 * unit), max(2, round(3 * unit))
 
@@ -78,8 +86,9 @@ def panel_layout(unit: float) -> Layout:
         (width, height), _ = cv2.getTextSize(text, FONT, scale, thickness)
         return int(width), int(height)
 
-    names, (figures, digits) = max(size(name)[0] for name in EMOTIONS), size(percent(1.0))
-    return Layout(scale, thickness, row, (row + digits) // 2, pad, names, round(70 * unit), figures)
+    names, (figures, digits) = max(size(shortened(name, MAX_LETTERS))[0] for name in classes), size(percent(1.0))
+    rows = min(len(classes), MAX_ROWS)
+    return Layout(scale, thickness, row, (row + digits) // 2, pad, names, round(70 * unit), figures, rows)
 
 
 def percent(probability: float) -> str:
@@ -128,15 +137,18 @@ def place_panel(
 
 
 def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area) -> None:
-    """Draw the names, bars and percentages of a face's probabilities on a dark background."""
+    """Draw the names, bars and percentages of a face's most probable classes, in their order, on a dark background."""
     panel = picture[area.top : area.bottom, area.left : area.right]
     panel //= 3
     left = 2 * layout.pad + layout.names
-    for i, (name, probability) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
-        top = i * layout.row + layout.pad // 2
+    for row, label in enumerate(np.sort(np.argsort(-face.probabilities, kind="stable")[: layout.rows])):
+        probability, top = face.probabilities[label], row * layout.row + layout.pad // 2
         end = left + max(1, round(layout.bars * float(probability)))
-        panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = COLOURS[i]
-        for text, x in ((name, layout.pad), (percent(probability), left + layout.bars + layout.pad)):
+        panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = colour_of(int(label))
+        for text, x in (
+            (shortened(face.classes[label], MAX_LETTERS), layout.pad),
+            (percent(probability), left + layout.bars + layout.pad),
+        ):
             at = x, top + layout.base
             cv2.putText(panel, text, at, FONT, layout.scale, PAPER, layout.thickness, cv2.LINE_AA)
 

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
-from edge.base.classes import EMOTIONS
 from edge.base.machine import package_version
 from edge.base.run_statistics import BOUNDS, under
 from edge.faces.recognizer import Recognizer
@@ -48,6 +47,7 @@ class Metrics:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer, self.statistics = recognizer, recognizer.statistics
+        self.classes = recognizer.classes
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -76,7 +76,7 @@ class Metrics:
         for name, key, help_ in GAUGES:
             if (value := states.get(key)) is not None:
                 yield GaugeMetricFamily(PREFIX + name, help_, float(value))
-        changes = dict.fromkeys((*EMOTIONS, NO_LABEL), 0) | under(LABEL_CHANGES, counts)
+        changes = dict.fromkeys((*self.classes, NO_LABEL), 0) | under(LABEL_CHANGES, counts)
         yield _counters("label_changes", "Events in which a face's label changed, by the new one.", "label", changes)
         sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
         yield _counters("source_events", "Events of the source.", "event", sources)

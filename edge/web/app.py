@@ -1,7 +1,7 @@
 """The web application: its routes and their responses, which `static/openapi.json` documents."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import key_of
 from edge.base.errors import UserError
-from edge.outputs.palette import COLOURS, UNSURE
+from edge.outputs.palette import colour_of
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
@@ -45,6 +45,7 @@ class Live(Protocol):
     stats: Stats
     predictor: Predictor
     latest: bytes | None
+    classes: tuple[str, ...]
     exposition: Callable[[str], tuple[bytes, str]]
 
     def now(self) -> dict[str, Any]: ...
@@ -66,7 +67,7 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route("/metrics", partial(_metrics, live)),
             Route(SIGN_IN, _file("sign-in.html")),
             Route(SIGN_IN, _sign_in(token, cookie), methods=["POST"], max_body_size=MOST_FORM_BYTES),
-            Route(STATIC + "palette.css", _palette),
+            Route(STATIC + "palette.css", _palette(live.classes)),
             Mount(STATIC, StaticFiles(directory=FILES)),
         ]
     )
@@ -164,8 +165,13 @@ def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:
     return answer
 
 
-async def _palette(request: Request) -> Response:
-    """Route for the palette of annotated videos, as CSS."""
-    names: Iterable[tuple[str, tuple[int, int, int]]] = [*zip(EMOTIONS, COLOURS, strict=True), ("unsure", UNSURE)]
-    lines = [f"--{name}: #{r:02x}{g:02x}{b:02x};" for name, (b, g, r) in names]
-    return Response(f":root {{ {' '.join(lines)} }}\n", media_type="text/css")
+def _palette(classes: Sequence[str]) -> Callable[[Request], Any]:
+    """Return the route for the palette of annotated videos, as CSS."""
+    colours = {key_of(name): colour_of(label) for label, name in enumerate(classes)} | {"unsure": colour_of(None)}
+    lines = [f"--class-{key}: #{r:02x}{g:02x}{b:02x};" for key, (b, g, r) in colours.items()]
+    text = f":root {{ {' '.join(lines)} }}\n"
+
+    async def answer(request: Request) -> Response:
+        return Response(text, media_type="text/css")
+
+    return answer

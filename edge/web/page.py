@@ -39,6 +39,7 @@ class LivePage:
         events: server-sent events: `record`, `stats` and `ended`.
         stats: statistics of the run.
         latest: latest record as JSON; None before the first.
+        classes: names of the model's classes.
         predictor: classifies uploaded pictures.
         encoder: encodes the pictures.
         exposition: returns the metrics in Prometheus's format.
@@ -76,6 +77,7 @@ class LivePage:
         self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
+        self.classes = metrics.classes
         self.stays, self._closed = stays, False
         self._last: Frame | None = None
         with ExitStack() as undo:
