@@ -10,65 +10,53 @@
 All measurements are interleaved. Tables go to the screen, figures as JSON and plots into a folder.
 """
 
-import argparse
 import logging
 import sys
 import tempfile
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.base.plan import Plan, open_variants
 from benchmarks.base.record import Record, file_name, read_record
-from benchmarks.base.variants import open_variants
-from benchmarks.measure.accuracy import EvaluationData, load_evaluation_data
 from benchmarks.measure.pipeline import check_clip
 from benchmarks.report.boards import board_records, boards_text
 from benchmarks.report.compare import TOLERANCE, changed_graphs, changes_text, compare, missing
-from benchmarks.report.document import BOARDS_BEGIN, Pictures, check_page, fill_page, reports, write_page
-from benchmarks.suite import FAILED, MEASUREMENTS, USUAL, Plan, measure
+from benchmarks.report.document import BOARDS_BEGIN, check_page, fill_page, reports, write_page
+from benchmarks.suite import FAILED, MEASUREMENTS, measure
 from edge.app.cli import whole_number
 from edge.app.demo import write_demo_clip
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.settings import DEFAULT_BUNDLE
 
-log = logging.getLogger(__name__)
-
 ROUNDS = 5
 """Enough to see whether the rounds agree; a board takes some minutes for them."""
 
 ALL = "all"
+USUAL = [name for name, measurement in MEASUREMENTS.items() if measurement.usual]
 
 
-def benchmark(arguments: argparse.Namespace) -> int:
+def benchmark(arguments: Namespace) -> int:
     """Measure, show and keep the results; 1 where a measurement failed by a bug. Inputs are checked first."""
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f"{arguments.output}: not a folder", "name a folder by --output")
+    if arguments.data and not (arguments.data / arguments.split).is_dir():
+        raise UserError(f"{arguments.data}: no such split: {arguments.split}", "name a data set by --data")
     if arguments.page:
         check_page(arguments.page)
     variants = open_variants(arguments.model)
-    evaluation_data = _evaluation_data(arguments, variants.input_size)
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(folder) / "demo.mp4"
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        plan = Plan(variants, evaluation_data, clip, arguments.rounds, arguments.runs, arguments.faces)
+        plan = Plan(variants, clip, arguments.rounds, arguments.data, arguments.split, arguments.faces)
         record = measure(plan, _names(arguments), arguments.output)
     _show([record], [arguments.output / file_name(record)], arguments)
     return int(any(reason.startswith(FAILED) for reason in record["missing"].values()))
 
 
-def _evaluation_data(arguments: argparse.Namespace, size: int) -> EvaluationData | UserError:
-    """Data for the accuracy, or the error that the report gives as the reason why it is missing."""
-    if not arguments.data:
-        return UserError("no data set was named", "name it by --data")
-    try:
-        return load_evaluation_data(arguments.data, arguments.split, size)
-    except UserError as error:
-        log.warning("accuracy: will not be measured: %s", error)
-        return error
-
-
-def report_again(arguments: argparse.Namespace) -> int:
+def report_again(arguments: Namespace) -> int:
     """Show earlier runs, of several machines or bundles beside one another."""
     if arguments.page:
         check_page(arguments.page)
@@ -76,7 +64,7 @@ def report_again(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def compare_two(arguments: argparse.Namespace) -> int:
+def compare_two(arguments: Namespace) -> int:
     """Show changes; 1 where a figure got worse by more than the tolerance, or a model has other operators."""
     before, after = read_record(arguments.before), read_record(arguments.after)
     changes, graphs = compare(before, after), changed_graphs(before, after)
@@ -90,7 +78,7 @@ def compare_two(arguments: argparse.Namespace) -> int:
     return int(bool(graphs) or any(change.is_worse(arguments.tolerance) for change in changes))
 
 
-def show_boards(arguments: argparse.Namespace) -> int:
+def show_boards(arguments: Namespace) -> int:
     """Show the table of boards."""
     text = boards_text(open_variants(arguments.model), board_records())
     print(text)
@@ -99,127 +87,117 @@ def show_boards(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _names(arguments: argparse.Namespace) -> Sequence[str]:
+def _names(arguments: Namespace) -> Sequence[str]:
     if ALL in arguments.what:
         return list(MEASUREMENTS)
     usual = [name for name in USUAL if name != "accuracy" or arguments.data]
     # "peers" stands for all that is measured of them.
-    asked = [name for name in MEASUREMENTS if {name, name.partition("-")[0]} & set(arguments.what)]
+    asked = [
+        name for name in MEASUREMENTS if {name, "peers" if name.startswith("peers") else name} & set(arguments.what)
+    ]
     return asked or usual
 
 
-def _show(records: Sequence[Record], paths: Sequence[Path], arguments: argparse.Namespace) -> None:
+def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace) -> None:
     """Tables to the screen and into the page; plots, where matplotlib is installed, beside the record or the page."""
     print(reports(records, {}))
     print(f"\nrecords: {', '.join(map(str, paths))}")
     beside = arguments.page or arguments.output / file_name(records[-1])
-    pictures = _pictures(records, beside.with_suffix(""))
-    if arguments.page:
-        write_page(arguments.page, records, pictures)
-
-
-def _pictures(records: Sequence[Record], folder: Path) -> Pictures:
     try:
         from benchmarks.report.plots import draw
     except ImportError:
         print("no plots: run \"pip install 'emotion-edge[bench]'\" for them")
-        return {}
-    drawn = draw(records, folder)
-    print(f"plots: {', '.join(map(str, drawn.values())) or 'none'}")
-    return drawn
+        pictures = {}
+    else:
+        pictures = draw(records, beside.with_suffix(""))
+        print(f"plots: {', '.join(map(str, pictures.values())) or 'none'}")
+    if arguments.page:
+        write_page(arguments.page, records, pictures)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    name = words.pop(0) if words[:1] and words[0] in COMMANDS else None
-    parser, command = COMMANDS[name] if name else (_parser, benchmark)
-    arguments = parser().parse_args(words)
+    name = words.pop(0) if words[:1] and words[0] in COMMANDS else ""
+    command, declare, description = COMMANDS[name]
+    parser = ArgumentParser(prog=f"python -m benchmarks {name}".strip(), description=description)
+    declare(parser)
+    arguments = parser.parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("benchmarks").setLevel(logging.INFO)
     return exit_on_user_error(lambda: command(arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Compare the variants of a bundle, and other packages, on this machine.",
-        epilog="'report RECORD…' shows an earlier run again, 'compare BEFORE AFTER' the changes between two runs, "
-        "'boards' the table of boards",
+def _benchmark_options(parser: ArgumentParser) -> None:
+    parser.epilog = (
+        "'report RECORD…' shows an earlier run again, 'compare BEFORE AFTER' the changes between two runs, "
+        "'boards' the table of boards"
     )
     names = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
     parser.add_argument("what", nargs="*", metavar="WHAT", type=_measurement, help=names)
-    _add_model(parser)
+    _model_option(parser)
     parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
     # Not train: the models have seen it.
     split = "of the data set; default: %(default)s"
     parser.add_argument("--split", choices=("val", "test"), default="test", help=split)
     parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
-    runs = "training runs, each called after its preset"
-    parser.add_argument("--runs", nargs="+", type=Path, default=[], metavar="FOLDER", help=runs)
-    parser.add_argument("--faces", type=Path, metavar="FOLDER", help="portraits for face-sizes; default: the demo's")
+    parser.add_argument("--faces", type=Path, metavar="FOLDER", help="portraits for end-to-end without a data set")
     parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
-    _add_output(parser)
-    return parser
+    _output_options(parser)
+
+
+def _report_options(parser: ArgumentParser) -> None:
+    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a JSON file of an earlier run")
+    _output_options(parser)
+
+
+def _compare_options(parser: ArgumentParser) -> None:
+    parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
+    parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
+    tolerance = "share by which a figure may get worse; default: %(default)s"
+    parser.add_argument("--tolerance", type=_share, default=TOLERANCE, help=tolerance)
+
+
+def _boards_options(parser: ArgumentParser) -> None:
+    _model_option(parser)
+    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the table into")
+
+
+def _model_option(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+
+
+def _output_options(parser: ArgumentParser) -> None:
+    folder = Path("benchmarks/results")
+    parser.add_argument("--output", type=Path, default=folder, help="folder of the record and the plots")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
 
 
 def _measurement(text: str) -> str:
     """A type for argparse, whose choices do not go together with an argument that may be left out."""
     if text not in MEASUREMENTS and text != ALL:
-        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(MEASUREMENTS)}, {ALL}")
+        raise ArgumentTypeError(f"{text} is none of {', '.join(MEASUREMENTS)}, {ALL}")
     return text
 
 
 def _share(text: str) -> float:
     value = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
+        raise ArgumentTypeError(f"{text} is not a share from 0 to 1")
     return value
 
 
-def _report_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks report", description="Show an earlier run again.")
-    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a JSON file of an earlier run")
-    _add_output(parser)
-    return parser
-
-
-def _compare_parser() -> argparse.ArgumentParser:
-    description = (
-        "Show the changes between two runs; ends with 1 where a figure got worse, or a model has other operators."
-    )
-    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=description)
-    parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
-    parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
-    tolerance = "share by which a figure may get worse; default: %(default)s"
-    parser.add_argument("--tolerance", type=_share, default=TOLERANCE, help=tolerance)
-    return parser
-
-
-def _boards_parser() -> argparse.ArgumentParser:
-    description = "Show measurements of boards, and estimates for others."
-    parser = argparse.ArgumentParser(prog="python -m benchmarks boards", description=description)
-    _add_model(parser)
-    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the table into")
-    return parser
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    folder = Path("benchmarks/results")
-    parser.add_argument("--output", type=Path, default=folder, help="folder of the record and the plots")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
-
-
 COMMANDS = {
-    "report": (_report_parser, report_again),
-    "compare": (_compare_parser, compare_two),
-    "boards": (_boards_parser, show_boards),
+    "": (benchmark, _benchmark_options, "Compare the variants of a bundle, and other packages, on this machine."),
+    "report": (report_again, _report_options, "Show an earlier run again."),
+    "compare": (
+        compare_two,
+        _compare_options,
+        "Show the changes between two runs; ends with 1 where a figure got worse, or a model has other operators.",
+    ),
+    "boards": (show_boards, _boards_options, "Show measurements of boards, and estimates for others."),
 }
-"""Commands that measure nothing, by their first word."""
+"""Commands by their first word: what they do, their options, their description."""
 
 
 if __name__ == "__main__":

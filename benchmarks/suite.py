@@ -2,133 +2,65 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from benchmarks.base.harness import BURST, WARM_UP
-from benchmarks.base.machine import can_restrict, current_state
+from benchmarks.base.machine import current_state
+from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
-from benchmarks.base.record import PartialResults, Record, as_plain, keep, new_record
-from benchmarks.base.variants import BundleVariants
-from benchmarks.measure.accuracy import EvaluationData, measure_accuracy
-from benchmarks.measure.counts import measure_counts
-from benchmarks.measure.face_size import measure_face_sizes
-from benchmarks.measure.latency import measure_latency
-from benchmarks.measure.live import measure_live
-from benchmarks.measure.memory import measure_memory
-from benchmarks.measure.operators import measure_operators
-from benchmarks.measure.outputs import measure_outputs
-from benchmarks.measure.pipeline import measure_pipeline
-from benchmarks.measure.scaling import measure_face_count, measure_frame_size
-from benchmarks.measure.stages import measure_stages
-from benchmarks.measure.training import measure_training
-from benchmarks.peers.accuracy import measure_peer_accuracy
-from benchmarks.peers.clip import measure_peers
-from benchmarks.peers.footprint import measure_footprint
-from benchmarks.peers.lineup import Lineup, line_up
-from benchmarks.peers.model import measure_models
-from benchmarks.report.targets import VARIANT, check_targets
+from benchmarks.base.record import PartialResults, Record, keep, new_record, rounded
+from benchmarks.base.report_table import ReportTable
+from benchmarks.measure import (
+    accuracy,
+    counts,
+    end_to_end,
+    latency,
+    live,
+    memory,
+    operators,
+    outputs,
+    pipeline,
+    scaling,
+    stages,
+    training,
+)
+from benchmarks.peers import measure as peers
+from benchmarks.targets import check_targets
 from edge.base.errors import UserError
-from edge.base.machine import usable_cores
-from edge.model.bundle import Bundle
+from edge.base.text_table import Row
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Subjects of the measurements.
+class Measurement(NamedTuple):
+    """A measurement and the presentation of its rows; a usual one is part of a run for which none is named."""
 
-    Attributes:
-        variants: variants of the bundle.
-        evaluation_data: data for the accuracy, or the reason why there is none.
-        clip: a video for the pipeline.
-        rounds: turns of every variant in every measurement.
-        runs: folders of training runs, whose histories are read.
-        faces: folder of portraits for the measurement of face sizes; the demo's faces where it is None.
-    """
-
-    variants: BundleVariants
-    evaluation_data: EvaluationData | UserError
-    clip: Path
-    rounds: int
-    runs: Sequence[Path] = ()
-    faces: Path | None = None
-
-    @property
-    def bundles(self) -> dict[str, Bundle]:
-        return self.variants.bundles
-
-    @property
-    def shipping(self) -> Bundle:
-        """The variant that ships, for what would take too long with all; the first where it is not there."""
-        return self.bundles.get(VARIANT) or next(iter(self.bundles.values()))
-
-    @property
-    def default(self) -> dict[str, Bundle]:
-        """The same by its name."""
-        return {self.shipping.variant: self.shipping}
-
-    @cached_property
-    def lineup(self) -> Lineup:
-        """The peers, whose environments are made when they are first wanted."""
-        return line_up(self.shipping)
-
-    @property
-    def threads(self) -> tuple[int, ...]:
-        return tuple(sorted({1, usable_cores()}))
-
-    @property
-    def cores(self) -> tuple[int, ...]:
-        """One, two (the targets' number) and all cores; all alone where a process cannot choose its cores."""
-        cores = usable_cores()
-        return tuple(sorted({1, min(2, cores), cores})) if can_restrict() else (cores,)
-
-    def settings(self) -> dict[str, Any]:
-        """Settings that a record keeps."""
-        return {
-            "rounds": self.rounds,
-            "threads": self.threads,
-            "cores": self.cores,
-            "clip": self.clip.name,
-            "split": self.evaluation_data.name if isinstance(self.evaluation_data, EvaluationData) else None,
-            "warm_up": WARM_UP,
-            "burst": BURST,
-        }
+    run: Callable[[Plan], Sequence[Row] | PartialResults]
+    table: ReportTable
+    usual: bool = False
 
 
-def _evaluation_data(plan: Plan) -> EvaluationData:
-    if isinstance(plan.evaluation_data, UserError):
-        raise plan.evaluation_data
-    return plan.evaluation_data
-
-
-MEASUREMENTS: dict[str, Callable[[Plan], Sequence[Any] | PartialResults]] = {
-    "counts": lambda plan: measure_counts(plan.bundles, plan.shipping.variant),
-    "latency": lambda plan: measure_latency(plan.bundles, plan.threads, plan.rounds),
-    "operators": lambda plan: measure_operators(plan.bundles, plan.rounds),
-    "memory": lambda plan: measure_memory(plan.bundles, max(plan.cores), plan.rounds),
-    "pipeline": lambda plan: measure_pipeline(plan.bundles, plan.clip, plan.cores, plan.rounds),
-    "stages": lambda plan: measure_stages(plan.default, plan.clip, plan.cores, plan.rounds),
-    "live": lambda plan: measure_live(plan.default, plan.clip, plan.cores, plan.rounds),
-    "face-count": lambda plan: measure_face_count(plan.default, max(plan.cores), plan.rounds),
-    "frame-size": lambda plan: measure_frame_size(plan.default, max(plan.cores), plan.rounds),
-    "face-sizes": lambda plan: measure_face_sizes(plan.faces),
-    "outputs": lambda plan: measure_outputs(plan.shipping, plan.clip, max(plan.cores), plan.rounds),
-    "peers": lambda plan: measure_peers(plan.lineup, plan.shipping, plan.clip, plan.cores, plan.rounds),
-    "peers-model": lambda plan: measure_models(plan.lineup, plan.shipping.input_size, min(plan.cores), plan.rounds),
-    "peers-footprint": lambda plan: measure_footprint(plan.lineup, plan.shipping, max(plan.cores), plan.rounds),
-    "training": lambda plan: measure_training(plan.runs, max(plan.cores), plan.rounds),
+MEASUREMENTS = {
+    "counts": Measurement(counts.measure_counts, counts.TABLE),
+    "latency": Measurement(latency.measure_latency, latency.TABLE, usual=True),
+    "operators": Measurement(operators.measure_operators, operators.TABLE, usual=True),
+    "memory": Measurement(memory.measure_memory, memory.TABLE, usual=True),
+    "pipeline": Measurement(pipeline.measure_pipeline, pipeline.TABLE, usual=True),
+    "stages": Measurement(stages.measure_stages, stages.TABLE, usual=True),
+    "live": Measurement(live.measure_live, live.TABLE, usual=True),
+    "face-count": Measurement(scaling.measure_face_count, scaling.FACE_COUNT, usual=True),
+    "frame-size": Measurement(scaling.measure_frame_size, scaling.FRAME_SIZE, usual=True),
+    "outputs": Measurement(outputs.measure_outputs, outputs.TABLE),
+    "peers": Measurement(peers.measure_clip, peers.CLIP),
+    "peers-model": Measurement(peers.measure_models, peers.MODELS),
+    "peers-footprint": Measurement(peers.measure_footprint, peers.FOOTPRINT),
+    "training": Measurement(training.measure_training, training.TABLE),
     # Last, because they are long work that warms a board up.
-    "accuracy": lambda plan: measure_accuracy(plan.bundles, _evaluation_data(plan), max(plan.cores)),
-    "peers-accuracy": lambda plan: measure_peer_accuracy(plan.lineup, _evaluation_data(plan), max(plan.cores)),
+    "end-to-end": Measurement(end_to_end.measure_end_to_end, end_to_end.TABLE),
+    "accuracy": Measurement(accuracy.measure_accuracy, accuracy.TABLE, usual=True),
+    "peers-accuracy": Measurement(peers.measure_accuracy, peers.ACCURACIES),
 }
-"""Measurements by name, in the order of a run."""
-
-USUAL = ("latency", "operators", "memory", "pipeline", "stages", "live", "face-count", "frame-size", "accuracy")
-"""Measurements of a run for which none is named."""
+"""Measurements by name, in the order of a run and of a report."""
 
 NOT_REACHED, FAILED = "the run was ended before it", "it failed"
 
@@ -146,24 +78,25 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
     Raises:
         UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
-    record = new_record(plan.variants, plan.settings())
+    record = new_record(plan)
     wanted = [name for name in MEASUREMENTS if name in names]
     record["missing"] = dict.fromkeys(wanted, NOT_REACHED)
     for name in wanted:
         try:
-            found = MEASUREMENTS[name](plan)
-            if isinstance(found, PartialResults):
-                record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
-                found = found.rows
-            record["figures"][name] = as_plain(found)
-            del record["missing"][name]
+            found = MEASUREMENTS[name].run(plan)
         except UserError as error:
             log.warning("%s: not measured: %s", name, error)
             record["missing"][name] = str(error)
         except Exception as error:
             log.exception("%s: not measured", name)
             record["missing"][name] = f"{FAILED}: {summary(error)}"
-        record["targets"] = as_plain(check_targets(record))
-        record["states"]["after"] = as_plain(current_state())
+        else:
+            del record["missing"][name]
+            if isinstance(found, PartialResults):
+                record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
+                found = found.rows
+            record["figures"][name] = rounded(found)
+        record["targets"] = check_targets(record)
+        record["states"]["after"] = current_state()
         keep(record, folder)
     return record

@@ -23,6 +23,11 @@ class Interval:
     def contains(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def shown(self, form: str) -> str:
+        """The estimate, and the ends in brackets."""
+        estimate, low, high = (form.format(value) for value in (self.estimate, self.low, self.high))
+        return f"{estimate} ({low} to {high})"
+
 
 def sample(figure: Any) -> np.ndarray:
     """Values of a figure of a record: one a round for a distribution over rounds, else the figure itself."""

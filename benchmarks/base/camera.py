@@ -1,60 +1,40 @@
-"""Camera that plays a clip: raw frames on standard output at a constant rate.
-
-    python -m benchmarks.base.camera CLIP WIDTHxHEIGHT FPS SECONDS
-
-The clip begins again where it ends before the time is over.
-"""
+"""Camera that plays a clip: raw frames on standard output at a constant rate."""
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
 import cv2
+import numpy as np
 
+from benchmarks.base.process import Usage, call_command, run_fresh
 from edge.sources import open_source
 
-
-def command(clip: Path, size: tuple[int, int], fps: float, seconds: float) -> list[str]:
-    """The command that plays a clip."""
-    width, height = size
-    words = [str(clip.resolve()), f"{width}x{height}", str(fps), str(seconds)]
-    return [sys.executable, "-m", "benchmarks.base.camera", *words]
+Size = tuple[int, int]
 
 
-def as_options(size: tuple[int, int], fps: float) -> list[str]:
-    """Options of `emotion-edge run -` for the camera."""
-    return ["--live", "--size", f"{size[0]}x{size[1]}", "--fps", str(fps)]
+def run_on_camera(command: list[str], cores: int, clip: Path, size: Size, fps: float, seconds: float) -> Usage:
+    """Run `emotion-edge run -` on a camera that plays a clip, again and again until the time is over."""
+    options = ["--live", "--size", "{}x{}".format(*size), "--fps", str(fps)]
+    return run_fresh([*command, *options], cores, call_command(play, clip.resolve(), size, fps, seconds))
 
 
-def main() -> int:
-    """Run the camera until its time is over or its reader is gone."""
-    clip, fps, seconds = sys.argv[1], float(sys.argv[3]), float(sys.argv[4])
-    width, height = (int(side) for side in sys.argv[2].split("x"))
+def play(clip: str, size: Size, fps: float, seconds: float) -> None:
+    """Write frames until the time is over or the reader is gone; the camera's process."""
     cv2.setNumThreads(1)
-    source, began = open_source(clip), time.monotonic()
-    try:
-        for i in count():
-            frame = source.read()
-            if frame is None:
-                source.close()
-                source = open_source(clip)
-                frame = source.read()
-                assert frame is not None, "a clip that was read once can be read again"
+    began = time.monotonic()
+    with suppress(BrokenPipeError):
+        for i, image in zip(range(round(fps * seconds)), _images(clip), strict=False):
             time.sleep(max(0.0, began + i / fps - time.monotonic()))
-            if i >= fps * seconds:
-                return 0
-            image = frame.image
-            if (frame.width, frame.height) != (width, height):
-                image = cv2.resize(image, (width, height))
-            sys.stdout.buffer.write(image.tobytes())
+            fits = image.shape[1::-1] == tuple(size)
+            sys.stdout.buffer.write((image if fits else cv2.resize(image, size)).tobytes())
             sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        return 0
-    finally:
-        source.close()
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _images(clip: str) -> Iterator[np.ndarray]:
+    for _ in count():
+        with closing(open_source(clip)) as source:
+            yield from (frame.image for frame in iter(source.read, None))

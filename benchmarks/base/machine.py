@@ -3,8 +3,8 @@
 import os
 import platform
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,100 +22,41 @@ LISTEN = 1.0
 """Seconds for which others are watched. The load average would still count what ran here a minute ago."""
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Properties of a machine and its libraries that figures depend on.
-
-    Attributes:
-        board: name of a single-board computer, None elsewhere.
-        cpu: the processor's name.
-        architecture: as `uname -m` gives it.
-        cores: logical processors of the machine.
-        usable_cores: those that this process may run on.
-        memory: bytes of RAM.
-        os: name and version of the system.
-        kernel: its version.
-        governor: who chooses the clock rate, None where that cannot be read.
-        busy: share of the processor time that others took just before anything was measured, 0 to 1; None where the
-            system does not say.
-        python: version.
-        runtime: name and version of the TFLite runtime.
-        opencv: version.
-        numpy: version.
-    """
-
-    board: str | None
-    cpu: str
-    architecture: str
-    cores: int
-    usable_cores: int
-    memory: int
-    os: str
-    kernel: str
-    governor: str | None
-    busy: float | None
-    python: str
-    runtime: str
-    opencv: str
-    numpy: str
-
-
-def describe_machine() -> Machine:
-    """Look at this machine.
+def describe_machine() -> dict[str, Any]:
+    """What does not change during a run; see `benchmarks.base.record`.
 
     Raises:
-        UserError: it has no TFLite runtime.
+        UserError: this machine has no TFLite runtime.
     """
-    return Machine(
-        board=_read(BOARD),
-        cpu=_cpu(),
-        architecture=platform.machine(),
-        cores=os.cpu_count() or 1,
-        usable_cores=usable_cores(),
-        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        os=_system(),
-        kernel=platform.release(),
-        governor=_read(GOVERNOR),
-        busy=_busy(),
-        python=platform.python_version(),
-        runtime=_runtime(),
-        opencv=cv2.__version__,
-        numpy=np.__version__,
-    )
+    package = runtime().split(".")[0].replace("_", "-")
+    # 64-bit ARM kernels have no name of the processor; there the board's name says it.
+    names = [line.partition(":")[2].strip() for line in _read(CPU_INFO).splitlines() if line.startswith("model name")]
+    try:
+        system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        system = f"{platform.system()} {platform.release()}"
+    return {
+        "board": _read(BOARD) or None,
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "usable_cores": usable_cores(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "os": system,
+        "kernel": platform.release(),
+        "governor": _read(GOVERNOR) or None,
+        "busy": _busy(),
+        "python": platform.python_version(),
+        "runtime": f"{package} {package_version(package)}",
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+    }
 
 
-@dataclass(frozen=True)
-class State:
-    """Properties that change during a run.
-
-    Attributes:
-        governor: who chooses the clock rate, None where that cannot be read.
-        temperature: of the processor, degrees Celsius; None where nothing tells it.
-        slowed: whether a board has lowered its clock because of heat or voltage.
-    """
-
-    governor: str | None
-    temperature: float | None
-    slowed: bool
-
-
-def current_state() -> State:
-    """Look at the machine now."""
+def current_state() -> dict[str, Any]:
+    """What changes during a run; see `benchmarks.base.record`."""
     condition = read_condition()
-    return State(_read(GOVERNOR), condition.temperature, condition.slowed)
-
-
-def can_restrict() -> bool:
-    """Tell whether this system lets a process choose its cores."""
-    return hasattr(os, "sched_setaffinity")
-
-
-def _cpu() -> str:
-    """The processor's name; 64-bit ARM kernels have none, there the board's name says it."""
-    for line in (_read(CPU_INFO) or "").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return {"governor": _read(GOVERNOR) or None, "temperature": condition.temperature, "slowed": condition.slowed}
 
 
 def _busy() -> float | None:
@@ -128,25 +69,13 @@ def _busy() -> float | None:
 
 def _cpu_times() -> np.ndarray:
     """Ticks since the start: user, nice, system, idle, iowait, irq, softirq, steal; zeros where nobody counts."""
-    first = (_read(CPU_TIMES) or "").split("\n")[0].split()
-    return np.array([int(ticks) for ticks in first[1:9]] if len(first) > 8 else [0] * 8)
+    ticks = _read(CPU_TIMES).partition("\n")[0].split()[1:9]
+    return np.array([int(n) for n in ticks] if ticks else [0] * 8)
 
 
-def _system() -> str:
+def _read(path: Path) -> str:
+    """A small file of the kernel; empty where there is no such file."""
     try:
-        return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except (OSError, KeyError):
-        return f"{platform.system()} {platform.release()}"
-
-
-def _runtime() -> str:
-    package = runtime().split(".")[0].replace("_", "-")
-    return f"{package} {package_version(package)}"
-
-
-def _read(path: Path) -> str | None:
-    """A small file of the kernel; None where there is no such file or nothing in it."""
-    try:
-        return path.read_text(errors="replace").strip("\0\n ") or None
+        return path.read_text(errors="replace").strip("\0\n ")
     except OSError:
-        return None
+        return ""

@@ -2,23 +2,22 @@
 
     python -m benchmarks.base.process CORES SECONDS COMMAND…
 
-is the small process in between, which ends the command after so many seconds, never after `inf`. Linux counts the
-memory of the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
+is the small process in between, which ends the command after so many seconds, never for 0. Linux counts the memory of
+the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
 It imports the standard library alone, and `edge.base.errors`, which does, too.
 """
 
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,73 +57,58 @@ class Usage:
     cpu: float
     peak: int
 
+    @property
+    def load(self) -> float:
+        """Share of one core that it took from its start to its end."""
+        return self.cpu / self.seconds
 
-def run_fresh(
-    command: Sequence[str], cores: int, feeder: Sequence[str] | None = None, time_out: float = math.inf
-) -> Usage:
+
+def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] = (), timeout: float = 0) -> Usage:
     """Run a command and wait for its end.
 
     Args:
         command: a program and its arguments; paths in it are absolute.
         cores: how many of the cores that this process may use it may use.
         feeder: another command, on any core, whose standard output the first one reads.
-        time_out: seconds after which it is ended.
+        timeout: seconds after which it is ended; 0: never.
 
     Raises:
         UserError: the command ended with one, or did not end in time.
         CrashError: a signal ended it.
         RuntimeError: it failed otherwise.
     """
-    watcher = [sys.executable, "-m", "benchmarks.base.process", str(cores), str(time_out), *command]
-    with fed_by(feeder) if feeder else nullcontext(subprocess.DEVNULL) as stdin:
+    watcher = [sys.executable, "-m", "benchmarks.base.process", str(cores), str(timeout), *command]
+    with _fed_by(feeder) if feeder else nullcontext(subprocess.DEVNULL) as stdin:
         done = subprocess.run(watcher, stdin=stdin, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise _failure(watcher, done.returncode, done.stderr)
     usage = Usage(**json.loads(done.stdout))
+    if timeout and usage.status == -signal.SIGALRM:
+        raise UserError(f"it did not end within {timeout:g} s", "leave it out, or measure where less is to be done")
     if usage.status:
         raise _failure(command, usage.status, done.stderr)
     return usage
 
 
-def run_module(module: str, arguments: Sequence[object], cores: int) -> dict[str, Any]:
-    """Run a module of this package in a fresh process, and read the JSON file that its last argument names."""
+def call_fresh(function: Callable[..., Any], *arguments: Any, cores: int) -> tuple[Any, Usage]:
+    """Call a function of a module in a fresh process; arguments and result are plain values, paths become strings."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
-        run_fresh([sys.executable, "-m", module, *map(str, arguments), str(answer)], cores)
-        found: dict[str, Any] = json.loads(answer.read_text())
-    return found
+        usage = run_fresh(call_command(function, *arguments, answer=answer), cores)
+        return json.loads(answer.read_text()), usage
 
 
-def watch(command: Sequence[str], time_out: float = math.inf) -> Usage:
-    """Run a command as a child of this process, reading what it prints as it comes.
-
-    Raises:
-        UserError: it did not end in time, and was ended.
-    """
-    started = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, _ended_after(time_out, process.pid) as late:
-        assert process.stdout is not None
-        first = time.monotonic() - started if process.stdout.readline() else None
-        lines = (first is not None) + sum(1 for _ in process.stdout)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if late.is_set():
-        raise UserError(f"it did not end within {time_out:g} s", "leave it out, or measure where less is to be done")
-    seconds, cpu = time.monotonic() - started, usage.ru_utime + usage.ru_stime
-    return Usage(process.returncode, seconds, first, lines, cpu, usage.ru_maxrss * MAXRSS_UNIT)
-
-
-def restrict_to(cores: int) -> None:
-    """Restrict this process and those that it starts to a number of cores."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+def call_command(function: Callable[..., Any], *arguments: Any, answer: Path = Path(os.devnull)) -> list[str]:
+    """The command that calls a function of a module, see `benchmarks.base.call`."""
+    words = [function.__module__, function.__name__, json.dumps(arguments, default=str), str(answer)]
+    return [sys.executable, "-m", "benchmarks.base.call", *words]
 
 
 @contextmanager
 def restricted_to(cores: int) -> Iterator[None]:
     """Restrict the calling thread and those that it starts, as long as the block lasts."""
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    restrict_to(cores)
+    before = os.sched_getaffinity(0) if can_restrict() else None
+    _restrict_to(cores)
     try:
         yield
     finally:
@@ -132,8 +116,23 @@ def restricted_to(cores: int) -> Iterator[None]:
             os.sched_setaffinity(0, before)
 
 
+def summary(error: Exception) -> str:
+    """An error in one line: of a program's traceback the last one says what it was."""
+    return (str(error).strip() or repr(error)).splitlines()[-1]
+
+
+def can_restrict() -> bool:
+    """Tell whether this system lets a process choose its cores."""
+    return hasattr(os, "sched_setaffinity")
+
+
+def _restrict_to(cores: int) -> None:
+    if can_restrict():
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
 @contextmanager
-def fed_by(feeder: Sequence[str]) -> Iterator[int]:
+def _fed_by(feeder: Sequence[str]) -> Iterator[int]:
     """A command that runs as long as the block; gives the number of the file with its standard output."""
     with subprocess.Popen(feeder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -141,25 +140,6 @@ def fed_by(feeder: Sequence[str]) -> Iterator[int]:
             yield process.stdout.fileno()
         finally:
             process.kill()
-
-
-@contextmanager
-def _ended_after(seconds: float, pid: int) -> Iterator[threading.Event]:
-    """Kill a process that lasts longer than the block should; says whether that was so."""
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        os.kill(pid, signal.SIGKILL)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    if seconds < math.inf:
-        timer.start()
-    try:
-        yield late
-    finally:
-        timer.cancel()
 
 
 def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
@@ -171,16 +151,24 @@ def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
     return kind(f"{' '.join(command)} ended with status {status}:\n{errors}")
 
 
-def summary(error: Exception) -> str:
-    """An error in one line: of a program's traceback the last one says what it was."""
-    return (str(error).strip() or repr(error)).splitlines()[-1]
+def _watch(command: Sequence[str], timeout: float) -> Usage:
+    """Run a command as a child of this process, reading what it prints as it comes; its alarm ends it in time."""
+    started, alarm = time.monotonic(), partial(signal.setitimer, signal.ITIMER_REAL, timeout)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=alarm) as process:
+        assert process.stdout is not None
+        first = time.monotonic() - started if process.stdout.readline() else None
+        lines = (first is not None) + sum(1 for _ in process.stdout)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, cpu = time.monotonic() - started, used.ru_utime + used.ru_stime
+    return Usage(process.returncode, seconds, first, lines, cpu, used.ru_maxrss * MAXRSS_UNIT)
 
 
 def main() -> int:
     """Watch one command; its figures go to standard output as JSON, its own errors to standard error."""
-    cores, time_out, *command = sys.argv[1:]
-    restrict_to(int(cores))
-    json.dump(asdict(watch(command, float(time_out))), sys.stdout)
+    cores, timeout, *command = sys.argv[1:]
+    _restrict_to(int(cores))
+    json.dump(asdict(_watch(command, float(timeout))), sys.stdout)
     return 0
 
 

@@ -5,31 +5,35 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
 
     schema_version   3; raised when a key changes its meaning or goes, not when one is added
     created          UTC, ISO 8601
-    machine          see `benchmarks.base.machine.Machine`: what does not change during a run
-    states           before and after (which moves on with every measurement): see `benchmarks.base.machine.State`
+    machine          board (null elsewhere), cpu, architecture, cores, usable_cores, memory, os, kernel, governor, busy
+                     (share of the processor that others took just before; null where unknown), python, runtime,
+                     opencv, numpy
+    states           before and after (which moves on with every measurement): governor, temperature in degrees Celsius
+                     (null where unknown), slowed (by heat or voltage)
     settings         rounds, threads, cores, clip, split, and how long the warm-up and a turn are
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
-    figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of rows. A row is the dataclass of the
-                     measurement's module, key by key: first what it is of (variant, name, output or preset;
-                     threads, cores, faces or width), then what was found, a number or a distribution over the rounds
+    figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of rows, made and described in the
+                     measurement's module: first what a row is of (variant, name, output or preset; threads, cores,
+                     faces or width), then what was found, a number or a distribution over the rounds
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
                      come to is here, too, and what failed by a bug. By measurement and peer, why this one is not
                      among them
     targets          list of target, measured, reached (null where not measured)
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.base.machine import current_state, describe_machine
-from benchmarks.base.variants import BundleVariants
+from benchmarks.base.plan import Plan
 from edge.base.errors import UserError
 from edge.base.files import write_whole
+from edge.base.text_table import Row
+from edge.model.manifest import VARIANTS
 
 SCHEMA_VERSION = 3
 
@@ -41,47 +45,39 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class PartialResults:
-    """Figures of some participants, where others could not be measured.
+    """Rows of some participants, and by name of the others why there is none."""
 
-    Attributes:
-        rows: as other measurements return them.
-        gaps: by participant, why there is none of it.
-    """
-
-    rows: Sequence[Any]
+    rows: Sequence[Row]
     gaps: dict[str, str]
 
 
-def new_record(variants: BundleVariants, settings: dict[str, Any]) -> Record:
+def new_record(plan: Plan) -> Record:
     """A record without figures: when, where, of what and how.
 
     Raises:
         UserError: this machine has no TFLite runtime.
     """
-    state = asdict(current_state())
-    record = {
+    state = current_state()
+    record: Record = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": asdict(describe_machine()),
+        "machine": describe_machine(),
         "states": {"before": state, "after": state},
-        "settings": settings,
-        "bundle": _bundle(variants),
+        "settings": plan.settings(),
+        "bundle": _bundle(plan),
         "figures": {},
         "missing": {},
         "targets": [],
     }
-    plain: Record = as_plain(record)
-    return plain
+    return record
 
 
-def as_plain(value: Any) -> Any:
-    """Dictionaries and lists as JSON knows them, with six decimals: a nanosecond of a figure in ms, no float noise."""
-    if hasattr(value, "__dataclass_fields__"):
-        return as_plain(asdict(value))
+def rounded(value: Any) -> Any:
+    """Round all floats to six decimals: a nanosecond of a figure in ms, no noise."""
     if isinstance(value, dict):
-        return {key: as_plain(v) for key, v in value.items()}
+        return {key: rounded(v) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [as_plain(v) for v in value]
+        return [rounded(v) for v in value]
     return round(value, 6) if isinstance(value, float) else value
 
 
@@ -105,7 +101,7 @@ def read_record(path: Path) -> Record:
     """
     remedy = "give a file that 'make bench' wrote"
     try:
-        record = json.loads(path.read_text())
+        record: Record = json.loads(path.read_text())
         version = record["schema_version"]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", remedy) from error
@@ -115,33 +111,26 @@ def read_record(path: Path) -> Record:
         raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
     if not record.keys() >= KEYS:
         raise UserError(f"{path}: no record of a benchmark", remedy)
-    found: Record = record
-    return found
+    return record
 
 
-def rows_of(record: Record, measurement: str, **which: Any) -> list[Record]:
+def rows_of(record: Record, measurement: str, **which: Any) -> list[Row]:
     """Rows of a measurement that have these values; none where it was not measured."""
     rows = record["figures"].get(measurement, ())
     return [row for row in rows if all(row[key] == value for key, value in which.items())]
 
 
-def find_row(record: Record, measurement: str, **which: Any) -> Record:
-    """First row of a measurement that has these values.
-
-    Raises:
-        LookupError: there is none.
-    """
-    return rows_of(record, measurement, **which)[0]
+def machine_name(record: Record) -> str:
+    """Name of the board, or of the processor."""
+    return str(record["machine"]["board"] or record["machine"]["cpu"])
 
 
-def _bundle(variants: BundleVariants) -> Record:
+def _bundle(plan: Plan) -> Record:
+    bundle, bundles = plan.shipping, plan.bundles
     return {
-        "name": variants.name,
-        "input_size": variants.input_size,
-        "resolution": variants.resolution,
-        "variants": {
-            variant: {"sha256": hashlib.sha256(bundle.model).hexdigest(), "bytes": len(bundle.model)}
-            for variant, bundle in variants.bundles.items()
-        },
-        "absent": list(variants.absent),
+        "name": bundle.name,
+        "input_size": bundle.input_size,
+        "resolution": bundle.resolution,
+        "variants": {v: {"sha256": bundle.sha256, "bytes": len(bundle.model)} for v, bundle in bundles.items()},
+        "absent": [variant for variant in VARIANTS if variant not in bundles],
     }

@@ -1,13 +1,16 @@
 """Accuracy of the variants. The evaluation imports matplotlib, which a board may not have."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from benchmarks.base.plan import Plan
+from benchmarks.base.report_table import ACCURACY, VARIANT, ReportTable
 from edge.base.errors import UserError
-from edge.model.bundle import Bundle
+from edge.base.text_table import Row
+from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import LabelSet
 
 if TYPE_CHECKING:
@@ -23,97 +26,65 @@ class EvaluationData:
     """A split in memory.
 
     Attributes:
-        name: `val` or `test`.
         split: images of the models' size, with the classes of their folders.
         ferplus: int `[n]`, FER+ majority label, -1 where it is not clear; None without votes.
     """
 
-    name: str
     split: "Split"
     ferplus: "np.ndarray | None"
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """One variant on one split. Shares are from 0 to 1.
-
-    Attributes:
-        variant: which.
-        images: how many there were.
-        accuracy: share of right answers, against the folders' classes.
-        macro_f1: mean F1 of the classes, against the folders' classes.
-        ferplus_images: images with a clear FER+ majority, None without votes.
-        ferplus_accuracy: against that majority.
-        ferplus_macro_f1: against that majority.
-    """
-
-    variant: str
-    images: int
-    accuracy: float
-    macro_f1: float
-    ferplus_images: int | None
-    ferplus_accuracy: float | None
-    ferplus_macro_f1: float | None
-
-
-def load_evaluation_data(root: Path, name: str, size: int) -> EvaluationData:
-    """Read a split, and the FER+ votes on it where there are any.
-
-    Args:
-        root: the data set's folder.
-        name: of the split.
-        size: pixels of the side of the models' faces.
+def evaluation_data(plan: Plan) -> EvaluationData:
+    """The split of the plan, read once, with the FER+ votes on it where there are any.
 
     Raises:
-        UserError: the data set or something that reads it is missing.
+        UserError: no data set was named, or it or something that reads it is missing.
     """
+    if plan.data is None:
+        raise UserError("no data set was named", "name it by --data")
+    return _load(plan.data, plan.split, plan.shipping.input_size)
+
+
+@cache
+def _load(root: Path, name: str, size: int) -> EvaluationData:
     from train.dataset import load_split, read_ferplus_majority
 
     split = load_split(root, name, size, 3)
     try:
-        return EvaluationData(name, split, read_ferplus_majority(root, split.files))
+        return EvaluationData(split, read_ferplus_majority(root, split.files))
     except UserError as error:
         log.info("accuracy: no FER+ votes: %s", error.problem)
-        return EvaluationData(name, split, None)
+        return EvaluationData(split, None)
 
 
-def measure_accuracy(bundles: Mapping[str, Bundle], evaluation_data: EvaluationData, threads: int) -> list[Accuracy]:
-    """Classify every image by every variant.
-
-    Args:
-        bundles: by variant.
-        evaluation_data: the images and what is right.
-        threads: threads of an inference; the answers are the same with any number.
-    """
-    from train.model_loader import predict_tflite
-
-    results = []
-    for variant, bundle in bundles.items():
-        log.info("accuracy: %s on %d images", variant, len(evaluation_data.split.files))
-        probabilities = predict_tflite(bundle.model, evaluation_data.split.images, threads)
-        results.append(Accuracy(variant, **score_answers(probabilities, evaluation_data)))
-    return results
+def measure_accuracy(plan: Plan) -> list[Row]:
+    """Classify every image by every variant; a row has the keys of `scores`."""
+    data, rows = evaluation_data(plan), list[Row]()
+    for variant, bundle in plan.bundles.items():
+        log.info("accuracy: %s on %d images", variant, len(data.split.files))
+        answers = EmotionClassifier.from_bundle(bundle, plan.most_cores).classify(data.split.images)
+        rows.append({"variant": variant, **scores(answers, data)})
+    return rows
 
 
-def score_answers(probabilities: "np.ndarray", evaluation_data: EvaluationData) -> dict[str, Any]:
-    """Fields of `Accuracy` other than the variant.
+def scores(answers: "np.ndarray", data: EvaluationData) -> Row:
+    """Score probabilities, float32 `[n, 7]` in the order of the images.
 
-    Args:
-        probabilities: float32 `[n, 7]`, in the order of the evaluation_data's images.
-        evaluation_data: what is right.
+    Returns:
+        `images`, `accuracy` and `macro_f1` against the folders' classes; with the prefix `ferplus_` the same against
+        the majority of the votes, where that is clear, None without votes.
     """
     from train.evaluation.evaluate import evaluate
 
-    truths: dict[LabelSet, np.ndarray] = {"folder": evaluation_data.split.classes}
-    if evaluation_data.ferplus is not None:
-        truths["ferplus"] = evaluation_data.ferplus
-    scores = evaluate(probabilities, truths).scores
-    folder, ferplus = scores["folder"], scores.get("ferplus")
+    truths: dict[LabelSet, np.ndarray] = {"folder": data.split.classes}
+    if data.ferplus is not None:
+        truths["ferplus"] = data.ferplus
+    found = evaluate(answers, truths).scores
     return {
-        "images": folder.images,
-        "accuracy": folder.accuracy,
-        "macro_f1": folder.macro_f1,
-        "ferplus_images": ferplus and ferplus.images,
-        "ferplus_accuracy": ferplus and ferplus.accuracy,
-        "ferplus_macro_f1": ferplus and ferplus.macro_f1,
+        prefix + key: getattr(one, key) if one else None
+        for prefix, one in (("", found["folder"]), ("ferplus_", found.get("ferplus")))
+        for key in ("images", "accuracy", "macro_f1")
     }
+
+
+TABLE = ReportTable("**Accuracy**", (VARIANT, *ACCURACY), {"accuracy": +1, "ferplus_accuracy": +1})

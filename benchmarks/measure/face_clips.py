@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle, islice, product
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,9 +23,10 @@ log = logging.getLogger(__name__)
 FRAMES = 30
 
 BACKGROUNDS = 3
-"""Clips of each size, each with another background: one plain, the others textured."""
+"""Different backgrounds: one plain, the others textured."""
 
 COLUMNS, ROWS = 2, 2
+IN_A_CLIP = COLUMNS * ROWS
 """Faces of one clip; each has a part of the picture to itself."""
 
 MARGIN = 0.2
@@ -34,17 +35,18 @@ MARGIN = 0.2
 FROM_CLIP, FRAMES_APART = 4, 110
 """Faces taken from the demo's clip."""
 
+NEAR, ALIKE = 0.5, 2.0
+"""Limits of a face that counts as found: distance of the centres in sides of its box, and ratio of the sides."""
 
-@dataclass(frozen=True)
-class Face:
+
+class Face(NamedTuple):
     """A face with what is around it: uint8 BGR, and the box in it."""
 
     image: np.ndarray
     box: Box
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(NamedTuple):
     """A picture through which a window moves by a pixel a frame, and the centres of the faces in it."""
 
     canvas: np.ndarray
@@ -54,11 +56,11 @@ class Clip:
         return self.canvas[i : i + height, i : i + width]
 
 
-def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: int, seed: int) -> Clip:
-    """A background with four faces at random places in its quarters, others for each seed."""
-    chance = np.random.default_rng(seed)
-    canvas = _background(width + FRAMES, height + FRAMES, seed).copy()
-    chosen = islice(cycle(faces), seed * COLUMNS * ROWS, (seed + 1) * COLUMNS * ROWS)
+def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: int, number: int) -> Clip:
+    """Four faces at random places in the quarters of a background; clips of other numbers have the next four."""
+    chance = np.random.default_rng(number)
+    canvas = _background(width + FRAMES, height + FRAMES, number % BACKGROUNDS).copy()
+    chosen = islice(cycle(faces), number * IN_A_CLIP, (number + 1) * IN_A_CLIP)
     centres = []
     for (column, row), face in zip(product(range(COLUMNS), range(ROWS)), chosen, strict=False):
         part, middle = _scaled(face, size, tilt * chance.choice((-1, 1)))
@@ -68,6 +70,13 @@ def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: i
         canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
         centres.append((x + middle[0], y + middle[1]))
     return Clip(canvas, centres)
+
+
+def is_at(box: Box, centre: Point, size: int) -> bool:
+    """Tell whether a box is that of the face of this size with its centre there."""
+    x, y, w, h = box
+    away = max(abs(x + w / 2 - centre[0]), abs(y + h / 2 - centre[1]))
+    return away <= NEAR * size and size / ALIKE <= min(w, h) <= size * ALIKE
 
 
 def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:

@@ -1,48 +1,51 @@
 """Time of one inference on one face."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from benchmarks.base.harness import Distribution, distribution, interleave, timed_burst
+from benchmarks.base.harness import distribution, interleave, timed_burst
+from benchmarks.base.plan import Plan
 from benchmarks.base.process import restricted_to
+from benchmarks.base.report_table import VARIANT, ReportTable, relative_to_best
+from edge.base.text_table import Column, Row
 from edge.model.bundle import Bundle
 from edge.model.classifier import EmotionClassifier
 
 
-@dataclass(frozen=True)
-class Latency:
-    """One variant with one number of threads.
+def measure_latency(plan: Plan) -> list[Row]:
+    """Time every variant with every number of threads, each on as many cores, interleaved.
 
-    Attributes:
-        variant: which.
-        threads: threads of an inference.
-        ms: milliseconds of one face, from the crop in memory to float probabilities.
-        faces_per_second: back to back.
-        round_ms: of the medians of each round; where they differ much, the machine was not at rest.
+    A row has `ms` of one face, from the crop in memory to float probabilities, of all calls; and `round_ms`, the
+    medians of the rounds: where they differ much, the machine was not at rest.
     """
-
-    variant: str
-    threads: int
-    ms: Distribution
-    faces_per_second: float
-    round_ms: Distribution
+    turns = {(v, n): _turn(bundle, n) for (v, bundle), n in product(plan.bundles.items(), plan.threads)}
+    results = interleave("latency", lambda *case: turns[case](), turns, plan.rounds)
+    return [{"variant": variant, "threads": n, **summed_up(bursts)} for (variant, n), bursts in results.items()]
 
 
-def measure_latency(bundles: Mapping[str, Bundle], threads: Sequence[int], rounds: int) -> list[Latency]:
-    """Time every variant with every number of threads, each on as many cores, interleaved."""
-    cases = {(variant, n): _case(bundle, n) for (variant, bundle), n in product(bundles.items(), threads)}
-    results = interleave("latency", cases, rounds)
-    return [_latency(variant, n, bursts) for (variant, n), bursts in results.items()]
+def summed_up(bursts: Sequence[Sequence[float]]) -> Row:
+    """Figures of the seconds of each call in each round."""
+    ms = [1000 * np.array(burst) for burst in bursts]
+    times = np.concatenate(ms)
+    return {
+        "ms": distribution(times),
+        "faces_per_second": 1000 / float(times.mean()),
+        "round_ms": distribution(map(np.median, ms)),
+    }
 
 
-def _case(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
+def random_face(size: int) -> np.ndarray:
+    """A crop, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
+    return np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+
+
+def _turn(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
     """A turn of one variant; the runtime's threads keep to the cores of the thread that made them."""
     with restricted_to(threads):
-        classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle)
+        classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle.input_size)
         classifier.classify(face)
 
     def turn() -> list[float]:
@@ -52,14 +55,16 @@ def _case(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
     return turn
 
 
-def _latency(variant: str, threads: int, bursts: list[list[float]]) -> Latency:
-    """Sum up the seconds of each call in each round."""
-    times = np.concatenate(bursts)
-    medians = distribution(float(np.median(burst)) * 1000 for burst in bursts)
-    return Latency(variant, threads, distribution(times * 1000), len(times) / float(times.sum()), medians)
-
-
-def random_face(bundle: Bundle) -> np.ndarray:
-    """A crop of the model's size, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
-    shape = (1, bundle.input_size, bundle.input_size, 3)
-    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+TABLE = ReportTable(
+    "**One inference on one face**",
+    (
+        VARIANT,
+        Column("threads", "threads"),
+        Column("median ms", "ms.p50", ".3f"),
+        Column("p95", "ms.p95", ".3f"),
+        Column("p99", "ms.p99", ".3f"),
+        Column("faces/s", "faces_per_second", ".0f"),
+        Column("relative to the best", relative_to_best("round_ms", "threads")),
+    ),
+    {"round_ms": -1},
+)

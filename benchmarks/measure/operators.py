@@ -1,129 +1,97 @@
-"""Time of each layer in each variant, by the runtime's profiler.
+"""Time of each kind of operator in each variant, by the runtime's profiler."""
 
-    python -m benchmarks.measure.operators FOLDER VARIANT ANSWER
-
-is the process that is profiled: once by the profiler, and once as `edge` runs the model, so that one can see how much
-of an inference the layers explain. Both are means over a turn on one thread and one core.
-"""
-
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.base.graph import Operator, operators
-from benchmarks.base.harness import Distribution, distribution, interleave, timed_burst
-from benchmarks.base.process import CrashError, run_module
-from benchmarks.base.record import Record
+from benchmarks.base.harness import distribution, interleave, timed_burst
+from benchmarks.base.plan import Plan
+from benchmarks.base.process import CrashError, call_fresh
+from benchmarks.base.report_table import ReportTable, ratio
 from benchmarks.measure.latency import random_face
 from benchmarks.measure.profiler import Kernel, profile
-from edge.base.errors import UserError, exit_on_user_error
+from edge.base.errors import UserError
+from edge.base.text_table import UNKNOWN, Row, Rows, table
 from edge.model.bundle import Bundle, load_bundle
 from edge.model.classifier import EmotionClassifier
 
 RUNS = {"CONVOLUTION": ("CONV_2D", "DEPTHWISE_CONV_2D"), "FULLY_CONNECTED": ("CONV_2D",), "MULTIPLY": ("MUL",)}
 """Kernels of XNNPACK that run operators of another name; a convolution of 1×1 is a product of matrices to it."""
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One kernel of an inference.
-
-    Attributes:
-        kind: of the operator, with the kernel's height and width, such as `conv_2d 3×3`; the name of the kernel where
-            it belongs to no operator.
-        name: of the layer, empty where the kernel belongs to none.
-        kernel: what ran, as its library calls it.
-        input_shape: shape of the first input, empty where the kernel belongs to no operator.
-        output_shape: shape of the first output, likewise.
-        multiply_adds: of convolutions and dense layers.
-        ms: median over the rounds.
-    """
-
-    kind: str
-    name: str
-    kernel: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    multiply_adds: int
-    ms: float
+ALL_LAYERS, INFERENCE = "all layers", "a whole inference"
 
 
-@dataclass(frozen=True)
-class Profile:
-    """One variant.
-
-    Attributes:
-        variant: which.
-        inference_ms: of each round, the mean of whole inferences without a profiler.
-        layers_ms: milliseconds of all layers together.
-        layers: in the order they run.
-    """
-
-    variant: str
-    inference_ms: Distribution
-    layers_ms: float
-    layers: tuple[Layer, ...]
-
-
-def measure_operators(bundles: Mapping[str, Bundle], rounds: int) -> list[Profile]:
+def measure_operators(plan: Plan) -> list[Row]:
     """Profile every variant, interleaved, in fresh processes.
+
+    A row has `inference_ms`, of each round the mean of whole inferences without a profiler; number and milliseconds of
+    the layers by their kind (`kinds`, the slowest first, medians over the rounds), and of all together (`layers`).
 
     Raises:
         UserError: this runtime has no profiler, or one that crashes.
     """
-    cases = {variant: partial(_profiled, bundle) for variant, bundle in bundles.items()}
-    found = interleave("operators", cases, rounds)
-    return [_profile(variant, operators(bundles[variant].model), runs) for variant, runs in found.items()]
+    found = interleave("operators", lambda v: _profiled(plan.bundles[v]), product(plan.bundles), plan.rounds)
+    return [_row(variant, operators(plan.bundles[variant].model), runs) for (variant,), runs in found.items()]
 
 
-def _profiled(bundle: Bundle) -> dict[str, Any]:
+def _profiled(bundle: Bundle) -> Row:
     """Profile in a fresh process: LiteRT's C API may change, and a crash must not end the other measurements."""
     try:
-        return run_module("benchmarks.measure.operators", [bundle.folder.resolve(), bundle.variant], 1)
+        found: Row = call_fresh(run_both_ways, bundle.folder.resolve(), bundle.variant, cores=1)[0]
     except CrashError as error:
         raise UserError("the profiler of this runtime crashes", "install ai-edge-litert 2.3") from error
+    return found
 
 
-def _profile(variant: str, graph: Sequence[Operator], runs: Sequence[dict[str, Any]]) -> Profile:
-    times = np.median([[kernel["ms"] for kernel in run["kernels"]] for run in runs], axis=0)
-    names = [kernel["name"] for kernel in runs[0]["kernels"]]
-    layers = name_layers(graph, [Kernel(*kernel) for kernel in zip(names, times.tolist(), strict=True)])
+def run_both_ways(folder: str, variant: str) -> Row:
+    """Run by the profiler, and as `edge` runs the model, to see how much of an inference the layers explain.
+
+    The profiled process; both are means over a turn on one thread and one core.
+    """
+    bundle = load_bundle(Path(folder), variant)
+    kernels, classifier = profile(bundle.model), EmotionClassifier.from_bundle(bundle, 1)
+    whole = timed_burst(partial(classifier.classify, random_face(bundle.input_size)))
+    return {"inference_ms": 1000 * float(np.mean(whole)), "kernels": kernels}
+
+
+def _row(variant: str, graph: Sequence[Operator], runs: Sequence[Row]) -> Row:
+    times = np.median([[ms for _, ms in run["kernels"]] for run in runs], axis=0).tolist()
+    kernels = [(name, ms) for (name, _), ms in zip(runs[0]["kernels"], times, strict=True)]
     inference = distribution(run["inference_ms"] for run in runs)
-    return Profile(variant, inference, sum(layer.ms for layer in layers), tuple(layers))
+    return {
+        "variant": variant,
+        "inference_ms": inference,
+        "kinds": by_kind(graph, kernels),
+        "layers": [len(times), sum(times)],
+    }
 
 
-def name_layers(graph: Sequence[Operator], kernels: Sequence[Kernel]) -> list[Layer]:
-    """Match kernels with the operators that they run.
+def by_kind(graph: Sequence[Operator], kernels: Sequence[Kernel]) -> dict[str, list[float]]:
+    """Number and milliseconds of kernels by the kind of the operator that they run, such as `conv_2d 3×3`.
 
     Both stand in the order of the graph. Operators that the runtime has folded into others, or does before an inference
-    such as making floats of stored weights, are passed over, but none that multiplies: that would be a mistake.
+    such as making floats of stored weights, are passed over, but none that multiplies: that would be a mistake. A
+    kernel that belongs to no operator goes by its own name.
     """
-    layers, ahead = [], list(graph)
-    for kernel in kernels:
-        at = _place(kernel, ahead)
-        layers.append(_layer(kernel, None if at is None else ahead[at]))
-        del ahead[: 0 if at is None else at + 1]
-    return layers
-
-
-def by_kind(profile: Record) -> dict[str, tuple[int, float]]:
-    """Number and milliseconds of a variant's layers by their kind, the slowest kind first; from a row of a record."""
-    kinds: dict[str, tuple[int, float]] = {}
-    for layer in profile["layers"]:
-        n, ms = kinds.get(layer["kind"], (0, 0.0))
-        kinds[layer["kind"]] = n + 1, ms + layer["ms"]
+    kinds: dict[str, list[float]] = {}
+    ahead = list(graph)
+    for kernel, ms in kernels:
+        kind = kernel
+        if (at := _place(kernel, ahead)) is not None:
+            kind = ahead[at].title
+            del ahead[: at + 1]
+        n, so_far = kinds.get(kind, (0, 0.0))
+        kinds[kind] = [n + 1, so_far + ms]
     return dict(sorted(kinds.items(), key=lambda item: -item[1][1]))
 
 
-def _place(kernel: Kernel, ahead: Sequence[Operator]) -> int | None:
+def _place(kernel: str, ahead: Sequence[Operator]) -> int | None:
     """Index of the operator that a kernel runs; None where it runs none of them."""
-    plain = kernel.name.split(" (")[0].upper().replace(" ", "_")
+    plain = kernel.split(" (")[0].upper().replace(" ", "_")
     for i, operator in enumerate(ahead):
         if operator.kind == plain or operator.kind in RUNS.get(plain, ()):
             return i
@@ -132,25 +100,25 @@ def _place(kernel: Kernel, ahead: Sequence[Operator]) -> int | None:
     return None
 
 
-def _layer(kernel: Kernel, operator: Operator | None) -> Layer:
-    if operator is None:
-        return Layer(kernel.name, "", kernel.name, (), (), 0, kernel.ms)
-    kind = operator.kind.lower() + (" {}×{}".format(*operator.window) if operator.window else "")
-    return Layer(
-        kind, operator.name, kernel.name, operator.input_shape, operator.output_shape, operator.multiply_adds, kernel.ms
-    )
+def _table(rows: Rows) -> list[str]:
+    """Number, milliseconds and share of each kind, and the ratio to the first variant's time."""
+    ends = [{ALL_LAYERS: row["layers"], INFERENCE: [None, row["inference_ms"]["p50"]]} for row in rows]
+    lines = {kind: [kind] for kind in [*(kind for row in rows for kind in row["kinds"]), *ends[0]]}
+    titles, gap = ["kind"], (None, None)
+    for row, end in zip(rows, ends, strict=True):
+        beside, found = row is not rows[0], row["kinds"] | end
+        titles += [f"{row['variant']} n", "ms", "share", *[f"of {rows[0]['variant']}"] * beside]
+        for kind, line in lines.items():
+            (n, ms), (first_n, first_ms) = found.get(kind, gap), (rows[0]["kinds"] | ends[0]).get(kind, gap)
+            line.append(str(n or UNKNOWN))
+            line += [UNKNOWN] * 2 if ms is None else [f"{ms:.3f}", ratio(ms, row["layers"][1], ".0%")]
+            alike = None not in (ms, first_ms) and (n == first_n or kind == ALL_LAYERS)
+            line += [ratio(ms, first_ms, ".2f") if alike else UNKNOWN] * beside
+    return [table(titles, list(lines.values()), markdown=True)]
 
 
-def main() -> int:
-    """Run the profiled process."""
-    folder, variant, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    bundle = load_bundle(folder, variant)
-    kernels = profile(bundle.model)
-    whole = timed_burst(partial(EmotionClassifier.from_bundle(bundle, 1).classify, random_face(bundle)))
-    figures = {"inference_ms": 1000 * float(np.mean(whole)), "kernels": [asdict(kernel) for kernel in kernels]}
-    answer.write_text(json.dumps(figures))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(exit_on_user_error(main))
+TABLE = ReportTable(
+    "**Operators**, by the runtime's profiler, on one thread; times of kernels in whole microseconds",
+    compared={"inference_ms": -1},
+    more=_table,
+)

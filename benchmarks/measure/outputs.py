@@ -1,30 +1,24 @@
-"""Processor time of a run with each output, beside that of a run without any.
+"""Processor time of a run with each output, beside that of a run without any."""
 
-    python -m benchmarks.measure.outputs PORT
-
-is the viewer of the live page, which takes all pictures and records until the server is gone.
-"""
-
-import http.client
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from itertools import product
 from pathlib import Path
 
-from benchmarks.base import camera
-from benchmarks.base.harness import Distribution, distribution, interleave
-from benchmarks.base.process import ROOT, run_fresh
+from benchmarks.base.camera import run_on_camera
+from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.plan import Plan
+from benchmarks.base.process import ROOT, call_command
+from benchmarks.base.report_table import ReportTable, marked
 from benchmarks.measure.pipeline import edge_command
 from edge.base.errors import UserError
-from edge.model.bundle import Bundle
+from edge.base.text_table import Column, Row, Rows
 
 SIZE, FPS, SECONDS = (640, 480), 15.0, 12.0
 """Size and rate of the camera, and seconds of one run."""
@@ -32,43 +26,13 @@ SIZE, FPS, SECONDS = (640, 480), 15.0, 12.0
 TIMEOUT = 10.0
 """Seconds to wait for a server to listen."""
 
-NONE = "none"
-
-
-@dataclass(frozen=True)
-class OutputCost:
-    """One output.
-
-    Attributes:
-        output: the option, and who makes use of it; `none` for the run without.
-        cpu: of each run, share of one core that the process took from its start to its end.
-        more: share of one core that it takes beyond the run without outputs, by the medians.
-    """
-
-    output: str
-    cpu: Distribution
-    more: float
-
-
-def measure_outputs(bundle: Bundle, clip: Path, cores: int, rounds: int) -> list[OutputCost]:
-    """Run the edge with each output, interleaved.
-
-    Raises:
-        UserError: the packages of an output are not installed, or there is no broker for MQTT.
-    """
-    if shutil.which("mosquitto", path=BROKERS) is None:
-        raise UserError("there is no MQTT broker to tell", "run 'apt install mosquitto'")
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        cases = {name: partial(_cpu, name, bundle, clip, cores, place) for name in (NONE, *OPTIONS)}
-        runs = {name: distribution(shares) for name, shares in interleave("outputs", cases, rounds).items()}
-    return [OutputCost(name, cpu, cpu.p50 - runs[NONE].p50) for name, cpu in runs.items()]
-
-
 BROKERS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 """Search path for mosquitto; Debian installs it into a folder of root's path."""
 
+NONE = "none"
+
 OPTIONS = {
+    NONE: [],
     "--jsonl": ["--jsonl", "{folder}/records.jsonl"],
     "--events": ["--events", "{folder}/events.jsonl"],
     "--video": ["--video", "{folder}/video.mp4"],
@@ -79,38 +43,61 @@ OPTIONS = {
 }
 
 
-def _cpu(name: str, bundle: Bundle, clip: Path, cores: int, folder: Path) -> float:
-    port = _free_port()
-    options = [word.format(folder=folder, port=port) for word in OPTIONS.get(name, ())]
-    command = edge_command("-", bundle.folder, bundle.variant, folder / "summary.json")
-    with ExitStack() as stack:
+def measure_outputs(plan: Plan) -> list[Row]:
+    """Run the edge with each output, interleaved.
+
+    A row has `cpu`, of each run the share of one core that the process took from its start to its end, and `more`, what
+    that is beyond the run without outputs, by the medians.
+
+    Raises:
+        UserError: the packages of an output are not installed, or there is no broker for MQTT.
+    """
+    if shutil.which("mosquitto", path=BROKERS) is None:
+        raise UserError("there is no MQTT broker to tell", "run 'apt install mosquitto'")
+    results = interleave("outputs", lambda name: _cpu(name, plan), product(OPTIONS), plan.rounds)
+    runs = {name: distribution(loads) for (name,), loads in results.items()}
+    return [{"output": name, "cpu": cpu, "more": cpu["p50"] - runs[NONE]["p50"]} for name, cpu in runs.items()]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _cpu(name: str, plan: Plan) -> float:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        options = [word.format(folder=folder, port=port) for word in OPTIONS[name]]
         if "mqtt" in name:
-            stack.enter_context(_started(["mosquitto", "-p", str(port)], port))
+            stack.enter_context(_started([shutil.which("mosquitto", path=BROKERS) or "", "-p", str(port)]))
+            _connected(port).close()
         if "viewer" in name:
-            stack.enter_context(_started([sys.executable, "-m", "benchmarks.measure.outputs", str(port)]))
-        usage = run_fresh(
-            [*command, *camera.as_options(SIZE, FPS), *options], cores, camera.command(clip, SIZE, FPS, SECONDS)
-        )
-    return usage.cpu / usage.seconds
+            stack.enter_context(_started(call_command(view, port)))
+        command = [*edge_command("-", plan.shipping, Path(folder) / "summary.json"), *options]
+        return run_on_camera(command, plan.most_cores, plan.clip, SIZE, FPS, SECONDS).load
 
 
 @contextmanager
-def _started(command: list[str], port: int | None = None) -> Iterator[None]:
-    """A process beside the run, once it listens where it is to."""
-    program = shutil.which(command[0], path=BROKERS) or command[0]
-    silent = subprocess.DEVNULL
-    with subprocess.Popen([program, *command[1:]], cwd=ROOT, stdout=silent, stderr=silent) as process:
+def _started(command: list[str]) -> Iterator[None]:
+    """A process beside the run."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            if port is not None:
-                _connected(port).close()
             yield
         finally:
             process.kill()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def view(port: int) -> None:
+    """Take all pictures and records of the live page until the server is gone; the viewer's process."""
+
+    def take(path: str) -> None:
+        with suppress(OSError), _connected(port) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            while connection.recv(1 << 16):
+                pass
+
+    for path in ("/stream.mjpg", "/events"):
+        threading.Thread(target=take, args=(path,)).start()
 
 
 def _connected(port: int) -> socket.socket:
@@ -124,27 +111,13 @@ def _connected(port: int) -> socket.socket:
             time.sleep(0.05)
 
 
-def _take_all(port: int, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.sock = _connected(port)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    while response.read1(1 << 16):
-        pass
+def _beyond_none(row: Row, rows: Rows) -> str:
+    without = next(other for other in rows if other["output"] == NONE)
+    return marked(f"{row['more']:+.1%}", without["cpu"], row["cpu"])
 
 
-def main() -> int:
-    """Run the viewer."""
-    threads = [
-        threading.Thread(target=_take_all, args=(int(sys.argv[1]), path)) for path in ("/stream.mjpg", "/events")
-    ]
-    with suppress(OSError, http.client.HTTPException):
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+TABLE = ReportTable(
+    "**Outputs**, on a camera of 640×480 and 15 frames a second",
+    (Column("output", "output"), Column("of one core", "cpu.p50", ".1%"), Column("more than without", _beyond_none)),
+    {"cpu": -1},
+)

@@ -3,65 +3,20 @@
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 
-from benchmarks.base.harness import Distribution, distribution, interleave
+import numpy as np
+
+from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.plan import Plan
 from benchmarks.base.process import run_fresh
+from benchmarks.base.report_table import CORES, PEAK, VARIANT, ReportTable, relative_to_best, spread
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
+from edge.base.text_table import Column, Row
 from edge.model.bundle import Bundle
 from edge.sources import open_source
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run from start to end.
-
-    Attributes:
-        fps: results a second between the first and the last.
-        frames: of the clip.
-        frames_with_faces: those in which there was one.
-        first_record: seconds from the start of the process until its first record was read from the pipe.
-        seconds: from the start of the process to its end.
-        peak: the most bytes of RAM that the process had at any time.
-        stages: by stage, `p50`, `p95` and `p99` of a frame in milliseconds; `frame age` is from decoding to result
-            and holds the waiting in queues, which a recording keeps full.
-    """
-
-    fps: float
-    frames: int
-    frames_with_faces: int
-    first_record: float
-    seconds: float
-    peak: int
-    stages: dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """One variant on a number of cores: the same figures as of a run, over all runs.
-
-    Attributes:
-        variant: which.
-        cores: that the process was allowed to use.
-        fps: results a second.
-        first_record: seconds.
-        peak: bytes, the worst run's.
-        stage_p50_ms: by stage, the median of the runs' medians.
-        runs: each of them.
-    """
-
-    variant: str
-    cores: int
-    fps: Distribution
-    first_record: Distribution
-    peak: int
-    stage_p50_ms: dict[str, float]
-    runs: tuple[Run, ...]
 
 
 def check_clip(clip: Path) -> None:
@@ -76,63 +31,75 @@ def check_clip(clip: Path) -> None:
     fetch(YUNET)
 
 
-def measure_pipeline(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Pipeline]:
-    """Run every variant on every number of cores, interleaved.
+def measure_pipeline(plan: Plan) -> list[Row]:
+    """Run every variant on every number of cores, interleaved; a row's `runs` are of `run_once`.
 
     Raises:
         UserError: the pipeline refuses the clip or the model.
     """
-    cases = {
-        (variant, n): partial(run_once, bundle.folder, variant, clip, n)
-        for (variant, bundle), n in product(bundles.items(), cores)
-    }
-    next(iter(cases.values()))()  # not counted: it reads the libraries from the disk for all that follow
-    results = interleave("pipeline", cases, rounds)
-    return [_pipeline(variant, n, runs) for (variant, n), runs in results.items()]
+    run_once(plan.shipping, plan.clip, 1)  # not counted: it reads the libraries from the disk
+    cases = product(plan.bundles, plan.cores)
+    results = interleave("pipeline", lambda v, n: run_once(plan.bundles[v], plan.clip, n), cases, plan.rounds)
+    return [{"variant": variant, "cores": n, **_summed_up(runs)} for (variant, n), runs in results.items()]
 
 
-def run_once(folder: Path, variant: str, clip: Path, cores: int) -> Run:
+def run_once(bundle: Bundle, clip: Path, cores: int) -> Row:
     """Run the command as users do, reading its records from a pipe.
+
+    Returns:
+        `fps` between the first and the last result; `frames` and `frames_with_faces`; seconds from the start of the
+        process until its `first_record` and until its end; `peak`, the most bytes of RAM; and by stage `p50`, `p95` and
+        `p99` of a frame in milliseconds: `frame age` is from decoding to result and holds the waiting in queues, which
+        a recording keeps full.
 
     Raises:
         UserError: it refuses the clip or the model.
     """
     with tempfile.TemporaryDirectory() as temporary:
         summary = Path(temporary) / "summary.json"
-        command = edge_command(str(clip.resolve()), folder, variant, summary)
-        usage = run_fresh([*command, "--jsonl", "-"], cores)
+        usage = run_fresh([*edge_command(str(clip.resolve()), bundle, summary), "--jsonl", "-"], cores)
         found = json.loads(summary.read_text())
-    counts = found["counts"]
     assert usage.first_line is not None, "a clip that can be decoded has a first frame"
-    return Run(
-        fps=found["fps"],
-        frames=counts["frames"],
-        frames_with_faces=counts["frames_with_faces"],
-        first_record=usage.first_line,
-        seconds=usage.seconds,
-        peak=usage.peak,
-        stages=found["ms"],
-    )
-
-
-def edge_command(source: str, folder: Path, variant: str, summary: Path | None = None) -> list[str]:
-    """The edge's command on a source, with a bundle's variant, without a window; it leaves its summary in a file."""
-    command = [sys.executable, "-m", "edge", "run", source, "--no-window"]
-    command += ["--model", str(folder.resolve()), "--variant", variant]
-    return [*command, "--summary", str(summary)] if summary else command
-
-
-def _pipeline(variant: str, cores: int, runs: list[Run]) -> Pipeline:
-    stages = {
-        stage: distribution(run.stages[stage]["p50"] for run in runs if stage in run.stages).p50
-        for stage in runs[0].stages
+    return {
+        "fps": found["fps"],
+        "frames": found["counts"]["frames"],
+        "frames_with_faces": found["counts"]["frames_with_faces"],
+        "first_record": usage.first_line,
+        "seconds": usage.seconds,
+        "peak": usage.peak,
+        "stages": found["ms"],
     }
-    return Pipeline(
-        variant=variant,
-        cores=cores,
-        fps=distribution(run.fps for run in runs),
-        first_record=distribution(run.first_record for run in runs),
-        peak=max(run.peak for run in runs),
-        stage_p50_ms=stages,
-        runs=tuple(runs),
-    )
+
+
+def edge_command(source: str, bundle: Bundle, summary: Path) -> list[str]:
+    """The edge's command on a source, with a bundle's variant, without a window; it leaves its summary in a file."""
+    command = [sys.executable, "-m", "edge", "run", source, "--no-window", "--summary", str(summary)]
+    return [*command, "--model", str(bundle.folder.resolve()), "--variant", bundle.variant]
+
+
+def _summed_up(runs: list[Row]) -> Row:
+    medians = {stage: [run["stages"][stage]["p50"] for run in runs] for stage in runs[0]["stages"]}
+    return {
+        "fps": distribution(run["fps"] for run in runs),
+        "first_record": distribution(run["first_record"] for run in runs),
+        "peak": max(run["peak"] for run in runs),
+        "stage_p50_ms": {stage: float(np.median(ms)) for stage, ms in medians.items()},
+        "runs": runs,
+    }
+
+
+TABLE = ReportTable(
+    "**The whole edge on the clip**, every frame answered, in fresh processes",
+    (
+        VARIANT,
+        CORES,
+        Column("FPS", "fps.p50", ".0f"),
+        Column("lowest–highest", spread("fps", ".0f")),
+        Column("detect ms", "stage_p50_ms.detect", ".2f"),
+        Column("classify ms", "stage_p50_ms.classify", ".2f"),
+        Column("first record s", "first_record.p50", ".2f"),
+        PEAK,
+        Column("relative to the best", relative_to_best("fps", "cores", better=+1)),
+    ),
+    {"fps": +1, "first_record": -1},
+)

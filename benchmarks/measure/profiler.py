@@ -1,8 +1,9 @@
 """LiteRT's own profiler, which times each kernel of an inference from within, those of XNNPACK too.
 
-Python's interpreter does not offer it. The C API of the library that comes in the same package does; what is declared
-here of it stands in LiteRT's headers `litert/c/*.h`. What the profiler found is read from the table that it writes,
-because the layout of its records changed from version to version.
+Python's interpreter does not offer it, and the benchmark in the package's `tools` times whole inferences only. The C
+API of the library that comes in the same package does; what is declared here of it stands in LiteRT's headers
+`litert/c/*.h`. What the profiler found is read from the table that it writes, because the layout of its records changed
+from version to version.
 """
 
 import ctypes
@@ -10,7 +11,6 @@ import importlib.util
 import re
 import time
 from ctypes import byref, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_void_p
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,9 @@ ROW = re.compile(r"^ *(?P<kernel>\S.*?)(?: +[\d.]+){2} +(?P<ms>[\d.]+)(?: +[\d.]
 FIRST, NEXT = "= Run Order =", "= Top by Computation Time ="
 """Headings of the table and of the one after it, which has the same rows in another order."""
 
-DELEGATED = "Delegate/"
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """One kernel that ran.
-
-    Attributes:
-        name: as its library calls it, such as `Convolution (NHWC, QC8) DWConv`; as the format calls the operator where
-            the runtime's own kernel ran.
-        ms: mean of an inference. Each was cut to whole microseconds before: it is 0.5 µs too low on average.
-    """
-
-    name: str
-    ms: float
+Kernel = tuple[str, float]
+"""Name as its library calls it, such as `Convolution (NHWC, QC8) DWConv`, or as the format calls the operator where the
+runtime's own kernel ran; and the mean milliseconds of an inference, each cut to whole microseconds: 0.5 µs too low."""
 
 
 class _TensorType(ctypes.Structure):
@@ -51,24 +39,16 @@ class _TensorType(ctypes.Structure):
     _fields_ = (("element", c_int), ("rank", c_uint32), ("sizes", c_int32 * 8), ("strides", c_uint32 * 8))
 
 
-def profile(model: bytes, warm_up: float = WARM_UP, seconds: float = BURST) -> list[Kernel]:
-    """Run a model on zeros, on one thread, and time its kernels.
+def profile(model: bytes) -> list[Kernel]:
+    """Run a model with one input and one output on zeros, on one thread; its kernels in the order they ran.
 
     What is made here stays until the process ends.
-
-    Args:
-        model: content of a `.tflite` file with one input and one output.
-        warm_up: seconds of inferences that do not count, first.
-        seconds: of those that count.
-
-    Returns:
-        The kernels in the order they ran.
 
     Raises:
         UserError: this runtime has no profiler, or cannot run the model.
     """
-    litert = _LiteRt()
-    environment, opened = litert.make("CreateEnvironment", 0, None), c_void_p()
+    litert, opened = _LiteRt(), c_void_p()
+    environment = litert.make("CreateEnvironment", 0, None)
     litert.call("CreateModelFromBuffer", environment, model, c_size_t(len(model)), byref(opened))
     compiled = litert.make("CreateCompiledModel", environment, opened, _options(litert))
     profiler = litert.make("CompiledModelGetProfiler", compiled)
@@ -80,9 +60,9 @@ def profile(model: bytes, warm_up: float = WARM_UP, seconds: float = BURST) -> l
         while time.perf_counter() < end:
             litert.call("RunCompiledModel", compiled, first, one, byref(takes), one, byref(gives))
 
-    run(warm_up)
+    run(WARM_UP)
     litert.call("StartProfiler", profiler)
-    run(seconds)
+    run(BURST)
     litert.call("StopProfiler", profiler)
     summary = c_char_p()
     litert.call("GetProfileSummary", profiler, compiled, byref(summary))
@@ -93,7 +73,7 @@ def read_summary(text: str) -> list[Kernel]:
     """The kernels of the profiler's first table, in the order they ran."""
     _, _, table = text.partition(FIRST)
     rows = ROW.finditer(table.partition(NEXT)[0])
-    return [Kernel(row["kernel"].removeprefix(DELEGATED), float(row["ms"])) for row in rows]
+    return [(row["kernel"].removeprefix("Delegate/"), float(row["ms"])) for row in rows]
 
 
 class _LiteRt:

@@ -1,96 +1,73 @@
-"""Time of a frame by the number of faces in it, and by its size with one face that grows with it.
+"""Time of a frame by the number of faces in it, and by its size with one face that grows with it."""
 
-    python -m benchmarks.measure.scaling FOLDER VARIANT FACES WIDTH ANSWER
-
-is the measured process; it leaves its figures in the file ANSWER.
-"""
-
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 
-from benchmarks.base.harness import Distribution, distribution, interleave
-from benchmarks.base.process import run_module
+from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.plan import Plan
+from benchmarks.base.process import call_fresh
+from benchmarks.base.report_table import PIXELS, VARIANT, ReportTable, spread
 from benchmarks.base.scenes import FRAMES, WIDTH, Scenes
 from edge.base.machine import spare_cores
 from edge.base.settings import Options
+from edge.base.text_table import Column, Row
 from edge.faces.recognizer import Recognizer
-from edge.model.bundle import Bundle
 from edge.pipeline.pipeline import Pipeline
 
 FACES = (1, 2, 4, 8)
-SIZES = ((320, 180), (640, 360), (1280, 720), (1920, 1080))
+SIZES = {320: 180, 640: 360, 1280: 720, 1920: 1080}
+"""Heights of frames by their widths."""
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """One variant on frames of one kind.
-
-    Attributes:
-        variant: name of the variant.
-        cores: number of cores that the process may use.
-        faces: number of faces in a frame.
-        width: of the frame, pixels.
-        height: of the frame, pixels.
-        found: share of the faces that were found, in the worst run.
-        ms: milliseconds a frame, of each run.
-    """
-
-    variant: str
-    cores: int
-    faces: int
-    width: int
-    height: int
-    found: float
-    ms: Distribution
+def measure_face_count(plan: Plan) -> list[Row]:
+    """Time frames of 1280×720 with one to eight faces, interleaved, in fresh processes; rows as below."""
+    return _measure("face-count", plan, [(faces, WIDTH) for faces in FACES])
 
 
-def measure_face_count(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> list[Scaling]:
-    """Time frames of 1280×720 with one to eight faces, interleaved, in fresh processes."""
-    return _measure("face-count", bundles, [(faces, WIDTH) for faces in FACES], cores, rounds)
+def measure_frame_size(plan: Plan) -> list[Row]:
+    """Time frames of four sizes, interleaved, in fresh processes; rows as below."""
+    return _measure("frame-size", plan, [(1, width) for width in SIZES])
 
 
-def measure_frame_size(bundles: Mapping[str, Bundle], cores: int, rounds: int) -> list[Scaling]:
-    """Time frames of four sizes, interleaved, in fresh processes."""
-    return _measure("frame-size", bundles, [(1, width) for width, _ in SIZES], cores, rounds)
+def _measure(name: str, plan: Plan, scenes: Sequence[tuple[int, int]]) -> list[Row]:
+    """A row has the share of the faces that were `found` in the worst run, and `ms` a frame of each run."""
+    bundle, cores = plan.shipping, plan.most_cores
+
+    def run(faces: int, width: int) -> Row:
+        answer: Row = call_fresh(run_scenes, bundle.folder.resolve(), bundle.variant, faces, width, cores=cores)[0]
+        return answer
+
+    results = interleave(name, run, scenes, plan.rounds)
+    return [
+        {
+            **{"variant": bundle.variant, "cores": cores, "faces": faces, "width": width, "height": SIZES[width]},
+            "found": min(run["found"] for run in runs),
+            "ms": distribution(run["ms"] for run in runs),
+        }
+        for (faces, width), runs in results.items()
+    ]
 
 
-def _measure(
-    name: str, bundles: Mapping[str, Bundle], scenes: Sequence[tuple[int, int]], cores: int, rounds: int
-) -> list[Scaling]:
-    cases = {
-        (variant, *scene): partial(
-            run_module, "benchmarks.measure.scaling", [bundle.folder.resolve(), variant, *scene], cores
-        )
-        for (variant, bundle), scene in product(bundles.items(), scenes)
-    }
-    results = interleave(name, cases, rounds)
-    return [_scaling(variant, cores, faces, width, runs) for (variant, faces, width), runs in results.items()]
-
-
-def _scaling(variant: str, cores: int, faces: int, width: int, runs: Sequence[dict[str, Any]]) -> Scaling:
-    found, ms = min(run["found"] for run in runs), distribution(run["ms"] for run in runs)
-    return Scaling(variant, cores, faces, width, dict(SIZES)[width], found, ms)
-
-
-def main() -> int:
-    """Run the measured process."""
-    folder, variant, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[5])
-    faces, width = int(sys.argv[3]), int(sys.argv[4])
+def run_scenes(folder: str, variant: str, faces: int, width: int) -> Row:
+    """Run the pipeline on pictures in memory; the measured process."""
     cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
-    recognizer = Recognizer.from_options(Options(model=folder, variant=variant))
+    recognizer = Recognizer.from_options(Options(model=Path(folder), variant=variant))
     with Pipeline(Scenes(faces, width), recognizer) as pipeline:
         found = sum(len(result.faces) for result in pipeline)
-    answer.write_text(json.dumps({"found": found / (faces * FRAMES), "ms": 1000 / pipeline.statistics.fps()}))
-    return 0
+    return {"found": found / (faces * FRAMES), "ms": 1000 / pipeline.statistics.fps()}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+FOUND_AND_TIME = (
+    Column("found", "found", ".0%"),
+    Column("ms a frame", "ms.p50", ".2f"),
+    Column("lowest–highest", spread("ms", ".2f")),
+)
+
+FACE_COUNT = ReportTable(
+    "**More faces**, 1280×720, from memory", (VARIANT, Column("faces", "faces"), *FOUND_AND_TIME), {"ms": -1}
+)
+FRAME_SIZE = ReportTable(
+    "**Larger pictures**, one face that grows with them, from memory", (PIXELS, VARIANT, *FOUND_AND_TIME), {"ms": -1}
+)

@@ -1,19 +1,11 @@
-"""Speed of each stage alone and of the pipeline, and the processor time of each part of a frame.
+"""Speed of each stage alone and of the pipeline, and the processor time of each part of a frame."""
 
-    python -m benchmarks.measure.stages FOLDER VARIANT CLIP ANSWER
-
-is the process that is measured; it leaves the figures of one run in the file ANSWER.
-"""
-
-import json
-import sys
+import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -23,23 +15,25 @@ import cv2
 import numpy as np
 
 from benchmarks.base.harness import interleave
-from benchmarks.base.process import run_module
+from benchmarks.base.plan import Plan
+from benchmarks.base.process import call_fresh
+from benchmarks.base.report_table import CORES, VARIANT, ReportTable
 from edge.base.machine import spare_cores
 from edge.base.settings import Options
+from edge.base.text_table import Column, Row, Rows, draw
 from edge.faces import recognizer
 from edge.faces.detector import Haar, YuNet
 from edge.faces.recognizer import Recognizer
 from edge.faces.roi_search import Search
 from edge.faces.smoother import Smoother
 from edge.faces.tracker import Tracker
-from edge.model.bundle import Bundle
 from edge.model.classifier import EmotionClassifier
 from edge.outputs.lines import JsonLines
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source, open_source
 
-MOST_FRAMES = 300
+MAX_FRAMES = 300
 """Frames that are held in memory, for stages that are to wait for nothing."""
 
 PARTS = ("decode", "search", "detect", "track", "align", "classify", "smooth", "outputs")
@@ -51,57 +45,57 @@ NETWORKS = ("decode", "detect", "classify")
 REST = "rest"
 
 
-@dataclass(frozen=True)
-class Stages:
-    """One variant on a number of cores; medians of all runs.
+def measure_stages(plan: Plan) -> list[Row]:
+    """Run the stages on every number of cores, interleaved.
 
-    Attributes:
-        variant: which.
-        cores: that the process was allowed to use.
-        alone: frames a second of each stage (`decode`, `detect`, `classify`) by itself.
-        together: frames a second of the pipeline.
-        of_slowest: the same as a share of the slowest stage's.
-        overhead: share of the processor's time that went neither into decoding nor into the networks of detection and
-            recognition; None where stages use threads of libraries, whose time nobody tells apart.
-        shares: of that time by part (`PARTS`, and `REST` for what is in none of them: handing over, waking up), each
-            without the parts inside it, of a run that writes its records to a file; None as above.
+    A row has medians of all runs, see `run_stages`, and `of_slowest`, the pipeline's frames a second as a share of the
+    slowest stage's. `overhead` and `shares` are None on several cores: there stages use threads of libraries, whose
+    time nobody tells apart.
     """
+    bundle = plan.shipping
 
-    variant: str
-    cores: int
-    alone: dict[str, float]
-    together: float
-    of_slowest: float
-    overhead: float | None
-    shares: dict[str, float] | None
+    def run(n: int) -> Row:
+        answer: Row = call_fresh(run_stages, bundle.folder.resolve(), bundle.variant, plan.clip.resolve(), cores=n)[0]
+        return answer
+
+    results = interleave("stages", run, product(plan.cores), plan.rounds)
+    return [
+        {"variant": bundle.variant, "cores": n, **_medians(runs, one_core=n == 1)} for (n,), runs in results.items()
+    ]
 
 
-def measure_stages(bundles: Mapping[str, Bundle], clip: Path, cores: Sequence[int], rounds: int) -> list[Stages]:
-    """Run the stages of every variant on every number of cores, interleaved."""
-    cases = {
-        (variant, n): partial(
-            run_module, "benchmarks.measure.stages", [bundle.folder.resolve(), variant, clip.resolve()], n
-        )
-        for (variant, bundle), n in product(bundles.items(), cores)
+def _medians(runs: Sequence[Row], *, one_core: bool) -> Row:
+    def parts(key: str) -> dict[str, float]:
+        return {part: float(np.median([run[key][part] for run in runs])) for part in runs[0][key]}
+
+    return {
+        "alone": parts("alone"),
+        "together": float(np.median([run["together"] for run in runs])),
+        "of_slowest": float(np.median([run["together"] / min(run["alone"].values()) for run in runs])),
+        "overhead": float(np.median([run["overhead"] for run in runs])) if one_core else None,
+        "shares": parts("shares") if one_core else None,
     }
-    results = interleave("stages", cases, rounds)
-    return [_stages(variant, n, runs) for (variant, n), runs in results.items()]
 
 
-def _stages(variant: str, cores: int, runs: list[dict[str, Any]]) -> Stages:
-    return Stages(
-        variant,
-        cores,
-        _medians([run["alone"] for run in runs]),
-        float(np.median([run["together"] for run in runs])),
-        float(np.median([run["together"] / min(run["alone"].values()) for run in runs])),
-        float(np.median([run["overhead"] for run in runs])) if cores == 1 else None,
-        _medians([run["shares"] for run in runs]) if cores == 1 else None,
-    )
+def run_stages(folder: str, variant: str, clip: str) -> Row:
+    """Run the stages one by one and together; the measured process.
 
-
-def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {key: float(np.median([run[key] for run in runs])) for key in runs[0]}
+    Returns:
+        Frames a second of each stage `alone` (decode, detect, classify) and `together`; `overhead`, the share of the
+        processor's time that went neither into decoding nor into the networks; and `shares` of that time by part
+        (`PARTS`, and `REST` for what is in none of them: handing over, waking up), each without the parts inside it, of
+        a run that writes its records to a file.
+    """
+    cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
+    options = Options(model=Path(folder), variant=variant)
+    recognizer = Recognizer.from_options(options)
+    _together(clip, recognizer)  # not counted: caches fill
+    recognizer.forget()
+    figures = {"alone": _alone(clip, recognizer), "together": _together(clip, Recognizer.from_options(options))}
+    figures["overhead"] = 1 - sum(shares(clip, options)[part] for part in NETWORKS)
+    with tempfile.TemporaryDirectory() as temporary:
+        output = JsonLines(Path(temporary) / "records.jsonl", live=True)
+        return figures | {"shares": shares(clip, options, [output])}
 
 
 class CpuTime:
@@ -128,39 +122,13 @@ class CpuTime:
         return run
 
 
-def alone(clip: Path, recognizer: Recognizer) -> dict[str, float]:
-    """Frames a second of each stage, that has all it needs in memory."""
-    source = open_source(str(clip))
-    rates, frames = _rated(islice(iter(source.read, None), MOST_FRAMES))
-    source.close()
-    found_rate, found = _rated(map(recognizer.detect, frames))
-    read_rate, _ = _rated(map(recognizer.classify, found))
-    recognizer.forget()
-    return {"decode": rates, "detect": found_rate, "classify": read_rate}
-
-
-def _rated(results: Any) -> tuple[float, list[Any]]:
-    started = time.perf_counter()
-    kept = list(results)
-    return len(kept) / (time.perf_counter() - started), kept
-
-
-def together(clip: Path, recognizer: Recognizer) -> float:
-    """Frames a second of the pipeline."""
-    with Pipeline(open_source(str(clip)), recognizer) as pipeline:
-        for _ in pipeline:
-            pass
-    return pipeline.statistics.fps()
-
-
-def shares(clip: Path, options: Options, outputs: Sequence[Output] = ()) -> dict[str, float]:
+def shares(clip: str, options: Options, outputs: Sequence[Output] = ()) -> dict[str, float]:
     """Run the pipeline; by part, and for the rest, its share of the processor's time after the first frame."""
-    spent, source = CpuTime(), open_source(str(clip))
+    spent, source = CpuTime(), open_source(clip)
     with ExitStack() as stack:
-        for part, owner, name in parts(source, outputs):
+        for part, owner, name in _parts(source, outputs):
             stack.enter_context(patch.object(owner, name, spent.timed(part, getattr(owner, name))))
-        recognizer = Recognizer.from_options(options)
-        with Pipeline(source, recognizer, outputs) as pipeline:
+        with Pipeline(source, Recognizer.from_options(options), outputs) as pipeline:
             results = iter(pipeline)
             next(results)  # what is made at the first frame is not the pipeline's
             began, before = time.process_time(), spent.seconds.copy()
@@ -171,7 +139,7 @@ def shares(clip: Path, options: Options, outputs: Sequence[Output] = ()) -> dict
     return {part: found.get(part, 0.0) for part in PARTS} | {REST: 1 - sum(found.values())}
 
 
-def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str]]:
+def _parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str]]:
     """Name of each part, and the object and attribute that implement it."""
     return [
         ("decode", type(source), "read"),
@@ -185,20 +153,47 @@ def parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str
     ]
 
 
-def main() -> int:
-    """Run the measured process."""
-    folder, variant, clip, answer = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
-    options = Options(model=folder, variant=variant)
-    cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
-    recognizer = Recognizer.from_options(options)
-    together(clip, recognizer)  # not counted: caches fill
+def _alone(clip: str, recognizer: Recognizer) -> Mapping[str, float]:
+    """Frames a second of each stage, that has all it needs in memory."""
+    source = open_source(clip)
+    decode, frames = _rate(islice(iter(source.read, None), MAX_FRAMES))
+    source.close()
+    detect, found = _rate(map(recognizer.detect, frames))
+    classify, _ = _rate(map(recognizer.classify, found))
     recognizer.forget()
-    figures = {"alone": alone(clip, recognizer), "together": together(clip, Recognizer.from_options(options))}
-    figures["overhead"] = 1 - sum(shares(clip, options)[part] for part in NETWORKS)
-    figures["shares"] = shares(clip, options, [JsonLines(answer.with_name("records.jsonl"), live=True)])
-    answer.write_text(json.dumps(figures))
-    return 0
+    return {"decode": decode, "detect": detect, "classify": classify}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _rate(results: Any) -> tuple[float, list[Any]]:
+    started = time.perf_counter()
+    kept = list(results)
+    return len(kept) / (time.perf_counter() - started), kept
+
+
+def _together(clip: str, recognizer: Recognizer) -> float:
+    """Frames a second of the pipeline."""
+    with Pipeline(open_source(clip), recognizer) as pipeline:
+        for _ in pipeline:
+            pass
+    return pipeline.statistics.fps()
+
+
+def _shares_table(rows: Rows) -> list[str]:
+    columns = (VARIANT, *(Column(part, f"shares.{part}", ".1%") for part in (*PARTS, REST)))
+    known = [row for row in rows if row["shares"]]
+    return ["Processor time of a frame on one core:", draw(columns, known, markdown=True)] if known else []
+
+
+TABLE = ReportTable(
+    "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time outside "
+    "decoding and networks",
+    (
+        VARIANT,
+        CORES,
+        *(Column(f"{stage} alone", f"alone.{stage}", ".0f") for stage in ("decode", "detect", "classify")),
+        Column("together", "together", ".0f"),
+        Column("of slowest", "of_slowest", ".0%"),
+        Column("overhead", "overhead", ".1%"),
+    ),
+    more=_shares_table,
+)

@@ -12,11 +12,12 @@ from edge.base.errors import UserError
 log = logging.getLogger(__name__)
 
 PLACE = ROOT / ".venv-peers"
+LOCKS = ROOT / "requirements"
 
-BUILD = ROOT / "requirements" / "build.txt"
+BUILD = LOCKS / "build.txt"
 """The lock of what builds packages."""
 
-TIME_OUT = 1800
+TIMEOUT = 1800
 """Seconds for a download of half a gigabyte."""
 
 
@@ -41,7 +42,7 @@ def prepare(name: str, lock: Path) -> Path:
         pip = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
         # What is there as a source only, as one package is, is built by what is locked, too.
         for words in (["-r", str(BUILD)], ["--no-build-isolation", "-r", str(lock)]):
-            subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=TIME_OUT)
+            subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or str(error)
         raise UserError(

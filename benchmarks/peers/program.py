@@ -37,7 +37,8 @@ def serve(classify: Classify, faces_in: Callable[[np.ndarray], int] | None = Non
         face = np.load(source)[0]
         answer.write_text(json.dumps(timed_burst(lambda: classify(face))))
     elif task == "faces":
-        np.save(answer, np.array([classify(face) for face in np.load(source)], np.float32))
+        with answer.open("wb") as file:  # whose name has no suffix
+            np.save(file, np.array([classify(face) for face in np.load(source)], np.float32))
     else:
         raise ValueError(f"no such task here: {task}")
 

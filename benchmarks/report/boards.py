@@ -3,57 +3,46 @@
 Records of boards are those of `make bench`, kept as `benchmarks/boards/<name>.json`.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.base.graph import multiply_adds
-from benchmarks.base.markdown import UNKNOWN, table
 from benchmarks.base.process import ROOT
-from benchmarks.base.record import Record, read_record
-from benchmarks.base.variants import BundleVariants
-from benchmarks.report.trade_off import machine_name
+from benchmarks.base.record import Record, machine_name, read_record, rows_of
+from edge.base.text_table import Column, Row, draw
+from edge.model.bundle import Bundle
+
+Bundles = Mapping[str, Bundle]
 
 RECORDS = ROOT / "benchmarks" / "boards"
 
 REFERENCE = 300e6
 """Multiply-adds of MobileNetV2 1.0 at 224×224, by its paper (arXiv 1801.04381)."""
 
-FLOATS = ("float32", "float16")
-"""Variants that compute in float32."""
+DETECTED_ON, DETECTOR_MS = "Raspberry Pi 4 Model B", 6.2
+"""YuNet on 160×120 by OpenCV, by the benchmark of opencv_zoo."""
 
-DETECTOR_MS = 6.2
-"""YuNet on 160×120 by OpenCV on a Raspberry Pi 4B, by the benchmark of opencv_zoo."""
+PUBLISHED: dict[str, dict[str, float]] = {
+    "Raspberry Pi 3 Model B Plus": {"float": 79.0, "int8": 30.0},
+    DETECTED_ON: {"float": 46.0, "int8": 17.0},
+    "Raspberry Pi 5 Model B": {},
+}
+"""Milliseconds of MobileNetV2 1.0 at 224×224 on boards, as their kernels name them without the revision, on several
+threads. The README of XNNPACK has a table: columns RPi 3+ and RPi 4 (BCM2711, ARM64), rows MobileNet v2 1.0X."""
 
+KINDS = {"float32": "float", "float16": "float", "int8": "int8"}
+"""Kind of arithmetic of a variant."""
 
-@dataclass(frozen=True)
-class Board:
-    """A board and how fast it runs MobileNetV2 1.0 at 224×224, by XNNPACK's own benchmark, on several threads.
-
-    Attributes:
-        name: as its kernel tells it, without the revision.
-        float_ms: milliseconds in float32, None where nobody has published it.
-        int8_ms: in int8.
-    """
-
-    name: str
-    float_ms: float | None
-    int8_ms: float | None
-
-    def published(self, variant: str) -> float | None:
-        """Milliseconds of the reference network in this variant."""
-        return self.float_ms if variant in FLOATS else self.int8_ms if variant == "int8" else None
-
-
-DETECTED_ON = Board("Raspberry Pi 4 Model B", 46.0, 17.0)
-
-BOARDS = (
-    Board("Raspberry Pi 3 Model B Plus", 79.0, 30.0),
-    DETECTED_ON,
-    Board("Raspberry Pi 5 Model B", None, None),
+COLUMNS = (
+    Column("board", "board"),
+    Column("variant", "variant"),
+    Column("ms a face", lambda row, rows: f"{row['latency']['ms']['p50']:.2f}" if row["latency"] else row["gap"]),
+    Column("estimate", lambda row, rows: row["estimate"] and f"≈ {row['estimate']:.1f}"),
+    Column("FPS", "pipeline.fps.p50", ".0f"),
+    Column("age p99, ms", "live.age_p99_ms.p50", ".0f"),
+    Column("peak MB", "pipeline.peak", ".0f", 1e-6),
+    Column("measured", "measured"),
 )
-"""The README of XNNPACK has a table of them: columns RPi 3+ and RPi 4 (BCM2711, ARM64), rows MobileNet v2 1.0X."""
 
 
 def board_records(folder: Path = RECORDS) -> list[Record]:
@@ -65,71 +54,49 @@ def board_records(folder: Path = RECORDS) -> list[Record]:
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
-def boards_text(variants: BundleVariants, records: Sequence[Record]) -> str:
+def boards_text(bundles: Bundles, records: Sequence[Record]) -> str:
     """The table in Markdown, and by what the estimates in it were made."""
-    columns = ["board", "variant", "ms a face", "estimate", "FPS", "age p99, ms", "peak MB", "measured"]
-    rows = [row for record in records for row in _measured(record, variants)]
-    for board in BOARDS:
-        if not any(_is_of(record, board) for record in records):
-            rows += [
-                [board.name, v, "not measured", _estimate(board, v, variants), *[UNKNOWN] * 4] for v in variants.bundles
-            ]
-    return f"{table(columns, rows)}\n\n{_method(variants)}"
+    rows = [_measured(record, v, bundles) for record in records for v in record["bundle"]["variants"]]
+    there = [machine_name(record) for record in records]
+    unmeasured = [board for board in PUBLISHED if not any(name.startswith(board) for name in there)]
+    rows += [_row(board, variant, bundles, gap="not measured") for board in unmeasured for variant in bundles]
+    return f"{draw(COLUMNS, rows, markdown=True)}\n\n{_method(bundles)}"
 
 
-def estimate(board: Board, variant: str, variants: BundleVariants) -> float | None:
+def estimate(board: str, variant: str, bundles: Bundles) -> float | None:
     """Milliseconds of a face, in proportion to the multiply-adds; None where there is nothing to go by."""
-    published = board.published(variant)
-    return None if published is None else published * multiply_adds(variants.bundles[variant].model) / REFERENCE
+    published = next((ms for name, ms in PUBLISHED.items() if board.startswith(name)), {})
+    ms = published.get(KINDS.get(variant, ""))
+    return None if ms is None or variant not in bundles else ms * multiply_adds(bundles[variant].model) / REFERENCE
 
 
-def _measured(record: Record, variants: BundleVariants) -> Iterator[list[str]]:
-    """A row for each variant, on as many threads and cores as there were."""
-    board = next((board for board in BOARDS if _is_of(record, board)), None)
-    for variant, file in record["bundle"]["variants"].items():
-        face, clip, live = (_last(record, name, variant) for name in ("latency", "pipeline", "live"))
-        current = variant in variants.bundles
-        same = current and hashlib.sha256(variants.bundles[variant].model).hexdigest() == file["sha256"]
-        yield [
-            machine_name(record),
-            variant,
-            f"{face['ms']['p50']:.2f}" if face else UNKNOWN,
-            _estimate(board, variant, variants) if board and current else UNKNOWN,
-            f"{clip['fps']['p50']:.0f}" if clip else UNKNOWN,
-            f"{live['age_p99_ms']['p50']:.0f}" if live else UNKNOWN,
-            f"{clip['peak'] / 1e6:.0f}" if clip else UNKNOWN,
-            record["created"][:10] + ("" if same else ", another model"),
-        ]
+def _measured(record: Record, variant: str, bundles: Bundles) -> Row:
+    """A row with what was measured on as many threads and cores as there were."""
+    same = variant in bundles and bundles[variant].sha256 == record["bundle"]["variants"][variant]["sha256"]
+    found = {name: rows_of(record, name, variant=variant) for name in ("latency", "pipeline", "live")}
+    last = {name: rows[-1] for name, rows in found.items() if rows}
+    date = record["created"][:10] + ("" if same else ", another model")
+    return _row(machine_name(record), variant, bundles, measured=date, **last)
 
 
-def _last(record: Record, measurement: str, variant: str) -> Record | None:
-    """Its row with the most threads or cores."""
-    rows = [row for row in record["figures"].get(measurement, ()) if row["variant"] == variant]
-    return rows[-1] if rows else None
+def _row(board: str, variant: str, bundles: Bundles, **known: object) -> Row:
+    empty = dict.fromkeys(("latency", "pipeline", "live", "gap", "measured"))
+    return empty | {"board": board, "variant": variant, "estimate": estimate(board, variant, bundles), **known}
 
 
-def _is_of(record: Record, board: Board) -> bool:
-    return (record["machine"]["board"] or "").startswith(board.name)
-
-
-def _estimate(board: Board, variant: str, variants: BundleVariants) -> str:
-    ms = estimate(board, variant, variants)
-    return UNKNOWN if ms is None else f"≈ {ms:.1f}"
-
-
-def _method(variants: BundleVariants) -> str:
-    counts = {variant: multiply_adds(bundle.model) / 1e6 for variant, bundle in variants.bundles.items()}
-    counted = ", ".join(f"{variant} {millions:.1f}" for variant, millions in counts.items())
-    published = "; ".join(f"{b.name} {b.float_ms:g} ms float, {b.int8_ms:g} ms int8" for b in BOARDS if b.float_ms)
+def _method(bundles: Bundles) -> str:
+    counted = ", ".join(f"{v} {multiply_adds(bundle.model) / 1e6:.1f}" for v, bundle in bundles.items())
+    published = "; ".join(
+        f"{board} {ms['float']:g} ms float, {ms['int8']:g} ms int8" for board, ms in PUBLISHED.items() if ms
+    )
     lines = [
         f"Estimates (≈) are not measurements. Millions of multiply-adds, by the files' own operators: {counted}; "
         f"MobileNetV2 1.0 at 224×224 has {REFERENCE / 1e6:.0f} (arXiv 1801.04381). The estimate is what XNNPACK's "
         f"README gives for that network on the board, on several threads ({published}), times the ratio of the two."
     ]
-    face = estimate(DETECTED_ON, "int8", variants) if "int8" in counts else None
-    if face is not None:
+    if (face := estimate(DETECTED_ON, "int8", bundles)) is not None:
         lines.append(
-            f"OpenCV's benchmark (opencv_zoo) gives {DETECTOR_MS:g} ms for YuNet on 160×120 on a {DETECTED_ON.name}: "
+            f"OpenCV's benchmark (opencv_zoo) gives {DETECTOR_MS:g} ms for YuNet on 160×120 on a {DETECTED_ON}: "
             f"with int8, a frame with one face would take ≈ {DETECTOR_MS + face:.1f} ms there, if detection and "
             "classification took turns and nothing else took time."
         )

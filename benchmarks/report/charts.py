@@ -1,8 +1,8 @@
 """Charts of a record, as matplotlib figures. Colours are distinct for colour-blind readers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count, cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,10 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.base.record import Record, rows_of
-from benchmarks.measure.face_size import COARSE
-from benchmarks.measure.operators import by_kind
-from benchmarks.peers.lineup import OURS
 from benchmarks.report.trade_off import Point, by_place, front
+from edge.base.text_table import Row, Rows
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's palette, the yellow late: it is hard to see on white."""
@@ -32,15 +30,13 @@ THREADS = {
 NARROW, LEGIBLE = 0.045, 0.03
 """Shares of a bar below which a part has no room for its name, and for its value."""
 
-Bar = tuple[float, float, float]
-"""Height of a bar, and the values at the lower and the upper end of its whisker."""
+PLATE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+"""Background of a bar's value."""
 
 
 def draw_front(found: Sequence[Point]) -> Figure:
     """Accuracy against time, with the Pareto front by machine, split and labels; the legend names the numbers."""
-    figure, axes = _figure(
-        (9, 5), "accuracy against time", "ms of one face, one thread (logarithmic)", "% of the labels"
-    )
+    figure, axes = _figure((9, 5), "accuracy against time", "ms of one face, one thread (logarithmic)", "% right")
     number = count(1)
     for (where, there), colour, marker in zip(by_place(found).items(), COLOURS, MARKERS, strict=False):
         best = front(there)
@@ -60,20 +56,6 @@ def draw_front(found: Sequence[Point]) -> Figure:
     return figure
 
 
-def draw_latency(record: Record) -> Figure:
-    """Median milliseconds of a face, whiskers to the 95th percentile, by variant and number of threads."""
-    figure, axes = _figure((8, 4.5), "one inference on one face", "", "ms (median, whisker to p95)")
-    bars = {
-        _plural(threads, "thread"): [
-            (row["ms"]["p50"], row["ms"]["p50"], row["ms"]["p95"])
-            for row in rows_of(record, "latency", threads=threads)
-        ]
-        for threads in record["settings"]["threads"]
-    }
-    _grouped_bars(axes, list(record["bundle"]["variants"]), bars)
-    return figure
-
-
 def draw_operators(record: Record) -> Figure:
     """Stacked milliseconds of each kind of operator by variant, and a line at a whole inference."""
     figure, axes = _figure((8, 5), "kinds of operators, one thread", "", "ms of an inference")
@@ -87,39 +69,6 @@ def draw_operators(record: Record) -> Figure:
     places, whole = np.arange(len(profiles)), [profile["inference_ms"]["p50"] for profile in profiles]
     axes.hlines(whole, places - 0.35, places + 0.35, "black", label="a whole inference")
     axes.legend(reverse=True, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
-    return figure
-
-
-def draw_memory(record: Record) -> Figure:
-    """Peaks of processes: without a model, with each, of the whole edge, and of other packages."""
-    most = max(record["settings"]["cores"])
-    rows = [(row["variant"] or "no model", row["peak"], 0) for row in record["figures"]["memory"]]
-    rows += [(f"whole edge, {r['variant']}", r["peak"], 1) for r in rows_of(record, "pipeline", cores=most)]
-    rows += [(row["name"], row["peak"], 2) for row in rows_of(record, "peers", cores=1) if row["name"] != OURS]
-    figure, axes = _figure((8, 1.2 + 0.4 * len(rows)), "peak memory of a process", "MB")
-    names, peaks, groups = zip(*rows, strict=True)
-    drawn = axes.barh(names, np.array(peaks) / 1e6, color=[COLOURS[group] for group in groups])
-    axes.bar_label(drawn, fmt="%.0f", padding=3)
-    axes.invert_yaxis()
-    axes.margins(x=0.1)
-    return figure
-
-
-def draw_pipeline(record: Record) -> Figure:
-    """Frames a second, and milliseconds of the stages, with whiskers from the lowest to the highest run."""
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    settings, variants = record["settings"], list(record["bundle"]["variants"])
-    rates = {
-        _plural(cores, "core"): [_range(row["fps"]) for row in rows_of(record, "pipeline", cores=cores)]
-        for cores in settings["cores"]
-    }
-    _grouped_bars(left, variants, rates)
-    left.set(title=f"the whole edge on {settings['clip']}", ylabel="FPS (median, lowest, highest run)")
-    most = max(settings["cores"])
-    rows = rows_of(record, "pipeline", cores=most)
-    _grouped_bars(right, variants, {stage: [_stage(row, stage) for row in rows] for stage in ("detect", "classify")})
-    right.set(title=f"its stages on {_plural(most, 'core')}", ylabel="ms a frame (median, lowest, highest run's)")
     return figure
 
 
@@ -146,97 +95,120 @@ def draw_shares(record: Record) -> Figure | None:
     return figure
 
 
-def draw_ages(record: Record) -> Figure | None:
+def draw_ages(record: Record) -> Figure:
     """Age of frames at their answer, in the course of one run."""
-    rows = record["figures"]["live"]
-    if not rows:
-        return None
     figure, axes = _figure((8, 4), "age of frames at their answer, 30 frames a second", "seconds of the run", "ms")
-    for row, colour in zip(rows, COLOURS, strict=False):
-        label = f"{row['variant']}, {_plural(row['cores'], 'core')} (p99 of all runs {row['age_p99_ms']['p50']:.0f} ms)"
+    for row, colour in zip(record["figures"]["live"], COLOURS, strict=False):
+        label = f"{row['variant']}, cores: {row['cores']} (p99 of all runs {row['age_p99_ms']['p50']:.0f} ms)"
         axes.plot(row["seconds"], row["ages_ms"], color=colour, linewidth=1, label=label)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     return figure
 
 
-def draw_face_count(record: Record) -> Figure:
-    """Milliseconds a frame by the number of faces, with the lowest and the highest run."""
-    rows = record["figures"]["face-count"]
-    return _scaling(rows, [row["faces"] for row in rows], "more faces, 1280×720, from memory", "faces in the picture")
-
-
-def draw_frame_size(record: Record) -> Figure:
-    """Milliseconds a frame by the size of the frame, in the same way."""
-    rows = record["figures"]["frame-size"]
-    pixels = [row["width"] * row["height"] / 1e6 for row in rows]
-    figure = _scaling(rows, pixels, "larger pictures, one face, from memory", "megapixels a frame")
-    axes = figure.axes[0]
-    for row, x, above in zip(rows, pixels, cycle((9, -17)), strict=False):  # small ones stand close together
-        at, words = (x, row["ms"]["p50"]), f"{row['width']}×{row['height']}"
-        axes.annotate(words, at, (0, above), textcoords="offset points", ha="center", fontsize=8)
-    axes.set_xlim(-0.07 * max(pixels), 1.1 * max(pixels))
-    axes.set_ylim(top=1.2 * max(row["ms"]["maximum"] for row in rows))
-    return figure
-
-
-def draw_face_sizes(record: Record) -> Figure:
+def draw_end_to_end(record: Record) -> Figure:
     """Share of faces that are found by their size, a panel for each resolution; tilted faces have dashed lines."""
-    rows = record["figures"]["face-sizes"]
+    rows = record["figures"]["end-to-end"]
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
-    ways = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    series = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
+    colours = dict(zip(dict.fromkeys(way for way, _ in series), COLOURS, strict=False))
+    figure = Figure(figsize=(10, 1 + 3 * -(-len(sizes) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(sizes) // 2), 2, sharex=True, sharey=True, squeeze=False)
-    colours = dict(zip(dict.fromkeys(way for way, _ in ways), COLOURS, strict=False))
     for axes, (width, height) in zip(panels.flat, sizes, strict=False):
-        for way, tilt in ways:
-            mine = rows_of(record, "face-sizes", width=width, height=height, way=way, tilt=tilt)
-            style: dict[str, Any] = {"linewidth": 4, "alpha": 0.5, "zorder": 1} if way == COARSE else {"linewidth": 1.5}
-            axes.plot(
-                [row["size"] for row in mine],
-                [100 * row["found"] for row in mine],
-                color=colours[way],
-                linestyle="--" if tilt else "-",
-                marker=".",
-                label=f"{way}, {f'tilted by {tilt}°' if tilt else 'upright'}",
-                **style,
-            )
+        for way, tilt in series:
+            mine = rows_of(record, "end-to-end", width=width, height=height, way=way, tilt=tilt)
+            style = {"color": colours[way], "linestyle": "--" if tilt else "-", "marker": "."}
+            label = f"{way}, {f'tilted by {tilt}°' if tilt else 'upright'}"
+            axes.plot([row["size"] for row in mine], [100 * row["found"] for row in mine], label=label, **style)
         axes.set(title=f"{width}×{height}", xscale="log", ylim=(-3, 103))
         axes.set_xticks(ticks := sorted({row["size"] for row in rows}), [str(tick) for tick in ticks])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0, 0].legend(fontsize=8, loc="lower right")
     figure.supxlabel("width of an upright face, pixels (logarithmic)")
-    figure.supylabel("% found: live within 1 s, in recordings of all frames")
+    figure.supylabel("% found: live within 1 s, in images at once")
     return figure
 
 
-def _stacked(profiles: Sequence[Record]) -> dict[str, np.ndarray]:
+class Bars(NamedTuple):
+    """A chart of bars with whiskers from the lowest to the highest value, a group for each row's name.
+
+    Attributes:
+        title: above it.
+        unit: of the values.
+        key: of a distribution, or of a number.
+        group: name of a row's group; bars of one group are side by side.
+        series: key by which bars of a group differ.
+        scale: from the record's unit to the shown one.
+    """
+
+    title: str
+    unit: str
+    key: str
+    group: Callable[[Row], str]
+    series: str = ""
+    scale: float = 1
+
+    def draw(self, rows: Rows) -> Figure:
+        figure, axes = _figure((8, 4.5), self.title, "", self.unit)
+        groups = list(dict.fromkeys(map(self.group, rows)))
+        series = list(dict.fromkeys(row.get(self.series) for row in rows))
+        width = 0.8 / len(series)
+        for i, (one, colour) in enumerate(zip(series, COLOURS, strict=False)):
+            mine = [row for row in rows if row.get(self.series) == one]
+            places = [groups.index(self.group(row)) + (i - (len(series) - 1) / 2) * width for row in mine]
+            middle, low, high = np.array([_range(row[self.key]) for row in mine]).T * self.scale
+            whiskers = np.array([middle - low, high - middle])
+            label = f"{self.series}: {one}" if self.series else None
+            bars = axes.bar(places, middle, width * 0.95, yerr=whiskers, capsize=3, label=label, color=colour)
+            axes.bar_label(bars, fmt="%.3g", label_type="center", fontsize=8, bbox=PLATE)
+        axes.set_xticks(range(len(groups)), groups)
+        if self.series:
+            axes.legend(fontsize=8, ncols=len(series), loc="upper center", bbox_to_anchor=(0.5, -0.08))
+        return figure
+
+
+RANGE = "(median, lowest, highest run)"
+
+BARS = {
+    "latency": Bars("one inference on one face", f"ms {RANGE}", "round_ms", lambda row: row["variant"], "threads"),
+    "memory": Bars("peak memory of a process", "MB", "peak", lambda row: row["variant"] or "no model", scale=1e-6),
+    "pipeline": Bars("the whole edge on the clip", f"FPS {RANGE}", "fps", lambda row: row["variant"], "cores"),
+    "face-count": Bars("more faces, 1280×720", f"ms a frame {RANGE}", "ms", lambda row: f"faces: {row['faces']}"),
+    "frame-size": Bars(
+        "larger pictures, one face", f"ms a frame {RANGE}", "ms", lambda row: f"{row['width']}×{row['height']}"
+    ),
+    "peers": Bars("other packages on the clip", f"FPS {RANGE}", "fps", lambda row: row["name"], "cores"),
+}
+"""Charts of bars by measurement."""
+
+DRAWN = {
+    "operators": draw_operators,
+    "stages": draw_shares,
+    "live": draw_ages,
+    "end-to-end": draw_end_to_end,
+}
+"""Other charts by measurement."""
+
+CHARTS = (*BARS, *DRAWN)
+
+
+def draw_chart(name: str, record: Record) -> Figure | None:
+    """Draw a measurement's chart; None where the record lacks figures for it."""
+    rows = record["figures"].get(name)
+    if not rows or name not in CHARTS:
+        return None
+    return BARS[name].draw(rows) if name in BARS else DRAWN[name](record)
+
+
+def _stacked(profiles: Rows) -> dict[str, np.ndarray]:
     """Milliseconds by kind and variant; kinds that are slight in every variant are added up."""
-    found = [by_kind(profile) for profile in profiles]
-    least = LEGIBLE * np.array([profile["layers_ms"] for profile in profiles])
-    parts, rest = {}, np.zeros(len(profiles))
-    for kind in dict.fromkeys(kind for kinds in found for kind in kinds):
-        ms = np.array([kinds.get(kind, (0, 0.0))[1] for kinds in found])
-        if (ms > least).any():
-            parts[kind] = ms
-        else:
-            rest += ms
-    return parts | {"other kinds": rest}
-
-
-def _scaling(rows: Sequence[Record], x: Sequence[float], title: str, label: str) -> Figure:
-    figure, axes = _figure((7, 4), title, label, "ms a frame (median, lowest, highest run)")
-    for variant, colour in zip(dict.fromkeys(row["variant"] for row in rows), COLOURS, strict=False):
-        mine = [(at, row) for at, row in zip(x, rows, strict=True) if row["variant"] == variant]
-        bars = [_range(row["ms"]) for _, row in mine]
-        name = f"{variant}, {_plural(mine[0][1]['cores'], 'core')}"
-        places, heights = [at for at, _ in mine], [height for height, _, _ in bars]
-        axes.errorbar(places, heights, _whiskers(bars), marker="o", capsize=3, color=colour, label=name)
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right", fontsize=8)
-    return figure
+    whole = np.array([profile["layers"][1] for profile in profiles])
+    kinds = {
+        kind: np.array([p["kinds"].get(kind, (0, 0.0))[1] for p in profiles]) for p in profiles for kind in p["kinds"]
+    }
+    parts = {kind: ms for kind, ms in kinds.items() if (ms > LEGIBLE * whole).any()}
+    return parts | {"other kinds": whole - np.sum(list(parts.values()), axis=0)}
 
 
 def _block(axes: Axes, level: int, start: float, share: float, name: str, colour: str, alpha: float = 0.75) -> None:
@@ -248,37 +220,9 @@ def _block(axes: Axes, level: int, start: float, share: float, name: str, colour
         axes.text(100 * (start + share / 2), level, f"{name}\n{share:.0%}", ha="center", va="center", fontsize=8)
 
 
-def _grouped_bars(axes: Axes, groups: Sequence[str], series: Mapping[str, Sequence[Bar]]) -> None:
-    """A group of bars for each name in `groups`, with one bar of each series in it."""
-    width = 0.8 / len(series)
-    plate = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
-    for i, ((label, bars), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
-        places = np.arange(len(groups)) + (i - (len(series) - 1) / 2) * width
-        heights = [height for height, _, _ in bars]
-        drawn = axes.bar(places, heights, width * 0.95, yerr=_whiskers(bars), capsize=3, label=label, color=colour)
-        axes.bar_label(drawn, fmt="%.3g", label_type="center", fontsize=8, bbox=plate)
-    axes.set_xticks(range(len(groups)), groups)
-    axes.set_ylim(0, 1.2 * max(high for bars in series.values() for _, _, high in bars))  # room for the legend
-    axes.legend(fontsize=8, ncols=len(series), loc="upper center")
-
-
-def _whiskers(bars: Sequence[Bar]) -> np.ndarray:
-    """Lengths downward and upward, `[2, n]`."""
-    height, low, high = np.array(bars).T
-    return np.array([height - low, high - height])
-
-
-def _range(values: Mapping[str, float]) -> Bar:
-    return values["p50"], values["minimum"], values["maximum"]
-
-
-def _stage(row: Record, stage: str) -> Bar:
-    medians = [run["stages"][stage]["p50"] for run in row["runs"]]
-    return float(np.median(medians)), min(medians), max(medians)
-
-
-def _plural(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _range(value: Any) -> tuple[float, float, float]:
+    """Median, minimum and maximum; a number is all of them."""
+    return (value["p50"], value["minimum"], value["maximum"]) if isinstance(value, dict) else (value,) * 3
 
 
 def _figure(size: tuple[float, float], title: str, x: str = "", y: str = "") -> tuple[Figure, Axes]:

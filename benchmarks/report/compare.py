@@ -5,32 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.base.bootstrap import Interval, median_ratio, sample
-from benchmarks.base.markdown import table
 from benchmarks.base.record import Record, rows_of
+from benchmarks.base.report_table import NOT_SIGNIFICANT
+from benchmarks.suite import MEASUREMENTS
+from edge.base.text_table import Row, table
 
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
 IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "preset")
 """Keys of a row that identify it; rows that agree in them are compared."""
-
-FIGURES = {
-    "counts": [("size", -1), ("operations", -1), ("frame", -1), ("instructions", -1)],
-    "operators": [("inference_ms", -1)],
-    "latency": [("round_ms", -1)],
-    "pipeline": [("fps", +1), ("first_record", -1)],
-    "live": [("age_p99_ms", -1), ("cpu", -1)],
-    "face-count": [("ms", -1)],
-    "frame-size": [("ms", -1)],
-    "outputs": [("cpu", -1)],
-    "training": [("fed", +1)],
-    "accuracy": [("accuracy", +1), ("ferplus_accuracy", +1)],
-    "peers": [("fps", +1), ("peaks", -1)],
-    "peers-model": [("round_ms", -1), ("peaks", -1)],
-    "peers-footprint": [("size", -1), ("start", -1)],
-    "peers-accuracy": [("accuracy", +1), ("ferplus_accuracy", +1)],
-}
-"""Counts and distributions over rounds by measurement; +1 where more is better, -1 where less is."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class Change:
         if self.is_worse(tolerance):
             return f"**worse by more than {tolerance:.0%}**"
         if self.ratio.contains(1):
-            return "not significantly different"
+            return NOT_SIGNIFICANT
         return "better" if (self.ratio.estimate > 1) == (self.better > 0) else "worse"
 
 
@@ -87,12 +71,8 @@ def changed_graphs(before: Record, after: Record) -> list[str]:
     return [f"{variant}: {_changed_kinds(old[variant], new[variant])}" for variant in changed]
 
 
-def _changed_kinds(before: dict[str, int], after: dict[str, int]) -> str:
-    pairs = {kind: (before.get(kind, 0), after.get(kind, 0)) for kind in sorted({*before, *after})}
-    return ", ".join(f"{kind} {old} → {new}" for kind, (old, new) in pairs.items() if old != new)
-
-
 def changes_text(changes: list[Change], tolerance: float) -> str:
+    """A table of all changes in Markdown."""
     rows = [
         [
             change.name,
@@ -104,18 +84,24 @@ def changes_text(changes: list[Change], tolerance: float) -> str:
         ]
         for change in changes
     ]
-    return table(["figure", "before", "after", "ratio", "95% interval", ""], rows)
+    return table(["figure", "before", "after", "ratio", "95% interval", ""], rows, markdown=True)
+
+
+def _changed_kinds(before: dict[str, int], after: dict[str, int]) -> str:
+    pairs = {kind: (before.get(kind, 0), after.get(kind, 0)) for kind in sorted({*before, *after})}
+    return ", ".join(f"{kind} {old} → {new}" for kind, (old, new) in pairs.items() if old != new)
 
 
 def _figures(record: Record) -> dict[str, tuple[np.ndarray, int]]:
     """Samples of all figures by name, and +1 where more is better."""
     return {
-        f"{measurement}, {' '.join(f'{key} {row[key]}' for key in IDENTITY if key in row)}: {key}": (
-            sample(row[key]),
-            sign,
-        )
-        for measurement, keys in FIGURES.items()
-        for row in rows_of(record, measurement)
-        for key, sign in keys
+        f"{name}, {_identity(row)}: {key}": (sample(row[key]), better)
+        for name, measurement in MEASUREMENTS.items()
+        for row in rows_of(record, name)
+        for key, better in measurement.table.compared.items()
         if row.get(key) is not None
     }
+
+
+def _identity(row: Row) -> str:
+    return " ".join(f"{key} {row[key]}" for key in IDENTITY if key in row)

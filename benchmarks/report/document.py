@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.base.record import Record
+from benchmarks.base.record import Record, machine_name
 from benchmarks.report.tables import report
-from benchmarks.report.trade_off import machine_name, trade_off_text
+from benchmarks.report.trade_off import trade_off_text
 from edge.base.errors import UserError
 from edge.base.files import write_whole
 

@@ -1,30 +1,17 @@
 """Plots of records. Matplotlib comes with the extra `bench`; a board measures as well without it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.base.record import Record
-from benchmarks.report import charts
+from benchmarks.base.record import Record, machine_name
+from benchmarks.report.charts import CHARTS, draw_chart, draw_front
 from benchmarks.report.document import FRONT
-from benchmarks.report.trade_off import machine_name, points
+from benchmarks.report.trade_off import points
 from edge.base.files import whole_file, writing
 
 DPI = 100
-
-CHARTS: Mapping[str, Callable[[Record], Figure | None]] = {
-    "latency": charts.draw_latency,
-    "operators": charts.draw_operators,
-    "memory": charts.draw_memory,
-    "pipeline": charts.draw_pipeline,
-    "stages": charts.draw_shares,
-    "live": charts.draw_ages,
-    "face-count": charts.draw_face_count,
-    "frame-size": charts.draw_frame_size,
-    "face-sizes": charts.draw_face_sizes,
-}
-"""Charts by measurement; None where a record lacks figures for it."""
 
 
 def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
@@ -39,15 +26,14 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
     """
     drawn: dict[tuple[int, str], Path] = {}
     if found := points(records):
-        drawn[-1, FRONT] = folder / f"{FRONT}.png"
-        _save(charts.draw_front(found), drawn[-1, FRONT])
+        drawn[-1, FRONT] = _save(draw_front(found), folder / f"{FRONT}.png")
     for i, record in enumerate(records):
-        prefix = _prefix(records, i)
-        for name, chart in CHARTS.items():
-            if record["figures"].get(name) and (figure := chart(record)):
-                figure.suptitle(f"{record['bundle']['name']} on {_on(record)}", fontsize=10)
-                drawn[i, name] = folder / f"{prefix}{name}.png"
-                _save(figure, drawn[i, name])
+        prefix, machine = _prefix(records, i), record["machine"]
+        for name in CHARTS:
+            if figure := draw_chart(name, record):
+                where = f"{machine_name(record)}, {machine['runtime']}, OpenCV {machine['opencv']}"
+                figure.suptitle(f"{record['bundle']['name']} on {where}", fontsize=10)
+                drawn[i, name] = _save(figure, folder / f"{prefix}{name}.png")
     return drawn
 
 
@@ -60,11 +46,7 @@ def _prefix(records: Sequence[Record], i: int) -> str:
     return f"{names[i]}-{before + 1}-" if before else f"{names[i]}-"
 
 
-def _on(record: Record) -> str:
-    machine = record["machine"]
-    return f"{machine_name(record)}, {machine['runtime']}, OpenCV {machine['opencv']}"
-
-
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> Path:
     with writing(path), whole_file(path) as part:
         figure.savefig(part, dpi=DPI)
+    return path

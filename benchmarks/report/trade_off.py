@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from benchmarks.base.markdown import UNKNOWN, table
-from benchmarks.base.record import Record, rows_of
+from benchmarks.base.record import Record, machine_name, rows_of
 from benchmarks.peers.lineup import OURS
+from edge.base.text_table import UNKNOWN, Row, table
 
 KINDS = {"accuracy": "folder labels", "ferplus_accuracy": "FER+ majority"}
 """Keys of an accuracy, and its kind of label."""
@@ -65,15 +65,10 @@ def trade_off_text(records: Sequence[Record]) -> str:
     ]
     title = "**Accuracy against time**: one inference on one face with one thread, accuracy by kind of label"
     columns = ["model", "machine, split, labels", "median ms", "accuracy", "none is faster and better"]
-    return f"{title}\n\n{table(columns, rows)}" if rows else ""
+    return f"{title}\n\n{table(columns, rows, markdown=True)}" if rows else ""
 
 
-def machine_name(record: Record) -> str:
-    """Name of the board, or of the processor."""
-    return str(record["machine"]["board"] or record["machine"]["cpu"])
-
-
-def _timed(record: Record) -> Iterator[tuple[str, float, Record]]:
+def _timed(record: Record) -> Iterator[tuple[str, float, Row]]:
     """Name, median time on one thread and accuracies of this package's variants and of other packages."""
     times = {row["variant"]: row["ms"]["p50"] for row in rows_of(record, "latency", threads=1)}
     for row in rows_of(record, "accuracy"):

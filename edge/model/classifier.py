@@ -2,19 +2,14 @@
 
 import numpy as np
 
-from edge.base.classes import MIN_CLASSES
+from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import Bundle
 from edge.model.interpreter import first_line, open_interpreter
 
 
 class EmotionClassifier:
-    """A TFLite model from face crops to probabilities; for one thread.
-
-    Attributes:
-        input_size: side of the face crops, pixels.
-        classes: number of probabilities.
-    """
+    """A TFLite model from face crops to probabilities; for one thread."""
 
     def __init__(self, model: bytes, threads: int = 1) -> None:
         """Open a model.
@@ -34,14 +29,13 @@ class EmotionClassifier:
             raise UserError("the model has no input or no output", "export it by 'make export'") from error
         _check_contract(self._input, self._output)
         self.input_size = int(self._input["shape"][1])
-        self.classes = int(self._output["shape"][-1])
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, threads: int = 1) -> "EmotionClassifier":
         """Open a bundle's model.
 
         Raises:
-            UserError: as in the constructor, or the model's size or number of classes is not the manifest's.
+            UserError: as in the constructor, or the model's size is not the manifest's.
         """
         try:
             classifier = cls(bundle.model, threads)
@@ -52,26 +46,21 @@ class EmotionClassifier:
                 f"{bundle.folder}: the model takes {classifier.input_size} pixels, the manifest {bundle.input_size}",
                 "export it again",
             )
-        if classifier.classes != len(bundle.classes):
-            raise UserError(
-                f"{bundle.folder}: the model has {classifier.classes} classes, the manifest {len(bundle.classes)}",
-                "export it again",
-            )
         return classifier
 
     def classify(self, faces: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes.
+        """Probabilities of the seven emotions.
 
         Args:
             faces: uint8 RGB `[n, size, size, 3]`, raw pixels.
 
         Returns:
-            float32 `[n, classes]`.
+            float32 `[n, 7]` in the order of `EMOTIONS`.
 
         Raises:
             UserError: the runtime cannot run the model.
         """
-        results = np.empty((len(faces), self.classes), np.float32)
+        results = np.empty((len(faces), len(EMOTIONS)), np.float32)
         try:
             for i in range(len(faces)):
                 self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
@@ -98,5 +87,8 @@ def _check_contract(input_: dict, output: dict) -> None:
             "export it by 'make export'",
         )
     classes = int(output["shape"][-1]) if len(output["shape"]) else 0
-    if classes < MIN_CLASSES:
-        raise UserError(f"the model has {classes} classes, not {MIN_CLASSES} or more", "export it by 'make export'")
+    if classes != len(EMOTIONS):
+        raise UserError(
+            f"the model knows {classes} classes, not {len(EMOTIONS)}",
+            "export it by 'make export'",
+        )

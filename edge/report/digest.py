@@ -11,12 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge.base.classes import EMOTIONS
 from edge.base.geometry import Box
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
 
-UNLABELLED = ("unsure", "not judged")
-"""States of a face without a label; those of others are the classes. Not judged: small, turned or blurred."""
+STATES = (*EMOTIONS, "unsure", "not judged")
+"""States that a face is counted as: its label, or the reason against one (not judged: small, turned or blurred)."""
 
 BINS, FIRST_WIDTH = 600, 0.1
 """Parts that a timeline has at most, and the seconds of each to begin with; they double when there would be more."""
@@ -70,31 +71,21 @@ class Person:
     Attributes:
         id: number of the track.
         first, last: seconds at which the person was first and last seen.
-        classes: names of the model's classes.
-        bins: float64 `[BINS, states + classes]`: of each part of the video, seconds in each state, and the
-            probabilities times the seconds for which they held, where the face could be judged.
+        bins: float64 `[BINS, 9 + 7]`: of each part of the video, seconds in each of `STATES`, and the probabilities
+            times the seconds for which they held, where the face could be judged.
         episodes: how many there were of each emotion.
     """
 
     id: int
     first: float
     last: float
-    classes: tuple[str, ...]
-    bins: np.ndarray = field(init=False)
+    bins: np.ndarray = field(default_factory=lambda: np.zeros((BINS, len(STATES) + len(EMOTIONS))))
     episodes: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.bins = np.zeros((BINS, len(self.states) + len(self.classes)))
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """Names of the states that a face is counted as."""
-        return (*self.classes, *UNLABELLED)
 
     @property
     def seconds(self) -> np.ndarray:
-        """Float64 `[states]`: seconds in each state."""
-        return self.bins[:, : len(self.states)].sum(axis=0)
+        """Float64 `[9]`: seconds in each of `STATES`."""
+        return self.bins[:, : len(STATES)].sum(axis=0)
 
     @property
     def present(self) -> float:
@@ -110,25 +101,23 @@ class Digest:
         size: width and height of the first frame, pixels.
         duration: seconds from the start of the first frame to the end of the last.
         width: seconds of each part of the timelines.
-        classes: names of the model's classes.
         left_out, left_out_seconds: persons who have no figures of their own, and how long they were there.
     """
 
     name = "report"
     complete = True
 
-    def __init__(self, pictures: bool, classes: tuple[str, ...]) -> None:
+    def __init__(self, pictures: bool) -> None:
         self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0
         self.duration = self.left_out_seconds = 0.0
         self.size = (0, 0)
         self.width = FIRST_WIDTH
-        self.classes = classes
         self._pictures = pictures
         self._persons: dict[int, Person] = {}
         self._gone: set[int] = set()
         self._open: dict[int, Episode] = {}
         self._faces_at_peak: dict[int, np.ndarray] = {}
-        self._longest: dict[str, list[tuple[float, int, Episode]]] = {name: [] for name in classes}
+        self._longest: dict[str, list[tuple[float, int, Episode]]] = {emotion: [] for emotion in EMOTIONS}
         self._order = count()
         self._last: tuple[float, tuple[FaceResult, ...]] | None = None
         self._spacing = 0.0
@@ -195,7 +184,7 @@ class Digest:
         for event in events:
             number = event["id"]
             if event["event"] == "face_appeared":
-                self._persons[number] = Person(number, time, time, self.classes)
+                self._persons[number] = Person(number, time, time)
             elif event["event"] == "face_left":
                 self._leave(number)
             else:
@@ -241,11 +230,10 @@ class Digest:
 
 
 def _state(face: FaceResult) -> np.ndarray:
-    """Float64 `[states + classes]`: one for the state, and the probabilities where the face could be judged."""
+    """Float64 `[9 + 7]`: one for the state, and the probabilities where the face could be judged."""
     judged = face.reason in (None, "unsure")
-    states = (*face.classes, *UNLABELLED)
-    state = face.label if face.label is not None else states.index("unsure" if judged else "not judged")
-    return np.concatenate([np.eye(len(states))[state], face.probabilities * judged])
+    state = face.label if face.label is not None else STATES.index("unsure" if judged else "not judged")
+    return np.concatenate([np.eye(len(STATES))[state], face.probabilities * judged])
 
 
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:

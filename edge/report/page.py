@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from edge.base.classes import EMOTIONS
 from edge.model.bundle import Bundle
-from edge.report.charts import clock, legend, shares, state_colours, timeline
-from edge.report.digest import UNLABELLED, Digest, Episode, Person
-from edge.report.table import columns
+from edge.report.charts import STATE_COLOURS, clock, legend, shares, timeline
+from edge.report.digest import STATES, Digest, Episode, Person
+from edge.report.table import COLUMNS
 
 MAX_TABLE_ROWS = 20
 """Rows at most of the table to a timeline."""
@@ -89,7 +90,7 @@ def _accuracy(bundle: Bundle) -> str:
 def _shares(digest: Digest) -> str:
     if not digest.persons:
         return "<h2>Persons</h2><p>No face was found in this video.</p>"
-    head = ("person", "first seen", "last seen", "seen for, s", *digest.classes, *UNLABELLED, "episodes")
+    head = ("person", "first seen", "last seen", "seen for, s", *STATES, "episodes")
     rows = [
         (
             *(person.id, clock(person.first), clock(person.last), f"{person.present:.1f}"),
@@ -109,7 +110,7 @@ def _shares(digest: Digest) -> str:
         "turned or blurred."
     )
     return (
-        f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend(digest.persons)}"
+        f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend()}"
         "<figcaption>Figure 1. For how long each person showed what, as a share of the time for which it was seen."
         f"</figcaption></figure>{_table(head, rows, caption)}{left_out}"
         "<p>A person who leaves the picture for more than a second comes back under a new number.</p>"
@@ -132,23 +133,20 @@ def _timeline_table(person: Person, digest: Digest) -> str:
     step = math.ceil(parts / MAX_TABLE_ROWS)
     rows = []
     for first in range(0, parts, step):
-        seconds, weighted = np.split(person.bins[first : first + step].sum(axis=0), [len(person.states)])
+        seconds, weighted = np.split(person.bins[first : first + step].sum(axis=0), [len(STATES)])
         if not seconds.sum():
             continue
         begin, end = first * digest.width, min(digest.duration, (first + step) * digest.width)
-        means = (
-            [f"{v:.2f}" for v in weighted / seconds[:-1].sum()] if seconds[:-1].sum() else ["–"] * len(person.classes)
-        )
+        means = [f"{v:.2f}" for v in weighted / seconds[:-1].sum()] if seconds[:-1].sum() else ["–"] * len(EMOTIONS)
         most = int(seconds.argmax())
-        label = f"{person.states[most]} {seconds[most] / seconds.sum():.0%}"
+        label = f"{STATES[most]} {seconds[most] / seconds.sum():.0%}"
         rows.append((f"{clock(begin)}–{clock(end)}", label, *means))
-    head = ("time", "shown most", *person.classes)
+    head = ("time", "shown most", *EMOTIONS)
     return _table(head, rows, f"Person {person.id}: label shown most, and mean probabilities")
 
 
 def _moments(digest: Digest) -> str:
-    colours = dict(zip(digest.classes, state_colours(digest.classes), strict=False))
-    cards = "".join(_moment(episode, colours[episode.emotion]) for episode in digest.episodes if episode.picture)
+    cards = "".join(_moment(episode) for episode in digest.episodes if episode.picture)
     if not cards:
         return ""
     return (
@@ -157,9 +155,10 @@ def _moments(digest: Digest) -> str:
     )
 
 
-def _moment(episode: Episode, colour: str) -> str:
+def _moment(episode: Episode) -> str:
     picture = base64.b64encode(episode.picture or b"").decode()
     alt = f"Person {episode.person} at {clock(episode.peak_time)}, {episode.emotion}"
+    colour = STATE_COLOURS[EMOTIONS.index(episode.emotion)]
     return (
         f'<figure style="border-top-color:{colour}"><img src="data:image/jpeg;base64,{picture}" alt="{alt}">'
         f"<figcaption><strong>{clock(episode.start)}</strong> person {episode.person}<br>"
@@ -200,14 +199,14 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
         **_flat(made_from["wanted"]),
         **summary["versions"],
     }
-    described = [(name, str(kind), meaning) for name, kind, meaning in columns(bundle.classes)]
+    columns = [(name, str(kind), meaning) for name, kind, meaning in COLUMNS]
     return (
         "<h2>How the figures were made</h2><p>Each frame was searched for faces, or faces were followed from the frame "
         "before; each face was aligned by its landmarks and read by the model; the probabilities were averaged in time "
         "(an exponential with the time constant below), and a label replaced another when it was clearly ahead. Times "
         "are the video’s own, from its start.</p>"
         f"{_table(('what', 'value'), facts.items(), 'What the figures depend on; times in seconds, sizes in pixels')}"
-        f"{_table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
+        f"{_table(('column', 'type', 'meaning'), columns, 'The table of all faces: one row a face a frame')}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Serve the metrics for Prometheus without the live page."""
+"""Serves the metrics to Prometheus, without a page."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -18,13 +18,13 @@ from edge.web.server import Server
 
 
 class ServedMetrics(Metrics):
-    """Server of the metrics at an address of their own, without a token; a context manager."""
+    """Metrics at an address of their own, for everybody who can reach it. A context manager."""
 
     def __init__(self, recognizer: Recognizer, address: tuple[str, int]) -> None:
-        """Listen, so that a wrong address is an error before the run starts.
+        """Listen, so that nobody starts a run whose metrics cannot be had.
 
         Raises:
-            UserError: the address is in use, or does not belong to this machine.
+            UserError: the address is in use, or is none of this machine's.
         """
         super().__init__(recognizer)
         listener = listen(*address, "--metrics")
@@ -48,6 +48,6 @@ class ServedMetrics(Metrics):
 
 
 def exposed(exposition: Callable[[str], tuple[bytes, str]], request: Request) -> Response:
-    """Return the metrics in the format that the request prefers."""
+    """The metrics in the format that the request prefers."""
     text, content_type = exposition(request.headers.get("accept", ""))
     return Response(text, media_type=content_type)

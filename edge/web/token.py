@@ -1,4 +1,4 @@
-"""The token for clients on other machines."""
+"""The token that lets in who is not on this machine."""
 
 import os
 import secrets
@@ -9,14 +9,14 @@ from edge.base.errors import UserError
 
 VARIABLE = "EMOTION_EDGE_WEB_TOKEN"
 SHORTEST = 16
-"""Least characters of a token that a user chooses."""
+"""Characters of a token that somebody chose."""
 
 
 def own_token(environ: Mapping[str, str]) -> str | None:
-    """Return the token in the environment, or None.
+    """The token that the environment gives, if it does.
 
     Raises:
-        UserError: it is too short, or has characters that a header cannot carry.
+        UserError: it is too short to keep anybody out, or cannot be sent.
     """
     token = environ.get(VARIABLE, "").strip()
     if token and len(token) < SHORTEST:
@@ -28,10 +28,10 @@ def own_token(environ: Mapping[str, str]) -> str | None:
 
 
 def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the token of the user's state folder, made at the first call, and whether it was just made.
+    """The token of the user's state folder, made at the first call; and whether it was made just now.
 
     Raises:
-        UserError: others can read the file, or it cannot be read or written.
+        UserError: the file can be read by others, or not be read or written.
     """
     path = token_file(environ)
     try:
@@ -45,7 +45,7 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
-    """Return the path of the token.
+    """Return where the token is kept.
 
     Raises:
         UserError: this user has no home folder, and no other is named.
@@ -55,7 +55,7 @@ def token_file(environ: Mapping[str, str]) -> Path:
 
 def _made(path: Path) -> str:
     token = secrets.token_urlsafe(24)
-    # Created with its mode: if that were changed later, others could read it in between.
+    # Born with its mode: changed later, it could be read in between.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(token + "\n")
     return token

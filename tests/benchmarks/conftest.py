@@ -8,28 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.base.bootstrap import Interval
 from benchmarks.base.harness import distribution
-from benchmarks.base.machine import Machine
-from benchmarks.base.record import SCHEMA_VERSION, Record, as_plain, new_record
-from benchmarks.base.variants import open_variants
-from benchmarks.measure.accuracy import Accuracy
-from benchmarks.measure.counts import Counts
-from benchmarks.measure.face_size import FaceSize
-from benchmarks.measure.latency import Latency
-from benchmarks.measure.live import Live
-from benchmarks.measure.memory import Memory
-from benchmarks.measure.operators import Layer, Profile
-from benchmarks.measure.outputs import OutputCost
-from benchmarks.measure.pipeline import Pipeline, Run
-from benchmarks.measure.scaling import Scaling
-from benchmarks.measure.stages import PARTS, REST, Stages
-from benchmarks.measure.training import Training
-from benchmarks.peers.accuracy import PeerAccuracy
-from benchmarks.peers.clip import Peer
-from benchmarks.peers.footprint import Footprint
-from benchmarks.peers.model import ModelAlone
-from benchmarks.report.targets import check_targets
+from benchmarks.base.plan import Plan, open_variants
+from benchmarks.base.record import SCHEMA_VERSION, Record, new_record, rounded
+from benchmarks.measure.stages import PARTS, REST
+from benchmarks.targets import check_targets
 from edge.base.classes import EMOTIONS
 from edge.model.bundle import MANIFEST, model_file
 from edge.model.manifest import FORMAT_VERSION
@@ -70,6 +53,11 @@ def bundle(tmp_path) -> Path:
 
 
 @pytest.fixture
+def plan(bundle, clip) -> Plan:
+    return Plan(open_variants(bundle), clip, 1)
+
+
+@pytest.fixture
 def clip(tmp_path) -> Path:
     return write_clip(tmp_path / "grey.avi", FRAMES)
 
@@ -96,128 +84,134 @@ def data(tmp_path) -> Path:
 
 
 @pytest.fixture
-def record(bundle) -> Record:
+def record(plan) -> Record:
     """A run of everything, that reaches every target."""
-    record = {
+    record = new_record(plan) | {
         "schema_version": SCHEMA_VERSION,
         "created": "2025-01-02T03:04:05+00:00",
-        "machine": machine(),
+        "machine": dict(MACHINE),
         "states": {
             "before": {"governor": "ondemand", "temperature": 50.0, "slowed": False},
             "after": {"governor": "ondemand", "temperature": 82.4, "slowed": True},
         },
-        "settings": {"rounds": 1, "threads": (1, 4), "cores": (1, 2, 4), "clip": "clip.mp4", "split": None},
-        "bundle": new_record(open_variants(bundle), {})["bundle"],
-        "figures": figures(),
-        "missing": {},
+        "settings": {"rounds": 1, "threads": [1, 4], "cores": [1, 2, 4], "clip": "clip.mp4", "split": None},
+        "figures": rounded(figures()),
     }
-    plain: Record = as_plain(record)
-    return plain | {"targets": as_plain(check_targets(plain))}
+    return record | {"targets": check_targets(record)}
+
+
+MACHINE = {
+    **{"board": "A Board", "cpu": "a processor", "architecture": "aarch64", "cores": 4, "usable_cores": 4},
+    **{"memory": 8_000_000_000, "os": "an OS", "kernel": "6", "governor": "ondemand", "busy": 0.0},
+    **{"python": "3.11", "runtime": "ai-edge-litert 2", "opencv": "5", "numpy": "2"},
+}
+
+
+def one(value: float) -> Record:
+    return distribution([value])
+
+
+def by_variant(**figures) -> list[Record]:
+    return [{"variant": variant, **figures} for variant in ("float32", "int8")]
 
 
 def figures() -> Record:
-    once = distribution([0.5])
-    stages = {stage: {"p50": 4.0, "p95": 5.0, "p99": 6.0} for stage in ("detect", "classify", "frame age")}
-    run = Run(160.0, 200, 180, 0.4, 1.7, 120_000_000, stages)
-    medians, variants = dict.fromkeys(stages, 4.0), ("float32", "int8")
     shares = dict.fromkeys(PARTS, 0.12) | {REST: 1 - 0.12 * len(PARTS)}
+    accuracy = dict.fromkeys(("ferplus_images", "ferplus_accuracy", "ferplus_macro_f1", "ferplus_difference"))
+    pipeline = {"fps": one(160.0), "first_record": one(0.4), "peak": 120_000_000, "runs": []}
+    pipeline["stage_p50_ms"] = {"detect": 4.0, "classify": 4.0}
+    latency = {"ms": distribution([0.5, 0.7, 0.9]), "faces_per_second": 1428.6, "round_ms": one(0.7)}
+    kinds = {"conv_2d 3×3": [2, 0.9], "Add (ND)": [1, 0.1]}
     return {
-        "counts": [Counts(v, 1000, {"ADD": 1, "CONV_2D": 2}, 3, 5000, None) for v in variants],
+        "counts": by_variant(
+            size=1000, operators={"ADD": 1, "CONV_2D": 2}, operations=3, frame=5000, instructions=None
+        ),
+        "latency": [{**row, "threads": n} for row in by_variant(**latency) for n in (1, 4)],
         "operators": [
-            Profile(
-                v,
-                distribution([1.5 * ms]),
-                ms,
-                (*layers(0.9 * ms), Layer("Add (ND)", "", "Add (ND)", (), (), 0, 0.1 * ms)),
-            )
-            for v, ms in (("float32", 2.0), ("int8", 1.0))
-        ],
-        "latency": [
-            Latency(v, n, distribution([0.5, 0.7, 0.9]), 1428.6, distribution([0.7])) for v in variants for n in (1, 4)
+            {
+                "variant": variant,
+                "inference_ms": one(1.5 * times),
+                "kinds": {kind: [n, ms * times] for kind, (n, ms) in kinds.items()},
+                "layers": [3, times],
+            }
+            for variant, times in (("float32", 2.0), ("int8", 1.0))
         ],
         "memory": [
-            Memory(v, file, peak, (peak,))
+            {"variant": v, "file": file, "peak": peak, "runs": [peak]}
             for v, file, peak in ((None, None, 40_000_000), ("float32", 3000, 60_000_000), ("int8", 1000, 50_000_000))
         ],
-        "pipeline": [
-            Pipeline(v, n, distribution([160.0]), distribution([0.4]), run.peak, medians, (run,))
-            for v in variants
-            for n in (1, 2, 4)
-        ],
+        "pipeline": [{**row, "cores": n} for row in by_variant(**pipeline) for n in (1, 2, 4)],
         "stages": [
-            Stages(
-                "int8",
-                n,
-                {"decode": 900.0, "detect": 400.0, "classify": 200.0},
-                190.0,
-                0.95,
-                0.1 if n == 1 else None,
-                shares if n == 1 else None,
-            )
+            {
+                "variant": "int8",
+                "cores": n,
+                "alone": {"decode": 900.0, "detect": 400.0, "classify": 200.0},
+                "together": 190.0,
+                "of_slowest": 0.95,
+                "overhead": 0.1 if n == 1 else None,
+                "shares": shares if n == 1 else None,
+            }
             for n in (1, 2)
         ],
         "live": [
-            Live("int8", 2, 30.0, 1.0, distribution([20.0]), distribution([0.2]), (0.0, 0.1, 0.2), (9.0, 20.0, 8.0))
+            {
+                **{"variant": "int8", "cores": 2, "answered": 1.0, "age_p99_ms": one(20.0), "cpu": one(0.2)},
+                **{"seconds": [0.0, 0.1, 0.2], "ages_ms": [9.0, 20.0, 8.0]},
+            }
         ],
-        "face-count": [Scaling("int8", 2, n, 1280, 720, 1.0, distribution([4.0 + n])) for n in (1, 8)],
-        "frame-size": [
-            Scaling("int8", 2, 1, *size, 1.0, distribution([ms]))
-            for size, ms in (((320, 180), 2.0), ((1920, 1080), 5.5))
-        ],
-        "face-sizes": [
-            FaceSize(1280, 720, way, tilt, size, 12, share - tilt / 100, 0.2 if share else None, 0.01)
-            for way, shares in (("live", (0.25, 1.0)), ("recording", (0.2, 1.0)))
-            for tilt in (0, 20)
-            for size, share in zip((16, 40), shares, strict=True)
-        ],
+        "face-count": [scaling(n, 1280, 720, 4.0 + n) for n in (1, 8)],
+        "frame-size": [scaling(1, 320, 180, 2.0), scaling(1, 1920, 1080, 5.5)],
         "outputs": [
-            OutputCost(name, distribution([0.1 + more]), more)
+            {"output": name, "cpu": one(0.1 + more), "more": more}
             for name, more in (("none", 0.0), ("--web, nobody looks", 0.01), ("--web, one viewer", 0.1))
         ],
         "peers": [
-            Peer(name, "1", n, distribution([fps]), once, 10**8, 1.0, distribution([1e8]))
+            {
+                **{"name": name, "version": "1", "cores": n, "fps": one(fps), "first": one(0.5)},
+                **{"peak": 10**8, "with_faces": 1.0, "peaks": one(1e8)},
+            }
             for n in (1, 2)
             for name, fps in (("emotion-edge", 300.0), ("fer", 20.0))
         ],
         "peers-model": [
-            ModelAlone(name, "1", 1, distribution([ms, 2 * ms]), distribution([ms]), distribution([5e7]))
+            {
+                **{"name": name, "version": "1", "cores": 1, "ms": distribution([ms, 2 * ms])},
+                **{"round_ms": one(ms), "peaks": one(5e7)},
+            }
             for name, ms in (("emotion-edge", 1.0), ("fer", 0.5), ("mediapipe", 0.9))
         ],
         "peers-footprint": [
-            Footprint(name, "1", size, once) for name, size in (("emotion-edge", 300_000_000), ("fer", 2_400_000_000))
-        ],
-        "peers-accuracy": [
-            PeerAccuracy(name, "1", 100, share, share, None, None, None, Interval(0.7 - share, low, high), None)
-            for name, share, low, high in (("emotion-edge", 0.7, 0.0, 0.0), ("fer", 0.6, 0.02, 0.18))
+            {"name": name, "version": "1", "size": size, "start": one(0.5)}
+            for name, size in (("emotion-edge", 300_000_000), ("fer", 2_400_000_000))
         ],
         "training": [
-            Training(preset, 64, 128, distribution([200.0]), distribution([fed]), fed / 200, once, seconds)
-            for preset, fed, seconds in (("edge", 196.0, {"ferplus": 600.0, "fer2013": None}), ("nano", 192.0, None))
+            {
+                **{"preset": preset, "resolution": 64, "batch": 128, "bare": one(200.0), "fed": one(fed)},
+                **{"share": fed / 200, "first_batch": one(0.5)},
+            }
+            for preset, fed in (("edge", 196.0), ("nano", 192.0))
         ],
-        "accuracy": [Accuracy(v, 100, 0.71, 0.654321, None, None, None) for v in variants],
+        "end-to-end": [
+            {
+                **{"width": 1280, "height": 720, "way": way, "tilt": tilt, "size": size, "faces": 12},
+                **{"found": share - tilt / 100, "labelled": share / 2, "false_finds": 0.01},
+                **{"right": 0.6, "crop_right": 0.7, "difference": {"estimate": -0.1, "low": -0.2, "high": 0.0}},
+            }
+            for way in ("live", "image")
+            for tilt in (0, 20)
+            for size, share in ((16, 0.25), (40, 1.0))
+        ],
+        "accuracy": by_variant(images=100, accuracy=0.71, macro_f1=0.654321, **accuracy),
+        "peers-accuracy": [
+            {
+                **{"name": name, "version": "1", "images": 100, "accuracy": share, "macro_f1": share, **accuracy},
+                "difference": {"estimate": 0.7 - share, "low": low, "high": high},
+            }
+            for name, share, low, high in (("emotion-edge", 0.7, 0.0, 0.0), ("fer", 0.6, 0.02, 0.18))
+        ],
     }
 
 
-def layers(ms: float) -> list[Layer]:
-    """Two convolutions that take so long together."""
-    kernel, sizes = "Convolution (NHWC, F32) IGEMM", ((1, 96, 96, 3), (1, 48, 48, 8))
-    return [Layer("conv_2d 3×3", name, kernel, *sizes, 497_664, ms * part) for name, part in (("a", 0.75), ("b", 0.25))]
-
-
-def machine() -> Machine:
-    return Machine(
-        board="A Board",
-        cpu="a processor",
-        architecture="aarch64",
-        cores=4,
-        usable_cores=4,
-        memory=8_000_000_000,
-        os="an OS",
-        kernel="6",
-        governor="ondemand",
-        busy=0.0,
-        python="3.11",
-        runtime="ai-edge-litert 2",
-        opencv="5",
-        numpy="2",
-    )
+def scaling(faces: int, width: int, height: int, ms: float) -> Record:
+    what = {"variant": "int8", "cores": 2, "faces": faces, "width": width, "height": height}
+    return what | {"found": 1.0, "ms": one(ms)}

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.__main__ import USUAL, main
 from benchmarks.base.record import keep, read_record
 from benchmarks.measure.scaling import SIZES
-from benchmarks.peers.lineup import line_up
 from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT
 from benchmarks.report.plots import CHARTS
 from benchmarks.report.tables import report
-from benchmarks.suite import NOT_REACHED, USUAL
+from benchmarks.suite import FAILED, MEASUREMENTS, NOT_REACHED, Measurement
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
 from tests.benchmarks.conftest import FRAMES
@@ -40,7 +39,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert main([*arguments, "--rounds", "1"]) == 0
     assert {path.suffix for path in output.iterdir()} == {".json", ""}
     assert record_of(output)["missing"] == {}
-    assert {path.stem for path in output.glob("*/*.png")} == {*(CHARTS.keys() & set(USUAL)), FRONT}
+    assert {path.stem for path in output.glob("*/*.png")} == {*(set(CHARTS) & set(USUAL)), FRONT}
     record = record_of(output)["figures"]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
@@ -55,7 +54,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert all(0 < f["answered"] <= 1 and f["cpu"]["p50"] > 0 for f in record["live"])
     assert all(len(f["seconds"]) == len(f["ages_ms"]) > 10 for f in record["live"])
     assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8]
-    assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*SIZES]
+    assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*SIZES.items()]
     shown = capfd.readouterr().out
     assert "not in this bundle: float16, dynamic" in shown
     assert main(["report", *map(str, output.glob("*.json")), "--output", str(tmp_path / "again")]) == 0
@@ -68,7 +67,7 @@ def test_a_gap_is_named_and_the_rest_is_there(bundle, clip, tmp_path, monkeypatc
         raise UserError("no network", "wait")
 
     monkeypatch.setattr("benchmarks.peers.lineup.prepare", prepare)
-    monkeypatch.setattr("benchmarks.peers.footprint.prepare", prepare)
+    monkeypatch.setattr("benchmarks.peers.measure.prepare", prepare)
     output = tmp_path / "results"
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
@@ -89,7 +88,7 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.suite.measure_memory", interrupt)
+    replace_measurement(monkeypatch, "memory", interrupt)
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     record = record_of(output)
@@ -105,8 +104,8 @@ def test_peers_that_are_interrupted_leave_what_they_found(bundle, clip, tmp_path
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.suite.line_up", lambda bundle: line_up(bundle, []))
-    monkeypatch.setattr("benchmarks.suite.measure_models", interrupt)
+    monkeypatch.setattr("benchmarks.peers.lineup.PEERS", ())
+    replace_measurement(monkeypatch, "peers-model", interrupt)
     output = tmp_path / "results"
     words = ["peers", "--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]
     assert main(words) == 130
@@ -120,14 +119,18 @@ def test_a_bug_is_shown_and_costs_its_own_measurement(bundle, clip, tmp_path, mo
     def fail(*_):
         raise RuntimeError("it ended with status 1:\nTraceback\nValueError: rotten")
 
-    monkeypatch.setattr("benchmarks.suite.measure_latency", fail)
+    replace_measurement(monkeypatch, "latency", fail)
     output = tmp_path / "results"
     words = ["latency", "memory", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
     assert main([*words, "--rounds", "1"]) == 1
     record = record_of(output)
     assert list(record["figures"]) == ["memory"]
-    assert record["missing"] == {"latency": "it failed: ValueError: rotten"}
+    assert record["missing"] == {"latency": f"{FAILED}: ValueError: rotten"}
     assert "Traceback (most recent call last)" in caplog.text
+
+
+def replace_measurement(monkeypatch, name, run):
+    monkeypatch.setitem(MEASUREMENTS, name, Measurement(run, MEASUREMENTS[name].table))
 
 
 def record_of(folder):
@@ -139,6 +142,7 @@ def record_of(folder):
     [
         ({"--model": "nowhere"}, "no model bundle here"),
         ({"--clip": "nowhere.mp4"}, "no such clip"),
+        ({"--data": "nowhere"}, "no such split"),
         ({"--output": "file"}, "not a folder"),
         ({"--page": "page.md"}, "cannot be read"),
     ],
@@ -216,7 +220,7 @@ def test_a_board_without_the_training_dependencies_can_start():
     """None of them may be needed before --data or a plot asks for it."""
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('tensorflow', 'keras', 'matplotlib', 'train')))\n"
-        "from benchmarks.__main__ import main\n"
+        "from benchmarks.__main__ import USUAL, main\n"
         "main(['--help'])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -225,14 +229,14 @@ def test_a_board_without_the_training_dependencies_can_start():
 
 
 @pytest.mark.usefixtures("_detector")
-def test_a_data_set_that_is_missing_is_a_gap_that_is_named(bundle, clip, tmp_path):
+def test_a_data_set_that_cannot_be_read_is_a_gap_that_is_named(bundle, clip, data, tmp_path):
     output = tmp_path / "results"
+    next(data.rglob("*.png")).write_text("no picture")
     words = ["latency", "accuracy", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
-    assert main([*words, "--rounds", "1", "--data", str(tmp_path / "nowhere")]) == 0
+    assert main([*words, "--rounds", "1", "--data", str(data)]) == 0
     record = record_of(output)
     assert list(record["figures"]) == ["latency"]
-    assert "no such split" in record["missing"]["accuracy"]
-    assert record["settings"]["split"] is None
+    assert ".png" in record["missing"]["accuracy"]
 
 
 def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys):

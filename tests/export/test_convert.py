@@ -3,7 +3,6 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from benchmarks.base.graph import operators  # noqa: E402
 from edge.base.classes import EMOTIONS  # noqa: E402
 from edge.model.classifier import EmotionClassifier  # noqa: E402
 from edge.model.interpreter import open_interpreter  # noqa: E402
@@ -88,4 +87,5 @@ def test_tensors_have_short_names_by_which_the_layers_are_still_known(models):
         graph = Graph(content)
         names = [graph.name(op.output) for op in graph.operators()]
         assert all(name.count("/") <= 2 and ";" not in name for name in names)
-        assert {"stem_relu", "block_0_depthwise_relu", "top_relu"} <= {op.name for op in operators(content)}
+        for layer in ("stem_relu", "block_0_depthwise_relu", "top_relu"):
+            assert any(layer in name for name in names)

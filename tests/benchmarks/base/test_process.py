@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from benchmarks.base.process import restricted_to, run_fresh, run_module
+from benchmarks.base.process import call_fresh, restricted_to, run_fresh
+from benchmarks.measure.scaling import run_scenes
 from edge.base.errors import UserError
 
 
@@ -64,12 +65,12 @@ def test_any_other_failure_is_a_bug(code):
 
 def test_a_command_that_hangs_is_ended_and_its_answer_is_that_it_hung():
     with pytest.raises(UserError, match="did not end within 1 s") as caught:
-        run_fresh(python("import time; print(1, flush=True); time.sleep(600)"), 1, time_out=1)
+        run_fresh(python("import time; print(1, flush=True); time.sleep(600)"), 1, timeout=1)
     assert caught.value.remedy.startswith("leave it out")
 
 
 def test_a_command_may_take_as_long_as_it_is_given():
-    assert run_fresh(python("print(1)"), 1, time_out=600).lines == 1
+    assert run_fresh(python("print(1)"), 1, timeout=600).lines == 1
 
 
 def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
@@ -78,7 +79,8 @@ def test_a_command_reads_what_its_feeder_writes_and_the_feeder_ends_with_it():
     assert usage.lines == 3
 
 
-def test_a_module_leaves_its_answer_in_a_file(bundle):
-    answer = run_module("benchmarks.measure.scaling", [bundle, "int8", 1, 320], 1)
+def test_a_function_is_called_in_a_fresh_process(bundle):
+    answer, usage = call_fresh(run_scenes, bundle, "int8", 1, 320, cores=1)
+    assert usage.load > 0
     assert set(answer) == {"found", "ms"}
     assert answer["ms"] > 0

@@ -3,14 +3,13 @@ import json
 import pytest
 
 from benchmarks.base.harness import distribution
-from benchmarks.base.record import SCHEMA_VERSION, as_plain, file_name, keep, new_record, read_record
-from benchmarks.base.variants import open_variants
+from benchmarks.base.record import SCHEMA_VERSION, file_name, keep, new_record, read_record, rounded
 from edge.base.errors import UserError
 from edge.model.bundle import model_file
 
 
-def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
-    record = new_record(open_variants(bundle), {"rounds": 1})
+def test_a_new_record_has_the_keys_that_its_schema_names(plan, bundle):
+    record = new_record(plan)
     assert record["schema_version"] == SCHEMA_VERSION == 3
     assert set(record) == {
         *("schema_version", "created", "machine", "states", "settings", "bundle", "figures", "missing", "targets"),
@@ -22,7 +21,7 @@ def test_a_new_record_has_the_keys_that_its_schema_names(bundle):
 
 def test_plain_values_survive_json_and_have_no_noise():
     values = distribution([1 / 3, 2 / 3])
-    plain = as_plain({"figures": [values], "cores": (1, 2)})
+    plain = rounded({"figures": [values], "cores": (1, 2)})
     assert json.loads(json.dumps(plain)) == plain
     assert plain["figures"][0]["mean"] == 0.5
     assert plain["figures"][0]["values"] == [0.333333, 0.666667]

@@ -8,7 +8,7 @@ from benchmarks.measure.scaling import SIZES
 
 
 @pytest.mark.usefixtures("yunet")
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIZES.items())
 @pytest.mark.parametrize("faces", [1, 8])
 def test_faces_stand_in_pictures_of_every_size(size, faces):
     scenes = Scenes(faces, size[0])

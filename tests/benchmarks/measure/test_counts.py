@@ -5,17 +5,20 @@ import shutil
 import pytest
 
 from benchmarks.measure import counts
-from benchmarks.measure.counts import frame_bytes, instructions, kinds_of_operators
+from benchmarks.measure.counts import frame_bytes, instructions, measure_counts
 from edge.base.errors import UserError
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.model.bundle import load_bundle
 from tests.benchmarks.conftest import SIZE
 
 
-def test_the_operators_of_a_graph_are_counted_and_what_runs_them_is_not(bundle):
-    counted = kinds_of_operators(load_bundle(bundle, "int8").model)
-    assert counted["SOFTMAX"] == 1
-    assert "DELEGATE" not in counted
+@pytest.mark.usefixtures("yunet")
+def test_everything_is_counted_but_instructions_of_what_does_not_ship(plan, monkeypatch):
+    monkeypatch.setattr(counts, "instructions", lambda bundle: 7)
+    rows = measure_counts(plan)
+    assert [(row["variant"], row["instructions"]) for row in rows] == [("float32", None), ("int8", 7)]
+    assert all(row["operators"]["SOFTMAX"] == 1 and "DELEGATE" not in row["operators"] for row in rows)
+    assert all(row["operations"] == sum(row["operators"].values()) for row in rows)
 
 
 def test_a_frame_takes_as_much_every_time(bundle):
@@ -43,6 +46,6 @@ def test_a_valgrind_that_does_not_know_this_processor_is_a_gap(bundle, tmp_path,
     valgrind.write_text(f"#!/bin/sh\n{script}\n")
     valgrind.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(counts, "TIME_OUT", 1)
+    monkeypatch.setattr(counts, "TIMEOUT", 1)
     with pytest.raises(UserError, match=problem):
         instructions(load_bundle(bundle, "int8"))

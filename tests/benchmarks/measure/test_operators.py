@@ -6,10 +6,9 @@ import pytest
 
 from benchmarks.base.graph import Operator
 from benchmarks.base.process import run_fresh
-from benchmarks.base.record import as_plain
 from benchmarks.measure import profiler
-from benchmarks.measure.operators import by_kind, measure_operators, name_layers
-from benchmarks.measure.profiler import Kernel, read_summary
+from benchmarks.measure.operators import by_kind, measure_operators
+from benchmarks.measure.profiler import read_summary
 from edge.base.errors import UserError
 from edge.model.bundle import load_bundle
 
@@ -25,58 +24,43 @@ SUMMARY = """\
 """
 
 
-def operator(kind: str, name: str, multiply_adds: int = 0) -> Operator:
-    window = (1, 1) if kind == "CONV_2D" else None
-    return Operator(kind, name, window, (1, 8, 8, 4), (1, 8, 8, 2), multiply_adds)
+def operator(kind: str, side: int = 3) -> Operator:
+    return Operator(kind, (1, side, side, 4), (8, 8, 2))
 
 
 def test_the_profilers_table_is_read_once_in_the_order_of_the_run():
-    assert read_summary(SUMMARY) == [Kernel("QUANTIZE", 0.010), Kernel("Add (ND)", 1.204)]
+    assert read_summary(SUMMARY) == [("QUANTIZE", 0.010), ("Add (ND)", 1.204)]
 
 
-def test_kernels_get_the_names_of_the_operators_that_they_run():
-    graph = [
-        operator("DEQUANTIZE", "weights"),
-        operator("CONV_2D", "expand", 512),
-        operator("DEPTHWISE_CONV_2D", "depthwise", 100),
-        operator("ADD", "sum"),
-        operator("FULLY_CONNECTED", "head", 10),
-        operator("SOFTMAX", "answer"),
+def test_kernels_are_of_the_kinds_of_the_operators_that_they_run():
+    graph = [operator("DEQUANTIZE"), operator("CONV_2D", 1), operator("DEPTHWISE_CONV_2D"), operator("ADD")]
+    graph += [operator("FULLY_CONNECTED"), operator("SOFTMAX")]
+    kernels = [
+        ("Fully Connected (NC, QS8, QC8W) GEMM", 1.0),
+        ("Convolution (NHWC, QC8) DWConv", 2.0),
+        ("Add (ND)", 3.0),
+        ("Static Reshape (NC)", 4.0),
+        ("Fully Connected (NC, QS8, QC8W) GEMM", 5.0),
+        ("SOFTMAX", 6.0),
     ]
-    names = [
-        ("Fully Connected (NC, QS8, QC8W) GEMM", "expand", "conv_2d 1×1"),
-        ("Convolution (NHWC, QC8) DWConv", "depthwise", "depthwise_conv_2d"),
-        ("Add (ND)", "sum", "add"),
-        ("Static Reshape (NC)", "", "Static Reshape (NC)"),
-        ("Fully Connected (NC, QS8, QC8W) GEMM", "head", "fully_connected"),
-        ("SOFTMAX", "answer", "softmax"),
+    kinds = by_kind(graph, kernels)
+    assert list(kinds.items()) == [
+        *(("softmax", [1, 6.0]), ("fully_connected", [1, 5.0]), ("Static Reshape (NC)", [1, 4.0]), ("add", [1, 3.0])),
+        *(("depthwise_conv_2d 3×3", [1, 2.0]), ("conv_2d 1×1", [1, 1.0])),
     ]
-    layers = name_layers(graph, [Kernel(kernel, 1.0) for kernel, _, _ in names])
-    assert [(layer.kernel, layer.name, layer.kind) for layer in layers] == names
-    assert [layer.multiply_adds for layer in layers] == [512, 100, 0, 0, 10, 0]
 
 
 def test_an_operator_that_multiplies_is_never_passed_over():
-    graph = [operator("CONV_2D", "first", 512), operator("ADD", "sum")]
-    assert [layer.name for layer in name_layers(graph, [Kernel("Add (ND)", 1.0)])] == [""]
+    assert by_kind([operator("CONV_2D"), operator("ADD")], [("Add (ND)", 1.0)]) == {"Add (ND)": [1, 1.0]}
 
 
-def test_kinds_are_summed_up_and_the_slowest_comes_first(record):
-    kinds = by_kind(record["figures"]["operators"][1])
-    assert list(kinds) == ["conv_2d 3×3", "Add (ND)"]
-    assert kinds["conv_2d 3×3"] == (2, pytest.approx(0.9))
-
-
-def test_every_variant_is_profiled_down_to_its_kernels(bundle):
-    bundles = {variant: load_bundle(bundle, variant) for variant in ("float32", "int8")}
-    profiles = measure_operators(bundles, 1)
-    assert [profile.variant for profile in profiles] == ["float32", "int8"]
-    for profile in profiles:
-        kinds = [layer.kind for layer in profile.layers if layer.name]
-        assert [kind for kind in kinds if kind != "quantize"] == ["cast", "mean", "fully_connected", "softmax"]
-        assert profile.layers_ms == pytest.approx(sum(layer.ms for layer in profile.layers))
-        assert profile.inference_ms.minimum > 0
-        assert as_plain(profile)["layers"][0]["input_shape"] == [1, 16, 16, 3]
+def test_every_variant_is_profiled_down_to_its_kernels(plan):
+    rows = measure_operators(plan)
+    assert [row["variant"] for row in rows] == ["float32", "int8"]
+    for row in rows:
+        assert {*row["kinds"]} >= {"cast", "mean", "fully_connected", "softmax"}
+        assert row["layers"][1] == pytest.approx(sum(ms for _, ms in row["kinds"].values()))
+        assert row["inference_ms"]["minimum"] > 0
 
 
 def test_a_runtime_without_a_profiler_is_named(bundle, monkeypatch):
@@ -88,10 +72,10 @@ def test_a_runtime_without_a_profiler_is_named(bundle, monkeypatch):
         profiler.profile(load_bundle(bundle, "int8").model)
 
 
-def test_a_profiler_that_crashes_is_a_gap_in_the_report_and_no_end_of_it(bundle, monkeypatch):
-    def run_and_crash(module, arguments, cores):
+def test_a_profiler_that_crashes_is_a_gap_in_the_report_and_no_end_of_it(plan, monkeypatch):
+    def run_and_crash(function, *arguments, cores):
         run_fresh([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], cores)
 
-    monkeypatch.setattr("benchmarks.measure.operators.run_module", run_and_crash)
+    monkeypatch.setattr("benchmarks.measure.operators.call_fresh", run_and_crash)
     with pytest.raises(UserError, match="crashes"):
-        measure_operators({"int8": load_bundle(bundle, "int8")}, 1)
+        measure_operators(plan)

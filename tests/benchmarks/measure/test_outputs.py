@@ -8,7 +8,6 @@ from benchmarks.measure import outputs
 from benchmarks.measure.outputs import BROKERS, NONE, OPTIONS, measure_outputs
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
-from edge.model.bundle import load_bundle
 
 pytest.importorskip("paho", reason="the extra 'mqtt' is not installed")
 pytest.importorskip("starlette", reason="the extra 'web' is not installed")
@@ -16,19 +15,19 @@ pytest.importorskip("starlette", reason="the extra 'web' is not installed")
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("mosquitto", path=BROKERS) is None, reason="mosquitto is not installed")
-def test_every_output_is_run_and_compared_with_none(bundle, clip, monkeypatch):
+def test_every_output_is_run_and_compared_with_none(plan, monkeypatch):
     try:
         fetch(YUNET)
     except UserError as error:
         pytest.skip(error.problem)
     monkeypatch.setattr(outputs, "SECONDS", 1.0)
-    rows = measure_outputs(load_bundle(bundle, "int8"), clip, cores=1, rounds=1)
-    assert [row.output for row in rows] == [NONE, *OPTIONS]
-    assert all(0 < row.cpu.p50 < 1.1 for row in rows)
-    assert rows[0].more == 0
+    rows = measure_outputs(plan)
+    assert [row["output"] for row in rows] == list(OPTIONS)
+    assert all(0 < row["cpu"]["p50"] < 1.1 for row in rows)
+    assert rows[0]["output"] == NONE and rows[0]["more"] == 0
 
 
-def test_without_a_broker_nothing_is_measured(bundle, clip, monkeypatch):
+def test_without_a_broker_nothing_is_measured(plan, monkeypatch):
     monkeypatch.setattr(outputs, "BROKERS", "/nowhere")
     with pytest.raises(UserError, match="no MQTT broker"):
-        measure_outputs(load_bundle(bundle, "int8"), clip, cores=1, rounds=1)
+        measure_outputs(plan)

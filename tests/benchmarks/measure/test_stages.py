@@ -48,7 +48,7 @@ def test_time_is_counted_where_a_part_fails_too():
 def test_the_shares_of_a_run_are_a_whole(bundle, tmp_path):
     clip = write_clip(tmp_path / "long.avi", 100)  # more than queues hold: no stage has ended with the first frame
     options = Options(model=bundle, variant="int8")
-    found = shares(clip, options, [JsonLines(tmp_path / "records.jsonl", live=True)])
+    found = shares(str(clip), options, [JsonLines(tmp_path / "records.jsonl", live=True)])
     assert set(found) == {*PARTS, REST}
     assert sum(found.values()) == pytest.approx(1)
     assert all(found[part] > 0 for part in ("search", "detect", "outputs"))

@@ -2,10 +2,10 @@
 
 import pytest
 
+from benchmarks.base.plan import open_variants
 from benchmarks.base.process import ROOT
 from benchmarks.base.record import keep
-from benchmarks.base.variants import open_variants
-from benchmarks.report.boards import BOARDS, Board, board_records, boards_text, estimate
+from benchmarks.report.boards import PUBLISHED, board_records, boards_text, estimate
 from benchmarks.report.document import BOARDS_BEGIN, END
 from edge.base.settings import DEFAULT_BUNDLE
 from tests.benchmarks.report.test_tables import cells
@@ -19,17 +19,16 @@ def rows(text, board):
 
 def test_an_estimate_is_in_proportion_to_the_multiply_adds(bundle):
     variants = open_variants(bundle)
-    board = Board("a board", 300.0, 30.0)  # the tiny model has 21
-    assert estimate(board, "float32", variants) == pytest.approx(300 * 21 / 300e6)
-    assert estimate(board, "int8", variants) == pytest.approx(30 * 21 / 300e6)
-    assert estimate(Board("a board", None, None), "int8", variants) is None
+    assert estimate(f"{PI4} Rev 1.4", "float32", variants) == pytest.approx(46 * 21 / 300e6)  # the tiny model has 21
+    assert estimate(PI4, "int8", variants) == pytest.approx(17 * 21 / 300e6)
+    assert estimate("a board", "int8", variants) is estimate(PI4, "dynamic", variants) is None
 
 
 def test_a_board_that_nobody_measured_on_says_so_beside_its_estimate(bundle):
     text = boards_text(open_variants(bundle), [])
-    for board in BOARDS:
-        assert [row[1:3] for row in rows(text, board.name)] == [["float32", "not measured"], ["int8", "not measured"]]
-        assert all((row[3] == "–") == (board.float_ms is None) for row in rows(text, board.name))
+    for board, published in PUBLISHED.items():
+        assert [row[1:3] for row in rows(text, board)] == [["float32", "not measured"], ["int8", "not measured"]]
+        assert all((row[3] == "–") == (not published) for row in rows(text, board))
     assert "Estimates (≈) are not measurements" in text
 
 

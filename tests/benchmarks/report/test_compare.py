@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from benchmarks.base.harness import distribution
-from benchmarks.base.record import as_plain
 from benchmarks.report.compare import changed_graphs, changes_text, compare, missing
 
 
@@ -18,7 +17,7 @@ def pair(record):
         records = deepcopy(record), deepcopy(record)
         for one, values in zip(records, (before, after), strict=True):
             (row,) = (r for r in one["figures"]["pipeline"] if (r["variant"], r["cores"]) == ("int8", 2))
-            row["fps"] = as_plain(distribution(values))
+            row["fps"] = distribution(values)
         return records
 
     return make
@@ -48,7 +47,7 @@ def test_what_lies_inside_the_noise_is_no_difference(pair, after, real, worse):
 def test_less_is_better_where_it_is_milliseconds(record):
     slower = deepcopy(record)
     for row in slower["figures"]["latency"]:
-        row["round_ms"] = as_plain(distribution([1.4]))
+        row["round_ms"] = distribution([1.4])
     worse = [change.name for change in compare(record, slower) if change.is_worse(0.05)]
     assert len(worse) == len(record["figures"]["latency"])
     assert all(what.startswith("latency") for what in worse)

@@ -1,0 +1,73 @@
+"""Subjects of the measurements: a bundle's variants, a clip, a data set, and how often and on what they run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.base.harness import BURST, WARM_UP
+from benchmarks.base.process import can_restrict
+from edge.base.errors import UserError
+from edge.base.machine import usable_cores
+from edge.model.bundle import Bundle, load_bundle, model_file, read_manifest
+from edge.model.manifest import VARIANTS
+
+SHIPPING = "int8"
+"""The variant that ships, for what would take too long with all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is measured, and how.
+
+    Attributes:
+        bundles: verified variants of one bundle by name, in the order of `VARIANTS`.
+        clip: a video for the pipeline.
+        rounds: turns of every variant in every measurement.
+        data: root of a data set for the accuracy; None: it is not measured.
+        split: of the data set.
+        faces: folder of portraits for the measurement of face sizes; the demo's faces where it is None.
+    """
+
+    bundles: dict[str, Bundle]
+    clip: Path
+    rounds: int
+    data: Path | None = None
+    split: str = "test"
+    faces: Path | None = None
+
+    @property
+    def shipping(self) -> Bundle:
+        """The variant that ships; the first where it is not there."""
+        return self.bundles.get(SHIPPING) or next(iter(self.bundles.values()))
+
+    @property
+    def threads(self) -> list[int]:
+        return sorted({1, usable_cores()})
+
+    @property
+    def cores(self) -> list[int]:
+        """One, two (the targets' number) and all cores; all alone where a process cannot choose its cores."""
+        cores = usable_cores()
+        return sorted({1, min(2, cores), cores}) if can_restrict() else [cores]
+
+    @property
+    def most_cores(self) -> int:
+        return self.cores[-1]
+
+    def settings(self) -> dict[str, Any]:
+        """Settings that a record keeps."""
+        how = {"rounds": self.rounds, "threads": self.threads, "cores": self.cores, "clip": self.clip.name}
+        return how | {"split": self.split if self.data else None, "warm_up": WARM_UP, "burst": BURST}
+
+
+def open_variants(folder: Path) -> dict[str, Bundle]:
+    """Read and verify all variants of a bundle that are there.
+
+    Raises:
+        UserError: there is no bundle, no variant in it, or one of them is damaged.
+    """
+    known = read_manifest(folder).get("variants", {})
+    present = [variant for variant in VARIANTS if variant in known and (folder / model_file(variant)).is_file()]
+    if not present:
+        raise UserError(f"{folder}: the bundle has no model file", "restore them or make them by 'make export'")
+    return {variant: load_bundle(folder, variant) for variant in present}
