@@ -1,5 +1,5 @@
-"""Reports of recorded videos: tables, figures and pictures of what was seen in each.
+"""Reports of recorded videos: a page, tables and pictures of each.
 
-`batch` gives each video a process; there, `video` runs the pipeline into `table` and `digest`, and `page` tells the
-rest.
+`batch` starts a process for each video. In it, `video` runs the pipeline into `table` and `digest`, and `page` makes
+the report.
 """

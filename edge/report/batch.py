@@ -1,4 +1,4 @@
-"""Analyzes many videos at a time, each in a process of its own: one that breaks takes no other with it."""
+"""Analyze several videos at a time, each in a process of its own, so that a crash affects one video only."""
 
 import multiprocessing
 import signal
@@ -27,20 +27,20 @@ from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 
 POLL_INTERVAL = 0.1
-"""Seconds after which signals are looked at again."""
+"""Seconds between two checks for signals."""
 
 WORKER_STOP_TIMEOUT = 5.0
-"""Seconds that a process gets to clean up."""
+"""Seconds for a process to clean up."""
 
 STEPS = 200
-"""Parts of a video after each of which a process tells of its progress."""
+"""Number of progress messages of a process."""
 
-_processes = multiprocessing.get_context("spawn")  # a fork of OpenCV's threads would hang
+_processes = multiprocessing.get_context("spawn")  # a forked process with OpenCV's threads would hang
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a video: a line of what was found, or of what was wrong."""
+    """Outcome of a video: a line with its counts, or with the error."""
 
     text: str
     failed: bool = False
@@ -52,26 +52,26 @@ class Outcome:
 def analyze_videos(
     named: Sequence[Path], folder: Path, options: Options, wanted: Wanted, at_once: int | None, stop: threading.Event
 ) -> Iterator[Outcome]:
-    """Analyze the videos that are named and those in the folders that are named.
+    """Analyze the given videos and those in the given folders.
 
     Args:
         named: files and folders.
-        folder: where the reports go.
-        options: what to recognize with.
-        wanted: what the reports are to have.
-        at_once: how many processes; None for as many as there are cores.
+        folder: folder of the reports.
+        options: options of the recognizer.
+        wanted: parts of the reports.
+        at_once: number of processes; None for one per core.
         stop: ends the work when it is set.
 
     Yields:
-        What became of each, as they end. What is wrong is also told on stderr at once.
+        The outcome of each video when it ends. Errors are also written to stderr at once.
 
     Raises:
         UserError: the model or the detector cannot be used.
-        KeyboardInterrupt: it was stopped.
+        KeyboardInterrupt: `stop` was set.
     """
     check_folder(folder)
     bundle = load_bundle(options.model, options.variant)
-    Recognizer.from_options(options)  # what is wrong with it would be wrong for every video
+    Recognizer.from_options(options)  # an error in the model would occur for every video
     jobs, problems, left_out = find_jobs(named, folder, options, wanted)
     known, left = [], []
     for job in jobs:
@@ -91,7 +91,7 @@ def analyze_videos(
 
 
 def _size(video: Path) -> int:
-    """Bytes; none of a video that went away since it was found, which whoever reads it will tell."""
+    """Return the size in bytes; 0 for a video that has disappeared, which its process will report."""
     try:
         return video.stat().st_size
     except OSError:
@@ -99,7 +99,7 @@ def _size(video: Path) -> int:
 
 
 def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: BatchProgress) -> Iterator[Outcome]:
-    # Stages of one video already run side by side, so its own threads are for the cores that are left.
+    # The stages of one video run in parallel already, so its decoder gets the remaining cores.
     threads = max(1, usable_cores() // min(at_once, max(1, len(jobs))) - 1)
     waiting, running = deque(jobs), list[_Worker]()
     try:
@@ -121,7 +121,7 @@ def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: Bat
 
 
 class _Worker:
-    """A process that analyzes one video, seen from outside."""
+    """A process that analyzes one video."""
 
     def __init__(self, job: Job, threads: int) -> None:
         self.job = job
@@ -129,10 +129,10 @@ class _Worker:
         self.process = _processes.Process(target=_work, args=(job, threads, theirs), daemon=True)
         with _no_interruption():
             self.process.start()
-        theirs.close()  # so that the end of the process is the end of the news
+        theirs.close()  # so that reading ends with the process
 
     def outcome(self, progress: BatchProgress) -> Outcome | None:
-        """Pass the progress on; return the outcome, None while the process goes on."""
+        """Pass the progress on; return the outcome, or None while the process runs."""
         outcome = None
         try:
             while outcome is None and self.news.poll():
@@ -154,7 +154,7 @@ class _Worker:
         return outcome
 
     def end(self) -> None:
-        """Wait until the process has ended, and make it end."""
+        """End the process and wait for it."""
         self.process.join(WORKER_STOP_TIMEOUT)
         if self.process.is_alive():
             self.process.kill()
@@ -163,7 +163,7 @@ class _Worker:
 
 
 def _work(job: Job, threads: int, news: Connection) -> None:
-    """Analyze one video; the main function of the process."""
+    """Main function of the process: analyze one video."""
     signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     cv2.setNumThreads(threads)
@@ -175,7 +175,7 @@ def _work(job: Job, threads: int, news: Connection) -> None:
             told = share
             news.send(share)
 
-    with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or nobody is there any more
+    with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or its parent has ended
         try:
             summary = analyze_video(job, tell, threads)
             news.send(_told(job, _counts(summary), summary))
@@ -184,7 +184,7 @@ def _work(job: Job, threads: int, news: Connection) -> None:
 
 
 def _told(job: Job, what: str, summary: dict[str, Any]) -> Outcome:
-    """Say what is in a report; a report of a damaged video is kept, and is a failure all the same."""
+    """Describe a report in a line; that of a damaged video is kept, but counts as a failure."""
     report = f"{what}, see {job.place.path(PAGE)}"
     if incomplete := summary.get("incomplete"):
         return Outcome(f"{job.video}: {incomplete['reason']}, what could be read was kept: {report}", failed=True)
@@ -202,7 +202,7 @@ def _interrupt(number: int, frame: Any) -> None:
 
 @contextmanager
 def _no_interruption() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal, and so does its end; those started here leave it to their parent."""
+    """Start processes that ignore Ctrl-C and the end of the terminal, which reach the parent as well."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -1,4 +1,4 @@
-"""The figures of a report, as SVG that stands inside a page and takes its text colour from there."""
+"""Figures of a report as SVG inside its page, whose text colour they inherit."""
 
 from collections.abc import Iterable
 from html import escape
@@ -12,27 +12,27 @@ from edge.report.digest import STATES, Person
 LEFT, PLOT, RIGHT = 84, 800, 76
 CHART_WIDTH = LEFT + PLOT + RIGHT
 LANE, ROW, GAP, AXIS = 32, 24, 8, 30
-"""Heights: of the lane of labels, of a row of probabilities, between rows, of the axis."""
+"""Heights of the lane of labels, of a row of probabilities, of the gap between rows, and of the axis."""
 
 MOST_TICKS = 10
 TICK_SPACINGS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
-"""Seconds that may lie between two ticks."""
+"""Possible seconds between two ticks."""
 
 _NOT_JUDGED = (90, 90, 90)
 
 
 def hex_colour(bgr: tuple[int, int, int]) -> str:
-    """A colour of the annotated video for a page."""
+    """Convert a colour of the annotated video to HTML's form."""
     blue, green, red = bgr
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 STATE_COLOURS = tuple(hex_colour(colour) for colour in (*COLOURS, UNSURE, _NOT_JUDGED))
-"""One for each of `STATES`."""
+"""Colours of `STATES`."""
 
 
 def clock(seconds: float) -> str:
-    """Seconds from the start as m:ss.ss, or h:mm:ss.ss where there are hours."""
+    """Format seconds as m:ss.ss, or h:mm:ss.ss from an hour on."""
     minutes, rest = divmod(round(seconds * 100), 6000)
     hours, minutes = divmod(minutes, 60)
     start = f"{hours}:{minutes:02}" if hours else f"{minutes}"
@@ -43,9 +43,9 @@ def timeline(person: Person, width: float, duration: float) -> str:
     """Draw a person's labels over time, and below them the seven probabilities.
 
     Args:
-        person: whose.
+        person: the person.
         width: seconds of each part of `person.bins`.
-        duration: seconds of the video.
+        duration: length of the video, seconds.
     """
     edges = LEFT + PLOT * np.minimum(1, np.arange(len(person.bins) + 1) * width / max(duration, 1e-9))
     seconds, weighted = person.bins[:, : len(STATES)], person.bins[:, len(STATES) :]
@@ -79,7 +79,7 @@ def timeline(person: Person, width: float, duration: float) -> str:
 
 
 def shares(persons: Iterable[Person]) -> str:
-    """A bar for each person, divided by what was shown for how long."""
+    """Draw a bar for each person, divided by the time of each expression."""
     parts, top = [], 0
     for person in persons:
         part = person.seconds / max(person.present, 1e-9)
@@ -101,7 +101,7 @@ def shares(persons: Iterable[Person]) -> str:
 
 
 def legend() -> str:
-    """The colours and what they stand for."""
+    """Return the legend of the colours."""
     entries = (
         f'<li><span class="swatch" style="background:{colour}"></span>{escape(state)}</li>'
         for state, colour in zip(STATES, STATE_COLOURS, strict=True)
@@ -126,7 +126,7 @@ def _plate(top: float, height: float) -> str:
 
 
 def _bars(edges: np.ndarray, bottoms: np.ndarray, heights: np.ndarray, colour: str) -> str:
-    """One path of all bars that have a height; neighbours share their edges to the tenth, so no gap is seen."""
+    """Draw all bars with a height as one path; neighbours share their edges to a tenth, so that no gap is visible."""
     edges = edges.round(1)
     path = "".join(
         f"M{x0:g} {bottom:.1f}H{x1:g}v{-height:.1f}H{x0:g}z"
@@ -137,7 +137,7 @@ def _bars(edges: np.ndarray, bottoms: np.ndarray, heights: np.ndarray, colour: s
 
 
 def _contour(edges: np.ndarray, bottom: float, heights: np.ndarray, there: np.ndarray) -> str:
-    """The upper edge of the bars: light colours are told from light paper by it."""
+    """Draw the upper edge of the bars, which separates light colours from light paper."""
     path, drawing = "", False
     for x0, x1, height, present in zip(edges, edges[1:], heights, there, strict=False):
         if present:

@@ -1,4 +1,4 @@
-"""Figures of a report, gathered frame by frame in memory that does not grow with the length of the video."""
+"""Figures of a report, collected frame by frame in memory that does not grow with the video."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
 
 STATES = (*EMOTIONS, "unsure", "not judged")
-"""States that a face is counted as: its label, or the reason against one (not judged: small, turned or blurred)."""
+"""States of a face: its label, or the reason why it has none (not judged: small, turned or blurred)."""
 
 BINS, FIRST_WIDTH = 600, 0.1
-"""Parts that a timeline has at most, and the seconds of each to begin with; they double when there would be more."""
+"""Most parts of a timeline, and the initial seconds of each; they double when there would be more parts."""
 
 PERSONS = 24
-"""Those who were there longest have figures of their own."""
+"""Most persons with figures: those who were there longest."""
 
 LONGEST = 60
-"""Episodes of each emotion that are listed."""
+"""Most listed episodes of each emotion."""
 
 PICTURED = 8
-"""Episodes of each emotion that have a picture, the longest."""
+"""Most episodes of each emotion with a picture, the longest ones."""
 
 PICTURE_SIDE, PICTURE_MARGIN, JPEG_QUALITY = 112, 0.35, 80
-"""Pixels; what is seen around the face, in shares of its box; of 100."""
+"""Longer side in pixels, margin around the face in shares of its box, and JPEG quality of 100."""
 
 
 @dataclass
@@ -40,14 +40,14 @@ class Episode:
     """A stretch of time in which a person showed one emotion. Times are seconds from the start of the video.
 
     Attributes:
-        person: number of the track.
-        emotion: the label.
-        before: what was shown before, None where there was no label.
-        start: of the first frame with it.
-        end: of the first frame without it, or of the last frame in which the person was seen.
+        person: id of the track.
+        emotion: label.
+        before: label before; None without one.
+        start: time of the first frame with the label.
+        end: time of the first frame without it, or of the last frame in which the person was seen.
         peak: highest probability of the label.
-        peak_time: when that was.
-        picture: JPEG of the face at the peak, where one is wanted.
+        peak_time: time of the peak.
+        picture: JPEG of the face at the peak, if wanted.
     """
 
     person: int
@@ -69,11 +69,11 @@ class Person:
     """Figures of one person.
 
     Attributes:
-        id: number of the track.
-        first, last: seconds at which the person was first and last seen.
-        bins: float64 `[BINS, 9 + 7]`: of each part of the video, seconds in each of `STATES`, and the probabilities
-            times the seconds for which they held, where the face could be judged.
-        episodes: how many there were of each emotion.
+        id: id of the track.
+        first, last: times at which the person was first and last seen, seconds.
+        bins: float64 `[BINS, 9 + 7]`: for each part of the video, seconds in each of `STATES`, and the probabilities
+            times their duration, where the face could be judged.
+        episodes: number of episodes of each emotion.
     """
 
     id: int
@@ -84,24 +84,24 @@ class Person:
 
     @property
     def seconds(self) -> np.ndarray:
-        """Float64 `[9]`: seconds in each of `STATES`."""
+        """Return the seconds in each of `STATES`, float64 `[9]`."""
         return self.bins[:, : len(STATES)].sum(axis=0)
 
     @property
     def present(self) -> float:
-        """Seconds for which the face was seen."""
+        """Return the seconds for which the face was seen."""
         return float(self.seconds.sum())
 
 
 class Digest:
-    """Takes results in and keeps what a report needs. An output of a pipeline whose events are of every change.
+    """Output that collects the figures of a report, from a pipeline in which every change of a label is an event.
 
     Attributes:
-        frames, frames_with_faces, faces, episodes_seen: how many there were.
+        frames, frames_with_faces, faces, episodes_seen: numbers of each.
         size: width and height of the first frame, pixels.
         duration: seconds from the start of the first frame to the end of the last.
         width: seconds of each part of the timelines.
-        left_out, left_out_seconds: persons who have no figures of their own, and how long they were there.
+        left_out, left_out_seconds: number of persons without figures, and the seconds for which they were there.
     """
 
     name = "report"
@@ -150,12 +150,12 @@ class Digest:
 
     @property
     def persons(self) -> list[Person]:
-        """Those with figures of their own, in the order of their numbers."""
+        """Return the persons with figures, by id."""
         return [self._persons[number] for number in sorted(self._persons)]
 
     @property
     def episodes(self) -> list[Episode]:
-        """The longest of each emotion, in the order of their times; the very longest of them with pictures."""
+        """Return the longest episodes of each emotion in the order of time; the longest of these have pictures."""
         kept = []
         for heap in self._longest.values():
             for place, (_, _, episode) in enumerate(sorted(heap, reverse=True)):
@@ -204,7 +204,7 @@ class Digest:
             self._faces_at_peak[face.id] = _cut(result.frame.image, face.box)
 
     def _close(self, number: int, time: float) -> None:
-        """End the person's episode, if there is one, and keep it if it is among the longest."""
+        """End the person's episode, if any, and keep it if it is among the longest."""
         episode = self._open.pop(number, None)
         picture = self._faces_at_peak.pop(number, None)
         if episode is None:
@@ -220,7 +220,7 @@ class Digest:
             heappushpop(heap, entry)
 
     def _leave_out(self) -> None:
-        """Forget the person who is gone and was there for the shortest time, where there are too many."""
+        """If there are too many persons, forget the one that has left and was there for the shortest time."""
         if len(self._gone) > PERSONS:
             shortest = min((self._persons[number] for number in self._gone), key=lambda person: person.present)
             self.left_out += 1
@@ -230,14 +230,14 @@ class Digest:
 
 
 def _state(face: FaceResult) -> np.ndarray:
-    """Float64 `[9 + 7]`: one for the state, and the probabilities where the face could be judged."""
+    """Return float64 `[9 + 7]`: the state one-hot, and the probabilities where the face could be judged."""
     judged = face.reason in (None, "unsure")
     state = face.label if face.label is not None else STATES.index("unsure" if judged else "not judged")
     return np.concatenate([np.eye(len(STATES))[state], face.probabilities * judged])
 
 
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
-    """Yield the parts that the time from `start` to `end` falls into, and the seconds in each."""
+    """Yield the parts of the timeline between `start` and `end`, and the seconds in each."""
     first, last = int(start / width), int(end / width)
     edges = np.arange(first, last + 2) * width
     seconds = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
@@ -245,7 +245,7 @@ def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
 
 
 def _cut(image: np.ndarray, box: Box) -> np.ndarray:
-    """The face and what is around it, uint8 BGR, its longer side `PICTURE_SIDE` pixels."""
+    """Crop the face with its surroundings, uint8 BGR; the longer side has `PICTURE_SIDE` pixels."""
     x0, y0, x1, y1 = surroundings(box, PICTURE_MARGIN, image)
     scale = PICTURE_SIDE / max(1, x1 - x0, y1 - y0)
     size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))

@@ -1,4 +1,4 @@
-"""The videos to analyze, and the places of their files."""
+"""Videos to analyze, and the paths of their reports."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from edge.base.files import clear_leftovers, fitting_name, unreadable
 from edge.sources.kinds import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
-"""Endings of a report's files."""
+"""Suffixes of a report's files."""
 
 ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
 
@@ -23,12 +23,12 @@ VIDEO_SUFFIXES = frozenset(
     | {".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm"}
     | {".wmv", ".wtv", ".y4m"}
 )
-"""Names by which a video is taken out of a folder, in small letters; a file that is named itself may have any."""
+"""Suffixes of the videos in a folder, in lower case; a file that is named itself may have any."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Place of a video's files: `folder/name` and an ending."""
+    """Path of a video's report files: `folder/name` and a suffix."""
 
     folder: Path
     name: str
@@ -37,12 +37,12 @@ class Place:
         return self.folder / f"{self.name}{ending}"
 
     def clear_leftovers(self) -> None:
-        """Remove the half-written files of a process that was killed."""
+        """Remove the half-written files of a killed process."""
         for ending in ENDINGS:
             clear_leftovers(self.path(ending))
 
     def summary(self) -> dict[str, Any]:
-        """Read the summary; empty where there is none that can be read."""
+        """Read the summary; empty where there is no readable one."""
         try:
             content = json.loads(self.path(SUMMARY).read_text())
         except (OSError, ValueError):
@@ -51,7 +51,7 @@ class Place:
 
 
 class Inputs(NamedTuple):
-    """Videos to analyze, each once; errors about what was named; files in folders that are no videos by their names."""
+    """Videos to analyze, each once; errors in the given paths; files in folders without a video's suffix."""
 
     videos: list[Path]
     problems: list[UserError]
@@ -59,7 +59,7 @@ class Inputs(NamedTuple):
 
 
 def find_videos(named: Iterable[Path]) -> Inputs:
-    """Find the files that are named and the videos in the folders that are named."""
+    """Find the given files and the videos in the given folders."""
     videos: dict[Path, Path] = {}
     problems, left_out = [], []
     for path in named:
@@ -76,10 +76,10 @@ def find_videos(named: Iterable[Path]) -> Inputs:
 
 
 def fingerprint(video: Path) -> dict[str, Any]:
-    """Return path, size and time of change: they tell a video from others and from an older state.
+    """Return path, size and time of change, which identify a video and its version.
 
     Raises:
-        UserError: it is not there.
+        UserError: it cannot be read.
     """
     try:
         status = video.stat()
@@ -89,10 +89,10 @@ def fingerprint(video: Path) -> dict[str, Any]:
 
 
 def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
-    """A place for each video that no other has, in this call or by an earlier one, and that stays its own.
+    """Return a unique place for each video, which it keeps in later calls.
 
-    The first `clip.mp4` is called `clip`, one of the same name in `walk/` is called `walk-clip`. So is the first where
-    somebody else's `clip.csv`, or the like, is there already.
+    The first `clip.mp4` is called `clip`, one of the same name in `walk/` is called `walk-clip`. The first one also
+    gets the longer name where a `clip.csv` or the like of another origin exists.
     """
     taken: set[str] = set()
     places = []
@@ -106,7 +106,7 @@ def find_places(videos: Sequence[Path], folder: Path) -> list[Place]:
 
 
 def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
-    """Return the videos that a path stands for, and a folder's other files; hidden ones and reports are neither."""
+    """Return the videos at a path, and a folder's other files without hidden ones and reports."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -123,14 +123,14 @@ def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_report(path: Path) -> bool:
-    """Tell the files of a report: the annotated video, and what lies beside a summary."""
+    """Return whether a file belongs to a report: an annotated video, or a file beside a summary."""
     if path.name.endswith(ANNOTATED):
         return True
     return path.suffix in ENDINGS and bool(Place(path.parent, path.stem).summary().get("made_from"))
 
 
 def _names(video: Path) -> Iterator[str]:
-    """Yield names for a video's report, short ones first; the last is nobody else's."""
+    """Yield names for a video's report, short ones first; the last one is unique."""
     path = video.resolve()
     yield _fitting(path.stem)
     yield _fitting(f"{path.parent.name}-{path.stem}")
@@ -138,12 +138,12 @@ def _names(video: Path) -> Iterator[str]:
 
 
 def _fitting(name: str, end: str = "") -> str:
-    """Cut a name to what a file system takes, and make it one that every program can read and print."""
+    """Shorten a name for file systems, and replace characters that programs cannot read or print."""
     return fitting_name(printable(name).replace("\\", "_"), end)
 
 
 def _owner(place: Place) -> str | None:
-    """Path of the video that a report there is of."""
+    """Return the path of the video that a report belongs to."""
     try:
         return str(place.summary()["made_from"]["video"]["path"])
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The work on one video, and the check whether it has been done."""
+"""Job of one video, and the check whether it is done."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,9 +17,9 @@ class Wanted:
     """Wanted parts of a report.
 
     Attributes:
-        annotated: the annotated video beside it.
-        pictures: small pictures of faces in it.
-        blur: faces made unrecognizable in all pictures.
+        annotated: whether to write an annotated video.
+        pictures: whether the page has small pictures of faces.
+        blur: whether faces are unrecognizable in all pictures.
     """
 
     annotated: bool = False
@@ -29,7 +29,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Job:
-    """One video, where its files go, what to recognize with, and what is wanted."""
+    """One video, the place of its report, the recognizer's options, and the wanted parts."""
 
     video: Path
     place: Place
@@ -37,18 +37,18 @@ class Job:
     wanted: Wanted
 
     def endings(self) -> tuple[str, ...]:
-        """Return the endings of the files to be written."""
+        """Return the suffixes of the files to write."""
         return (SUMMARY, PAGE, CSV, PARQUET) + (ANNOTATED,) * self.wanted.annotated
 
     def made_from(self, bundle: Bundle) -> dict[str, Any]:
-        """All that the files depend on, as plain values; `bundle` is the options'.
+        """Return everything that the files depend on, as plain values; `bundle` is that of the options.
 
         Raises:
-            UserError: the video is not there.
+            UserError: the video cannot be read.
         """
         settings = asdict(self.options)
-        del settings["model"]  # its place may change, its hash not
-        del settings["max_classifications"]  # all faces are read
+        del settings["model"]  # the hash identifies it, wherever it is
+        del settings["max_classifications"]  # all faces are classified
         return {
             "video": fingerprint(self.video),
             "model": {"name": bundle.name, "variant": bundle.variant, "sha256": bundle.sha256},
@@ -57,16 +57,16 @@ class Job:
         }
 
     def is_done(self, bundle: Bundle) -> bool:
-        """Return whether all files are there, made from the same video, by the same model, with the same settings."""
+        """Return whether all files exist and were made from the same video, model and settings."""
         there = all(self.place.path(ending).is_file() for ending in self.endings())
         try:
             return there and self.place.summary().get("made_from") == self.made_from(bundle)
         except UserError:
-            return False  # the video is gone, and who is to analyze it will say so
+            return False  # the video has disappeared, which its analysis will report
 
 
 class Jobs(NamedTuple):
-    """The work on all videos; errors about what was named; files in folders that are no videos by their names."""
+    """Jobs of all videos; errors in the given paths; files in folders without a video's suffix."""
 
     jobs: list[Job]
     problems: list[UserError]
@@ -74,10 +74,10 @@ class Jobs(NamedTuple):
 
 
 def find_jobs(named: Iterable[Path], folder: Path, options: Options, wanted: Wanted) -> Jobs:
-    """Find the videos that are named and those in the folders that are named, and a place for each one's report.
+    """Find the given videos and those in the given folders, and choose a place for each report.
 
     Raises:
-        UserError: a report would be written over a video that is to be read.
+        UserError: a report would overwrite a video to be analyzed.
     """
     videos, problems, left_out = find_videos(named)
     places = find_places(videos, folder)
@@ -87,8 +87,8 @@ def find_jobs(named: Iterable[Path], folder: Path, options: Options, wanted: Wan
 
 
 def _check_outputs(jobs: Sequence[Job]) -> None:
-    """Refuse to write a report's video over another that is to be read."""
+    """Refuse to overwrite a video to be analyzed."""
     videos = {resolved(job.video) for job in jobs}
     for job in jobs:
         if resolved(job.place.path(ANNOTATED)) in videos:
-            raise UserError(f"{job.place.path(ANNOTATED)}: is to be read and written", "name another --output")
+            raise UserError(f"{job.place.path(ANNOTATED)}: would be both read and written", "name another --output")

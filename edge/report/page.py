@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing from outside."""
+"""The report as one self-contained HTML page."""
 
 import base64
 import math
@@ -15,17 +15,17 @@ from edge.report.digest import STATES, Digest, Episode, Person
 from edge.report.table import COLUMNS
 
 MAX_TABLE_ROWS = 20
-"""Rows at most of the table to a timeline."""
+"""Most rows of a timeline's table."""
 
 
 def page(digest: Digest, summary: dict[str, Any], bundle: Bundle, card: str | None) -> str:
-    """The report of a video.
+    """Return the HTML report of a video.
 
     Args:
-        digest: what was seen.
-        summary: what the summary file holds, see `edge.report.video`.
-        bundle: the model that was used.
-        card: the model card's text, None where the bundle has none.
+        digest: figures of the video.
+        summary: content of the summary file, see `edge.report.video`.
+        bundle: the model's bundle.
+        card: text of the model card; None where the bundle has none.
     """
     name = escape(summary["video"])
     return (
@@ -60,18 +60,18 @@ def _incomplete(summary: dict[str, Any]) -> str:
     until, reason = summary["incomplete"]["until_s"], summary["incomplete"]["reason"]
     return (
         f"<p><strong>This report is incomplete.</strong> The video {escape(reason)}; "
-        f"what is reported ends at {clock(until)}.</p>"
+        f"the report ends at {clock(until)}.</p>"
     )
 
 
 def _caveats(bundle: Bundle, card: str | None) -> str:
-    where = '<a href="#model-card">the model card</a>' if card else "the model card, which this bundle does not bring"
+    where = '<a href="#model-card">the model card</a>' if card else "the model card, which this bundle lacks"
     return (
         '<aside aria-label="What these figures are">'
         "<p><strong>These are expressions as a crowd would name them in a photograph, not feelings.</strong> "
         "People smile when they are sad and frown when they think.</p>"
-        f"<p>{_accuracy(bundle)} In a video the conditions are others, and the error is not the same for all people "
-        f"and classes: before relying on a figure, read the limits in {where}, and compare a sample with people’s "
+        f"<p>{_accuracy(bundle)} A video’s conditions differ, and the error is not the same for all people and "
+        f"classes: before you rely on a figure, read the limits in {where}, and compare a sample with people’s "
         "own judgement.</p></aside>"
     )
 
@@ -83,7 +83,7 @@ def _accuracy(bundle: Bundle) -> str:
         for by in bundle.measured
     ]
     if not parts:
-        return "How often the model is right is not stated in its bundle."
+        return "The bundle does not state the model's accuracy."
     return f"On test images that it had not seen, the model agreed {', and '.join(parts)}."
 
 
@@ -100,7 +100,7 @@ def _shares(digest: Digest) -> str:
         for person in digest.persons
     ]
     left_out = (
-        f"<p>{digest.left_out:,} more persons, who were seen for {digest.left_out_seconds:.1f} s together, have no "
+        f"<p>{digest.left_out:,} more persons, seen for {digest.left_out_seconds:.1f} s in total, have no "
         "figures here; they are in the table of all faces.</p>"
         if digest.left_out
         else ""
@@ -111,7 +111,7 @@ def _shares(digest: Digest) -> str:
     )
     return (
         f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend()}"
-        "<figcaption>Figure 1. For how long each person showed what, as a share of the time for which it was seen."
+        "<figcaption>Figure 1. Share of each expression in the time for which a person was seen."
         f"</figcaption></figure>{_table(head, rows, caption)}{left_out}"
         "<p>A person who leaves the picture for more than a second comes back under a new number.</p>"
     )
@@ -211,7 +211,7 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings within settings, by one name."""
+    """Return nested settings with joined names."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key.replace('_', ' ')}"

@@ -1,4 +1,4 @@
-"""The progress of a batch of videos, by the bytes that are through: known of each before it is opened."""
+"""Progress of a batch of videos by bytes, which are known before a video is opened."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ class BatchProgress(Progress):
     """Progress of all videos together."""
 
     def __init__(self, videos: dict[Path, int]) -> None:
-        """`videos` are the bytes of each."""
+        """Begin at 0; `videos` are the sizes in bytes."""
         self._bytes, self._ended = videos, 0
         self._shares = dict.fromkeys(videos, 0.0)
         super().__init__(self._task(), max(1, sum(videos.values())), "B")
 
     def note(self, video: Path, share: float) -> None:
-        """Note how much of a video is through, 0 to 1."""
+        """Set the finished share of a video, 0 to 1."""
         self._shares[video] = share
         self.update(sum(self._bytes[video] * share for video, share in self._shares.items()))
 
     def end(self, video: Path) -> None:
-        """Note that a video is through, whole or not."""
+        """Mark a video as finished, whole or not."""
         self._ended += 1
         self.task = self._task()
         self.note(video, 1.0)

@@ -1,4 +1,4 @@
-"""The table of all faces, one row a face a frame, as CSV and as Parquet."""
+"""Table of all faces, one row per face and frame, as CSV and Parquet."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +13,7 @@ from edge.base.classes import EMOTIONS
 from edge.faces.results import FrameResult
 
 BATCH = 8192
-"""Rows that are written at a time: a row group of the Parquet file."""
+"""Rows per write, which make a row group of the Parquet file."""
 
 COLUMNS = (
     ("frame", pa.int64(), "number of the frame in the video, from 0"),
@@ -25,8 +25,8 @@ COLUMNS = (
         ("width", "width"),
         ("height", "height"),
     )),
-    ("score", pa.float32(), "the detector's, 0 to 1"),
-    ("emotion", pa.string(), "the label; empty where there is a reason against it"),
+    ("score", pa.float32(), "score of the detector, 0 to 1"),
+    ("emotion", pa.string(), "the label; empty where there is a reason"),
     ("confidence", pa.float32(), "probability of the label, or the highest where there is none"),
     ("reason", pa.string(), "why there is no label: unsure, small, turned or blurred; else empty"),
     *((f"p_{name}", pa.float32(), f"probability of {name}, 0 to 1, smoothed in time") for name in EMOTIONS),
@@ -37,7 +37,7 @@ SCHEMA = pa.schema([pa.field(name, kind, metadata={"meaning": meaning}) for name
 
 
 class Table:
-    """Writes rows as they come, so that hours take no more memory than seconds. An output of the pipeline."""
+    """Output of the pipeline that writes rows as they come, so that hours take no more memory than seconds."""
 
     name = "table"
     complete = True

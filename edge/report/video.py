@@ -1,4 +1,4 @@
-"""Analyzes one video: what is in it is answered frame by frame, and its files appear together at the end."""
+"""Analyze one video frame by frame; its files appear together at the end."""
 
 import json
 from collections.abc import Callable
@@ -33,29 +33,28 @@ from edge.sources.video import VideoFileSource
 def analyze_video(
     job: Job, progress: Callable[[float], None] = lambda share: None, threads: int | None = None
 ) -> dict[str, Any]:
-    """Answer every frame of a video and write its files.
+    """Process every frame of a video and write its files.
 
     Args:
-        job: what to do.
-        progress: told the share of the video that was answered, 0 to 1, after each frame of a file that says how long
-            it is.
-        threads: threads of the decoder; by default as many as there are spare cores.
+        job: the job.
+        progress: called with the finished share, 0 to 1, after each frame of a file of known length.
+        threads: threads of the decoder; by default one per spare core.
 
     Returns:
-        What the summary file holds.
+        Content of the summary file.
 
     Raises:
-        UserError: the video cannot be read, or the files cannot be written; none of them is.
+        UserError: the video cannot be read, or a file cannot be written; no file is written then.
     """
     bundle, card = load_bundle(job.options.model, job.options.variant), read_card(job.options.model)
     made_from = job.made_from(bundle)
     job.place.clear_leftovers()
-    # Every face in every frame: what a report says must not hang on whose turn it was.
+    # Classify every face in every frame, so that a report does not depend on the schedule.
     recognizer = Recognizer.from_options(replace(job.options, max_classifications=job.options.max_faces))
     with ExitStack() as files:
         source = VideoFileSource(job.video, opened=0.0, threads=threads)  # times count from the start of the video
         files.callback(source.close)
-        # Left in the order of the end: the summary, which says that the others are there, appears last.
+        # Closed in reverse order: the summary, which marks the report as complete, appears last.
         parts = {
             ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
         }
@@ -74,13 +73,13 @@ def analyze_video(
             "versions": _versions(),
         }
         text = page(digest, summary, bundle, card)
-        with writing(job.place.path(PAGE)):  # a file's name may be in no encoding at all
+        with writing(job.place.path(PAGE)):  # a file's name may be in no known encoding
             parts[PAGE].write_text(text, encoding="utf-8", errors="replace")
         with writing(job.place.path(SUMMARY)):
             parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
-        job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on the old files are going
+        job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on old files are replaced
         if not job.wanted.annotated:
-            job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show what this report hides
+            job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show faces that this report hides
     return summary
 
 
@@ -104,7 +103,7 @@ def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
 
 
 def _incomplete(source: VideoFileSource, digest: Digest) -> dict[str, Any] | None:
-    """Say until when a damaged video was answered; None for a whole one."""
+    """Return the reason and the last time of a damaged video; None for a whole one."""
     return {"until_s": round(digest.duration, 3), "reason": source.damage} if source.damage else None
 
 

@@ -201,6 +201,6 @@ def test_analyze_writes_over_no_video_that_it_is_to_read(demo_clip, tmp_path):
     report = ee.analyze(demo_clip, tmp_path, thumbnails=False, annotate=True)[0].page
     annotated = report.with_name(f"{report.stem}.annotated.mp4")
     before = annotated.read_bytes()
-    with pytest.raises(ee.UserError, match="is to be read and written"):
+    with pytest.raises(ee.UserError, match="would be both read and written"):
         ee.analyze([demo_clip, annotated], tmp_path)
     assert annotated.read_bytes() == before

@@ -1,4 +1,4 @@
-"""Turn FER-2013, as people download it, into the data set layout that training reads.
+"""Convert FER-2013, as it is downloaded, into the data set layout that training reads.
 
     python -m train.importer fer2013.zip --votes ferplus_votes.csv --output data/fer2013
 
@@ -35,7 +35,7 @@ def main() -> int:
         "--max-bytes", type=whole_number(0), default=MAX_BYTES, help="a zip's limit, default: %(default)s"
     )
     args = parser.parse_args()
-    # A terminated import cleans up after itself as an interrupted one does.
+    # A terminated import cleans up like an interrupted one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     record = import_data(args.source, args.output, args.votes, args.seed, args.max_bytes, args.classes)
     print(report(record))

@@ -1,6 +1,6 @@
-"""Zip archive as a source: nothing in it is trusted, neither names nor sizes.
+"""Zip archive as a source; neither names nor sizes in it are trusted.
 
-No member is ever written under its own name. Limits apply to what is really unpacked: sizes in the archive are claims.
+No member is written under its own name. Limits apply to the bytes that are really unpacked.
 """
 
 import bz2
@@ -19,23 +19,23 @@ from edge.base.errors import UserError
 from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 MAX_BYTES = 2 * 1024**3
-"""Bytes to which a zip may expand; FER-2013 takes 80 MB."""
+"""Largest expanded size of a zip, bytes; FER-2013 takes 80 MB."""
 
 MAX_MEMBERS = 500_000
-"""Members of a zip. The list of so many takes 320 MB."""
+"""Most members of a zip; their list takes 320 MB."""
 
 _MAX_DIRECTORY_BYTES = 128 * 1024**2
 _ENTRY = b"PK\x01\x02"
 """First bytes of each entry of the list of members, the central directory."""
 
 _METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
-"""Common methods of compression that Python's zipfile does not know."""
+"""Common compression methods that Python's zipfile does not support."""
 
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, OSError, ValueError),
 )
-"""Errors that `zipfile` raises while it reads a member whose bytes are not what the archive says."""
+"""Errors of `zipfile` while it reads a damaged member."""
 
 
 class Archive:
@@ -43,7 +43,7 @@ class Archive:
 
     Attributes:
         names: paths of the files, with forward slashes, sorted.
-        skipped: members that another one of the same name replaces.
+        skipped: members replaced by a later one of the same name.
     """
 
     def __init__(self, source: Path, archive: zipfile.ZipFile, max_bytes: int) -> None:
@@ -57,7 +57,7 @@ class Archive:
         self.names = sorted(self._members)
 
     def read(self, name: str) -> bytes | Skipped:
-        """Return the content of a member, never more than it claims to have, or the reason to leave it out."""
+        """Return the content of a member, at most as long as it claims, or the reason to leave it out."""
         member = self._members[name]
         if member.file_size > MAX_FILE_BYTES or member.compress_size > MAX_FILE_BYTES:
             return Skipped(name, TOO_LARGE)
@@ -86,7 +86,7 @@ def open_archive(source: Path, max_bytes: int) -> Iterator[Archive]:
     """Open a zip that may expand to `max_bytes`.
 
     Raises:
-        UserError: it is no zip, has too many members, is in several parts, encrypted, or not safe to unpack.
+        UserError: it is not a zip, has too many members or several parts, is encrypted, or is not safe to unpack.
     """
     with _BoundedReader(io.FileIO(source)) as file:
         try:
@@ -103,7 +103,7 @@ def open_archive(source: Path, max_bytes: int) -> Iterator[Archive]:
 
 
 class _BoundedReader(io.BufferedReader):
-    """File of an archive that refuses a longer list of members than memory is meant for."""
+    """File of an archive that refuses a too long list of members."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(min(-1 if size is None else size, _MAX_DIRECTORY_BYTES + 1))
@@ -124,10 +124,10 @@ def _check_member(source: Path, member: zipfile.ZipInfo, name: str) -> None:
 
 
 def _expand(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the content of a member, never more than it claims to have.
+    """Return the content of a member, at most as long as it claims.
 
-    zipfile stops there itself only for what is stored or deflated. It hands bz2 and LZMA whatever it has read, and
-    800 bytes of bz2 can become a gigabyte.
+    zipfile itself enforces this for stored and deflated members only. It passes all input to bz2 and LZMA, and 800
+    bytes of bz2 can expand to a gigabyte.
     """
     if member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         with archive.open(member) as stream:
@@ -141,7 +141,7 @@ def _expand(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _read_compressed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the bytes of a member as they are in the archive: read as if they were stored."""
+    """Return the compressed bytes of a member, by reading it as if it were stored."""
     stored = zipfile.ZipInfo(member.orig_filename)
     stored.orig_filename = member.orig_filename
     stored.flag_bits, stored.header_offset = member.flag_bits, member.header_offset
@@ -155,11 +155,11 @@ def _decode_bz2(data: bytes, size: int) -> bytes:
 
 
 def _decode_lzma(data: bytes, size: int) -> bytes:
-    """Decode zip's kind of LZMA: two bytes of version, the length of the properties, the properties, the stream."""
+    """Decode zip's form of LZMA: two bytes of version, the length of the properties, the properties, the stream."""
     length, packed, dictionary = struct.unpack_from("<HBI", data, 2)
     filters = {
         "id": lzma.FILTER_LZMA1,
-        # Memory is taken for all of it; a larger one than the content is never used.
+        # The whole dictionary is allocated; more than the content's size is never used.
         "dict_size": min(max(dictionary, 4096), max(size, 4096)),
         "lc": packed % 9,
         "lp": packed // 9 % 5,

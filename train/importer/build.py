@@ -1,7 +1,7 @@
-"""Builds a data set from what was downloaded: whole, or not at all.
+"""Build a data set from a download, whole or not at all.
 
-In `<output>` appear the folders `{train,val,test}/{0..6}`, soft labels in `labels.csv` and raw votes in `votes.csv`
-when votes were given, and the record of what was done in `import.json`.
+`<output>` gets the folders `{train,val,test}/{0..6}`, with votes also soft labels in `labels.csv` and the votes in
+`votes.csv`, and a record of the import in `import.json`.
 """
 
 import csv
@@ -39,14 +39,14 @@ def import_data(
 
     Args:
         source: zip or folder of class folders, or fer2013.csv.
-        output: folder to make; one that an earlier import made is replaced.
+        output: folder to create; the output of an earlier import is replaced.
         votes: FER+ votes, as sidecar or as Microsoft's fer2013new.csv.
-        seed: decides which images of `train` are held out where the source has too few held-out parts.
-        max_bytes: how far a zip may expand.
-        classes: what numbered classes stand for: an order's name, names in the order of the numbers, or pairs.
+        seed: chooses the images of `train` that are held out where the source lacks held-out parts.
+        max_bytes: largest expanded size of a zip.
+        classes: names of numbered classes: an order's name, names in the order of the numbers, or pairs.
 
     Raises:
-        UserError: the source, the votes or the output cannot be used; `output` is as it was before.
+        UserError: the source, the votes or the output cannot be used; `output` is unchanged.
     """
     output = resolved(output)
     _check_output(output, [source, *([votes] if votes else [])])
@@ -99,7 +99,7 @@ def _check_output(output: Path, inputs: list[Path]) -> None:
         raise UserError(f"{output} has votes, which an import without them would remove", remedy)
     for path in inputs:
         real = resolved(path)
-        # Replacing the output would delete the source that lies in it; the other way round it would be read.
+        # Replacing an output around the source would delete the source; an output inside the source would be read.
         if real.is_relative_to(output) or output.is_relative_to(real):
             raise UserError(f"{path} and the output {output} overlap", "choose another --output")
 
@@ -109,7 +109,7 @@ _STEM_BYTES, _SUFFIX_BYTES = 220, 20
 
 
 def _stage(root: Path, reading: Reading) -> tuple[list[Image], list[Skipped]]:
-    """Copy the images to where they wait for their split, which is known only when all have been seen."""
+    """Copy the images to a staging folder; their splits are known only when all have been read."""
     stage = root / _STAGE
     stage.mkdir()
     images: list[Image] = []
@@ -126,7 +126,7 @@ def _stage(root: Path, reading: Reading) -> tuple[list[Image], list[Skipped]]:
 
 
 def _keep(face: Face, path: Path) -> Image | Skipped:
-    """Write the image to `path`, or say why it is none."""
+    """Write the image to `path`, or return the reason to leave it out."""
     try:
         data, pixels = read_picture(face.data)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Folder of files as a source."""
+"""Folder as a source."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 
 class Folder:
-    """Files below a folder, through links too.
+    """Files below a folder; links are followed.
 
     Attributes:
         names: paths of the files inside the folder, with forward slashes, sorted.
@@ -33,7 +33,7 @@ class Folder:
         return data if len(data) <= MAX_FILE_BYTES else Skipped(name, TOO_LARGE)
 
     def _walk(self) -> Iterator[Path]:
-        """Yield every file; each real folder once, as links can form a ring."""
+        """Yield every file, and visit each real folder once, as links can form a circle."""
         seen = set()
         for folder, subfolders, files in os.walk(self._source, followlinks=True, onerror=self._skip):
             real = os.path.realpath(folder)

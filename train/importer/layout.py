@@ -1,7 +1,6 @@
 """Class and split of every file of a source, from the names of all its folders.
 
-One path is not enough: whether 0 to 7 are classes, which split `Eval` is, or whether `extra` is a split at all shows
-only in all of them together.
+All paths are needed to know whether 0 to 7 are classes, which split `Eval` is, or whether `extra` is a split.
 """
 
 from collections import Counter
@@ -17,7 +16,7 @@ from train.importer.numbers import NOTHING, ORDERS, Numbers, how_to_name, parse_
 from train.importer.place import Place, read_place
 
 HINTS = {"classes.txt": read_names, "import.json": read_record}
-"""Files of a source that say what its numbers stand for."""
+"""Files of a source that name its numbered classes."""
 
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _LEFT_OUT = {CONTEMPT: f"{CONTEMPT} is none of the {len(EMOTIONS)} classes", NOTHING: "left out by the list of classes"}
@@ -25,15 +24,15 @@ _LEFT_OUT = {CONTEMPT: f"{CONTEMPT} is none of the {len(EMOTIONS)} classes", NOT
 
 @dataclass
 class Layout:
-    """Meaning of all folders of a source together.
+    """Meaning of all folders of a source.
 
     Attributes:
         numbers: classes of the numbered folders; None where no number is a class.
-        held_out: split that a `HELD_OUT` folder is.
+        held_out: split of a `HELD_OUT` folder.
         has_splits: True if any folder or prefix names a split.
         outer: number of outermost folders that all images have in common.
         spelled: class folders whose name is exact, as (folders around it, class).
-        taken: files by what was understood otherwise than by its exact name.
+        taken: files, by the interpretation of an inexact name.
     """
 
     numbers: Numbers | None
@@ -57,7 +56,7 @@ class Layout:
         return (EMOTIONS.index(emotion), split) if split else Skipped(name, "in no folder of a split")
 
     def notes(self) -> list[str]:
-        """Return lines for the report: how names that are not exact were understood."""
+        """Return lines for the report on the interpretation of inexact names."""
         numbers = [self.numbers.describe()] if self.numbers else []
         return numbers + [f"{what}: {count_files(count)}" for what, count in self.taken.items()]
 
@@ -101,16 +100,16 @@ class Layout:
 
 
 def read_layout(source: object, names: Sequence[str], classes: str | None, read: Callable[[str], str]) -> Layout:
-    """Understand the folders of a source.
+    """Interpret the folders of a source.
 
     Args:
-        source: for errors.
+        source: name of the source, for errors.
         names: paths of its files, with forward slashes.
         classes: option `--classes`, the classes of its numbers.
-        read: gives the text of a file.
+        read: returns the text of a file.
 
     Raises:
-        UserError: it is not clear what the numbers stand for, or which split a folder is.
+        UserError: the meaning of the numbers, or the split of a folder, is not clear.
     """
     places = [place for place in dict.fromkeys(map(read_place, names)) if place.class_position is not None]
     numbers = _find_numbers(source, names, places, classes, read)
@@ -136,7 +135,7 @@ def _find_numbers(
     if classes is not None:
         return parse_classes(classes, found, source)
     if not found or len(numbered) < len(places):
-        return None  # a number beside classes that have names can be anything
+        return None  # a number beside named classes can mean anything
     if hinted := _read_hints(source, names, found, read):
         return hinted
     if found == set(range(len(EMOTIONS))) and all(map(_is_documented, numbered)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edge.base.classes import EMOTIONS
 
 CONTEMPT = "contempt"
-"""The eighth class of CK+, AffectNet and FER+, which the models do not have."""
+"""The eighth class of CK+, AffectNet and FER+, which the models lack."""
 
 USAGE_SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 """FER-2013's own names of its parts: column `Usage` in the table, prefix of the file name in archives."""
@@ -46,10 +46,10 @@ _FILLERS = {
     *("face", "faces", "class", "emotion", "emotions", "expression", "expressions"),
     *("fer", "ferplus", "affectnet", "raf", "db", "rafdb", "ck"),
 }
-"""Words that change nothing about what a folder is called."""
+"""Words in a folder's name that do not change its meaning."""
 
 _SHORTEST_CORRECTED = 5
-"""Letters; a shorter name is one letter away from too many other words (sad, mad, sand)."""
+"""Least letters of a name that is corrected; shorter ones are similar to too many words (sad, mad, sand)."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class ClassName:
 
 
 def read_class(folder: str) -> ClassName | None:
-    """Return the class that `folder` is named after, or None.
+    """Return the class in a folder's name, or None.
 
-    Case, blanks, numbers (`0_angry`) and words such as `faces` do not matter. A name of several classes
-    (`happily surprised`, `happy_surprise`) is none.
+    Case, blanks, numbers (`0_angry`) and words such as `faces` are ignored. A name with several classes
+    (`happily surprised`, `happy_surprise`) is not a class.
     """
     for words in _readings(folder):
         if len(words) == 1 and (name := _CLASSES.get(words[0])):
@@ -81,7 +81,7 @@ def read_class(folder: str) -> ClassName | None:
 
 
 def read_split(folder: str) -> str | None:
-    """Return `train`, `val`, `test` or `HELD_OUT` where `folder` is named after one of them, else None."""
+    """Return the split in a folder's name: `train`, `val`, `test`, `HELD_OUT`, or None."""
     for words in _readings(folder):
         if split := _JOINED.get("".join(words)):
             return split
@@ -89,12 +89,12 @@ def read_split(folder: str) -> str | None:
 
 
 def is_like_a_split(folder: str) -> bool:
-    """Return True if the name speaks of training or testing, such as `train_and_val`."""
+    """Return True if the name mentions training or testing, such as `train_and_val`."""
     return bool(_LIKE_A_SPLIT.search(folder.casefold()))
 
 
 def read_number(folder: str) -> int | None:
-    """Return the number that `folder` consists of, if it has at most two digits: longer ones are no classes."""
+    """Return the number in a folder's name of one or two digits, or None; longer numbers are not classes."""
     text = folder.strip()
     return int(text) if re.fullmatch(r"[0-9]{1,2}", text) else None
 
@@ -109,7 +109,7 @@ def _readings(folder: str) -> list[list[str]]:
 
 
 def _correct(word: str) -> str | None:
-    """Class whose spelling differs from `word` by one letter, or by two that are exchanged; None if several do."""
+    """Return the class that differs from `word` by one letter or one exchange; None if there are several."""
     near = {
         name
         for spelling, name in _CLASSES.items()
@@ -129,7 +129,7 @@ def _is_one_edit(a: str, b: str) -> bool:
 
 
 def listed(names: Collection[object]) -> str:
-    """Return the names in one line, the first ten of them where they are more."""
+    """Return the names in one line, at most the first ten."""
     items = [str(name) for name in names]
     more = f" and {len(items) - 10:,} more" if len(items) > 10 else ""
     return ", ".join(items[:10]) + more

@@ -1,7 +1,7 @@
 """Meaning of the numbers on class folders.
 
-Every data set counts its classes in an order of its own: 0 is angry in FER-2013 and neutral in AffectNet. An order
-is taken only from somebody who knows it: the user, a list in the source, or the layout that the documentation asks for.
+Every data set numbers its classes in its own order: 0 is angry in FER-2013 and neutral in AffectNet. The order must
+come from the user, from a list in the source, or from the documented layout.
 """
 
 import json
@@ -14,7 +14,7 @@ from edge.base.errors import UserError
 from train.importer.names import CONTEMPT, read_class
 
 NOTHING = "-"
-"""In a list of classes: the number stands for none of the seven, its images are left out."""
+"""Entry of a list of classes for a number whose images are left out."""
 
 FER_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Digits of FER-2013, in fer2013.csv."""
@@ -28,7 +28,7 @@ ORDERS = {
     "affectnet": dict(enumerate(_AFFECTNET)),
     "rafdb": dict(enumerate(_RAFDB, start=1)),
 }
-"""Class of every number, by the name of the data set that counts like this."""
+"""Classes by number, by the name of a data set with this order."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Numbers:
 
     Attributes:
         classes: an emotion, `contempt` or `NOTHING` by number.
-        origin: who says so, for the report.
+        origin: source of this information, for the report.
     """
 
     classes: dict[int, str]
@@ -50,7 +50,7 @@ class Numbers:
 
 
 def how_to_name(found: Set[int]) -> str:
-    """Return the remedy for numbers without names, with the data sets that have exactly the numbers `found`."""
+    """Return the remedy for numbers without names; it lists the data sets with exactly the numbers `found`."""
     fitting = [name for name, order in ORDERS.items() if _emotions(order) <= found <= order.keys()]
     orders = [f"by CLASSES={' or '.join(fitting)} if they have that order"] if fitting else []
     lists = ["by CLASSES=neutral,happy,… in the order of the numbers", "by CLASSES=0=neutral,1=happy,…"]

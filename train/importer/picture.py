@@ -1,4 +1,4 @@
-"""Pictures as training reads them."""
+"""Pictures in the form that training reads."""
 
 import hashlib
 
@@ -11,13 +11,13 @@ from train.importer import MAX_PIXELS
 
 
 def read_picture(data: bytes) -> tuple[bytes, str]:
-    """Return the bytes to keep of an image file, and the hash of its shape and pixels.
+    """Return the bytes to store of an image file, and the hash of its shape and pixels.
 
-    The pixels are what the board would see: upright, and over white where the picture is transparent. A file of which
-    training would read others, or none, becomes a PNG of them; all others stay as they are.
+    The pixels are those that the board would see: upright, with transparent parts white. A file that training would
+    read differently, or not at all, becomes a PNG; other files stay as they are.
 
     Raises:
-        ValueError: it is not an image that can be read, or has more than `MAX_PIXELS`; the text says which.
+        ValueError: it is not a readable image, or has more than `MAX_PIXELS`; the text says which.
     """
     try:
         pixels = decode_still(data, MAX_PIXELS)

@@ -1,4 +1,4 @@
-"""Meaning of one folder's path: the classes, numbers and split that its folders name."""
+"""Meaning of one path: the classes, numbers and split in its folders' names."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,15 +8,15 @@ from train.importer.names import USAGE_SPLITS, read_class, read_number, read_spl
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Folders of some files, and what each of them names.
+    """Folders of a path, and the meaning of their names.
 
     Attributes:
         folders: the folders' names, outermost first.
-        classes: class names by the position of their folder; misspelled ones only where no other is exact.
-        misspelled: positions of those that are misspelled.
-        numbers: numbers by the position of their folder.
-        split: of FER-2013's prefix of the file names, else of the innermost folder that names one.
-        split_name: the folder or prefix that `split` was read from.
+        classes: class names by position of their folder; misspelled ones only where no name is exact.
+        misspelled: positions of misspelled names.
+        numbers: numbers by position of their folder.
+        split: split of FER-2013's file name prefix, otherwise of the innermost folder that names one.
+        split_name: folder or prefix that names `split`.
     """
 
     folders: tuple[str, ...]
@@ -28,17 +28,17 @@ class Place:
 
     @property
     def class_position(self) -> int | None:
-        """Position of the folder that may name the class; a name goes before a number."""
+        """Return the position of the folder that may name the class; a name takes precedence over a number."""
         return min(self.classes or self.numbers, default=None)
 
     @property
     def around(self) -> tuple[str, ...]:
-        """Folders around that of the class."""
+        """Return the folders around that of the class."""
         return self.folders[: self.class_position]
 
 
 def read_place(name: str) -> Place:
-    """Read the folders of a file, and FER-2013's prefix of its name; `name` has forward slashes."""
+    """Interpret the folders of a file and FER-2013's prefix of its name; `name` has forward slashes."""
     folder, _, file = name.rpartition("/")
     prefixes = (usage for usage in USAGE_SPLITS if file.lower().startswith(f"{usage.lower()}_"))
     return _read_folders(folder, next(prefixes, ""))

@@ -1,8 +1,7 @@
-"""Finds labelled faces in what people really download: a zip or a folder of class folders, or fer2013.csv.
+"""Read labelled faces from a zip or a folder of class folders, or from fer2013.csv.
 
-Every reader yields, one file at a time, a `Face` with the bytes or a `Skipped` with the reason: one bad file
-among thousands is a line in the report and not the end of the import. An error in the source as a whole is a
-`UserError`.
+Every reader yields, for one file at a time, a `Face` with the bytes or a `Skipped` with the reason. So a bad file is a
+line in the report and does not end the import. An error in the source as a whole is a `UserError`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from train.importer.table import Table, is_table
 
 
 class Reading(Protocol):
-    """Source that is being read.
+    """Open source.
 
     Attributes:
         total: number of its files, or rows.
@@ -28,10 +27,10 @@ class Reading(Protocol):
     total: int
 
     def __iter__(self) -> Iterator[Face | Skipped]:
-        """Yield everything in the source."""
+        """Yield all files of the source."""
 
     def notes(self) -> list[str]:
-        """Return lines for the report: how names that can be read in several ways were read."""
+        """Return lines for the report on the interpretation of ambiguous names."""
 
 
 class Files(Protocol):
@@ -39,7 +38,7 @@ class Files(Protocol):
 
     Attributes:
         names: paths inside the source, with forward slashes, sorted.
-        skipped: files that cannot be read by their name.
+        skipped: files whose names cannot be used.
     """
 
     names: list[str]
@@ -55,11 +54,11 @@ def read_source(source: Path, max_bytes: int = MAX_BYTES, classes: str | None = 
 
     Args:
         source: its path.
-        max_bytes: how far a zip may expand.
-        classes: what the numbers of its classes stand for, as `--classes` takes it.
+        max_bytes: largest expanded size of a zip.
+        classes: names of numbered classes, in the form of `--classes`.
 
     Raises:
-        UserError: the source is missing, is none of the three, is not safe to unpack, or is not clear.
+        UserError: the source is missing, is none of the three, is not safe to unpack, or is ambiguous.
     """
     if not source.exists():
         raise UserError(f"{source} does not exist", "give a zip or folder of class folders, or fer2013.csv")
@@ -75,7 +74,7 @@ def read_source(source: Path, max_bytes: int = MAX_BYTES, classes: str | None = 
 
 
 class ClassFolders:
-    """Faces in folders of their classes."""
+    """Faces in class folders."""
 
     def __init__(self, source: Path, files: Files, classes: str | None) -> None:
         self._files = files

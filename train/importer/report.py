@@ -11,14 +11,14 @@ from train.importer.names import count_files
 from train.importer.splits import SPLITS, Image, same_pixels
 
 MAX_LISTED = 5
-"""Lines of each list on the screen; import.json has them all."""
+"""Most lines of each list on the screen; import.json has all."""
 
 MAX_FOLDERS = 30
-"""Lines of the list of folders that are left out."""
+"""Most lines of the list of folders that are left out."""
 
 
 def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped], notes: list[str]) -> dict:
-    """Return counts by split and class, and by name in the source the files to look into."""
+    """Return counts by split and class, and the files of the source that need attention."""
     gone = {id(image) for image in dropped}
     counts = Counter((image.split, image.emotion) for image in images if id(image) not in gone)
     groups = [group for group in same_pixels(images) if len(group) > 1]
@@ -38,7 +38,7 @@ def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped], 
 
 
 def left_out(images: Iterable[Image], skipped: Iterable[Skipped]) -> list[dict]:
-    """Return the outermost folders that no image is taken from, with the number of files by reason."""
+    """Return the outermost folders without an imported image, with the number of files by reason."""
     used = {folder for image in images for folder in PurePosixPath(image.name).parents}
     counts: Counter[tuple[str, str]] = Counter()
     for item in skipped:

@@ -1,4 +1,4 @@
-"""Tables of text as spreadsheets and other programs write them."""
+"""Text tables written by spreadsheets and other programs."""
 
 import codecs
 import csv
@@ -9,23 +9,23 @@ from typing import TextIO
 from edge.base.errors import UserError
 
 _MAX_LINE = 1024**2
-"""Characters of a line; one of FER-2013 has 9,216 at most."""
+"""Longest line, characters; those of FER-2013 have at most 9,216."""
 
 _DELIMITERS = ",;\t|"
 
 
 def read_rows(path: Path, required: Sequence[str], remedy: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line that each row ends in, and its cells without blanks around them by column in small letters.
+    """Yield the number of each row's last line, and its stripped cells by column name in lower case.
 
-    The delimiter, the ends of lines and the encoding do not matter; lines without anything in them are left out.
+    The delimiter, the ends of lines and the encoding are detected; empty lines are skipped.
 
     Args:
-        path: the table.
-        required: columns that it must have, in small letters.
-        remedy: for errors.
+        path: path of the table.
+        required: required columns, in lower case.
+        remedy: remedy in errors.
 
     Raises:
-        UserError: a column is missing or there twice, or a line is not one of a table; says which.
+        UserError: a column is missing or occurs twice, or a line is not part of a table; the error says which.
         OSError: the file cannot be read.
     """
     with path.open(newline="", encoding=_encoding(path), errors="replace") as text:
@@ -66,5 +66,5 @@ def _encoding(path: Path) -> str:
         head = file.read(2)
     if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
-    # A header is ASCII: a zero is half of a character.
+    # A header is ASCII, so a zero byte is half of a UTF-16 character.
     return {0: "utf-16-be", 1: "utf-16-le"}.get(head.find(0), "utf-8-sig")

@@ -1,7 +1,7 @@
-"""Decides which image trains, which validates and which tests, so that no pixels stand on two sides.
+"""Assign images to splits, so that no two splits share an image.
 
-FER-2013 holds over a thousand images more than once, some of them under two classes; left alone, the copies
-make a model look better on held-out images than it is.
+FER-2013 has over a thousand images more than once, some of them in two classes. Copies across splits would make a model
+look better on held-out images than it is.
 """
 
 from collections import defaultdict
@@ -13,22 +13,22 @@ import numpy as np
 from edge.base.classes import EMOTIONS
 
 SPLITS = ("train", "val", "test")
-"""From the least to the most precious: a copy is given up on the side that can best spare it."""
+"""Splits in ascending order of value; of two copies, the one in the less valuable split is left out."""
 
 HELD_OUT_SHARE = 0.1
 
 
 @dataclass
 class Image:
-    """One image on its way from the source into the dataset.
+    """One image between source and data set.
 
     Attributes:
         name: path inside the source.
         emotion: class number.
         split: `train`, `val` or `test`.
         pixels: hash of shape and bytes of the decoded image; equal for equal pixels.
-        path: where the file's bytes are now.
-        suffix: of the file's name in the data set.
+        path: present path of the file.
+        suffix: suffix of its name in the data set.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Image:
 
 
 def assign_splits(images: list[Image], seed: int) -> list[Image]:
-    """Set the `split` of every image, in place, and return those that have to go.
+    """Set the `split` of every image, in place, and return the images to leave out.
 
-    A single held-out part becomes `test`: a result must be reported on images that no decision was taken on.
-    What is then missing is taken from `train`, a stratified and seeded tenth each. The images returned have
-    the same pixels as one in a more precious split.
+    A single held-out part becomes `test`, because results must come from images that no decision was based on. Missing
+    splits are taken from `train`, a stratified and seeded tenth each. The returned images have the same pixels as one
+    in a more valuable split.
     """
     held_out = {image.split for image in images} - {"train"}
     if held_out == {"val"}:
@@ -88,7 +88,7 @@ def _carve(train: list[Image], wanted: tuple[str, ...], rng: np.random.Generator
 
 
 def _move(groups: list[list[Image]], split: str, target: int) -> None:
-    """Take groups off the end until `target` images have the new split; the last group stays in `train`."""
+    """Move groups from the end until `target` images have the new split; the last group stays in `train`."""
     moved = 0
     while moved < target and len(groups) > 1:
         group = groups.pop()

@@ -1,4 +1,4 @@
-"""FER-2013's table as a source: fer2013.csv, and what spreadsheets make of it."""
+"""FER-2013's table as a source: fer2013.csv, also as saved by spreadsheets."""
 
 import re
 from collections import Counter
@@ -25,14 +25,14 @@ def is_table(source: Path) -> bool:
 
 
 def table_name(usage: str, row: int) -> str:
-    """File name for row `row`, from 0, of fer2013.csv."""
+    """Return a file name for row `row`, from 0, of fer2013.csv."""
     return f"{usage}_{row:07d}.png"
 
 
 class Table:
-    """Faces in the rows of a table with the columns emotion, pixels and, if it has splits, Usage.
+    """Faces in a table with the columns emotion, pixels and, if it has splits, Usage.
 
-    Capital letters, blanks, the delimiter, the ends of lines and the encoding do not matter.
+    Case, blanks, the delimiter, the ends of lines and the encoding do not matter.
     """
 
     def __init__(self, source: Path, classes: str | None) -> None:
@@ -85,7 +85,7 @@ def _is_number(text: str) -> bool:
 
 
 def _parse_pixels(text: str) -> np.ndarray | None:
-    """Return `uint8 [48, 48]`, or None when the text is anything else."""
+    """Return `uint8 [48, 48]`, or None if the text is not a picture."""
     try:
         values = np.array(text.split(), np.int64)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""FER+ votes: ten annotators' second opinion on FER-2013, and the soft labels that follow from it.
+"""FER+ votes, by ten annotators of each image of FER-2013, and the soft labels made of them.
 
 Barsoum, Zhang, Canton Ferrer, Zhang: Training Deep Networks for Facial Expression Recognition with
 Crowd-Sourced Label Distribution, ICMI 2016, arXiv 1608.01041.
@@ -21,7 +21,7 @@ VOTE_COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear"),
     *("contempt", "unknown", "NF"),
 )
-"""Choices of the annotators; NF means that the picture shows no face."""
+"""Answers of the annotators; NF means 'no face'."""
 
 
 _REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"
@@ -29,7 +29,7 @@ _REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"
 
 @dataclass(frozen=True)
 class Votes:
-    """One row of a votes file: `name` of the image, the part of FER-2013 it is in, ten counts."""
+    """One row of a votes file: the image's name, its part of FER-2013, and ten counts."""
 
     name: str
     usage: str
@@ -67,7 +67,7 @@ def _parse_count(place: str, column: str, row: dict[str, str]) -> int:
 
 
 def match_by_name(votes: list[Votes], names: list[str]) -> dict[str, tuple[int, ...]]:
-    """Counts for each image in `names`, by its path in the source, else by base name if unique in both.
+    """Return counts for the images in `names`, by path in the source, or by base name if it is unique in both.
 
     Raises:
         UserError: no image has votes, or two rows vote on the same file differently.
@@ -92,10 +92,10 @@ def match_by_name(votes: list[Votes], names: list[str]) -> dict[str, tuple[int, 
 
 
 def match_by_row(votes: list[Votes], names: list[str], rows: int) -> dict[str, tuple[int, ...]]:
-    """Counts for each image of fer2013.csv, from a file whose row i votes on row i of the table.
+    """Return counts for the images of fer2013.csv, from a file with one row for each row of the table.
 
     Args:
-        votes: one entry a row, in the order of the file.
+        votes: one entry per row, in the order of the file.
         names: images read from the table, named by `table_name`.
         rows: rows of the table, read or skipped.
 
@@ -114,8 +114,8 @@ def match_by_row(votes: list[Votes], names: list[str], rows: int) -> dict[str, t
 def soft_label(counts: tuple[int, ...]) -> np.ndarray:
     """Return `float64 [7]`, the share of each class, from ten counts in the order of `VOTE_COLUMNS`.
 
-    Single votes are dropped as outliers, as in the paper. The label is all zeros when none of the seven is
-    left: the picture shows none of them, and training on soft labels leaves it out.
+    Single votes are dropped as outliers, as in the paper. If no vote for one of the seven is left, the label is all
+    zeros, and training on soft labels leaves the image out.
     """
     label = np.zeros(len(EMOTIONS))
     for column, count in zip(VOTE_COLUMNS, counts, strict=True):

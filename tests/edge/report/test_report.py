@@ -547,7 +547,7 @@ class TestRuns:
         annotated = Path(shutil.copy(clip, tmp_path / "a.annotated.mp4"))
         job = Job(annotated, Place(tmp_path, "b"), Options(model=bundle), Wanted())
         _check_outputs([job])
-        with pytest.raises(UserError, match="is to be read and written"):
+        with pytest.raises(UserError, match="would be both read and written"):
             _check_outputs([job, Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))])
 
     def test_without_the_extra_it_is_named(self, tmp_path, clip):
