@@ -114,6 +114,11 @@ class Reader:
         self._recognizer = Recognizer.from_options(replace(options, smoothing=Smoothing(time_constant=0)))
         self._lock = threading.Lock()
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the model's classes."""
+        return self._recognizer.classes
+
     def __call__(self, picture: Any, *, rgb: bool = False) -> Result:
         """Find the faces of a picture and classify their expressions.
 

@@ -41,6 +41,7 @@ def test_nothing_but_the_two_packages_is_installed(wheel):
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_it_runs_beside_files_of_the_same_names(wheel, tmp_path, demo_clip, yunet):
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=True)

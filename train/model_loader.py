@@ -16,6 +16,7 @@ from edge.base.errors import UserError
 from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import VARIANTS, LabelSet
+from edge.model.proof import sum_tolerance
 
 if TYPE_CHECKING:
     import keras
@@ -190,8 +191,7 @@ def _input_size(model: "keras.Model", path: Path) -> int:
 def check_probabilities(file: str, probabilities: np.ndarray) -> np.ndarray:
     """Return the probabilities; refuse logits, which would make calibration meaningless, and NaN."""
     sums = probabilities.sum(axis=1)
-    # Seven outputs in steps of 1/256 may miss one by 7/512, and a little more in coarser steps.
-    if not (np.abs(sums - 1) < 0.05).all() or probabilities.min() < 0:
+    if not (np.abs(sums - 1) < sum_tolerance(probabilities.shape[1])).all() or probabilities.min() < 0:
         worst = probabilities[np.abs(np.nan_to_num(sums, nan=np.inf) - 1).argmax()]
         example = ", ".join(f"{value:.3g}" for value in worst)
         raise UserError(f"{file}: the outputs are no probabilities ({example})", "end it in a softmax")

@@ -432,7 +432,7 @@ def _outputs(arguments: argparse.Namespace, source: Source, recognizer: Recogniz
     if arguments.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import HomeAutomation, parse_broker
-        home = HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics)
+        home = HomeAutomation(parse_broker(arguments.mqtt), recognizer.statistics, recognizer.classes)
         outputs.append(ToleratedEvents(home, faults))
     return outputs
 

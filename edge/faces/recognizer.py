@@ -7,6 +7,8 @@ from functools import partial
 import cv2
 import numpy as np
 
+from edge.base.classes import EMOTIONS
+from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.faces.alignment import crop_face
@@ -18,7 +20,7 @@ from edge.faces.roi_search import Search
 from edge.faces.scheduler import ClassificationScheduler
 from edge.faces.smoother import Smoother
 from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
-from edge.model.bundle import load_bundle
+from edge.model.bundle import Bundle, load_bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import FaceTemplate
 from edge.model.proof import prove
@@ -37,6 +39,7 @@ class Recognizer:
     """Finds, follows and reads faces. `detect` belongs to one thread and `classify` to one thread, perhaps another.
 
     Attributes:
+        classes: names of the model's classes; they stay the same for a run.
         identity: of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle.
         statistics: what this and the pipeline measure.
     """
@@ -47,11 +50,13 @@ class Recognizer:
         classifier: EmotionClassifier,
         template: FaceTemplate,
         options: Options,
+        classes: tuple[str, ...],
     ) -> None:
         """Combine the parts; the options for loading a model and a detector are not used here."""
         self._search = search
         self._model = classifier, template  # one value, so that a reload changes both between two frames
         self._options = options
+        self.classes = classes
         self.statistics = Statistics()
         self.identity: Mapping[str, str] = {}
         self._level, self._threads = 0, cv2.getNumThreads()
@@ -64,21 +69,32 @@ class Recognizer:
         Raises:
             UserError: either is missing, damaged or not for this machine.
         """
-        classifier, template, identity = _load(options)
+        bundle, classifier = _load(options)
+        if options.personal_baseline and bundle.classes != EMOTIONS:
+            raise UserError(
+                f"--personal-baseline knows the seven emotions at rest, and {bundle.folder} has other classes",
+                "leave --personal-baseline out",
+            )
         make = partial(open_detector, options.detector, threshold=options.detector_threshold)
         search = Search(make, options.detector_size, options.detect_interval)
-        recognizer = cls(search, classifier, template, options)
-        recognizer.identity = identity
+        recognizer = cls(search, classifier, bundle.template, options, bundle.classes)
+        recognizer.identity = bundle.identity
         return recognizer
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
 
         Raises:
-            UserError: it is missing, damaged, or answers no probabilities; the old one stays.
+            UserError: it is missing, damaged, of other classes, or answers no probabilities; the old one stays.
         """
-        classifier, template, self.identity = _load(options)
-        self._model = classifier, template
+        bundle, classifier = _load(options)
+        if bundle.classes != self.classes:  # which every output has told others
+            raise UserError(
+                f"{bundle.folder}: the new model has other classes, {', '.join(bundle.classes)}",
+                "stop the run and start it again",
+            )
+        self.identity = bundle.identity
+        self._model = classifier, bundle.template
         self._baseline = PersonalBaseline()  # another model reads the same face otherwise
 
     def keep_up(self, live: bool) -> None:
@@ -159,7 +175,9 @@ class Recognizer:
             if self._options.personal_baseline:
                 self._baseline.learn(track.id, read, label, time)
             reason = "unsure" if label is None else None
-        return FaceResult(track.id, track.detection.box, track.detection.score, probabilities, label, reason)
+        return FaceResult(
+            track.id, track.detection.box, track.detection.score, self.classes, probabilities, label, reason
+        )
 
 
 def _moved(face: FaceResult, track: Track) -> FaceResult:
@@ -167,9 +185,8 @@ def _moved(face: FaceResult, track: Track) -> FaceResult:
     return replace(face, box=track.detection.box, score=track.detection.score)
 
 
-def _load(options: Options) -> tuple[EmotionClassifier, FaceTemplate, Mapping[str, str]]:
-    """Load the classifier, proved in a process of its own, the face template, and the identity of the model."""
+def _load(options: Options) -> tuple[Bundle, EmotionClassifier]:
+    """Load the bundle and its classifier, proved in a process of its own."""
     bundle = load_bundle(options.model, options.variant)
     prove(bundle)
-    classifier = EmotionClassifier.from_bundle(bundle, options.threads)
-    return classifier, bundle.template, bundle.identity
+    return bundle, EmotionClassifier.from_bundle(bundle, options.threads)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from edge.base.geometry import Box
 from edge.sources.frame import Frame
 
@@ -24,8 +23,9 @@ class FaceResult:
         id: number of the person's track.
         box: (x, y, w, h) in pixels of the frame.
         score: the detector's score, 0 to 1.
-        probabilities: float32 `[7]`, smoothed in time, in the order of `EMOTIONS`; of this frame alone where the face
-            is too small, turned or blurred.
+        classes: names of the model's classes.
+        probabilities: float32 `[classes]`, smoothed in time; of this frame alone where the face is too small, turned or
+            blurred.
         label: class of the label; None where `reason` is set.
         reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is).
     """
@@ -33,13 +33,14 @@ class FaceResult:
     id: int
     box: Box
     score: float
+    classes: tuple[str, ...]
     probabilities: np.ndarray
     label: int | None
     reason: str | None = None
 
     @property
     def emotion(self) -> str | None:
-        return None if self.label is None else EMOTIONS[self.label]
+        return None if self.label is None else self.classes[self.label]
 
     @property
     def confidence(self) -> float:
@@ -54,7 +55,9 @@ class FaceResult:
             "emotion": self.emotion,
             "confidence": round(self.confidence, 4),  # rounded as in the bars, so that both show the same percentage
             "reason": self.reason,
-            "probabilities": {name: round(float(p), 4) for name, p in zip(EMOTIONS, self.probabilities, strict=True)},
+            "probabilities": {
+                name: round(float(p), 4) for name, p in zip(self.classes, self.probabilities, strict=True)
+            },
         }
 
 
@@ -88,7 +91,7 @@ class FrameResult:
 
         Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor, 0 to 3), and
         `faces`, each with `id`, `box` (pixels of the frame), `score`, `emotion` (null without a label), `confidence`,
-        `reason` (null with a label) and `probabilities`.
+        `reason` (null with a label) and `probabilities` by class.
         """
         return {
             "seq": self.frame.seq,

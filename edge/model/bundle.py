@@ -56,6 +56,11 @@ class Bundle:
         return self.manifest.name
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the model's outputs."""
+        return self.manifest.classes
+
+    @property
     def input_size(self) -> int:
         """Side of a face that the model takes, pixels."""
         return self.manifest.input_size
@@ -97,7 +102,7 @@ def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
     """Read a bundle and verify the variant's hash.
 
     Raises:
-        UserError: the bundle or a file is missing, damaged, of another format, or for other classes.
+        UserError: the bundle or a file is missing, damaged or of another format.
     """
     raw, manifest = _read(folder)
     return Bundle(folder, variant, read_variant(folder, raw, variant), manifest)

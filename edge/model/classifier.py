@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import MIN_CLASSES
 from edge.base.errors import UserError
 from edge.model.bundle import Bundle
 from edge.model.interpreter import first_line, open_interpreter
 
 
 class EmotionClassifier:
-    """A TFLite model from face crops to probabilities; for one thread."""
+    """A TFLite model from face crops to probabilities; for one thread.
+
+    Attributes:
+        input_size: side of the face crops, pixels.
+        classes: number of probabilities.
+    """
 
     def __init__(self, model: bytes, threads: int = 1) -> None:
         """Open a model.
@@ -29,13 +34,14 @@ class EmotionClassifier:
             raise UserError("the model has no input or no output", "export it by 'make export'") from error
         _check_contract(self._input, self._output)
         self.input_size = int(self._input["shape"][1])
+        self.classes = int(self._output["shape"][-1])
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, threads: int = 1) -> "EmotionClassifier":
         """Open a bundle's model.
 
         Raises:
-            UserError: as in the constructor, or the model's size is not the manifest's.
+            UserError: as in the constructor, or the model's size or number of classes is not the manifest's.
         """
         try:
             classifier = cls(bundle.model, threads)
@@ -46,21 +52,26 @@ class EmotionClassifier:
                 f"{bundle.folder}: the model takes {classifier.input_size} pixels, the manifest {bundle.input_size}",
                 "export it again",
             )
+        if classifier.classes != len(bundle.classes):
+            raise UserError(
+                f"{bundle.folder}: the model has {classifier.classes} classes, the manifest {len(bundle.classes)}",
+                "export it again",
+            )
         return classifier
 
     def classify(self, faces: np.ndarray) -> np.ndarray:
-        """Probabilities of the seven emotions.
+        """Probabilities of the classes.
 
         Args:
             faces: uint8 RGB `[n, size, size, 3]`, raw pixels.
 
         Returns:
-            float32 `[n, 7]` in the order of `EMOTIONS`.
+            float32 `[n, classes]`.
 
         Raises:
             UserError: the runtime cannot run the model.
         """
-        results = np.empty((len(faces), len(EMOTIONS)), np.float32)
+        results = np.empty((len(faces), self.classes), np.float32)
         try:
             for i in range(len(faces)):
                 self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
@@ -87,8 +98,5 @@ def _check_contract(input_: dict, output: dict) -> None:
             "export it by 'make export'",
         )
     classes = int(output["shape"][-1]) if len(output["shape"]) else 0
-    if classes != len(EMOTIONS):
-        raise UserError(
-            f"the model knows {classes} classes, not {len(EMOTIONS)}",
-            "export it by 'make export'",
-        )
+    if classes < MIN_CLASSES:
+        raise UserError(f"the model has {classes} classes, not {MIN_CLASSES} or more", "export it by 'make export'")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import fault_in
 from edge.base.geometry import Box
 
 FORMAT_VERSION = 2
@@ -72,6 +72,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     Attributes:
         name: of the bundle, without control characters.
+        classes: their names, in the order of the model's outputs.
         input_size: pixels of the side of a face that the model takes.
         resolution: pixels of the side at which it works inside; None where that is `input_size`.
         labels: label set that it was exported for.
@@ -79,6 +80,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """
 
     name: Name
+    classes: tuple[str, ...]
     input_size: Side
     labels: LabelSet
     face_template: FaceTemplate
@@ -107,14 +109,14 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
         All of it as plain values, and the fields that are read, typed.
 
     Raises:
-        Malformed: it is not JSON, of another format version, for other classes, or a field is missing or out of range.
+        Malformed: it is not JSON, of another format version, or a field is missing or out of range.
     """
     try:
         header = msgspec.json.decode(content, type=Header)
         if header.format_version != FORMAT_VERSION:
             raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
-        if header.classes != list(EMOTIONS):
-            raise Malformed(f"the classes are not {', '.join(EMOTIONS)}")
+        if fault := fault_in(header.classes or ()):
+            raise Malformed(f"classes: {fault}")
         manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
         return msgspec.json.decode(content), manifest
     except msgspec.ValidationError as error:

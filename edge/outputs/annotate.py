@@ -1,4 +1,4 @@
-"""Draws results over a frame."""
+"""Draw results over a frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ import cv2
 import numpy as np
 
 from edge.faces.results import FaceResult, FrameResult
-from edge.outputs.palette import COLOURS, INK, PAPER, UNSURE
+from edge.outputs.palette import INK, PAPER, colour_of
 from edge.outputs.panel import FONT, Area, draw_panel, panel_layout, percent, place_panel
 
 SMALLEST = 8
-"""Lines of text that a picture must be high for a status line in it."""
+"""Least height of a picture with a status line, in lines of text."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of text, measured.
+    """A line of text and its size.
 
     Attributes:
-        text: what it says.
-        scale, thickness: of the font.
-        width, height: pixels, with some room above and below.
-        base: pixels from the bottom up to where letters stand.
+        text: the text.
+        scale, thickness: font size and stroke.
+        width, height: pixels, with some space above and below.
+        base: distance of the baseline from the bottom, pixels.
     """
 
     text: str
@@ -34,12 +34,12 @@ class Line:
 
 
 def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = None) -> np.ndarray:
-    """Draw a box, a label and a panel of probabilities for each face, and a status line where there is room for one.
+    """Draw a box, a label and a panel of probabilities for each face, and a status line if there is space.
 
     Args:
-        result: of a frame, which is left as it is.
+        result: result of a frame; its picture is not changed.
         status: text of the status line.
-        canvas: a picture that is no longer needed; drawn over where it has the frame's size.
+        canvas: a picture that is no longer needed, reused if it has the frame's size.
 
     Returns:
         The canvas, or a new picture: uint8 BGR, of the frame's size.
@@ -55,7 +55,7 @@ def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = 
     corner = _free_corner(line, frame, [_area(*tag) for tag in tags])
     _draw_panels(picture, faces, [_area(line, corner), *(_area(*tag) for tag in tags)], unit)
     for (face, box), (label, at) in zip(faces, tags, strict=True):
-        colour = UNSURE if face.label is None else COLOURS[face.label]
+        colour = colour_of(face.label)
         cv2.rectangle(picture, (box.left, box.top), (box.right, box.bottom), colour, max(1, round(2 * unit)))
         area = _area(label, at)
         cv2.rectangle(picture, (area.left, area.top), (area.right - 1, area.bottom - 1), colour, cv2.FILLED)
@@ -70,11 +70,12 @@ def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = 
 def _draw_panels(
     picture: np.ndarray, faces: Sequence[tuple[FaceResult, Area]], texts: Sequence[Area], unit: float
 ) -> None:
-    """Draw a panel near each face that has room for one, in the order of their numbers so that panels stay in place."""
+    """Draw a panel near each face with space for one, in the order of ids so that panels keep their places."""
     height, width = picture.shape[:2]
-    layout, frame, gap = panel_layout(unit), Area(0, 0, width, height), round(6 * unit)
+    frame, gap = Area(0, 0, width, height), round(6 * unit)
     boxes, taken = [box for _, box in faces], list(texts)
     for face, box in sorted(faces, key=lambda pair: pair[0].id):
+        layout = panel_layout(unit, face.classes)
         place = place_panel(layout, box, frame, gap, boxes, taken)
         if place:
             draw_panel(picture, face, layout, place)
@@ -82,7 +83,7 @@ def _draw_panels(
 
 
 def _tag(face: FaceResult, box: Area, frame: Area, unit: float) -> tuple[Line, tuple[int, int]]:
-    """A face's label and its top left corner: above the box, or inside it where there is no room above."""
+    """Return a face's label and its top left corner, above the box or, without space there, inside it."""
     shown = f"{face.emotion} {percent(face.confidence)}" if face.emotion else face.reason
     line = _measured(f"#{face.id} {shown}", frame.width, unit)
     above = box.top - line.height
@@ -92,17 +93,17 @@ def _tag(face: FaceResult, box: Area, frame: Area, unit: float) -> tuple[Line, t
 
 
 def _free_corner(line: Line, frame: Area, tags: Sequence[Area]) -> tuple[int, int]:
-    """Place of the status line: the upper left corner, or the first of the others, without a face's label in it."""
+    """Return the first corner without a face's label for the status line, beginning with the upper left one."""
     right, low = max(0, frame.width - line.width), max(0, frame.height - line.height)
     corners = (0, 0), (0, low), (right, 0), (right, low)
     return min(corners, key=lambda corner: sum(map(_area(line, corner).shared, tags)))
 
 
 def _measured(text: str, width: int, unit: float) -> Line:
-    """A line of text in the usual size, or smaller where it would be wider than the picture."""
+    """Return a line of text in the usual size, or smaller to fit into the picture."""
     thickness = max(1, round(unit))
     (wide, _), _ = cv2.getTextSize(text, FONT, 0.6 * unit, thickness)
-    scale = 0.6 * unit * min(1.0, max(1, width - 4) / max(1, wide))  # some letters are wider than they say
+    scale = 0.6 * unit * min(1.0, max(1, width - 4) / max(1, wide))  # some letters are wider than their stated width
     (wide, high), base = cv2.getTextSize(text, FONT, scale, thickness)
     return Line(text, scale, thickness, min(wide, width), high + base + 2, base)
 

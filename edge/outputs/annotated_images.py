@@ -15,34 +15,34 @@ from edge.sources.kinds import PICTURE_SUFFIXES
 
 JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg", ".pjpeg"})
 PNG_SUFFIXES = frozenset({".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"})
-"""Images without losses, whose copies are PNGs; those of all others are JPEGs."""
+"""Suffixes of lossless images, whose copies are PNGs; other copies are JPEGs."""
 
 COPY_QUALITY = 95
 """JPEG quality of the copies, 0 to 100."""
 
 
 class AnnotatedImages:
-    """Writes a copy of each image with what was found drawn over it; each appears whole.
+    """Writes an annotated copy of each image; each copy appears whole.
 
-    A copy has its image's name and folder below `folder`; where another image's copy has that name, a number is added.
+    A copy has its image's name and subfolder in `folder`, and a number if another copy has that name.
     """
 
     name = "images"
     complete = True
 
     def __init__(self, folder: Path, sources: Iterable[Path], *, recursive: bool = False) -> None:
-        """Take a folder that exists or can be made.
+        """Check the folder, which exists or can be created.
 
         Args:
-            folder: where the copies go.
-            sources: the images, and folders of images, that are read.
-            recursive: whether those in the folders of folders are read, too.
+            folder: folder of the copies.
+            sources: images and folders of images that are read.
+            recursive: whether subfolders are read, too.
 
         Raises:
-            UserError: copies there would replace images that are read, or be read as images the next time.
+            UserError: copies would replace images that are read, or be read as images by the next run.
         """
         if folder.suffix.lower() in PICTURE_SUFFIXES:
-            raise UserError(f"{folder}: annotated images go into a folder", "name one without an ending")
+            raise UserError(f"{folder}: annotated images go into a folder", "name one without a suffix")
         place = resolved(folder)
         for source in map(resolved, sources):
             read = source if source.is_dir() else source.parent
@@ -67,13 +67,13 @@ class AnnotatedImages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open between two images."""
+        """Do nothing; no file is open between two images."""
 
     def _place(self, source: PurePosixPath) -> Path:
-        """A path that no other copy has."""
+        """Return a path that no other copy has."""
         ending = _ending(source.suffix)
         stem = source.stem if ending == source.suffix or source.suffix.lower() in PICTURE_SUFFIXES else source.name
-        folder = self._folder.joinpath(*map(fitting_name, source.parts[1:-1]))  # the first is the folder that is read
+        folder = self._folder.joinpath(*map(fitting_name, source.parts[1:-1]))  # the first part is the folder read
         number, path = 1, folder / f"{fitting_name(stem)}{ending}"
         while str(path).casefold() in self._taken or path.is_symlink():
             number += 1

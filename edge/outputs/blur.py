@@ -1,4 +1,4 @@
-"""Makes faces unrecognizable in what is written."""
+"""Make faces unrecognizable in written pictures."""
 
 from collections import deque
 from contextlib import ExitStack
@@ -14,26 +14,25 @@ from edge.faces.tracker import TRACK_TIMEOUT
 from edge.pipeline.output import Output
 
 MARGIN = 0.4
-"""Margin that is hidden around a face, in shares of its box on each side: hair, chin, and movement."""
+"""Covered margin on each side of a face, in shares of its box: hair, chin and movement."""
 
 SLACK = 0.1
-"""Seconds by which a face may be found later than the search of the whole picture is due."""
+"""Seconds by which a face may be found later than the next search of the whole picture."""
 
 CELLS = 4
-"""A hidden face is so many by so many squares of one colour: less than any face can be known by."""
+"""Squares of one colour in a row and a column over a face: too few to recognize it."""
 
 
 class Blurred:
-    """Another output, which gets to see frames without recognizable faces.
+    """Wraps an output so that it gets frames without recognizable faces.
 
-    A face is hidden from a second before it was first found until a second after it was last found: detectors lose
-    faces for a moment and find them late. In a frame without it, it is hidden where it was found last and where it is
-    found next; and on its whole way there, where the two are less than a second apart. For that, the frames of a second
-    are held back.
+    A face is covered from one second before its first detection to one second after its last, because detectors find
+    faces late and lose them for a moment. In a frame without a detection it is covered at its last and at its next
+    place, and along the path between them if they are less than a second apart. For this, one second of frames is kept.
     """
 
     def __init__(self, output: Output, detect_interval: float) -> None:
-        """`detect_interval` is the seconds between two searches for faces; where that is more, frames wait as long."""
+        """Wrap an output; frames wait for one second, or for `detect_interval` seconds if that is longer."""
         self.name, self.complete = output.name, output.complete
         self._output, self._ahead = output, max(TRACK_TIMEOUT, detect_interval + SLACK)
         self._entered = ExitStack()
@@ -76,7 +75,7 @@ class Blurred:
 
 
 def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """A copy of the picture, uint8 BGR, with what is in and around the boxes replaced by a few coloured squares."""
+    """Return a copy of the picture, uint8 BGR, with the boxes and their surroundings replaced by coloured squares."""
     picture = image.copy()
     for box in boxes:
         x0, y0, x1, y1 = surroundings(box, MARGIN, image)
@@ -86,16 +85,16 @@ def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
 
 
 def _spanning(one: Box, other: Box) -> Box:
-    """The box about two boxes."""
+    """Return the box around two boxes."""
     x, y = min(one[0], other[0]), min(one[1], other[1])
     right, bottom = max(one[0] + one[2], other[0] + other[2]), max(one[1] + one[3], other[1] + other[3])
     return x, y, right - x, bottom - y
 
 
 def surroundings(box: Box, margin: float, image: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, upper, right and lower edge of a box with a margin (in shares of it), within the picture.
+    """Return left, upper, right and lower edge of a box with a margin (in shares of it), cropped to the picture.
 
-    There is always a pixel at least, also of a box beside the picture.
+    The result has at least one pixel, also for a box beside the picture.
     """
     height, width = image.shape[:2]
     x, y, w, h = box

@@ -1,17 +1,17 @@
-"""The time that is written into pictures."""
+"""The clock in pictures."""
 
 import time
 
 
 class Clock:
-    """Time since the first frame of a recording, or of day for what is live."""
+    """Time since the first frame of a recording, or date and time of a live source."""
 
     def __init__(self, *, live: bool) -> None:
         self._live = live
         self._start: float | None = None
 
     def text(self, captured: float) -> str:
-        """The time of a frame captured at this Unix time: `1:02.3` (`1:00:02.3` from an hour on), or date and time."""
+        """Format a capture time in Unix seconds: `1:02.3` (`1:00:02.3` from an hour on), or date and time."""
         if self._live:
             return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(captured))
         if self._start is None:
@@ -20,7 +20,7 @@ class Clock:
 
 
 def elapsed(seconds: float) -> str:
-    """A duration as `m:ss.s`, with hours where there are any; what is left of a tenth is cut off."""
+    """Format a duration as `m:ss.s`, with hours if there are any, cut to tenths."""
     tenths = int(10 * max(0.0, seconds) + 1e-3)  # times of frames are not exact: 0.3 s may be 0.29999995
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

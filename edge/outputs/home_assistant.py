@@ -1,24 +1,25 @@
-"""Home Assistant's discovery message, which makes the device's entities appear by themselves.
+"""Discovery message for Home Assistant, by which the device's entities appear.
 
 The format is that of device discovery, https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload, which
-Home Assistant has known since 2024.12.
+Home Assistant supports since 2024.12.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import key_of
 
 STATUS_TOPIC = "homeassistant/status"
 ONLINE, OFFLINE = "online", "offline"
-"""Payloads of availability, of Home Assistant and of its devices."""
+"""Payloads of the availability of Home Assistant and its devices."""
 
 MEASUREMENT = {"state_class": "measurement"}
 DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 def device_id(prefix: str) -> str:
-    """The device's name in topics and unique ids: letters, digits, underscores and hyphens."""
+    """Return the device's id in topics and unique ids: letters, digits, underscores and hyphens."""
     return re.sub(r"[^a-zA-Z0-9_-]+", "_", prefix)
 
 
@@ -27,15 +28,18 @@ def discovery_topic(prefix: str) -> str:
     return f"homeassistant/device/{device_id(prefix)}/config"
 
 
-def discovery(prefix: str, state_topic: str, availability_topic: str, version: str, expire: int) -> dict[str, Any]:
-    """The discovery message.
+def discovery(
+    prefix: str, state_topic: str, availability_topic: str, version: str, expire: int, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the discovery message.
 
     Args:
-        prefix: of the device's own topics; its name in Home Assistant, too.
-        state_topic: where the JSON object of `edge.outputs.mqtt.state` is published.
-        availability_topic: where `ONLINE` and `OFFLINE` are.
-        version: of this package.
-        expire: seconds after which a state that is not renewed holds no more.
+        prefix: prefix of the device's topics, and its name in Home Assistant.
+        state_topic: topic of the JSON object of `edge.outputs.mqtt.state`.
+        availability_topic: topic of `ONLINE` and `OFFLINE`.
+        version: version of this package.
+        expire: seconds after which a state that is not renewed expires.
+        classes: names of the model's classes.
     """
     device = device_id(prefix)
     shared = {"expire_after": expire}
@@ -46,19 +50,21 @@ def discovery(prefix: str, state_topic: str, availability_topic: str, version: s
         "availability_topic": availability_topic,
         "components": {
             key: {"unique_id": f"{device}_{key}"} | component | shared
-            for key, component in _components(state_topic).items()
+            for key, component in _components(state_topic, classes).items()
         },
     }
 
 
-def _components(state_topic: str) -> dict[str, dict[str, Any]]:
-    """The entities; a null in the state becomes `None`, which Home Assistant shows as unknown."""
+def _components(state_topic: str, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the entities; a null in the state becomes `None`, which Home Assistant shows as unknown."""
     return {
-        "emotion": _sensor("Emotion", "emotion", device_class="enum", options=list(EMOTIONS)),
+        "emotion": _sensor("Emotion", "emotion", device_class="enum", options=list(classes)),
         "faces": _sensor("Faces", "faces", icon="mdi:face-recognition", **MEASUREMENT),
         **{
-            name: _sensor(name.capitalize(), f"shares.{name}", unit_of_measurement="%", **MEASUREMENT)
-            for name in EMOTIONS
+            f"share_{key_of(name)}": _sensor(
+                name.capitalize(), f"shares['{name}']", unit_of_measurement="%", **MEASUREMENT
+            )
+            for name in classes
         },
         "fps": _sensor("Frames per second", "fps", unit_of_measurement="fps", **MEASUREMENT, **DIAGNOSTIC),
         "temperature": _sensor(

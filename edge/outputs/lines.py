@@ -14,10 +14,10 @@ from edge.faces.results import FrameResult
 
 
 class JsonLines:
-    """The record of each frame, one a line, to a file or, for `-`, to standard output.
+    """Writes the record of each frame as a line to a file or, for `-`, to standard output.
 
-    A recording's file appears whole at the end. A camera's grows line by line, so that others can follow it, and ends
-    with a whole line also where the disk is full in the middle of one.
+    A recording's file appears whole at the end. A camera's file grows line by line, so that others can follow it, and
+    ends with a whole line even on a full disk.
     """
 
     name = "jsonl"
@@ -49,7 +49,7 @@ class JsonLines:
     def _put(self, line: str) -> None:
         self._stream.write(line + "\n")
         if self._live or self._stream is sys.stdout:
-            self._stream.flush()  # who follows the file, or reads the pipe, wants each line when it is made
+            self._stream.flush()  # followers of the file or the pipe get each line at once
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,7 +58,7 @@ class JsonLines:
 
 
 class EventLines(JsonLines):
-    """Events, see `edge.faces.events`, one a line, in the same way."""
+    """Writes events, see `edge.faces.events`, one a line, in the same way."""
 
     name = "events"
 

@@ -1,7 +1,7 @@
-"""Tells an MQTT broker, and through it a home's automation, what is seen: a state that is kept, and events.
+"""Publish states and events to an MQTT broker.
 
-Topics, under the prefix that the broker's address ends in: `state` and `availability`, retained, and `events`; besides,
-the discovery message for Home Assistant.
+Topics below the prefix, which is the path of the broker's address: `state` and `availability`, retained, and `events`.
+The discovery message for Home Assistant has a topic of its own.
 """
 
 import json
@@ -28,7 +28,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.base.classes import EMOTIONS
 from edge.base.credentials import refuse_credentials
 from edge.base.errors import UserError
 from edge.base.machine import package_version
@@ -41,58 +40,58 @@ log = logging.getLogger(__name__)
 MQTT_USER, MQTT_PASSWORD, MQTT_PASSWORD_FILE = (
     f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE")
 )
-"""Environment variables for credentials; the file is for secrets that others put there, as systemd and Docker do."""
+"""Environment variables for credentials; the file is for secrets that systemd or Docker provide."""
 
 CA = "EMOTION_EDGE_MQTT_CA"
-"""Environment variable for the file of the authority that signed the broker's certificate, in place of the system's."""
+"""Environment variable for the certificates of the broker's authority, instead of the system's."""
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 PUBLISH_INTERVAL = 1.0
-"""Seconds between two states at least."""
+"""Least seconds between two states."""
 
 LEFT_OUT = "mqtt.events_left_out"
-"""Counter of the events that were not published."""
+"""Counter of events that were not published."""
 
 HEARTBEAT = 30.0
-"""Seconds after which a state is published that has not changed."""
+"""Seconds after which an unchanged state is published again."""
 
 EXPIRY = 90
-"""Seconds after which a state that was not renewed holds no more: two heartbeats may be lost."""
+"""Seconds after which a state that is not renewed expires: two heartbeats may be lost."""
 
 STEADY = ("fps", "temperature")
-"""Keys of the state whose changes alone publish nothing."""
+"""Keys of the state whose changes do not publish it."""
 
 NO_FRAMES = 10.0
-"""Seconds over which frames a second are counted, and after which there are none."""
+"""Seconds over which the frame rate is measured, and after which there are no frames."""
 
 EVENTS_A_SECOND = 20
-"""Events that are published; those beyond are counted. Six faces that come at once bring twelve."""
+"""Most events published in a second; others are counted. Six faces that appear at once make twelve."""
 
 QUEUED = 200
-"""Events that wait for the broker's acknowledgement, and as many for a connection; those beyond are counted."""
+"""Most events that wait for an acknowledgement, and most that wait for a connection; others are counted."""
 
 KEEPALIVE = 30
-"""Seconds; after one and a half times as many without a sign of life the broker publishes the last will."""
+"""Keep-alive of MQTT, seconds; after 1.5 times as long the broker publishes the last will."""
 
 PACKET = 4096
-"""Bytes of a packet that is taken from the broker: there is nothing to be learnt from it but `online` and `offline`."""
+"""Largest packet from the broker, bytes; the only expected messages are `online` and `offline`."""
 
 GREETINGS = 5.0
-"""Seconds at least between two introductions on one connection, however often others ask for them."""
+"""Least seconds between two discovery messages on one connection."""
 
 AFTER_FAILURE = 5.0
-"""Seconds before the next connection where paho, or a callback, failed with what the broker sent."""
+"""Seconds before the next connection after paho or a callback failed on a message."""
 
 STABLE = 60.0
-"""Seconds for which a connection has lasted before its loss is news again: brokers flap."""
+"""Seconds after which a connection is stable, and its loss is logged again."""
 
 MAX_RECONNECT_DELAY = 60
-"""Seconds between two attempts to connect; the first pause is a second, and each is twice the one before."""
+"""Longest pause between attempts to connect, seconds; pauses begin with one second and double."""
 
 FLUSH = 0.45
-"""Seconds that each of three things gets at the end: a first connection to come about, the broker to acknowledge what
-was sent, and the connection to close. Together they are less than the pipeline waits for an output.
+"""Time-out of each of three steps at the end, seconds: a first connection, the broker's acknowledgements, and closing
+the connection. Together they are shorter than the pipeline's wait for an output.
 """
 
 
@@ -101,10 +100,10 @@ class Broker:
     """Address of a broker.
 
     Attributes:
-        host: its name or address.
-        port: its port.
-        tls: whether the connection is encrypted, and the broker's certificate verified.
-        prefix: of all topics.
+        host: name or address.
+        port: port.
+        tls: whether the connection is encrypted and the broker's certificate verified.
+        prefix: prefix of all topics.
     """
 
     host: str
@@ -114,10 +113,10 @@ class Broker:
 
 
 def parse_broker(address: str) -> Broker:
-    """The broker that `mqtt://host[:port][/prefix]`, or `mqtts://`, means; the prefix is `emotion-edge/<this host>`.
+    """Parse `mqtt://host[:port][/prefix]` or `mqtts://…`; the default prefix is `emotion-edge/<this host>`.
 
     Raises:
-        UserError: it is no such address, or has credentials in it.
+        UserError: the address cannot be parsed, or has credentials.
     """
     refuse_credentials(address, MQTT_USER, MQTT_PASSWORD)
     parts = urlsplit(address, allow_fragments=False)
@@ -128,7 +127,7 @@ def parse_broker(address: str) -> Broker:
         if not host or parts.query or set(prefix) & set("+#@"):
             raise ValueError
     except (ValueError, KeyError):
-        # It is not repeated: whatever it is, there may be a password in it.
+        # The address is not repeated, because it may contain a password.
         problem = "--mqtt: this is not the address of a broker"
         raise UserError(problem, "write it as mqtt://host, mqtts://host:8883 or mqtt://host/prefix") from None
     return Broker(host, port, parts.scheme == "mqtts", prefix)
@@ -139,8 +138,8 @@ class Scene:
     """The faces in front of the camera.
 
     Attributes:
-        faces: how many there are; None while that is not known.
-        main: the main face as it last was when it showed the emotion last told of it, see `FrameResult.settled`.
+        faces: number of faces; None while it is unknown.
+        main: the main face with its last event's emotion, see `FrameResult.settled`.
     """
 
     faces: int | None = None
@@ -150,19 +149,22 @@ class Scene:
 UNKNOWN = Scene()
 
 
-def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int) -> dict[str, Any]:
-    """The JSON object of what is the case.
+def state(
+    scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the state as a JSON object.
 
     Args:
-        scene: the newest; `UNKNOWN` where there is none that is still true.
-        fps: frames a second at present; None while it is not known yet.
-        conditions: the states of `edge.base.run_statistics`.
-        left_out: events that were not published.
+        scene: the latest scene; `UNKNOWN` where it is out of date.
+        fps: present frame rate; None while it is unknown.
+        conditions: states of `edge.base.run_statistics`.
+        left_out: number of events that were not published.
+        classes: names of the model's classes.
 
     Returns:
-        `emotion`, `confidence` and `shares` (percent, of each emotion) of the main face; null where there is none, and
-        before it has shown anything for long enough; `emotion` is null as well where the model is not sure. `faces`,
-        how many; `fps`; `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
+        `emotion`, `confidence` and `shares` (percent, by class) of the main face, null without a face and before its
+        first event; `emotion` is also null where the model is not sure. `faces`, the number of faces; `fps`;
+        `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
     """
     main = scene.main
     temperature = conditions.get("temperature")
@@ -174,7 +176,7 @@ def state(scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_o
     return {
         "emotion": main.emotion if main else None,
         "confidence": _percent(main.confidence) / 100 if main else None,
-        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(EMOTIONS)},
+        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(classes)},
         "faces": scene.faces,
         "fps": None if fps is None else round(fps, 1),
         "temperature": None if temperature is None else round(temperature),
@@ -188,27 +190,32 @@ def _percent(probability: float) -> int:
 
 
 class HomeAutomation:
-    """An output. `write` never waits for the network: paho's thread has it, and a thread of this beats once a second.
+    """Output to an MQTT broker. `write` never waits for the network, which paho's thread serves.
 
-    Only the beat publishes states, so that the newest is always the last. States need no acknowledgement: whatever a
-    broken connection has swallowed is published again on the next one.
+    A thread of this class runs once a second. It alone publishes states, so that the newest is always the last. States
+    need no acknowledgement: those lost with a connection are published again on the next one.
 
-    Nothing is handed to paho before the broker has accepted the connection: paho asks only for a socket, would send it
-    ahead of its own CONNECT, and the broker would hang up. The lock is what makes this certain. paho holds none of its
-    own where it calls `_on_pre_connect`, `_on_connect` and the messages' callbacks; it may hold one in
-    `_on_disconnect`, which therefore must not take ours.
+    Nothing is given to paho before the broker has accepted the connection. paho would send it as soon as there is a
+    socket, before its own CONNECT, and the broker would close the connection. The lock ensures this. paho holds no lock
+    when it calls `_on_pre_connect`, `_on_connect` and the messages' callbacks. It may hold one in `_on_disconnect`,
+    which therefore must not take ours.
     """
 
     name = "mqtt"
     complete = False
 
-    def __init__(self, broker: Broker, statistics: Statistics) -> None:
-        """Prepare; nothing is sent yet.
+    def __init__(self, broker: Broker, statistics: Statistics, classes: Sequence[str]) -> None:
+        """Prepare; send nothing yet.
+
+        Args:
+            broker: where to publish.
+            statistics: of the run.
+            classes: names of the model's classes.
 
         Raises:
-            UserError: the file of the password or of the authority cannot be read, or would be for nothing.
+            UserError: the file of the password or of the authority cannot be read, or would not be used.
         """
-        self._broker, self._statistics = broker, statistics
+        self._broker, self._statistics, self._classes = broker, statistics, classes
         self._state_topic, self._availability_topic, self._events_topic = (
             f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
         )
@@ -217,8 +224,8 @@ class HomeAutomation:
         self._scene = UNKNOWN
         self._published: dict[str, Any] = {}
         self._published_at = self._greeted_at = -math.inf
-        self._asked = False  # for an introduction
-        self._told: set[str] = set()  # events that were warned of since the last stable connection
+        self._asked = False  # for the discovery message
+        self._told: set[str] = set()  # kinds of trouble logged since the last stable connection
         self._connected_at = -math.inf
         self._refused = False
         self._lock = threading.Lock()
@@ -251,16 +258,16 @@ class HomeAutomation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tried.wait(FLUSH)  # a short run is over before the broker has answered
+        self._tried.wait(FLUSH)  # a short run may end before the broker has answered
         self._stopping.set()
         self._thread.join()
         self._beat()
         if farewell := self._say_offline():
-            with suppress(RuntimeError, ValueError):  # the connection is lost, or there is no room in the queue
+            with suppress(RuntimeError, ValueError):  # the connection is lost, or the queue is full
                 farewell.wait_for_publish(FLUSH)
-        # With the will, for a broker that has not answered is still to know what to say of us when it comes to itself.
+        # With the will, so that a broker that has not answered still publishes it later.
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
-        # Aside: paho would wait for ever, where a broker does not take the last bytes, or a name is being resolved.
+        # On another thread: paho may wait for ever for a broker that does not read, or for a name to be resolved.
         stopper = threading.Thread(target=self._client.loop_stop, name="mqtt stop", daemon=True)
         stopper.start()
         stopper.join(FLUSH)
@@ -279,15 +286,15 @@ class HomeAutomation:
         client.on_pre_connect = self._on_pre_connect
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect = self._on_disconnect
-        # By topic, which paho compares: a topic that is no text, and that `on_message` could not read, is none of them.
+        # By topic, which paho compares as bytes; `on_message` would fail on a topic that is not UTF-8.
         client.message_callback_add(STATUS_TOPIC, self._on_status)
         client.message_callback_add(self._availability_topic, self._on_availability)
         return client
 
     def _connect(self) -> None:
-        """Have paho connect, anew where it is connected."""
+        """Let paho connect, or connect again."""
         properties = Properties(PacketTypes.CONNECT)
-        properties.MaximumPacketSize = PACKET  # the broker keeps to itself what is larger
+        properties.MaximumPacketSize = PACKET  # the broker sends no larger packets
         properties.ReceiveMaximum = 1
         address = self._broker.host, self._broker.port
         self._client.connect_async(*address, KEEPALIVE, clean_start=True, properties=properties)
@@ -297,14 +304,14 @@ class HomeAutomation:
             self._beat()
 
     def _beat(self) -> None:
-        """Publish the state where it has changed, or is to be renewed."""
+        """Publish the state if it has changed or must be renewed."""
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)
-        scene = UNKNOWN if fps == 0 else self._scene  # what was seen before the camera was lost is not the case now
-        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT))
+        scene = UNKNOWN if fps == 0 else self._scene  # faces from before the camera was lost are out of date
+        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT), self._classes)
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
         properties = Properties(PacketTypes.PUBLISH)
-        properties.MessageExpiryInterval = EXPIRY  # who subscribes much later is not to take it for the present
+        properties.MessageExpiryInterval = EXPIRY  # later subscribers must not take it for the present
         with self._lock:
             if self._accepted and self._asked and now - self._greeted_at >= GREETINGS:
                 self._greet()
@@ -328,24 +335,24 @@ class HomeAutomation:
             return self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
 
     def _publish_waiting(self) -> None:
-        """Hand the events to paho, which sends again what is not acknowledged; the caller has the lock."""
+        """Give the events to paho, which repeats those that are not acknowledged; the caller holds the lock."""
         while self._waiting:
             published = self._client.publish(self._events_topic, self._waiting.popleft(), qos=1)
             if published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._statistics.count(LEFT_OUT)
 
     def _greet(self) -> None:
-        """Tell Home Assistant which entities there are, and all that they are there; the caller has the lock."""
+        """Publish the discovery message and the availability; the caller holds the lock."""
         version = package_version("emotion-edge")
         prefix = self._broker.prefix
-        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY)
+        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY, self._classes)
         self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
         self._client.publish(self._availability_topic, ONLINE, retain=True)
         self._asked, self._greeted_at = False, time.monotonic()
-        self._published_at = -math.inf  # whatever the broker has forgotten, the next state brings
+        self._published_at = -math.inf  # the next state restores what the broker has forgotten
 
     def _on_pre_connect(self, client: Client, _: Any) -> None:
-        with self._lock:  # whoever is publishing has done so before there is a socket again
+        with self._lock:  # a publisher has finished before there is a socket again
             self._accepted = False
 
     def _on_connect(self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, __: Any) -> None:
@@ -363,7 +370,7 @@ class HomeAutomation:
             self._accepted = True
             self._greet()
             client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
-            # paho would send what was not acknowledged after the newer ones.
+            # paho would send unacknowledged events after newer ones.
             self._waiting.extendleft(message.payload for message in reversed(client.drop_out_messages()))
             self._publish_waiting()
             self._connected_at = time.monotonic()
@@ -372,7 +379,7 @@ class HomeAutomation:
         self._tried.set()
 
     def _on_connect_fail(self, client: Client, _: Any) -> None:
-        # paho calls this while it handles the error, and does not hand it over.
+        # paho calls this while it handles the error, but does not pass it on.
         self._trouble(f"no connection ({sys.exc_info()[1]}); trying again")
 
     def _on_disconnect(self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, __: Any) -> None:
@@ -383,7 +390,7 @@ class HomeAutomation:
             self._trouble(f"connection lost ({reason}); trying again")
 
     def _on_failure(self, error: Exception) -> bool:
-        """Prepare for another connection; whether there is to be one. Called in paho's thread."""
+        """Prepare for another connection; return whether to make one. Called in paho's thread."""
         self._accepted = False
         self._trouble(f"failed ({type(error).__name__}: {error}); trying again")
         log.debug("%s", self._broker.host, exc_info=error)
@@ -396,7 +403,7 @@ class HomeAutomation:
 
     def _on_availability(self, client: Client, _: Any, message: MQTTMessage) -> None:
         if message.payload == OFFLINE.encode():
-            # The will of a connection that was lost before this one, and that the broker has only now given up.
+            # The will of an earlier connection, which the broker has only now given up.
             self._asked = True
 
     def _trouble(self, what: str) -> None:
@@ -404,44 +411,44 @@ class HomeAutomation:
         self._tried.set()
 
     def _warn_once(self, what: str) -> None:
-        """Warn once of each kind of event until a connection has been stable."""
+        """Log each kind of trouble once until a connection has been stable."""
         log.log(logging.INFO if what in self._told else logging.WARNING, "%s: %s", self._broker.host, what)
         self._told.add(what)
 
 
 class _Client(Client):
-    """paho's client, made to survive what a broker may send."""
+    """paho's client, protected against harmful messages."""
 
     def __init__(self, failed: Callable[[Exception], bool]) -> None:
-        """Prepare; `failed` is told of an exception, and returns whether to go on."""
-        # Named by the broker: nobody is to be driven out.
+        """Prepare; `failed` is called with an exception and returns whether to continue."""
+        # The broker chooses the client's id, so that no other client is disconnected.
         super().__init__(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
         self._failed = failed
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """Run as paho's thread does, which would end with the first packet that it, or a callback, does not bear."""
+        """Run paho's loop, which would end at the first packet on which it or a callback fails."""
         while True:
             try:
                 return super().loop_forever(timeout, retry_first_connection)
-            except Exception as error:  # noqa: BLE001 whatever it is, the next connection may do without
+            except Exception as error:  # noqa: BLE001 any error; the next connection may work
                 if not self._failed(error):
                     return MQTTErrorCode.MQTT_ERR_UNKNOWN
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        """Refuse to read a packet that is too large: paho asks for its whole rest at once, and has no limit for it."""
+        """Refuse to read a packet that is too large: paho has no limit and reads its rest at once."""
         if bufsize > PACKET:
             raise ConnectionError(f"a packet of more than {PACKET} bytes")
         return super()._sock_recv(bufsize)
 
 
 class _Ration:
-    """So many events a second."""
+    """Limit on events per second."""
 
     def __init__(self) -> None:
         self._since, self._left = -math.inf, 0
 
     def take(self) -> bool:
-        """Take one; return False where none is left."""
+        """Take one; return False if none is left."""
         now = time.monotonic()
         if now - self._since >= 1.0:
             self._since, self._left = now, EVENTS_A_SECOND
@@ -450,7 +457,7 @@ class _Ration:
 
 
 def _check_variables(broker: Broker) -> None:
-    """Refuse variables that are set and would not be used."""
+    """Refuse variables that are set but would not be used."""
     for name in (MQTT_PASSWORD, MQTT_PASSWORD_FILE):
         if os.environ.get(name) and not os.environ.get(MQTT_USER):
             raise UserError(f"{name} is set, and {MQTT_USER} is not", f"set {MQTT_USER}, too, or neither")

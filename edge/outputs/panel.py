@@ -7,16 +7,22 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import shortened
 from edge.faces.results import FaceResult
-from edge.outputs.palette import COLOURS, PAPER
+from edge.outputs.palette import PAPER, colour_of
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+MAX_ROWS = 12
+"""Rows of a panel; of more classes the most probable are shown."""
+
+MAX_LETTERS = 16
+"""Letters of a class name in a panel; longer ones are cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A rectangle of whole pixels; right and bottom are outside."""
+    """A rectangle in whole pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -32,7 +38,7 @@ class Area:
         return self.bottom - self.top
 
     def shared(self, other: "Area") -> int:
-        """Pixels of the intersection."""
+        """Return the pixels of the intersection."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return width * height if width > 0 and height > 0 else 0
@@ -43,11 +49,12 @@ class Layout:
     """Sizes of a panel in pixels.
 
     Attributes:
-        scale, thickness: of the font.
+        scale, thickness: font size and stroke.
         row: height of a row.
-        base: from the top of a row to where letters stand.
-        pad: room around texts and bars.
+        base: distance of the baseline from the top of a row.
+        pad: space around texts and bars.
         names, bars, figures: widths of the columns.
+        rows: number of rows.
     """
 
     scale: float
@@ -58,6 +65,7 @@ class Layout:
     names: int
     bars: int
     figures: int
+    rows: int
 
     @property
     def width(self) -> int:
@@ -65,12 +73,12 @@ class Layout:
 
     @property
     def height(self) -> int:
-        return len(EMOTIONS) * self.row + self.pad
+        return self.rows * self.row + self.pad
 
 
 @lru_cache(maxsize=16)
-def panel_layout(unit: float) -> Layout:
-    """Sizes for a picture whose texts are `unit` times as large as at 720 pixels."""
+def panel_layout(unit: float, classes: tuple[str, ...]) -> Layout:
+    """Return sizes for some classes in a picture with texts `unit` times as large as at 720 pixels."""
     scale, thickness = 0.42 * unit, max(1, round(unit))
     row, pad = round(16 * unit), max(2, round(3 * unit))
 
@@ -78,31 +86,32 @@ def panel_layout(unit: float) -> Layout:
         (width, height), _ = cv2.getTextSize(text, FONT, scale, thickness)
         return int(width), int(height)
 
-    names, (figures, digits) = max(size(name)[0] for name in EMOTIONS), size(percent(1.0))
-    return Layout(scale, thickness, row, (row + digits) // 2, pad, names, round(70 * unit), figures)
+    names, (figures, digits) = max(size(shortened(name, MAX_LETTERS))[0] for name in classes), size(percent(1.0))
+    rows = min(len(classes), MAX_ROWS)
+    return Layout(scale, thickness, row, (row + digits) // 2, pad, names, round(70 * unit), figures, rows)
 
 
 def percent(probability: float) -> str:
-    """A probability as it is shown everywhere in a picture."""
+    """Format a probability for all texts in a picture."""
     return f"{float(probability):.0%}"
 
 
 def place_panel(
     layout: Layout, box: Area, frame: Area, gap: int, faces: Sequence[Area], texts: Sequence[Area]
 ) -> Area | None:
-    """Find the place near a face where a panel covers least.
+    """Find the place near a face where a panel covers the least of all faces.
 
     Args:
-        layout: of the panel.
-        box: of the face.
-        frame: the picture; the panel is within it.
+        layout: layout of the panel.
+        box: the face's box.
+        frame: the picture; the panel lies within it.
         gap: pixels between face and panel.
-        faces: all of them, which should stay visible.
-        texts: labels and other panels, which must stay visible: text on text cannot be read.
+        faces: all faces, which should stay visible.
+        texts: labels and other panels, which must stay visible.
 
     Returns:
-        Right of the face, else left of it, below or above, else over its lower part: the first of those that fit into
-        the picture and cover least of the faces; None where no place is free of texts, or the picture is too small.
+        The first of the best places: right of the face, left of it, below, above, or over its lower part. None if none
+        of them is free of texts or the picture is too small.
     """
     width, height = layout.width, layout.height
     x, y = _within(box.left, width, frame.width), _within(box.top, height, frame.height)
@@ -128,19 +137,22 @@ def place_panel(
 
 
 def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area) -> None:
-    """Draw the names, bars and percentages of a face's probabilities on a dark ground."""
+    """Draw the names, bars and percentages of a face's most probable classes, in their order, on a dark background."""
     panel = picture[area.top : area.bottom, area.left : area.right]
     panel //= 3
     left = 2 * layout.pad + layout.names
-    for i, (name, probability) in enumerate(zip(EMOTIONS, face.probabilities, strict=True)):
-        top = i * layout.row + layout.pad // 2
+    for row, label in enumerate(np.sort(np.argsort(-face.probabilities, kind="stable")[: layout.rows])):
+        probability, top = face.probabilities[label], row * layout.row + layout.pad // 2
         end = left + max(1, round(layout.bars * float(probability)))
-        panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = COLOURS[i]
-        for text, x in ((name, layout.pad), (percent(probability), left + layout.bars + layout.pad)):
+        panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = colour_of(int(label))
+        for text, x in (
+            (shortened(face.classes[label], MAX_LETTERS), layout.pad),
+            (percent(probability), left + layout.bars + layout.pad),
+        ):
             at = x, top + layout.base
             cv2.putText(panel, text, at, FONT, layout.scale, PAPER, layout.thickness, cv2.LINE_AA)
 
 
 def _within(start: int, length: int, limit: int) -> int:
-    """The start nearest to the wanted one at which the length is between 0 and the limit."""
+    """Return the start nearest to the wanted one at which `length` fits between 0 and the limit."""
     return max(0, min(start, limit - length))

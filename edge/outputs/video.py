@@ -16,9 +16,9 @@ from edge.sources.frame import Frame
 
 
 class AnnotatedVideo:
-    """The frames with what was found drawn over them, as a video that browsers play, each at its own time.
+    """Writes annotated frames as a video that browsers play, each at its own time.
 
-    A recording's file appears whole at the end. A camera's grows, and can be played whatever ends the run.
+    A recording's file appears whole at the end. A camera's file grows, and can be played however the run ends.
     """
 
     name = "video"
@@ -28,10 +28,10 @@ class AnnotatedVideo:
         """Check the format.
 
         Args:
-            path: ends in .mp4, .mkv or .webm.
-            fps: frames a second that the source promises, where it knows.
-            live: whether the file grows at its path, and outages of the source are shortened.
-            clock: tells the time that is shown; by default since the first frame, or of day if `live`.
+            path: path that ends in .mp4, .mkv or .webm.
+            fps: nominal frame rate of the source; None where it is unknown.
+            live: whether the file grows at its path and outages of the source are shortened.
+            clock: clock in the pictures; by default time since the first frame, or date and time if `live`.
 
         Raises:
             UserError: such a file cannot be written.
@@ -58,6 +58,6 @@ class AnnotatedVideo:
         self._file.__exit__(kind, error, trace)
 
     def _open(self, first: Frame) -> VideoWriter:
-        """Open the file with the first frame, whose size it takes: without a frame there is no file."""
+        """Open the file in the size of the first frame; without a frame there is no file."""
         size = first.width, first.height
         return self._file.enter_context(create_video(self._path, size, self._fps, growing=self._live))

@@ -9,7 +9,7 @@ from edge.base.errors import UserError
 from edge.base.ffmpeg import av
 
 KEYFRAME_INTERVAL = 2.0
-"""Seconds between two frames at which players can begin, and of which a killed process loses no more."""
+"""Seconds between keyframes; a killed process loses at most this much."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Container:
     Attributes:
         name: FFmpeg's name of the muxer.
         encoders: FFmpeg's names, the preferred one first.
-        whole: muxer options of a file that is finished before anybody reads it: the index goes to the front.
-        growing: muxer options of a file that can be played whenever the process ends.
+        whole: muxer options for a file that is complete before it is read; the index is at the front.
+        growing: muxer options for a file that can be played at any time.
     """
 
     name: str
@@ -51,7 +51,7 @@ ENCODER_OPTIONS: dict[str, dict[str, str]] = {
 }
 
 LONGEST_SIDES = {"libx264": 16384, "libvpx": 16382}
-"""Pixels that a side may have, where pictures that can be read may have more."""
+"""Longest side of a video, pixels, for encoders with a limit below that of pictures."""
 
 
 def container_of(path: Path) -> Container:
@@ -70,7 +70,7 @@ def container_of(path: Path) -> Container:
 
 
 def encoder_for(container: Container) -> str:
-    """Name the first of its encoders that this FFmpeg has; a build may leave out libx264, whose licence is the GPL.
+    """Return the first of the container's encoders in this FFmpeg; a build may lack libx264, which is under the GPL.
 
     Raises:
         UserError: it has none of them.

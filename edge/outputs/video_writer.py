@@ -1,4 +1,4 @@
-"""Encodes pictures into a video file that browsers play, each picture at its own time."""
+"""Encode pictures into a video file that browsers play, each at its own time."""
 
 import math
 import os
@@ -24,22 +24,22 @@ from edge.outputs.video_formats import (
 )
 
 TIME_BASE = 90_000
-"""Ticks a second of the time stamps: whole numbers at 24, 25, 29.97 and 30 frames a second."""
+"""Ticks of the time stamps per second: whole numbers at 24, 25, 29.97 and 30 frames per second."""
 
 LEAST_STEP = 0.001
-"""Seconds between two frames at least; Matroska keeps time in milliseconds."""
+"""Least seconds between two frames; Matroska stores milliseconds."""
 
 LONGEST_GAP = 10.0
-"""Seconds that an outage of a live source lasts at most in its recording."""
+"""Longest outage of a live source in its recording, seconds."""
 
 USUAL_RATE, HIGHEST_RATE = 30.0, 240.0
-"""Frames a second where a source does not know its rate, and above which a rate is taken for wrong."""
+"""Frame rate for sources of unknown rate, and the rate above which a stated one is not believed."""
 
 LEAST_SIDE = 16
-"""Pixels; VP8's encoder leaves out all frames of smaller videos."""
+"""Shortest side, pixels; VP8's encoder drops all frames of smaller videos."""
 
 BITS_PER_PIXEL = 1.0
-"""Upper bound of VP8's and VP9's rate, which otherwise follows from the quality; most pictures need far less."""
+"""Upper bound of the bit rate of VP8 and VP9, which the quality determines; most pictures need far less."""
 
 # The pictures' matrix is that of OpenCV's conversion, BT.601; primaries and transfer are those of sRGB screens, BT.709.
 MATRIX_BT601, PRIMARIES_BT709, TRANSFER_BT709, LIMITED_RANGE = 6, 1, 1, 1
@@ -49,15 +49,15 @@ MATRIX_BT601, PRIMARIES_BT709, TRANSFER_BT709, LIMITED_RANGE = 6, 1, 1, 1
 def create_video(
     path: Path, size: tuple[int, int], rate: float | None = None, *, growing: bool = False
 ) -> Iterator["VideoWriter"]:
-    """Write a video file, which appears whole at the end and not at all after an error.
+    """Write a video file that appears whole at the end, and not at all after an error.
 
     Args:
-        path: ends in a key of `CONTAINERS`.
-        size: width and height, pixels; odd ones become even by repeating the last column or row, and a side below
-            `LEAST_SIDE` is enlarged.
-        rate: frames a second that are expected, for the header; the times of frames are those given to `write`.
-        growing: whether the file grows at its path instead, and can be played up to the last `KEYFRAME_INTERVAL`
-            however the process ends.
+        path: path with one of the suffixes in `CONTAINERS`.
+        size: width and height, pixels; odd sides become even by repeating the last column or row, and sides below
+            `LEAST_SIDE` are enlarged.
+        rate: expected frame rate, for the header; frames have the times given to `write`.
+        growing: whether the file grows at its path instead and, however the process ends, can be played except for the
+            last `KEYFRAME_INTERVAL`.
 
     Raises:
         UserError: it cannot be written, or not in this format and size.
@@ -70,7 +70,7 @@ def create_video(
             yield writer
         except BaseException:
             if not growing and part.is_file():
-                part.unlink()  # before it is closed, so that there is no second pass over what nobody wants
+                part.unlink()  # before it is closed, to save a second pass over a file that is not wanted
             with suppress(av.FFmpegError):
                 writer.close()
             raise
@@ -78,14 +78,14 @@ def create_video(
 
 
 class VideoWriter:
-    """An open video file. Errors are PyAV's; `create_video` names the file and the remedy."""
+    """An open video file. It raises PyAV's errors, to which `create_video` adds the file and the remedy."""
 
     def __init__(
         self, path: Path, container: Container, size: tuple[int, int], rate: float | None, *, growing: bool
     ) -> None:
         self._path, self._growing = path, growing
         width, height = self._size = _even(size[0]), _even(size[1])
-        self._planes = np.empty((height * 3 // 2, width), np.uint8)  # of 4:2:0, reused: encoders copy what they keep
+        self._planes = np.empty((height * 3 // 2, width), np.uint8)  # 4:2:0 planes, reused since encoders copy them
         rate = rate if rate and math.isfinite(rate) and rate <= HIGHEST_RATE else USUAL_RATE
         self._timeline = Timeline(1 / rate, LONGEST_GAP if growing else math.inf)
         self._next_keyframe = 0.0
@@ -102,7 +102,7 @@ class VideoWriter:
 
         Args:
             image: uint8 BGR `[h, w, 3]`; one of another size is scaled to fit, with black beside it.
-            time: seconds, of any clock. Where it is set back, the picture follows the last at the usual rate.
+            time: seconds of any clock. After the clock was set back, the picture follows at the usual rate.
         """
         frame = _encoder_frame(_fitted(image, self._size), self._planes)
         seconds = self._timeline.place(time)
@@ -115,7 +115,7 @@ class VideoWriter:
             self._held = packet
 
     def close(self) -> None:
-        """Finish the file; one that grows is cut to what can be played where that fails."""
+        """Finish the file; if that fails, cut a growing file to its playable part."""
         with self._cut_after_error():
             for packet in self._stream.encode(None):
                 self._mux_held(packet.pts)
@@ -132,8 +132,8 @@ class VideoWriter:
         )
         context = stream.codec_context
         context.time_base = Fraction(1, TIME_BASE)
-        context.thread_count = 1  # the stages of a run already share the cores
-        context.gop_size = round(HIGHEST_RATE * KEYFRAME_INTERVAL)  # keyframes are asked for by time
+        context.thread_count = 1  # the stages of a run share the cores already
+        context.gop_size = round(HIGHEST_RATE * KEYFRAME_INTERVAL)  # keyframes are requested by time
         if "crf" in options:
             context.bit_rate = round(BITS_PER_PIXEL * width * height * rate)
         context.colorspace, context.color_range = MATRIX_BT601, LIMITED_RANGE
@@ -152,7 +152,7 @@ class VideoWriter:
 
     @contextmanager
     def _cut_after_error(self) -> Iterator[None]:
-        """Leave no fragment in part in a growing file: browsers stop at it."""
+        """Remove an incomplete fragment from a growing file, at which browsers would stop."""
         try:
             yield
         except av.FFmpegError:
@@ -198,21 +198,21 @@ def _growing_file(path: Path) -> Iterator[Path]:
 
 
 class Timeline:
-    """Places frames on the time of a video, which begins at 0 and rises from frame to frame.
+    """Maps capture times to the time of a video, which begins at 0 and increases from frame to frame.
 
     Attributes:
-        step: seconds from the last frame but one to the last; before, those that are usual.
+        step: seconds between the last two frames; initially the usual ones.
     """
 
     def __init__(self, step: float, longest_gap: float) -> None:
-        """Begin; a frame follows after `step` seconds where its clock does not say, and never after `longest_gap`."""
+        """Begin at 0; a frame follows after `step` seconds if its time is unusable, and within `longest_gap`."""
         self.step = self._usual = step
         self._longest = longest_gap
         self._last: float | None = None
         self._position = 0.0
 
     def place(self, time: float) -> float:
-        """Seconds at which the frame of this time is shown; `time` is of any clock, which may be set anew."""
+        """Return the video's time of a frame captured at `time`, of any clock, which may be changed in between."""
         if self._last is not None:
             passed = time - self._last
             self.step = min(max(passed, LEAST_STEP), self._longest) if passed >= 0 else self._usual
@@ -222,12 +222,12 @@ class Timeline:
 
 
 def _even(side: int) -> int:
-    """Pixels of a side that encoders take: half as many for colour, and not too few."""
+    """Return a side that encoders accept: even, as colour has half the resolution, and not too short."""
     return max(LEAST_SIDE, side + side % 2)
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The picture in another size: by repeating its last column or row, or scaled, with black beside it."""
+    """Return the picture in another size: with its last column or row repeated, or scaled with black beside it."""
     width, height = size
     h, w = image.shape[:2]
     if (w, h) == size:
@@ -243,8 +243,8 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _encoder_frame(image: np.ndarray, planes: Any) -> Any:
-    """The picture, BGR of even size, as PyAV's frame in 4:2:0, whose memory is that of `planes`."""
+    """Convert the picture, BGR of even size, to a 4:2:0 frame of PyAV that uses the memory of `planes`."""
     cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420, dst=planes)
-    if image.shape[0] % 4:  # PyAV takes such a height from an array of its own alone
+    if image.shape[0] % 4:  # PyAV accepts such a height only from an array of its own
         return av.VideoFrame.from_ndarray(planes, format="yuv420p")
     return av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")

@@ -15,7 +15,7 @@ from edge.outputs.annotate import annotate
 from edge.outputs.clock import Clock
 
 SCREEN_SHARE = 0.9
-"""Share of the screen's width and height that a window may open with; bars and borders take the rest."""
+"""Largest share of the screen's width and height for a new window; bars and borders need the rest."""
 
 FONTS = Path("/usr/share/fonts")
 
@@ -23,12 +23,12 @@ ESCAPE = 27
 
 
 class Window:
-    """A window with the annotated frames. Toolkits want the main thread, so the main thread writes to it.
+    """A window with the annotated frames. The main thread writes to it, as toolkits require.
 
     It opens with the first frame, in the size of the picture or as large as the screen allows, and keeps its ratio.
 
     Attributes:
-        closed: whether the user wants to end: `q`, Escape, or the window's own button.
+        closed: whether the user has ended the run with `q`, Escape, or the window's close button.
     """
 
     name = "window"
@@ -36,10 +36,10 @@ class Window:
     TITLE = "emotion-edge (q quits)"
 
     def __init__(self, clock: Clock) -> None:
-        """Prepare; `clock` tells the time that is shown.
+        """Prepare; `clock` formats the time in the picture.
 
         Raises:
-            UserError: PyAV was imported before OpenCV, whose windows then hang for ever.
+            UserError: PyAV was imported before OpenCV, whose windows then hang.
         """
         check_import_order()
         use_system_fonts()
@@ -51,7 +51,7 @@ class Window:
         return self
 
     def write(self, result: FrameResult) -> None:
-        """Show a frame, in a window of its size; nothing once the window is closed, which would open it again."""
+        """Show a frame in a window of its size; do nothing after the window was closed."""
         if self.closed:
             return
         if self._size != (size := (result.frame.width, result.frame.height)):
@@ -60,7 +60,7 @@ class Window:
         cv2.imshow(self.TITLE, annotate(result, status))
 
     def poll(self) -> None:
-        """Let the toolkit work, and notice that the user wants to end."""
+        """Let the toolkit work, and check whether the user ends the run."""
         if self._size is None:
             return
         key = cv2.pollKey() & 0xFF
@@ -74,11 +74,11 @@ class Window:
     def _visible(self) -> bool:
         try:
             return cv2.getWindowProperty(self.TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:  # Qt's has gone with its last window
+        except cv2.error:  # Qt has ended with its last window
             return False
 
     def _open(self, size: tuple[int, int]) -> None:
-        """Open the window, or fit it to pictures of another size."""
+        """Open the window, or resize it for pictures of another size."""
         if self._size is None:
             cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(self.TITLE, *fitted(size, screen_size()))
@@ -86,7 +86,7 @@ class Window:
 
 
 def fitted(size: tuple[int, int], screen: tuple[int, int] | None) -> tuple[int, int]:
-    """Width and height of the window of a picture: its own, or smaller in the same ratio where the screen is small."""
+    """Return width and height of a picture's window: those of the picture, or less on a small screen."""
     if screen is None:
         return size
     scale = min(1.0, *(SCREEN_SHARE * available / wanted for available, wanted in zip(screen, size, strict=True)))
@@ -94,7 +94,7 @@ def fitted(size: tuple[int, int], screen: tuple[int, int] | None) -> tuple[int, 
 
 
 def check_import_order() -> None:
-    """Raise UserError where a window would hang: both packages bring libxcb, and PyAV's copy was loaded first.
+    """Raise UserError if a window would hang because PyAV's copy of libxcb was loaded before OpenCV's.
 
     See opencv/opencv#29195. Modules are listed in the order in which their import ended or, for PyAV, began.
     """
@@ -107,9 +107,9 @@ def check_import_order() -> None:
 
 
 def use_system_fonts() -> None:
-    """Show Qt a folder with fonts: OpenCV's wheels name one that is not in them, of which Qt complains on stderr.
+    """Name Qt a folder with fonts: OpenCV's wheels name one that they lack, and Qt prints warnings about it.
 
-    To be called before there are threads, which may read the environment while it changes.
+    Call it before there are threads, which could read the environment while it changes.
     """
     named = os.environ.get("QT_QPA_FONTDIR")
     if named is None or Path(named).is_dir():

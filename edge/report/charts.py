@@ -1,18 +1,21 @@
 """Figures of a report as SVG inside its page, whose text colour they inherit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
-from edge.outputs.palette import COLOURS, UNSURE
-from edge.report.digest import STATES, Person
+from edge.base.classes import shortened
+from edge.outputs.palette import UNSURE, colour_of
+from edge.report.digest import Person
 
 LEFT, PLOT, RIGHT = 84, 800, 76
 CHART_WIDTH = LEFT + PLOT + RIGHT
 LANE, ROW, GAP, AXIS = 32, 24, 8, 30
 """Heights of the lane of labels, of a row of probabilities, of the gap between rows, and of the axis."""
+
+MOST_ROWS, MOST_LETTERS = 12, 12
+"""Rows of probabilities of a person; letters of a name beside a row."""
 
 MOST_TICKS = 10
 TICK_SPACINGS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -27,8 +30,16 @@ def hex_colour(bgr: tuple[int, int, int]) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-STATE_COLOURS = tuple(hex_colour(colour) for colour in (*COLOURS, UNSURE, _NOT_JUDGED))
-"""Colours of `STATES`."""
+def state_colours(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the colours of the classes, of unsure, and of not judged."""
+    colours = [colour_of(label) for label in range(len(classes))]
+    return tuple(hex_colour(colour) for colour in (*colours, UNSURE, _NOT_JUDGED))
+
+
+def shown_classes(person: Person) -> list[int]:
+    """Return the numbers of the classes that have a row: all, or those of the highest probabilities, in their order."""
+    sums = person.bins[:, len(person.states) :].sum(axis=0)
+    return sorted(int(label) for label in np.argsort(-sums, kind="stable")[:MOST_ROWS])
 
 
 def clock(seconds: float) -> str:
@@ -40,7 +51,7 @@ def clock(seconds: float) -> str:
 
 
 def timeline(person: Person, width: float, duration: float) -> str:
-    """Draw a person's labels over time, and below them the seven probabilities.
+    """Draw a person's labels over time, and below them the probabilities.
 
     Args:
         person: the person.
@@ -48,31 +59,32 @@ def timeline(person: Person, width: float, duration: float) -> str:
         duration: length of the video, seconds.
     """
     edges = LEFT + PLOT * np.minimum(1, np.arange(len(person.bins) + 1) * width / max(duration, 1e-9))
-    seconds, weighted = person.bins[:, : len(STATES)], person.bins[:, len(STATES) :]
+    seconds, weighted = np.split(person.bins, [len(person.states)], axis=1)
+    colours, labels = state_colours(person.classes), shown_classes(person)
     shown = seconds.sum(axis=1)
     parts = [_name("label", LANE / 2), _plate(0, LANE)]
     level = np.zeros(len(shown))
-    for state, colour in enumerate(STATE_COLOURS):
+    for state, colour in enumerate(colours):
         heights = LANE * seconds[:, state] / np.maximum(shown, 1e-9)
         parts.append(_bars(edges, LANE - level, heights, colour))
         level += heights
     judged = seconds[:, :-1].sum(axis=1)
-    for row, emotion in enumerate(EMOTIONS):
+    for row, label in enumerate(labels):
         top = LANE + GAP + row * (ROW + GAP)
-        heights = ROW * weighted[:, row] / np.maximum(judged, 1e-9)
-        mean = weighted[:, row].sum() / max(judged.sum(), 1e-9)
+        heights = ROW * weighted[:, label] / np.maximum(judged, 1e-9)
+        mean = weighted[:, label].sum() / max(judged.sum(), 1e-9)
         parts += [
-            *(_name(emotion, top + ROW / 2), _plate(top, ROW)),
-            _bars(edges, np.full(len(heights), top + ROW), heights, STATE_COLOURS[row]),
+            *(_name(person.classes[label], top + ROW / 2), _plate(top, ROW)),
+            _bars(edges, np.full(len(heights), top + ROW), heights, colours[label]),
             _contour(edges, top + ROW, heights, judged > 0),
             f'<text x="{LEFT + PLOT + 8}" y="{top + ROW / 2}" class="mid">{mean:.0%}</text>',
         ]
-    bottom = LANE + GAP + len(EMOTIONS) * (ROW + GAP)
+    bottom = LANE + GAP + len(labels) * (ROW + GAP)
     parts.append(_axis(duration, bottom))
     title = f"Person {person.id}: expressions over time"
     description = (
         f"Seen from {clock(person.first)} to {clock(person.last)}. The upper lane has the colour of the label; where a "
-        "part of the video has several, each has its share of the height. The seven rows below are the mean "
+        "part of the video has several, each has its share of the height. The rows below are the mean "
         "probabilities, from 0 to 1. The table after the figure has the same figures."
     )
     return _svg(f"timeline-{person.id}", title, description, bottom + AXIS, parts)
@@ -85,11 +97,11 @@ def shares(persons: Iterable[Person]) -> str:
         part = person.seconds / max(person.present, 1e-9)
         starts = np.cumsum(part) - part
         parts.append(_name(f"person {person.id}", top + LANE / 2))
-        for state, colour in enumerate(STATE_COLOURS):
+        for state, colour in enumerate(state_colours(person.classes)):
             edges = LEFT + PLOT * np.array([starts[state], starts[state] + part[state]])
             parts.append(_bars(edges, np.array([top + LANE]), np.array([LANE * (part[state] > 0)]), colour))
             if part[state] >= 0.05:
-                ink = "#fff" if STATES[state] == "not judged" else "#141414"
+                ink = "#fff" if person.states[state] == "not judged" else "#141414"
                 parts.append(
                     f'<text x="{edges.mean():.1f}" y="{top + LANE / 2}" class="mid share" fill="{ink}">'
                     f"{part[state]:.0%}</text>"
@@ -100,11 +112,13 @@ def shares(persons: Iterable[Person]) -> str:
     return _svg("shares", "Share of each expression", description, top, parts)
 
 
-def legend() -> str:
-    """Return the legend of the colours."""
+def legend(persons: Sequence[Person]) -> str:
+    """Return the legend of the colours: of all states, or of those that occur where there are many."""
+    states, seconds = persons[0].states, np.sum([person.seconds for person in persons], axis=0)
     entries = (
         f'<li><span class="swatch" style="background:{colour}"></span>{escape(state)}</li>'
-        for state, colour in zip(STATES, STATE_COLOURS, strict=True)
+        for state, colour, there in zip(states, state_colours(persons[0].classes), seconds > 0, strict=True)
+        if there or len(persons[0].classes) <= MOST_ROWS
     )
     return f'<ul class="legend">{"".join(entries)}</ul>'
 
@@ -118,7 +132,7 @@ def _svg(name: str, title: str, description: str, height: float, parts: Iterable
 
 
 def _name(text: str, y: float) -> str:
-    return f'<text x="{LEFT - 10}" y="{y:g}" class="mid name">{escape(text)}</text>'
+    return f'<text x="{LEFT - 10}" y="{y:g}" class="mid name">{escape(shortened(text, MOST_LETTERS))}</text>'
 
 
 def _plate(top: float, height: float) -> str:

@@ -11,13 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from edge.base.geometry import Box
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
 
-STATES = (*EMOTIONS, "unsure", "not judged")
-"""States of a face: its label, or the reason why it has none (not judged: small, turned or blurred)."""
+UNLABELLED = ("unsure", "not judged")
+"""States of a face without a label (not judged: small, turned or blurred); the others are the classes."""
 
 BINS, FIRST_WIDTH = 600, 0.1
 """Most parts of a timeline, and the initial seconds of each; they double when there would be more parts."""
@@ -71,21 +70,31 @@ class Person:
     Attributes:
         id: id of the track.
         first, last: times at which the person was first and last seen, seconds.
-        bins: float64 `[BINS, 9 + 7]`: for each part of the video, seconds in each of `STATES`, and the probabilities
-            times their duration, where the face could be judged.
+        classes: names of the model's classes.
+        bins: float64 `[BINS, states + classes]`: for each part of the video, seconds in each state, and the
+            probabilities times their duration, where the face could be judged.
         episodes: number of episodes of each emotion.
     """
 
     id: int
     first: float
     last: float
-    bins: np.ndarray = field(default_factory=lambda: np.zeros((BINS, len(STATES) + len(EMOTIONS))))
+    classes: tuple[str, ...]
+    bins: np.ndarray = field(init=False)
     episodes: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.bins = np.zeros((BINS, len(self.states) + len(self.classes)))
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states that a face is counted as."""
+        return (*self.classes, *UNLABELLED)
 
     @property
     def seconds(self) -> np.ndarray:
-        """Return the seconds in each of `STATES`, float64 `[9]`."""
-        return self.bins[:, : len(STATES)].sum(axis=0)
+        """Return the seconds in each state, float64 `[states]`."""
+        return self.bins[:, : len(self.states)].sum(axis=0)
 
     @property
     def present(self) -> float:
@@ -101,23 +110,25 @@ class Digest:
         size: width and height of the first frame, pixels.
         duration: seconds from the start of the first frame to the end of the last.
         width: seconds of each part of the timelines.
+        classes: names of the model's classes.
         left_out, left_out_seconds: number of persons without figures, and the seconds for which they were there.
     """
 
     name = "report"
     complete = True
 
-    def __init__(self, pictures: bool) -> None:
+    def __init__(self, pictures: bool, classes: tuple[str, ...]) -> None:
         self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0
         self.duration = self.left_out_seconds = 0.0
         self.size = (0, 0)
         self.width = FIRST_WIDTH
+        self.classes = classes
         self._pictures = pictures
         self._persons: dict[int, Person] = {}
         self._gone: set[int] = set()
         self._open: dict[int, Episode] = {}
         self._faces_at_peak: dict[int, np.ndarray] = {}
-        self._longest: dict[str, list[tuple[float, int, Episode]]] = {emotion: [] for emotion in EMOTIONS}
+        self._longest: dict[str, list[tuple[float, int, Episode]]] = {name: [] for name in classes}
         self._order = count()
         self._last: tuple[float, tuple[FaceResult, ...]] | None = None
         self._spacing = 0.0
@@ -184,7 +195,7 @@ class Digest:
         for event in events:
             number = event["id"]
             if event["event"] == "face_appeared":
-                self._persons[number] = Person(number, time, time)
+                self._persons[number] = Person(number, time, time, self.classes)
             elif event["event"] == "face_left":
                 self._leave(number)
             else:
@@ -230,10 +241,11 @@ class Digest:
 
 
 def _state(face: FaceResult) -> np.ndarray:
-    """Return float64 `[9 + 7]`: the state one-hot, and the probabilities where the face could be judged."""
+    """Return float64 `[states + classes]`: the state one-hot, and the probabilities where the face could be judged."""
     judged = face.reason in (None, "unsure")
-    state = face.label if face.label is not None else STATES.index("unsure" if judged else "not judged")
-    return np.concatenate([np.eye(len(STATES))[state], face.probabilities * judged])
+    states = (*face.classes, *UNLABELLED)
+    state = face.label if face.label is not None else states.index("unsure" if judged else "not judged")
+    return np.concatenate([np.eye(len(states))[state], face.probabilities * judged])
 
 
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from edge.model.bundle import Bundle
-from edge.report.charts import STATE_COLOURS, clock, legend, shares, timeline
-from edge.report.digest import STATES, Digest, Episode, Person
-from edge.report.table import COLUMNS
+from edge.report.charts import clock, legend, shares, state_colours, timeline
+from edge.report.digest import UNLABELLED, Digest, Episode, Person
+from edge.report.table import columns
 
 MAX_TABLE_ROWS = 20
 """Most rows of a timeline's table."""
@@ -90,7 +89,7 @@ def _accuracy(bundle: Bundle) -> str:
 def _shares(digest: Digest) -> str:
     if not digest.persons:
         return "<h2>Persons</h2><p>No face was found in this video.</p>"
-    head = ("person", "first seen", "last seen", "seen for, s", *STATES, "episodes")
+    head = ("person", "first seen", "last seen", "seen for, s", *digest.classes, *UNLABELLED, "episodes")
     rows = [
         (
             *(person.id, clock(person.first), clock(person.last), f"{person.present:.1f}"),
@@ -110,7 +109,7 @@ def _shares(digest: Digest) -> str:
         "turned or blurred."
     )
     return (
-        f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend()}"
+        f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend(digest.persons)}"
         "<figcaption>Figure 1. Share of each expression in the time for which a person was seen."
         f"</figcaption></figure>{_table(head, rows, caption)}{left_out}"
         "<p>A person who leaves the picture for more than a second comes back under a new number.</p>"
@@ -133,20 +132,23 @@ def _timeline_table(person: Person, digest: Digest) -> str:
     step = math.ceil(parts / MAX_TABLE_ROWS)
     rows = []
     for first in range(0, parts, step):
-        seconds, weighted = np.split(person.bins[first : first + step].sum(axis=0), [len(STATES)])
+        seconds, weighted = np.split(person.bins[first : first + step].sum(axis=0), [len(person.states)])
         if not seconds.sum():
             continue
         begin, end = first * digest.width, min(digest.duration, (first + step) * digest.width)
-        means = [f"{v:.2f}" for v in weighted / seconds[:-1].sum()] if seconds[:-1].sum() else ["–"] * len(EMOTIONS)
+        means = (
+            [f"{v:.2f}" for v in weighted / seconds[:-1].sum()] if seconds[:-1].sum() else ["–"] * len(person.classes)
+        )
         most = int(seconds.argmax())
-        label = f"{STATES[most]} {seconds[most] / seconds.sum():.0%}"
+        label = f"{person.states[most]} {seconds[most] / seconds.sum():.0%}"
         rows.append((f"{clock(begin)}–{clock(end)}", label, *means))
-    head = ("time", "shown most", *EMOTIONS)
+    head = ("time", "shown most", *person.classes)
     return _table(head, rows, f"Person {person.id}: label shown most, and mean probabilities")
 
 
 def _moments(digest: Digest) -> str:
-    cards = "".join(_moment(episode) for episode in digest.episodes if episode.picture)
+    colours = dict(zip(digest.classes, state_colours(digest.classes), strict=False))
+    cards = "".join(_moment(episode, colours[episode.emotion]) for episode in digest.episodes if episode.picture)
     if not cards:
         return ""
     return (
@@ -155,10 +157,9 @@ def _moments(digest: Digest) -> str:
     )
 
 
-def _moment(episode: Episode) -> str:
+def _moment(episode: Episode, colour: str) -> str:
     picture = base64.b64encode(episode.picture or b"").decode()
     alt = f"Person {episode.person} at {clock(episode.peak_time)}, {episode.emotion}"
-    colour = STATE_COLOURS[EMOTIONS.index(episode.emotion)]
     return (
         f'<figure style="border-top-color:{colour}"><img src="data:image/jpeg;base64,{picture}" alt="{alt}">'
         f"<figcaption><strong>{clock(episode.start)}</strong> person {episode.person}<br>"
@@ -199,14 +200,14 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
         **_flat(made_from["wanted"]),
         **summary["versions"],
     }
-    columns = [(name, str(kind), meaning) for name, kind, meaning in COLUMNS]
+    described = [(name, str(kind), meaning) for name, kind, meaning in columns(bundle.classes)]
     return (
         "<h2>How the figures were made</h2><p>Each frame was searched for faces, or faces were followed from the frame "
         "before; each face was aligned by its landmarks and read by the model; the probabilities were averaged in time "
         "(an exponential with the time constant below), and a label replaced another when it was clearly ahead. Times "
         "are the video’s own, from its start.</p>"
         f"{_table(('what', 'value'), facts.items(), 'What the figures depend on; times in seconds, sizes in pixels')}"
-        f"{_table(('column', 'type', 'meaning'), columns, 'The table of all faces: one row a face a frame')}"
+        f"{_table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
     )
 
 

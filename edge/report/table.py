@@ -1,5 +1,6 @@
 """Table of all faces, one row per face and frame, as CSV and Parquet."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -9,13 +10,12 @@ import pyarrow as pa
 from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 
-from edge.base.classes import EMOTIONS
 from edge.faces.results import FrameResult
 
 BATCH = 8192
 """Rows per write, which make a row group of the Parquet file."""
 
-COLUMNS = (
+_FACE = (
     ("frame", pa.int64(), "number of the frame in the video, from 0"),
     ("time_s", pa.float64(), "the frame's own time, seconds from the start of the video"),
     ("person", pa.int32(), "number of the person's track, from 1"),
@@ -29,11 +29,15 @@ COLUMNS = (
     ("emotion", pa.string(), "the label; empty where there is a reason"),
     ("confidence", pa.float32(), "probability of the label, or the highest where there is none"),
     ("reason", pa.string(), "why there is no label: unsure, small, turned or blurred; else empty"),
-    *((f"p_{name}", pa.float32(), f"probability of {name}, 0 to 1, smoothed in time") for name in EMOTIONS),
 )  # fmt: skip
-"""Name, type and meaning of each column."""
 
-SCHEMA = pa.schema([pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in COLUMNS])
+
+def columns(classes: Iterable[str]) -> list[tuple[str, pa.DataType, str]]:
+    """Return name, type and meaning of each column."""
+    return [
+        *_FACE,
+        *((f"p_{name}", pa.float32(), f"probability of {name}, 0 to 1, smoothed in time") for name in classes),
+    ]
 
 
 class Table:
@@ -42,8 +46,11 @@ class Table:
     name = "table"
     complete = True
 
-    def __init__(self, csv: Path, parquet: Path) -> None:
+    def __init__(self, csv: Path, parquet: Path, classes: Iterable[str]) -> None:
         self._paths = csv, parquet
+        self._schema = pa.schema(
+            [pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in columns(classes)]
+        )
         self._files = ExitStack()
         self._writers: list[Any] = []
         self._rows: list[dict[str, Any]] = []
@@ -51,8 +58,8 @@ class Table:
     def __enter__(self) -> "Table":
         csv, parquet = self._paths
         self._writers = [
-            self._files.enter_context(CSVWriter(str(csv), SCHEMA)),
-            self._files.enter_context(ParquetWriter(str(parquet), SCHEMA)),
+            self._files.enter_context(CSVWriter(str(csv), self._schema)),
+            self._files.enter_context(ParquetWriter(str(parquet), self._schema)),
         ]
         return self
 
@@ -69,7 +76,7 @@ class Table:
                 self._flush()
 
     def _flush(self) -> None:
-        batch = pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA)
+        batch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
         for writer in self._writers:
             writer.write_batch(batch)
         self._rows = []

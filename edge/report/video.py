@@ -22,7 +22,7 @@ from edge.outputs.blur import Blurred
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
-from edge.report.digest import STATES, Digest, Person
+from edge.report.digest import Digest, Person
 from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY
 from edge.report.job import Job
 from edge.report.page import page
@@ -58,7 +58,7 @@ def analyze_video(
         parts = {
             ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
         }
-        digest = Digest(job.wanted.pictures)
+        digest = Digest(job.wanted.pictures, bundle.classes)
         outputs = _outputs(job, digest, parts, source.fps)
         with Pipeline(source, recognizer, outputs, limits=EVERY_CHANGE) as pipeline:
             for result in pipeline:
@@ -89,7 +89,7 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
         seen.append(AnnotatedVideo(parts[ANNOTATED], fps))
     if job.wanted.blur:
         seen = [Blurred(output, job.options.detect_interval) for output in seen]
-    return [Table(parts[CSV], parts[PARQUET]), *seen]
+    return [Table(parts[CSV], parts[PARQUET], digest.classes), *seen]
 
 
 def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
@@ -131,7 +131,7 @@ def _person(person: Person) -> dict[str, Any]:
         "first_s": round(person.first, 3),
         "last_s": round(person.last, 3),
         "seen_s": round(person.present, 3),
-        "shares": {state: round(float(share), 4) for state, share in zip(STATES, shares, strict=True)},
+        "shares": {state: round(float(share), 4) for state, share in zip(person.states, shares, strict=True)},
         "episodes": dict(person.episodes),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from edge.base.ffmpeg import ColorPrimaries, ColorTrc, av
+from edge.base.ffmpeg import ColorPrimaries, ColorTrc, VideoReformatter, av
 
 log = logging.getLogger(__name__)
 
@@ -375,6 +375,8 @@ class _Converter:
 
     def __init__(self, stream: Any) -> None:
         self._aspect = _pixel_aspect(stream.sample_aspect_ratio)
+        # The tables for high dynamic range take seconds to build; a frame's own `reformat` would build them each time.
+        self._reformatter = VideoReformatter()
         self._field: tuple[tuple[Any, ...], Any] = ((), None)
 
     def __call__(self, frame: Any) -> np.ndarray:
@@ -385,7 +387,7 @@ class _Converter:
         square = max(1, round(width * self._aspect))
         if square * height > MAX_VIDEO_PIXELS:
             square = width
-        image = frame.reformat(square, height, "bgr24", threads=1, **colours).to_ndarray()
+        image = self._reformatter.reformat(frame, square, height, "bgr24", threads=1, **colours).to_ndarray()
         return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image
 
     def _upper_field(self, frame: Any) -> Any:

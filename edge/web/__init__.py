@@ -1,1 +1,1 @@
-"""The live page: what the camera sees and what the faces show, in a browser. Wants the extra `web`."""
+"""The live page and its HTTP interface; needs the extra `web`."""

@@ -1,7 +1,7 @@
-"""The application: each address, and what it answers. `static/openapi.json` describes them to others."""
+"""The web application: its routes and their responses, which `static/openapi.json` documents."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import key_of
 from edge.base.errors import UserError
-from edge.outputs.palette import COLOURS, UNSURE
+from edge.outputs.palette import colour_of
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
@@ -31,7 +31,7 @@ from edge.web.topics import Full, Topic
 FILES = Path(__file__).with_name("static")
 MOST_FORM_BYTES = 4096
 SLOWEST = 20.0
-"""Seconds that sending a picture or a form may take."""
+"""Time-out for the body of a picture or a form, seconds."""
 
 COOKIE_MAX_AGE = 30 * 24 * 3600
 """Seconds for which a browser stays signed in."""
@@ -45,13 +45,14 @@ class Live(Protocol):
     stats: Stats
     predictor: Predictor
     latest: bytes | None
+    classes: tuple[str, ...]
     exposition: Callable[[str], tuple[bytes, str]]
 
     def now(self) -> dict[str, Any]: ...
 
 
 def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
-    """The application; further routes are a line each."""
+    """Return the application."""
     return Starlette(
         routes=[
             Route("/", _file("index.html")),
@@ -66,14 +67,14 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route("/metrics", partial(_metrics, live)),
             Route(SIGN_IN, _file("sign-in.html")),
             Route(SIGN_IN, _sign_in(token, cookie), methods=["POST"], max_body_size=MOST_FORM_BYTES),
-            Route(STATIC + "palette.css", _palette),
+            Route(STATIC + "palette.css", _palette(live.classes)),
             Mount(STATIC, StaticFiles(directory=FILES)),
         ]
     )
 
 
 class Stream:
-    """Stream a topic for as long as the client stays; 503 where there are too many clients."""
+    """Response that streams a topic until the client leaves; 503 where there are too many clients."""
 
     def __init__(self, topic: Topic, media_type: str, opening: bytes) -> None:
         self._topic, self._media_type, self._opening = topic, media_type, opening
@@ -124,7 +125,7 @@ async def _body(request: Request) -> bytes:
     except TimeoutError as error:
         raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from error
     except ClientDisconnect as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST) from error  # which nobody hears, and nobody logs
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from error  # the client has left, so nothing is sent or logged
 
 
 def _predict(live: Live) -> Callable[[Request], Any]:
@@ -134,7 +135,7 @@ def _predict(live: Live) -> Callable[[Request], Any]:
         if not rate.allows(client_of(request)):
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many pictures", {"Retry-After": "1"})
         try:
-            with live.predictor.place():  # before the body, of which each may have megabytes
+            with live.predictor.place():  # before the body, which may have megabytes
                 return JSONResponse(await live.predictor.predict(await _body(request)))
         except Damaged:
             return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no image that can be read: {', '.join(KINDS)}")
@@ -147,7 +148,7 @@ def _predict(live: Live) -> Callable[[Request], Any]:
 
 
 def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:
-    """Takes the form with the token; a browser that has it once keeps it out of the page's reach."""
+    """Route for the sign-in form; the browser keeps the token in a cookie that no script can read."""
     rate = Rate(a_second=0.2, at_once=5)
 
     async def answer(request: Request) -> Response:
@@ -164,8 +165,13 @@ def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:
     return answer
 
 
-async def _palette(request: Request) -> Response:
-    """The colours that annotated videos have, too."""
-    names: Iterable[tuple[str, tuple[int, int, int]]] = [*zip(EMOTIONS, COLOURS, strict=True), ("unsure", UNSURE)]
-    lines = [f"--{name}: #{r:02x}{g:02x}{b:02x};" for name, (b, g, r) in names]
-    return Response(f":root {{ {' '.join(lines)} }}\n", media_type="text/css")
+def _palette(classes: Sequence[str]) -> Callable[[Request], Any]:
+    """Return the route for the palette of annotated videos, as CSS."""
+    colours = {key_of(name): colour_of(label) for label, name in enumerate(classes)} | {"unsure": colour_of(None)}
+    lines = [f"--class-{key}: #{r:02x}{g:02x}{b:02x};" for key, (b, g, r) in colours.items()]
+    text = f":root {{ {' '.join(lines)} }}\n"
+
+    async def answer(request: Request) -> Response:
+        return Response(text, media_type="text/css")
+
+    return answer

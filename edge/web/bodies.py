@@ -1,4 +1,4 @@
-"""Requests whose body was not read when they were answered, as those that are refused."""
+"""Handle requests that are answered before their body was read, such as refused ones."""
 
 import asyncio
 from contextlib import suppress
@@ -7,14 +7,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER = 1.0
-"""Seconds for which the rest of a body is taken and thrown away.
+"""Seconds for which the rest of a body is read and discarded.
 
-A connection that is closed before is reset, and its client would not see the answer.
+A connection that is closed earlier is reset, and its client does not see the response.
 """
 
 
 class CloseUnread:
-    """An ASGI application around another, which ends the connection of who still sends when the answer is complete."""
+    """ASGI middleware that closes the connection of a client that still sends when the response is complete."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Connections: how many there may be, and what each may cost."""
+"""Connections, and the limits on their number and cost."""
 
 import asyncio
 import socket
@@ -15,38 +15,38 @@ from uvicorn.server import ServerState
 from edge.web.rates import Rate
 
 CLIENT_TIMEOUT = 10.0
-"""Seconds that a client gets to take what is sent to it, and to say what it wants."""
+"""Time-out for a client's reads and requests, seconds."""
 
 HANDSHAKE_TIMEOUT = 5.0
-"""Seconds that a client gets for the handshake of TLS."""
+"""Time-out of the TLS handshake, seconds."""
 
 CLOSING_TIMEOUT = 1.0
-"""Seconds that a client gets to confirm the end of TLS."""
+"""Time-out of the TLS shutdown, seconds."""
 
 MOST_CONNECTIONS = 64
-"""Connections at one time, from the moment they are accepted: those in the handshake of TLS count."""
+"""Most connections at one time, those in the TLS handshake included."""
 
 MOST_OF_ONE = 32
-"""Most connections of one address: more than the streams that may be followed, and half of all."""
+"""Most connections from one address: more than the streams that may be followed, and half of all."""
 
 BACKLOG = 16
-"""Connections that the kernel completes before they are accepted."""
+"""Connections that the kernel queues before they are accepted."""
 
 ACCEPT_EVERY = 0.005
-"""Seconds from one connection to the next, so that a flood costs little, whoever it comes from."""
+"""Least seconds from one connection to the next, so that a flood from any number of addresses costs little."""
 
 RETRY = 1.0
-"""Seconds until the next attempt where none could be accepted, as without free file descriptors."""
+"""Seconds to wait after an error in accepting, for instance without free file descriptors."""
 
 FREE_PIECES, SMALLEST_PIECE = 64, 256
-"""Pieces that a request may come in, and bytes for each piece more: half of what the smallest packets carry.
+"""Most pieces of a request, and the bytes that allow one more piece: half of what the smallest packets carry.
 
-To parse a chunk of one byte costs as much as one of a thousand.
+Parsing a chunk of one byte costs as much as one of a thousand.
 """
 
 
 class Parser(h11.Connection):
-    """Refuses a request that comes in crumbs."""
+    """HTTP parser that refuses a request in too many small pieces."""
 
     _pieces = _bytes = 0
 
@@ -67,10 +67,10 @@ class Parser(h11.Connection):
 
 
 class Connection(H11Protocol):
-    """Ends a connection whose client takes nothing, or asks nothing, for `CLIENT_TIMEOUT` seconds, or sends crumbs.
+    """Closes itself after `CLIENT_TIMEOUT` seconds without reads or requests, or after too many small pieces.
 
     Attributes:
-        ended: set when the connection is no more.
+        ended: set when the connection has ended.
     """
 
     _stalled: asyncio.TimerHandle | None = None
@@ -91,7 +91,7 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state is h11.IDLE:
             super().send_400_response(msg)
-        else:  # an answer is being made, or was given already
+        else:  # a response is in progress or was sent
             self.transport.abort()
 
     def pause_writing(self) -> None:
@@ -105,12 +105,12 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         if self.flow.write_paused or (self.cycle and self.cycle.more_body):
-            self.transport.abort()  # what it has not taken or sent until now would not be in time
+            self.transport.abort()  # a slow client would not finish in time
         else:
             super().shutdown()
 
     def _look(self, past: RequestResponseCycle | None) -> None:
-        """End it where no request is under way and none has come since the last look, which found `past`."""
+        """Close the connection where no request is in progress and none has come since the last check, with `past`."""
         if self.transport.is_closing():
             return
         if self.cycle is past and (past is None or past.response_complete):
@@ -120,9 +120,9 @@ class Connection(H11Protocol):
 
 
 class Door:
-    """Accepts connections one by one, and no more than there may be.
+    """Accepts connections one by one, up to the limits.
 
-    asyncio's servers accept what comes: the silent would take all file descriptors of the process.
+    asyncio's servers accept every connection, so silent ones could take all file descriptors of the process.
     """
 
     def __init__(
@@ -139,9 +139,9 @@ class Door:
         Args:
             listener: see `edge.base.listen`.
             make: makes the protocol of a connection.
-            tls: None serves without.
-            failed: told of errors that are not a client's, such as no free file descriptors.
-            shared: whether clients come through a proxy, and so from one address: there is no limit for each then.
+            tls: TLS settings; None serves without TLS.
+            failed: called with errors that are not a client's, such as a lack of file descriptors.
+            shared: whether all clients come through a proxy; there is then no limit per address.
         """
         self._listener, self._make, self._failed = listener, make, failed
         self._tls: dict[str, Any] = {}
@@ -149,7 +149,7 @@ class Door:
             timeouts = {"ssl_handshake_timeout": HANDSHAKE_TIMEOUT, "ssl_shutdown_timeout": CLOSING_TIMEOUT}
             self._tls = {"ssl": tls, **timeouts}
         self._most_of_one = MOST_CONNECTIONS if shared else MOST_OF_ONE
-        self._rate = Rate(a_second=20, at_once=100)  # as of requests, which need no more
+        self._rate = Rate(a_second=20, at_once=100)  # as for requests
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
         self._of: Counter[str] = Counter()
         self._attended: set[asyncio.Task[None]] = set()
@@ -174,7 +174,7 @@ class Door:
             try:
                 connection, (address, *_) = await asyncio.get_running_loop().sock_accept(self._listener)
                 return connection, address
-            except ConnectionError:  # gone again
+            except ConnectionError:  # it has left
                 continue
             except OSError as error:
                 self._failed(error)
@@ -199,7 +199,7 @@ class Door:
         try:
             loop = asyncio.get_running_loop()
             transport, protocol = await loop.connect_accepted_socket(self._make, connection, **self._tls)
-        except OSError:  # no handshake, or none in time: a client's error, of which nobody is told
+        except OSError:  # no handshake in time is a client's error, which is not reported
             return
         try:
             await protocol.ended.wait()

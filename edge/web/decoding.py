@@ -1,7 +1,7 @@
-"""Decodes a picture that a stranger sent, in a process of its own: it has limits of its own, and can be ended.
+"""Decode an uploaded picture in a separate process, which has its own limits and can be killed.
 
-A few kilobytes can keep a decoder at work for minutes, and nothing but the end of its process stops it. The process
-runs this module: the picture comes on standard input, the answer goes to standard output.
+A few kilobytes can keep a decoder busy for minutes, and only killing its process stops it. The process runs this
+module: it reads the picture from standard input and writes the answer to standard output.
 """
 
 import subprocess
@@ -14,38 +14,38 @@ import numpy as np
 from edge.base.child_process import child_environment, limit_memory
 
 PICTURE, TOO_LARGE, BROKEN = b"P", b"L", b"B"
-"""First byte of an answer; after `PICTURE`, height and width in four bytes each and the pixels follow."""
+"""First byte of an answer. `PICTURE` is followed by height and width, four bytes each, and the pixels."""
 
 HEADER_BYTES = 9
-"""Bytes of an answer before the pixels."""
+"""Bytes before the pixels."""
 
 MAX_DECODING_MEMORY_BYTES = 1 << 30
-"""Bytes of data that the process may have."""
+"""Memory limit of the process, bytes."""
 
 
-class Damaged(Exception):  # noqa: N818 - what was sent, no error of ours
-    """No picture, or a damaged one."""
+class Damaged(Exception):  # noqa: N818 - a property of the upload, not a failure
+    """The upload is not a picture, or a damaged one."""
 
 
 class TooCostly(Exception):  # noqa: N818
-    """More pixels, time or memory than there may be."""
+    """The picture needs more pixels, time or memory than allowed."""
 
 
 class DecodingProcess:
-    """Decodes for one thread; another may close it.
+    """Decoder in a separate process; used by one thread, while another may close it.
 
     Attributes:
-        command: the program, which gets the largest number of pixels as its last argument.
+        command: command line; the limit on pixels is appended.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "edge.web.decoding")
 
     def __init__(self, max_pixels: int, timeout: float) -> None:
-        """Prepare.
+        """Prepare; start no process yet.
 
         Args:
-            max_pixels: pixels of a picture above which it is refused before it takes memory.
-            timeout: seconds after which decoding is given up.
+            max_pixels: largest picture that is decoded, pixels.
+            timeout: seconds after which the process is killed.
         """
         self._max_pixels, self._timeout = max_pixels, timeout
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +56,7 @@ class DecodingProcess:
 
         Raises:
             Damaged: it cannot be decoded.
-            TooCostly: it is too large, takes too long or too much memory, or this was closed meanwhile.
+            TooCostly: it is too large, takes too long or too much memory, or the decoder was closed.
         """
         with self._start() as process:
             try:
@@ -72,7 +72,7 @@ class DecodingProcess:
         return np.frombuffer(answer, np.uint8, offset=HEADER_BYTES).reshape(height, width, 3)
 
     def close(self) -> None:
-        """End what is being decoded, and decode nothing more."""
+        """Kill the process; later calls decode nothing."""
         with self._lock:
             self._closed = True
             if self._process:
@@ -88,14 +88,14 @@ class DecodingProcess:
                 env=child_environment(OPENCV_IO_MAX_IMAGE_PIXELS=limit),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # of the libraries, what is wrong with the picture
-                start_new_session=True,  # Ctrl-C is for the one who started it
+                stderr=subprocess.DEVNULL,  # messages of the libraries about the picture
+                start_new_session=True,  # Ctrl-C is for the parent process only
             )
             return self._process
 
 
 def main() -> None:
-    """Answer for the picture on standard input; the argument is the largest number of pixels."""
+    """Decode the picture on standard input; the argument is the limit on pixels."""
     limit_memory(MAX_DECODING_MEMORY_BYTES)
     from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
     from edge.sources.stills import decode_still

@@ -1,4 +1,4 @@
-"""Serves the metrics to Prometheus, without a page."""
+"""Serve the metrics for Prometheus without the live page."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -18,13 +18,13 @@ from edge.web.server import Server
 
 
 class ServedMetrics(Metrics):
-    """Metrics at an address of their own, for everybody who can reach it. A context manager."""
+    """Server of the metrics at an address of their own, without a token; a context manager."""
 
     def __init__(self, recognizer: Recognizer, address: tuple[str, int]) -> None:
-        """Listen, so that nobody starts a run whose metrics cannot be had.
+        """Listen, so that a wrong address is an error before the run starts.
 
         Raises:
-            UserError: the address is in use, or is none of this machine's.
+            UserError: the address is in use, or does not belong to this machine.
         """
         super().__init__(recognizer)
         listener = listen(*address, "--metrics")
@@ -48,6 +48,6 @@ class ServedMetrics(Metrics):
 
 
 def exposed(exposition: Callable[[str], tuple[bytes, str]], request: Request) -> Response:
-    """The metrics in the format that the request prefers."""
+    """Return the metrics in the format that the request prefers."""
     text, content_type = exposition(request.headers.get("accept", ""))
     return Response(text, media_type=content_type)

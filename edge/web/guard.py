@@ -1,4 +1,4 @@
-"""Stands before the application: who may ask, from where, how often, and what a browser may do with the answer."""
+"""Middleware for host names, cross-site requests, rate limits, tokens and security headers."""
 
 import asyncio
 import base64
@@ -18,10 +18,10 @@ from edge.web.rates import Rate
 SIGN_IN = "/sign-in"
 STATIC = "/static/"
 PUBLIC = ("/healthz", SIGN_IN)
-"""Paths that need no token, besides those under `STATIC`: nothing there was seen by a camera."""
+"""Paths that need no token, in addition to those under `STATIC`: they show nothing of the camera."""
 
 SLOWED = 0.5
-"""Seconds for which who asks too often waits to hear it: a refusal at once would cost as much as an answer."""
+"""Delay of a 429 response, seconds: refusing at once would cost as much as answering."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -36,7 +36,7 @@ HEADERS = {
 
 
 class Guard:
-    """An ASGI application around another."""
+    """ASGI middleware that refuses requests before they reach the application."""
 
     def __init__(
         self, app: ASGIApp, names: frozenset[str], proxied_as: frozenset[str], token: str | None, cookie: str
@@ -44,11 +44,11 @@ class Guard:
         """Guard `app`.
 
         Args:
-            app: what is guarded.
-            names: by which requests may be addressed, see `edge.base.listen`.
-            proxied_as: names by which a proxy is asked, perhaps with TLS that it ends.
-            token: what a client must have; None lets everybody in.
-            cookie: name of the cookie that may carry it.
+            app: application.
+            names: host names that requests may use, see `edge.base.listen`.
+            proxied_as: host names of a proxy, which may end TLS.
+            token: token that clients need; None lets everybody in.
+            cookie: name of the cookie for the token.
         """
         self._app, self._names, self._proxied_as = app, names | proxied_as, proxied_as
         self._token, self._cookie = token, cookie
@@ -66,7 +66,7 @@ class Guard:
         await (refusal or self._app)(scope, receive, send_on)
 
     def _refusal(self, request: Request) -> Response | None:
-        """Return the answer in the application's place; None lets the request through."""
+        """Return the refusal of a request; None lets it through."""
         if not is_own(request.headers.get("host", ""), self._names):
             return refused(HTTPStatus.MISDIRECTED_REQUEST, "this server has another name")
         if _from_elsewhere(request, self._proxied_as):
@@ -77,7 +77,7 @@ class Guard:
             return None
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
-        # A browser would ask for a password in a window of its own, in the midst of the page.
+        # Offered Basic authentication, a browser would open its own password dialog over the page.
         scheme = "Bearer" if "sec-fetch-mode" in request.headers else 'Basic realm="emotion-edge"'
         return refused(HTTPStatus.UNAUTHORIZED, "a token is needed", {"WWW-Authenticate": scheme})
 
@@ -87,7 +87,7 @@ class Guard:
 
 
 def _credential(authorization: str) -> str:
-    """Return the token of a bearer, or the password of Basic authentication, which viewers of MJPEG know."""
+    """Return the bearer token, or the password of Basic authentication, which MJPEG viewers support."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -105,12 +105,12 @@ def any_is(given: Iterable[str], token: str) -> bool:
 
 
 def refused(status: HTTPStatus, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer that says why there is no other."""
+    """Return a response with the reason of a refusal."""
     return JSONResponse({"error": why}, status, headers)
 
 
 def client_of(request: Request) -> str:
-    """The address that a request comes from."""
+    """Return the client's address."""
     return request.client.host if request.client else ""
 
 
@@ -119,13 +119,13 @@ def _is_public(path: str) -> bool:
 
 
 def _from_elsewhere(request: Request, proxied_as: frozenset[str]) -> bool:
-    """Return whether another site's page asks, other than by a link. Programs send neither of the headers."""
+    """Return whether a page of another site makes the request, other than by a link. Programs send no such headers."""
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         return not (request.method == "GET" and request.headers.get("sec-fetch-mode") == "navigate")
     origin = request.headers.get("origin")
     if request.method in ("GET", "HEAD") or origin is None:
         return False
-    # A proxy may have ended TLS and put its own Host: of what the browser saw, only the name is known.
+    # A proxy may have ended TLS and changed Host, so only the name that the browser used is known.
     return origin != f"{request.url.scheme}://{request.headers.get('host')}" and _host_of(origin) not in proxied_as
 
 
@@ -138,5 +138,5 @@ def _host_of(origin: str) -> str:
 
 def _add_headers(headers: MutableHeaders, path: str) -> None:
     headers.update(HEADERS)
-    # Pages are asked for anew after an update; what a camera saw is in nobody's cache.
+    # Browsers revalidate pages after an update; the camera's pictures are never cached.
     headers["Cache-Control"] = "no-cache" if path.startswith(STATIC) else "no-store"

@@ -1,4 +1,4 @@
-"""The live page, an output like any other: each result goes to all who look, and a picture of it now and then."""
+"""The live page as an output: sends each result to all clients, and a picture of it now and then."""
 
 import json
 import os
@@ -24,24 +24,25 @@ from edge.web.token import kept_token, own_token
 from edge.web.topics import Topic
 
 MOST_PICTURES, MOST_EVENTS = 8, 16
-"""Clients that may follow each at one time."""
+"""Most clients of each stream at one time."""
 
 
 class LivePage:
-    """Serves the page. The socket listens from the beginning, so a port in use is known before anything runs.
+    """Serves the page. It listens from the start, so that a port in use is an error before the run.
 
     Attributes:
-        name: as the statistics give it.
-        url: where the page is.
-        stays: whether it goes on after the end of the run, until it is closed.
-        new_token: the token to be told to the user, where it was made just now.
+        name: name in the statistics.
+        url: address of the page.
+        stays: whether it continues after the end of the run, until it is closed.
+        new_token: the token to show to the user, if it was just made.
         pictures: parts of an MJPEG stream.
-        events: server-sent events: `record`, `stats`, and `ended`.
-        stats: how the run is doing.
-        latest: the newest record as JSON; None before the first.
-        predictor: reads what is sent to it.
-        encoder: makes the pictures.
-        exposition: answers with the metrics as Prometheus reads them.
+        events: server-sent events: `record`, `stats` and `ended`.
+        stats: statistics of the run.
+        latest: latest record as JSON; None before the first.
+        classes: names of the model's classes.
+        predictor: classifies uploaded pictures.
+        encoder: encodes the pictures.
+        exposition: returns the metrics in Prometheus's format.
     """
 
     name = "live page"
@@ -60,31 +61,32 @@ class LivePage:
         """Listen.
 
         Args:
-            address: host and port; port 0 is any free one.
-            options: of the recognizer, whose model the page names and pictures are read with.
-            metrics: of the run; another output, which this one shows as well.
+            address: host and port; port 0 takes any free port.
+            options: the recognizer's options; the page names their model and classifies uploads with it.
+            metrics: the run's metrics, which the page serves as well.
             certificate: files of a certificate and its key, for TLS.
-            proxied_as: names, in small letters, by which a proxy is asked for the page; a token is needed then.
+            proxied_as: host names of a proxy, in lower case; clients then need a token.
             stays: whether it shows the last picture after the end of the run, until it is closed.
 
         Raises:
-            UserError: the address cannot be listened on, the certificate cannot be read, or a token not be kept.
+            UserError: the address cannot be listened on, the certificate cannot be read, or no token can be stored.
         """
         if certificate:
-            check_certificate(*certificate)  # first: a token that was made must be told
+            check_certificate(*certificate)  # first, because a new token must be shown
         self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
         self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
+        self.classes = metrics.classes
         self.stays, self._closed = stays, False
         self._last: Frame | None = None
         with ExitStack() as undo:
             listener = undo.enter_context(listen(*address, "--web"))
             local = is_local(listener)
             self.url = url(listener, secure=certificate is not None)
-            # A proxy on this machine lets everybody in whom it knows.
+            # Clients of a proxy on this machine would otherwise count as local.
             token, self.new_token = _token(local=local and not proxied_as)
-            # Cookies are told apart by the host, not by the port: two runs on one machine need two names.
+            # Browsers separate cookies by host, not by port, so two runs on one machine need two names.
             cookie = f"emotion-edge-{listener.getsockname()[1]}"
             names = own_names(address[0], local=local)
             app = Guard(create_app(self, token, cookie), names, frozenset(proxied_as), token, cookie)
@@ -120,7 +122,7 @@ class LivePage:
             self.close()
 
     def close(self) -> None:
-        """Serve no more; safe to call twice, and where nothing was served."""
+        """Stop serving; safe to call twice, and before serving."""
         if self._closed:
             return
         self._closed = True
@@ -128,7 +130,7 @@ class LivePage:
         self.predictor.close()
 
     def reload(self) -> None:
-        """The bundle was loaded anew: name and use it; from any thread."""
+        """Use and name the bundle that was loaded again; from any thread."""
         self.stats.reload()
         self.predictor.reload()
 
@@ -138,17 +140,17 @@ class LivePage:
             self.pictures.publish("picture", picture)
 
     def _beat(self) -> None:
-        """Tells the page that all is well, too, when no frames come."""
+        """Send statistics, also while no frames come."""
         if self.events.wanted:
             self.events.publish("stats", _event("stats", json.dumps(self.now()).encode()))
 
     def now(self) -> dict[str, Any]:
-        """Return the statistics of the run and the number of viewers."""
+        """Return the run's statistics and the number of viewers."""
         watching = {"pictures": len(self.pictures), "events": len(self.events)}
         return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
 
     def _end(self, record: bytes | None, picture: bytes | None) -> None:
-        """Tell that the run is over; who comes later sees its last frame."""
+        """Announce the end of the run; later visitors see its last frame."""
         if record:
             self.events.keep("record", _event("record", record))
         if picture:
@@ -165,7 +167,7 @@ def _event(kind: str, data: bytes) -> bytes:
 
 
 def _token(*, local: bool) -> tuple[str | None, str | None]:
-    """Return the token that clients need, None for none, and the token again where it is new to the user."""
+    """Return the token that clients need, or None, and the token again if it was just made."""
     if (token := own_token(os.environ)) or local:
         return token, None
     token, made = kept_token(os.environ)

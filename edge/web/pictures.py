@@ -1,4 +1,4 @@
-"""Frames as parts of an MJPEG stream, each encoded once however many look."""
+"""Encode frames as parts of an MJPEG stream, once for all clients."""
 
 import time
 
@@ -7,10 +7,10 @@ import cv2
 from edge.sources.frame import Frame
 
 RATE = 15.0
-"""Pictures a second at most: enough for faces, and half of what a camera gives."""
+"""Most pictures per second: enough for faces, and half of a camera's rate."""
 
 WIDEST = 960
-"""Pixels of a picture's width at most."""
+"""Largest width of a picture, pixels."""
 
 STREAM_QUALITY = 80
 """Quality of the JPEG, 0 to 100."""
@@ -21,14 +21,13 @@ OPENING = b"--" + BOUNDARY + b"\r\n"
 
 
 class Encoder:
-    """Makes parts of an MJPEG stream, no more than `RATE` a second; for one thread.
+    """Makes parts of an MJPEG stream, at most `RATE` a second; for one thread.
 
-    A part's headers tell its frame's number and size. MJPEG and records come on two connections, so a picture may
-    arrive before or after its record: who draws boxes joins the two by this number, and scales by this size, and is
-    then never wrong, however far one of them lags. See picture.js.
+    A part's headers have its frame's number and size. MJPEG and records come on two connections, so a picture may
+    arrive before or after its record. Clients match the two by the number, and scale boxes by the size; see picture.js.
 
     Attributes:
-        count: how many pictures were encoded.
+        count: number of encoded pictures.
     """
 
     def __init__(self) -> None:
@@ -36,23 +35,23 @@ class Encoder:
         self._due = 0.0
 
     def part(self, frame: Frame) -> bytes | None:
-        """The frame as a part, up to the boundary that follows it; None where it comes too soon after the last."""
+        """Return the frame as a part with the boundary that follows it; None where it comes too soon."""
         now = time.monotonic()
         if now < self._due:
             return None
-        # Of a camera that is a little off the beat, as many are taken as there may be.
+        # From a camera with an irregular rate, take as many as allowed.
         self._due = max(self._due + 1 / RATE, now)
         return self.encoded(frame)
 
     def encoded(self, frame: Frame) -> bytes:
-        """The frame as a part, however soon it comes."""
+        """Return the frame as a part, however soon after the last one."""
         self.count += 1
         picture = _encoded(frame)
         head = (
             f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
             f"X-Seq: {frame.seq}\r\nX-Size: {frame.width}x{frame.height}\r\n\r\n"
         )
-        # The boundary is sent with the picture it ends: viewers that wait for it would be one picture late.
+        # The boundary is sent with the picture before it, so that viewers that wait for it are not one picture late.
         return head.encode() + picture + b"\r\n" + OPENING
 
 

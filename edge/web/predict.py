@@ -1,4 +1,4 @@
-"""Reads the faces of a picture that somebody sends, aside from the camera's."""
+"""Classify the faces of uploaded pictures."""
 
 import asyncio
 import time
@@ -16,27 +16,27 @@ from edge.web.decoding import Damaged, DecodingProcess
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 16_000_000
-"""A picture of so many takes 48 MB and a fraction of a second."""
+"""Largest picture, pixels; it takes 48 MB and a fraction of a second."""
 
 MOST_WAITING = 4
-"""Pictures that are received, read, or wait for it at one time."""
+"""Most pictures that are received, queued or classified at one time."""
 
 DECODING_TIMEOUT = 10.0
-"""Seconds; a picture of the most pixels takes a fraction of one, on a small board a few."""
+"""Time-out of decoding, seconds; the largest picture takes a fraction of a second, on a small board a few seconds."""
 
 KINDS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF")
 """Kinds of pictures that phones and browsers send."""
 
 
 class Busy(Exception):  # noqa: N818
-    """Enough others wait."""
+    """All places are taken."""
 
 
 class Predictor:
-    """Has a recognizer of its own, for a recognizer belongs to one thread; it is loaded when first needed."""
+    """Classifies uploads by a recognizer of its own, which belongs to one thread and is loaded when first needed."""
 
     def __init__(self, options: Options) -> None:
-        # One picture is all there is of a face: nothing to average over.
+        # There is one picture of each face, so no smoothing.
         self._options = replace(options, smoothing=Smoothing(time_constant=0))
         self._thread = ThreadPoolExecutor(1, "predict")
         self._recognizer: Recognizer | None = None
@@ -45,7 +45,7 @@ class Predictor:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place for one picture.
+        """Reserve a place for one picture.
 
         Raises:
             Busy: none is left.
@@ -59,23 +59,23 @@ class Predictor:
             self._waiting -= 1
 
     async def predict(self, content: bytes) -> dict[str, Any]:
-        """The record of a picture, for who has a place.
+        """Return the record of a picture; the caller holds a place.
 
         Raises:
-            Damaged: it cannot be decoded, or is of another kind.
+            Damaged: it cannot be decoded, or its kind is not supported.
             TooCostly: it has too many pixels, or takes too long or too much memory.
-            UserError: the bundle was there at the start and is not any more.
+            UserError: the bundle can no longer be loaded.
         """
         if picture_kind(content[:HEAD]) not in KINDS:
             raise Damaged
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, content)
 
     def reload(self) -> None:
-        """Read the next picture with the bundle as it is then; from any thread."""
+        """Load the bundle again for the next picture; from any thread."""
         self._thread.submit(self._forget_model)
 
     def close(self) -> None:
-        """Read no more; what is being read now is not waited for."""
+        """Stop; do not wait for a picture in progress."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._decoding.close()
 

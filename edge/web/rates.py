@@ -3,11 +3,11 @@
 import time
 
 MAX_REMEMBERED_CLIENTS = 1024
-"""Clients of whom the past is known; beyond, the one that has been quiet for longest is forgotten."""
+"""Most clients that are remembered; beyond, the least recently active one is forgotten."""
 
 
 class Rate:
-    """A bucket for each client, which fills steadily and from which each act takes one; for one thread."""
+    """Token bucket for each client; for one thread."""
 
     def __init__(self, a_second: float, at_once: int) -> None:
         """Allow `a_second` in the long run, and `at_once` after a rest."""
@@ -15,7 +15,7 @@ class Rate:
         self._clients: dict[str, tuple[float, float]] = {}
 
     def allows(self, client: str) -> bool:
-        """Count an attempt of `client`; return False where it has had too many."""
+        """Count an attempt of `client`; return False where there were too many."""
         now = time.monotonic()
         left, since = self._clients.pop(client, (float(self._at_once), now))
         left = min(self._at_once, left + (now - since) * self._a_second)

@@ -1,4 +1,4 @@
-"""An HTTP server on a thread of its own, with its own event loop."""
+"""HTTP server on its own thread and event loop."""
 
 import asyncio
 import socket
@@ -18,21 +18,21 @@ from edge.web.bodies import CloseUnread
 from edge.web.connections import Connection, Door
 
 GRACE = 1
-"""Seconds that answers get to end once the server is stopped."""
+"""Seconds to wait for responses to finish after the server was stopped."""
 
 STATISTICS_INTERVAL = 1.0
 """Seconds between two beats."""
 
 
 def check_certificate(cert: Path, key: Path) -> None:
-    """See that a server can have them.
+    """Check a certificate and its key.
 
     Raises:
         UserError: they cannot be read without a password, or do not belong together.
     """
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password="")
-    except OSError as error:  # of TLS, too
+    except OSError as error:  # including TLS errors
         raise UserError(
             f"{cert} and {key}: no certificate with its key ({error.strerror})", "give two files in PEM format"
         ) from error
@@ -41,7 +41,7 @@ def check_certificate(cert: Path, key: Path) -> None:
 class Server:
     """Serves an application until it is stopped.
 
-    Errors of its own, or of the application, are noted and end nothing but the request.
+    Errors of the server and the application are recorded and end only the request.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Server:
         """Take ownership of the listening socket.
 
         Args:
-            name: by which errors are noted.
-            app: what is served.
+            name: name under which errors are recorded.
+            app: application.
             listener: see `edge.base.listen`.
-            faults: notes the errors.
+            faults: records the errors.
             certificate: files of a certificate and its key, for TLS, see `check_certificate`.
-            beat: called every second, in the server's thread.
-            behind_proxy: whether the clients are a proxy's, and so have its address.
+            beat: called every second in the server's thread.
+            behind_proxy: whether all clients come through a proxy and have its address.
         """
         self._name, self._app, self._listener, self._faults = name, app, listener, faults
         self._beat, self._behind_proxy = beat, behind_proxy
@@ -75,15 +75,15 @@ class Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="critical",  # what strangers send is not to fill the log; errors are noted here, each once
+            log_level="critical",  # requests must not fill the log; errors are recorded below, each once
             access_log=False,
-            proxy_headers=False,  # nobody may say that he is somebody else
+            proxy_headers=False,  # clients could state any address
             server_header=False,
             timeout_graceful_shutdown=GRACE,
             ssl_certfile=cert,
             ssl_keyfile=key,
         )
-        config.load()  # now, so that nothing of it can fail in the thread
+        config.load()  # now, so that an error does not occur in the thread
         self._uvicorn = Uvicorn(config)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting: asyncio.Task[None] | None = None
@@ -91,20 +91,20 @@ class Server:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
-        self._loop = asyncio.new_event_loop()  # here, where who starts it learns of what goes wrong
+        """Start to serve."""
+        self._loop = asyncio.new_event_loop()  # here, so that the caller gets the errors
         self._loop.set_exception_handler(self._note)
         self._thread.start()
         self._ready.wait()
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Have something done in the server's thread; before `start`, nothing."""
+        """Run a function in the server's thread; before `start`, do nothing."""
         if self._ready.is_set():
             assert self._loop
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def stop(self, end_streams: Callable[[], None] = lambda: None) -> None:
-        """Take no more requests, have the streams ended, and wait for the end; before `start`, only stop listening."""
+        """Refuse new requests, end the streams and wait for the end; before `start`, only stop listening."""
         if self._accepting is None:
             self._listener.close()
             return
@@ -123,7 +123,7 @@ class Server:
         beating = asyncio.create_task(self._keep_beating())
         self._accepting = asyncio.create_task(self._door().accept())
         self._ready.set()
-        await self._uvicorn.serve(sockets=[])  # connections are accepted by the door
+        await self._uvicorn.serve(sockets=[])  # `Door` accepts the connections
         beating.cancel()
 
     def _door(self) -> Door:
@@ -141,7 +141,7 @@ class Server:
             await asyncio.sleep(STATISTICS_INTERVAL)
 
     async def _noting(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application; its errors are noted, and answered 500."""
+        """Return the application with its errors recorded and answered 500."""
         try:
             await self._app(scope, receive, send)
         except Exception as error:

@@ -9,17 +9,17 @@ from edge.faces.results import FrameResult
 from edge.model.bundle import Bundle, load_bundle
 
 STATISTICS_WINDOW = 60
-"""Frames whose age is told."""
+"""Number of latest frames whose ages are shown."""
 
 IDLE = 3.0
-"""Seconds without a frame after which a run counts as paused: its camera is away, or hangs. The rate is that of as many
-seconds."""
+"""Seconds without a frame after which a run counts as paused, since its camera is lost or hangs; also the window of the
+frame rate."""
 
 PASSED_ON = ("captured", "frames", "faces", "frames_with_faces", "faces_left_out")
 
 
 class Stats:
-    """Told of each result by the output's thread, asked by the server's."""
+    """Statistics that the output's thread updates and the server's thread reads."""
 
     def __init__(self, statistics: Statistics, options: Options) -> None:
         self._statistics, self._options = statistics, options
@@ -29,26 +29,26 @@ class Stats:
         self.reload()
 
     def reload(self) -> None:
-        """Take the model's facts from the bundle as it is now."""
+        """Read the model's facts from the bundle again."""
         self._model = model_facts(load_bundle(self._options.model, self._options.variant))
 
     def note(self, result: FrameResult) -> None:
-        """Note that a result has come."""
+        """Count a result."""
         self._last = time.monotonic()
         self._source = result.frame.source
 
     def end(self) -> None:
-        """Note that there will be no more results."""
+        """Mark the end of the results."""
         self._ended = True
 
     @property
     def idle(self) -> float:
-        """Seconds since the last result, or since the start."""
+        """Return the seconds since the last result, or since the start."""
         return time.monotonic() - self._last
 
     @property
     def state(self) -> str:
-        """`starting`, `running`, `paused` or `ended`."""
+        """Return `starting`, `running`, `paused` or `ended`."""
         if self._ended:
             return "ended"
         if self.idle > IDLE:
@@ -56,7 +56,7 @@ class Stats:
         return "running" if self._source is not None else "starting"
 
     def now(self) -> dict[str, Any]:
-        """Plain values for JSON, see `Stats` in openapi.json."""
+        """Return plain values for JSON, see `Stats` in openapi.json."""
         counts, states = self._statistics.counts(), self._statistics.states()
         return {
             "state": self.state,
@@ -76,7 +76,7 @@ class Stats:
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:
-    """Return a model's name, variant, SHA-256, and accuracy by label set, where its bundle tells."""
+    """Return a model's name, variant and SHA-256, and its accuracy by label set if the bundle has it."""
     own = bundle.measured[0] if bundle.measured else None
     return {
         "name": bundle.name,

@@ -1,4 +1,4 @@
-"""The token that lets in who is not on this machine."""
+"""The token for clients on other machines."""
 
 import os
 import secrets
@@ -9,14 +9,14 @@ from edge.base.errors import UserError
 
 VARIABLE = "EMOTION_EDGE_WEB_TOKEN"
 SHORTEST = 16
-"""Characters of a token that somebody chose."""
+"""Least characters of a token that a user chooses."""
 
 
 def own_token(environ: Mapping[str, str]) -> str | None:
-    """The token that the environment gives, if it does.
+    """Return the token in the environment, or None.
 
     Raises:
-        UserError: it is too short to keep anybody out, or cannot be sent.
+        UserError: it is too short, or has characters that a header cannot carry.
     """
     token = environ.get(VARIABLE, "").strip()
     if token and len(token) < SHORTEST:
@@ -28,10 +28,10 @@ def own_token(environ: Mapping[str, str]) -> str | None:
 
 
 def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
-    """The token of the user's state folder, made at the first call; and whether it was made just now.
+    """Return the token of the user's state folder, made at the first call, and whether it was just made.
 
     Raises:
-        UserError: the file can be read by others, or not be read or written.
+        UserError: others can read the file, or it cannot be read or written.
     """
     path = token_file(environ)
     try:
@@ -45,7 +45,7 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
-    """Return where the token is kept.
+    """Return the path of the token.
 
     Raises:
         UserError: this user has no home folder, and no other is named.
@@ -55,7 +55,7 @@ def token_file(environ: Mapping[str, str]) -> Path:
 
 def _made(path: Path) -> str:
     token = secrets.token_urlsafe(24)
-    # Born with its mode: changed later, it could be read in between.
+    # Created with its mode: if that were changed later, others could read it in between.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(token + "\n")
     return token

@@ -1,6 +1,6 @@
-"""From one giver to many clients, none of which can hold another back: each has a slot with the newest only.
+"""Broadcast to many clients; each keeps only the newest item of each kind.
 
-All of it belongs to the server's event loop, but for `Topic.wanted`, which any thread may read.
+Everything belongs to the server's event loop, except `Topic.wanted`, which any thread may read.
 """
 
 import asyncio
@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 
-class Full(Exception):  # noqa: N818 - a state, no error
-    """There are as many clients as there may be."""
+class Full(Exception):  # noqa: N818 - a state, not an error
+    """All places for clients are taken."""
 
 
 class Slot:
-    """Newest unsent item of each kind for one client: slow clients skip items and are never behind."""
+    """Newest unsent item of each kind for one client; slow clients skip items."""
 
     def __init__(self) -> None:
         self._items: dict[str, bytes] = {}
@@ -25,7 +25,7 @@ class Slot:
         self._changed.set()
 
     def close(self) -> None:
-        """End; what is in it may still be taken."""
+        """Close the slot; items in it can still be read."""
         self._closed = True
         self._changed.set()
 
@@ -41,10 +41,10 @@ class Slot:
 
 
 class Topic:
-    """Something that clients follow."""
+    """Items of several kinds that clients follow."""
 
     def __init__(self, most: int) -> None:
-        """Let at most `most` clients in."""
+        """Allow at most `most` clients."""
         self._most, self._closed = most, False
         self._slots: set[Slot] = set()
         self._kept: dict[str, bytes] = {}
@@ -54,15 +54,15 @@ class Topic:
 
     @property
     def wanted(self) -> bool:
-        """Return whether there are followers."""
+        """Return whether there are clients."""
         return bool(self._slots)
 
     @contextmanager
     def joined(self, opening: bytes) -> Iterator[Slot]:
-        """A slot, for as long as the block lasts; `opening` and what is kept are in it from the start.
+        """Yield a slot for the length of the block; it begins with `opening` and the kept items.
 
         Raises:
-            Full: no place is left, or the end has come.
+            Full: no place is left, or the topic is closed.
         """
         if self._closed or len(self._slots) >= self._most:
             raise Full
@@ -76,17 +76,17 @@ class Topic:
             self._slots.discard(slot)
 
     def publish(self, kind: str, item: bytes) -> None:
-        """Give everybody the newest of a kind."""
+        """Send an item to all clients; it replaces an unsent one of its kind."""
         for slot in self._slots:
             slot.put(kind, item)
 
     def keep(self, kind: str, item: bytes) -> None:
-        """Give everybody the last of a kind, and whoever comes later, too."""
+        """Send the last item of a kind to all clients, and to those that join later."""
         self._kept[kind] = item
         self.publish(kind, item)
 
     def close(self) -> None:
-        """End for everybody, and let nobody in any more."""
+        """Close all slots and refuse new clients."""
         self._closed = True
         for slot in self._slots:
             slot.close()

@@ -63,7 +63,7 @@ def wandering(generator: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def face(label: int | None = 3, probability: float = 0.7, box: tuple = (10, 10, 20, 20), number: int = 1) -> FaceResult:
-    return FaceResult(number, box, 0.9, likely(3 if label is None else label, probability), label)
+    return FaceResult(number, box, 0.9, EMOTIONS, likely(3 if label is None else label, probability), label)
 
 
 def result(seq: int = 0, *faces: FaceResult, image: np.ndarray | None = None) -> FrameResult:
@@ -104,6 +104,7 @@ class ScriptedRecognizer:
         faces: Callable[[int], Iterable[FaceResult]] = lambda seq: (),
     ) -> None:
         self.statistics = Statistics()
+        self.classes = EMOTIONS
         self.identity = {"name": "tiny", "variant": "int8", "sha256": "0123456789ab"}
         self._on_detect, self._on_classify, self._faces = on_detect, on_classify, faces
 

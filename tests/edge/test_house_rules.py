@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,21 @@ def modules(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Texts that stand in a file, docstrings among them."""
+    for node in nodes(path):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
 def imports(path: Path) -> Iterator[str]:
     """Modules that a file imports, wherever in it the statement stands."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -49,6 +62,11 @@ def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def by_file(found: Iterable[tuple[Path, Iterable[object]]]) -> dict[str, list[object]]:
+    """Files with something found in them, which a failing test shows."""
+    return {shown(path): listed for path, things in found if (listed := list(things))}
+
+
 def test_the_walk_sees_the_files_it_is_about():
     assert {path.name for path in modules("edge")} >= {"cli.py", "pipeline.py", "picamera.py", "interpreter.py"}
     assert packages(ROOT / "edge" / "faces" / "detector.py") >= {"cv2", "numpy", "edge"}
@@ -71,24 +89,20 @@ EXTRAS = {
 """Modules that may import one thing more, and are themselves imported only when they are used."""
 
 
-@pytest.mark.parametrize("path", modules("edge"), ids=shown)
-def test_the_edge_imports_numpy_opencv_pyav_and_the_standard_library_only(path):
-    assert packages(path) <= {"edge", "numpy", "cv2"} | EXTRAS.get(shown(path), set()) | sys.stdlib_module_names
+def test_the_edge_imports_numpy_opencv_pyav_and_the_standard_library_only():
+    allowed = {"edge", "numpy", "cv2"} | sys.stdlib_module_names
+    assert by_file((path, packages(path) - allowed - EXTRAS.get(shown(path), set())) for path in modules("edge")) == {}
 
 
-@pytest.mark.parametrize("path", modules("edge"), ids=shown)
-def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name(path):
-    if path.name == "interpreter.py":
-        return
-    source = ast.parse(path.read_text())
-    strings = {
-        node.value for node in ast.walk(source) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name():
+    others = [path for path in modules("edge") if path.name != "interpreter.py"]
     known = ("tensorflow", "ai_edge_litert", "tflite_runtime")
-    assert not [s for s in strings if s.startswith(known) and " " not in s]
+    assert by_file((path, (s for s in strings(path) if s.startswith(known) and " " not in s)) for path in others) == {}
+    # What is imported by name escapes these tests.
     by_name = {"importlib", "importlib.util", "runpy"}
-    assert not by_name & set(imports(path)), "what is imported by name escapes these tests"
-    assert not [node for node in ast.walk(source) if isinstance(node, ast.Name) and node.id == "__import__"]
+    assert by_file((path, by_name.intersection(imports(path))) for path in others) == {}
+    names = {path: (node.id for node in nodes(path) if isinstance(node, ast.Name)) for path in others}
+    assert by_file((path, {"__import__"}.intersection(found)) for path, found in names.items()) == {}
 
 
 def test_the_command_line_starts_without_tensorflow_and_the_workstations_packages():
@@ -101,17 +115,13 @@ def test_the_command_line_starts_without_tensorflow_and_the_workstations_package
     )
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in ROOT.rglob("*.py") if not path.relative_to(ROOT).parts[0].startswith(".")], ids=shown
-)
-def test_only_training_and_export_learn(path):
+def test_only_training_and_export_learn():
     """Tests of theirs may, and benchmarks compare with it."""
-    place = path.relative_to(ROOT).parts
-    if not (packages(path) & LEARNING):
-        return
-    assert place[0] in {"train", "export", "benchmarks"} or place[:2] in {
-        *(("tests", "train"), ("tests", "export"), ("tests", "benchmarks"))
-    }
+    may = {Path(place) for name in ("train", "export", "benchmarks") for place in (name, f"tests/{name}")}
+    paths = [path for path in ROOT.rglob("*.py") if not shown(path).startswith(".")]
+    others = [path for path in paths if may.isdisjoint(path.relative_to(ROOT).parents)]
+    assert len(others) < len(paths)
+    assert by_file((path, packages(path) & LEARNING) for path in others) == {}
 
 
 def test_every_package_is_installed():
@@ -176,25 +186,28 @@ def test_libraries_do_not_print():
     printing = {
         shown(path)
         for path in modules("edge")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert printing == {"edge/app/cli.py", "edge/app/commands.py", "edge/base/errors.py"}
 
 
-@pytest.mark.parametrize("path", modules(*PACKAGES, "tests", "examples"), ids=shown)
-def test_docstrings_say_what_something_is_or_does(path):
+def test_docstrings_say_what_something_is_or_does():
     """A reader must not decode a question first."""
-    texts = [node.value.value for node in ast.walk(ast.parse(path.read_text())) if is_docstring(node)]
-    assert not [text for text in texts if text.split()[0] in {"What", "Whether", "Where", "How", "Of", "Who", "That"}]
+    questions = {"What", "Whether", "Where", "How", "Of", "Who", "That"}
+    texts = {
+        path: [node.value.value for node in nodes(path) if is_docstring(node)]
+        for path in modules(*PACKAGES, "tests", "examples")
+    }
+    assert by_file((path, (t for t in found if t.split()[0] in questions)) for path, found in texts.items()) == {}
 
 
 def is_docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-@pytest.mark.parametrize("path", modules("emotion_edge", "edge"), ids=shown)
-def test_no_text_speaks_of_variables_of_make(path):
+def test_no_text_speaks_of_variables_of_make():
     """Users of the program and of Python have none."""
-    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-    assert not [text for text in texts if isinstance(text, str) and re.search(r"\b(MODEL|SOURCE|VIDEO|ARGS)=", text)]
+    variable = re.compile(r"\b(MODEL|SOURCE|VIDEO|ARGS)=")
+    paths = modules("emotion_edge", "edge")
+    assert by_file((path, filter(variable.search, strings(path))) for path in paths) == {}

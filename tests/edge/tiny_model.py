@@ -31,7 +31,7 @@ def tiny_model(
 
     Args:
         size: pixels of the side.
-        classes: of the output; seven is the contract's.
+        classes: of the output.
         quantized: uint8 output with scale 1/256, as the int8 variant has it, instead of float32.
         input_type: np.uint8 is the contract's; np.float32 is what a careless export makes.
         softmax: whether the output is probabilities; else it is logits.
@@ -48,7 +48,7 @@ def tiny_model(
     graph.operator(
         "MEAN", [pixels, graph.constant("axes", np.array([1, 2], np.int32))], colour, schema.ReducerOptionsT()
     )
-    weights, bias = (graph.constant(name, values[:classes]) for name, values in _layer().items())
+    weights, bias = (graph.constant(name, values) for name, values in _layer(classes).items())
     graph.operator("FULLY_CONNECTED", [colour, weights, bias], logits, schema.FullyConnectedOptionsT())
     if softmax:
         graph.operator("SOFTMAX", [logits], answer, schema.SoftmaxOptionsT(beta=1.0))
@@ -61,12 +61,13 @@ def tiny_model(
     return graph.content(image, answer)
 
 
-def _layer() -> dict[str, np.ndarray]:
-    """Weights `[7, 3]` and bias `[7]`: a channel speaks for its class by as much as it exceeds the other two."""
-    weights, bias = np.zeros((len(EMOTIONS), 3), np.float32), np.zeros(len(EMOTIONS), np.float32)
+def _layer(classes: int) -> dict[str, np.ndarray]:
+    """Weights `[classes, 3]` and bias `[classes]`: a channel speaks for its class by its lead over the others."""
+    rows = max(classes, len(EMOTIONS))
+    weights, bias = np.zeros((rows, 3), np.float32), np.zeros(rows, np.float32)
     weights[[RED, GREEN, BLUE]] = (1.5 * np.eye(3) - 0.5) / CONTRAST
     bias[GREY] = NEUTRAL
-    return {"weights": weights, "bias": bias}
+    return {"weights": weights[:classes], "bias": bias[:classes]}
 
 
 class _Graph:

@@ -1,11 +1,12 @@
-// A card for each face: its label, its seven probabilities, and its last minute.
+// A card for each face: its label, its probabilities, and its last minute.
 
-import { colourOf, percent, sure, told } from "./picture.js";
+import { colourOf, percent, sure, told, variableOf } from "./picture.js";
 
 const MINUTE = 60;
 const BIN = 0.25; // seconds of a column of the minute
 const GONE = 1; // seconds after which a face that is not seen is shown as gone …
 const FORGOTTEN = 4; // … and after which its card is removed
+const MOST_ROWS = 12; // of more classes, those that were most probable in the last minute
 const LARGER = 1.2; // another face becomes the main one when it is so much larger
 
 export class Faces {
@@ -68,10 +69,13 @@ class Card {
     this.bins = [];
     this.find = (name) => node.querySelector(`.${name}`);
     this.minute = this.find("minute");
-    this.rows = this.names.map((name, i) => this.row(name, i));
+    this.shown = [...this.names.keys()].slice(0, MOST_ROWS); // numbers of the classes that have a row
+    this.rows = this.shown.map((_, i) => this.row(i));
+    this.minute.style.gridRow = `1 / span ${this.rows.length}`;
+    this.find("scale").style.gridRow = this.rows.length + 1;
   }
 
-  row(name, i) {
+  row(i) {
     const row = document.createElement("div");
     row.className = "row";
     const [label, bar, value] = ["name", "bar", "percent"].map((part) => {
@@ -80,11 +84,10 @@ class Card {
       cell.style.gridRow = i + 1;
       return cell;
     });
-    label.textContent = name;
     bar.setAttribute("aria-hidden", "true");
-    bar.appendChild(document.createElement("i")).style.background = `var(--${name})`;
+    bar.appendChild(document.createElement("i"));
     this.minute.before(row);
-    return { row, bar: bar.firstChild, value };
+    return { row, label, bar: bar.firstChild, value };
   }
 
   note(face, time) {
@@ -104,18 +107,29 @@ class Card {
     const gone = time - this.seen > GONE;
     this.node.toggleAttribute("data-gone", gone);
     setText(this.find("who"), gone ? `#${this.id}, gone` : `#${this.id}`);
-    this.node.style.setProperty("--colour", `var(--${face.emotion ?? "unsure"})`);
+    this.node.style.setProperty("--colour", variableOf(face.emotion));
     setText(this.find("emotion"), told(face));
     setText(this.find("confidence"), sure(face));
-    this.names.forEach((name, i) => {
-      const { row, bar, value } = this.rows[i];
+    this.shown.forEach((number, i) => {
+      const name = this.names[number];
+      const { row, label, bar, value } = this.rows[i];
+      setText(label, name);
+      bar.style.background = variableOf(name);
       row.toggleAttribute("data-shown", name === face.emotion);
       bar.style.setProperty("--p", face.probabilities[name]);
       setText(value, percent(face.probabilities[name]));
     });
   }
 
-  /** A lane for each emotion, beside its bar: how probable it was, and a block where it was the label.
+  /** Choose the classes that have a row, in their order, where there is no room for all. */
+  choose() {
+    if (this.names.length <= MOST_ROWS) return;
+    const sums = this.names.map((_, i) => this.bins.reduce((sum, bin) => sum + bin.sums[i] / bin.count, 0));
+    const ranked = [...this.names.keys()].sort((a, b) => sums[b] - sums[a]);
+    this.shown = ranked.slice(0, MOST_ROWS).sort((a, b) => a - b);
+  }
+
+  /** A lane for each row, beside its bar: how probable it was, and a block where it was the label.
    *
    * So the place tells what the colour tells. */
   drawMinute(time) {
@@ -125,19 +139,21 @@ class Card {
     if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
     const pen = canvas.getContext("2d");
     pen.clearRect(0, 0, w, h);
-    const [lane, step] = [h / this.names.length, (w * BIN) / MINUTE];
+    const [lane, step] = [h / this.rows.length, (w * BIN) / MINUTE];
     const first = Math.floor(time / BIN) - MINUTE / BIN + 1;
     while (this.bins.length && this.bins[0].at < first) this.bins.shift();
+    this.choose();
     const style = getComputedStyle(this.node);
     const [line, rim] = ["--line", "--rim"].map((name) => style.getPropertyValue(name));
-    this.names.forEach((name, i) => {
+    this.shown.forEach((number, i) => {
+      const name = this.names[number];
       const floor = Math.round((i + 1) * lane) - 1;
       pen.fillStyle = line;
       pen.fillRect(0, floor, w, 1);
       pen.fillStyle = colourOf(name);
       pen.globalAlpha = 0.45;
       for (const bin of this.bins) {
-        const height = (bin.sums[i] / bin.count) * (lane - 2);
+        const height = (bin.sums[number] / bin.count) * (lane - 2);
         pen.fillRect((bin.at - first) * step, floor - height, step + 0.5, height);
       }
       pen.globalAlpha = 1;

@@ -2,7 +2,7 @@
 
 import { followEvents, followPictures } from "./connection.js";
 import { Faces, setText } from "./faces.js";
-import { Picture, sure, told } from "./picture.js";
+import { Picture, sure, told, variableOf } from "./picture.js";
 
 const STEADY = 2000; // ms for which an emotion must be shown before it is said aloud …
 const CALM = 5000; // … and ms between two things that are said
@@ -98,7 +98,7 @@ function requestDraw() {
 
 function showNow(face) {
   $("now").dataset.emotion = face ? (face.emotion ?? "unsure") : "none";
-  $("now").style.setProperty("--colour", face ? `var(--${face.emotion ?? "unsure"})` : "var(--card)");
+  $("now").style.setProperty("--colour", face ? variableOf(face.emotion) : "var(--card)");
   setText($("now-emotion"), face ? told(face) : "no face");
   setText($("now-confidence"), face ? sure(face) : "");
 }

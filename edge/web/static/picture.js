@@ -4,7 +4,9 @@ const KEPT = 120; // records that wait for their picture
 const INK = "#141414";
 
 const colours = getComputedStyle(document.documentElement);
-export const colourOf = (emotion) => colours.getPropertyValue(`--${emotion ?? "unsure"}`);
+const keyOf = (name) => `--class-${(name ?? "unsure").toLowerCase().replace(/[^a-z0-9]/g, "_")}`;
+export const variableOf = (name) => `var(${keyOf(name)}, var(--class-unsure))`;
+export const colourOf = (name) => colours.getPropertyValue(keyOf(name)) || colours.getPropertyValue(keyOf(null));
 export const percent = (p) => `${Math.round(100 * p)}%`;
 /** Percentage of the label; empty for a face without one. */
 export const sure = (face) => (face.emotion === null ? "" : percent(face.confidence));

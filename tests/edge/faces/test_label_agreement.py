@@ -44,7 +44,7 @@ def results(seed, smoothing):
     generator = np.random.default_rng(seed)
     search = Search(lambda side: CrowdDetector(generator), 320, every=0)
     options = Options(smoothing=smoothing, quality=Quality(smallest=24, least_sharpness=0), max_classifications=1)
-    recognizer = Recognizer(search, WanderingClassifier(generator), TEMPLATE, options)
+    recognizer = Recognizer(search, WanderingClassifier(generator), TEMPLATE, options, EMOTIONS)
     for i in range(FRAMES):
         yield recognizer.classify(recognizer.detect(frame(i, picture(width=320, height=240), 1000 + i / 30)))
 
@@ -66,7 +66,7 @@ def test_label_and_probabilities_agree_on_every_output(seed, smoothing):
             else:
                 assert face.reason == "small" or max(bars.values()) < smoothing.unsure_below + 1e-4
                 assert record["confidence"] == max(bars.values())
-            told = state(Scene(FACES, events.settled(face)), 30.0, {}, 0)
+            told = state(Scene(FACES, events.settled(face)), 30.0, {}, 0, EMOTIONS)
             if told["emotion"]:
                 assert max(told["shares"].values()) - told["shares"][told["emotion"]] <= 100 * margin + 1
                 assert round(100 * told["confidence"]) == told["shares"][told["emotion"]]

@@ -45,7 +45,9 @@ def recognizer(bundle):
     def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(least_sharpness=0), **other):  # noqa: B008 - frozen
         classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
         search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
-        return Recognizer(search, classifier, WHOLE_BOX, Options(smoothing=smoothing, quality=quality, **other))
+        return Recognizer(
+            search, classifier, WHOLE_BOX, Options(smoothing=smoothing, quality=quality, **other), EMOTIONS
+        )
 
     return make
 
@@ -177,7 +179,7 @@ def test_a_real_face_is_found_and_keeps_its_number(bundle, yunet):
 def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
     search = Search(partial(open_detector, "yunet"), 320, every=0.2)
-    made = Recognizer(search, classifier, WHOLE_BOX, Options())
+    made = Recognizer(search, classifier, WHOLE_BOX, Options(), EMOTIONS)
     assert len(made.detect(frame(0, portrait)).tracks) == 1
 
 
@@ -315,7 +317,7 @@ def test_a_slight_smile_after_seconds_at_rest(options, emotion):
         ScriptedClassifier(),
     )
     quality = {"quality": Quality(least_sharpness=0)}
-    made = Recognizer(search, classifier, WHOLE_BOX, Options(**quality | options))
+    made = Recognizer(search, classifier, WHOLE_BOX, Options(**quality | options), EMOTIONS)
     answers(made, *[scene()] * 32)
     smile = np.full(len(EMOTIONS), 0.001, np.float32)
     smile[[EMOTIONS.index("neutral"), EMOTIONS.index("happy")]] = 0.745, 0.25

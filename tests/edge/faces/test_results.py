@@ -17,7 +17,7 @@ HAPPY = EMOTIONS.index("happy")
 def test_the_record_of_a_frame():
     frame = Frame(812, 1763800000.12345, np.zeros((4, 4, 3), np.uint8), "picamera2", 5.0)
     probabilities = np.array([0.01, 0.02, 0.03, 0.81, 0.04, 0.05, 0.04], np.float32)
-    one = FaceResult(3, (10.04, 20.06, 30.0, 40.5), 0.93456, probabilities, HAPPY)
+    one = FaceResult(3, (10.04, 20.06, 30.0, 40.5), 0.93456, EMOTIONS, probabilities, HAPPY)
     assert FrameResult(frame, (one,), 0.0214049).record() == {
         "seq": 812,
         "t": 1763800000.123,
@@ -70,6 +70,6 @@ def test_a_frame_without_faces_has_an_empty_list():
     ],
 )
 def test_emotion_and_confidence(label, probabilities, emotion, confidence):
-    one = FaceResult(1, (0, 0, 1, 1), 0.9, probabilities, label)
+    one = FaceResult(1, (0, 0, 1, 1), 0.9, EMOTIONS, probabilities, label)
     assert (one.emotion, one.confidence) == (emotion, pytest.approx(confidence))
     assert one.record()["emotion"] == emotion

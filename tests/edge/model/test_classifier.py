@@ -63,13 +63,19 @@ def test_the_size_is_the_models(tiny, size):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        pytest.param({"classes": 5}, "knows 5 classes, not 7", id="five classes"),
+        pytest.param({"classes": 1}, "1 classes, not 2 or more", id="one class"),
         pytest.param({"input_type": np.float32}, r"takes float32 \[1, 48, 48, 3\], not uint8", id="float input"),
     ],
 )
 def test_a_model_that_breaks_the_contract_is_refused(tiny, model, message):
     with pytest.raises(UserError, match=message):
         EmotionClassifier(tiny.tiny_model(**model))
+
+
+def test_classes_that_are_not_the_manifests_are_refused(make_bundle, tmp_path):
+    make_bundle(tmp_path, classes=["smiling", "not smiling"])
+    with pytest.raises(UserError, match="the model has 7 classes, the manifest 2"):
+        EmotionClassifier.from_bundle(load_bundle(tmp_path))
 
 
 def test_a_size_that_is_not_the_manifests_is_refused(make_bundle, tmp_path):

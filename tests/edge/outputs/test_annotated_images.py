@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.files import NAME_BYTES
 from edge.faces.results import FaceResult, FrameResult
@@ -14,7 +15,7 @@ from edge.sources.frame import Frame
 
 
 def result(source, width=320, height=240):
-    face = FaceResult(1, (20.0, 40.0, 60.0, 60.0), 0.9, np.eye(7, dtype=np.float32)[3], 3)
+    face = FaceResult(1, (20.0, 40.0, 60.0, 60.0), 0.9, EMOTIONS, np.eye(7, dtype=np.float32)[3], 3)
     return FrameResult(Frame(0, 0.0, np.full((height, width, 3), 90, np.uint8), source, 0.0), (face,), 0.1)
 
 

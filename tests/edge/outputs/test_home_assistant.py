@@ -11,8 +11,8 @@ from edge.outputs.mqtt import UNKNOWN, Scene, state
 
 from ..stand_ins import face
 
-MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90)
-ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *EMOTIONS}
+MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS)
+ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *(f"share_{name}" for name in EMOTIONS)}
 
 OPTIONS = {
     *("name", "device_class", "expire_after", "entity_category", "icon", "unique_id", "value_template"),
@@ -56,9 +56,9 @@ def test_an_entity_has_what_its_platform_asks_for(key):
 @pytest.mark.parametrize("key", sorted(ENTITIES - {"problem"}))
 @pytest.mark.parametrize("shown", [UNKNOWN, Scene(0), Scene(1, face())], ids=["unknown", "nobody", "a face"])
 def test_a_template_finds_its_value_in_the_state(key, shown):
-    (path,) = re.fullmatch(r"\{\{ value_json\.([a-z.]+) \}\}", MESSAGE["components"][key]["value_template"]).groups()
-    value = state(shown, 10.0, {"temperature": 50.0}, 0)
-    for name in path.split("."):
+    (path,) = re.fullmatch(r"\{\{ value_json\.(.+) \}\}", MESSAGE["components"][key]["value_template"]).groups()
+    value = state(shown, 10.0, {"temperature": 50.0}, 0, EMOTIONS)
+    for name in re.findall(r"[a-z]+", path):
         value = value[name]
     if key == "emotion":
         assert value is None or value in EMOTIONS
@@ -71,8 +71,8 @@ def test_the_problem_is_on_where_there_is_trouble():
     assert problem["device_class"] == "problem"
     assert problem["value_template"] == "{{ 'ON' if value_json.trouble else 'OFF' }}"
     assert problem["json_attributes_topic"] == "a/state"
-    assert state(UNKNOWN, 0.0, {}, 0)["trouble"]
-    assert not state(UNKNOWN, 10.0, {}, 0)["trouble"]
+    assert state(UNKNOWN, 0.0, {}, 0, EMOTIONS)["trouble"]
+    assert not state(UNKNOWN, 10.0, {}, 0, EMOTIONS)["trouble"]
 
 
 @pytest.mark.parametrize(

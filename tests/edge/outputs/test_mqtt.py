@@ -85,19 +85,19 @@ def test_other_addresses_are_refused_and_no_password_is_repeated(address):
     ],
 )
 def test_the_state(scene, fps, conditions, expected):
-    found = state(scene, fps, conditions, 0)
+    found = state(scene, fps, conditions, 0, EMOTIONS)
     assert {key: found[key] for key in expected} == expected
 
 
 def test_the_shares_are_of_the_main_face_in_percent():
-    shares = state(Scene(1, face(HAPPY, 0.7)), 10.0, {}, 0)["shares"]
+    shares = state(Scene(1, face(HAPPY, 0.7)), 10.0, {}, 0, EMOTIONS)["shares"]
     assert shares == {name: 70 if name == "happy" else 5 for name in EMOTIONS}
-    assert set(state(UNKNOWN, 10.0, {}, 0)["shares"].values()) == {None}
+    assert set(state(UNKNOWN, 10.0, {}, 0, EMOTIONS)["shares"].values()) == {None}
 
 
 @pytest.mark.parametrize("probability", [0.374, 0.375, 0.495, 0.505, 0.625, 0.99961])
 def test_the_confidence_is_the_share_of_the_emotion(probability):
-    found = state(Scene(1, face(HAPPY, probability)), 10.0, {}, 0)
+    found = state(Scene(1, face(HAPPY, probability)), 10.0, {}, 0, EMOTIONS)
     assert round(100 * found["confidence"], 6) == found["shares"]["happy"]
 
 
@@ -192,7 +192,7 @@ class Fed(HomeAutomation):
     """Gets its results with their events, as in a pipeline."""
 
     def __init__(self, broker, statistics, limits):
-        super().__init__(broker, statistics)
+        super().__init__(broker, statistics, EMOTIONS)
         self._happening = Events(limits)
 
     def write(self, result):
@@ -626,7 +626,7 @@ PUBLISHER = """
 import sys, time
 from edge.outputs.mqtt import HomeAutomation, parse_broker
 from edge.base.run_statistics import Statistics
-with HomeAutomation(parse_broker(sys.argv[1]), Statistics()):
+with HomeAutomation(parse_broker(sys.argv[1]), Statistics(), ['happy', 'sad']):
     time.sleep(60)
 """
 

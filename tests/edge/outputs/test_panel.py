@@ -10,7 +10,7 @@ from edge.outputs.panel import Area, Layout, draw_panel, panel_layout, percent, 
 from ..stand_ins import face, wandering
 
 FRAME = Area(0, 0, 640, 480)
-PANEL = Layout(scale=0.4, thickness=1, row=10, base=8, pad=2, names=40, bars=50, figures=20)
+PANEL = Layout(scale=0.4, thickness=1, row=10, base=8, pad=2, names=40, bars=50, figures=20, rows=7)
 """118 pixels wide, 72 high."""
 GAP = 6
 
@@ -72,7 +72,7 @@ def test_it_is_never_off_the_picture_nor_over_a_text(seed):
 
 @pytest.mark.parametrize("unit", [0.75, 1.0, 1.5, 3.0])
 def test_columns_have_room_for_what_is_in_them(unit):
-    layout = panel_layout(unit)
+    layout = panel_layout(unit, EMOTIONS)
     assert layout.width < 230 * unit
     assert layout.height < 120 * unit
     picture = np.full((layout.height + 20, layout.width + 20, 3), 90, np.uint8)

@@ -9,7 +9,7 @@ import pytest
 from edge.base.classes import EMOTIONS
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.report import digest as digest_module
-from edge.report.digest import BINS, STATES, Digest
+from edge.report.digest import BINS, Digest
 
 from ..stand_ins import face, frame, picture, result
 
@@ -22,7 +22,7 @@ def at(seq, time, *faces, image=None):
 
 def digested(results, pictures=False):
     events = Events(EVERY_CHANGE)
-    with Digest(pictures) as digest:
+    with Digest(pictures, EMOTIONS) as digest:
         for one in results:
             digest.write(events.add_to(one))
     return digest
@@ -40,7 +40,7 @@ def every_tenth(*faces_of_frames):
 
 
 def seconds(person):
-    return {state: round(float(s), 6) for state, s in zip(STATES, person.seconds, strict=True) if s}
+    return {state: round(float(s), 6) for state, s in zip(person.states, person.seconds, strict=True) if s}
 
 
 def told(episode):
@@ -67,7 +67,7 @@ def test_without_a_label_the_reason_counts(reason, state):
     digest = digested(every_tenth(*[[replace(face(None), reason=reason)]] * 3))
     (person,) = digest.persons
     assert seconds(person) == {state: 0.3}
-    judged = person.bins[:, len(STATES) :].sum()
+    judged = person.bins[:, len(person.states) :].sum()
     assert judged == pytest.approx(0.3 if state == "unsure" else 0), "what cannot be judged has no probabilities"
     assert digest.episodes == []
 
@@ -114,7 +114,7 @@ def test_parts_double_and_no_second_is_lost():
     assert seconds(person) == {"happy": 3000, "sad": 2000}
     happy = person.bins[:, HAPPY]
     assert np.flatnonzero(happy).max() == int(2999.9 // digest.width)
-    assert person.bins.shape == (BINS, len(STATES) + len(EMOTIONS))
+    assert person.bins.shape == (BINS, 9 + len(EMOTIONS))
 
 
 def test_of_many_persons_those_who_stay_longest_have_figures(monkeypatch):
@@ -158,7 +158,7 @@ def test_of_many_episodes_the_longest_of_each_emotion_are_kept(monkeypatch):
 
 
 def test_a_run_that_failed_ends_nothing():
-    digest = Digest(pictures=False)
+    digest = Digest(False, EMOTIONS)
     with pytest.raises(ZeroDivisionError):
         write_and_fail(digest, [Events(EVERY_CHANGE).add_to(at(0, 0.0, face()))])
     assert digest.episodes == []

@@ -30,8 +30,8 @@ from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import COLOURS
 from edge.report.batch import _Worker
-from edge.report.charts import STATE_COLOURS, clock, hex_colour
-from edge.report.digest import STATES
+from edge.report.charts import clock, hex_colour, state_colours
+from edge.report.digest import UNLABELLED
 from edge.report.inputs import Place
 from edge.report.job import Job, Wanted, _check_outputs
 from edge.report.progress import BatchProgress
@@ -307,8 +307,9 @@ class TestPage:
         assert "No face was found in this video." in Page((tmp_path / "out" / "empty.html").read_text()).words
 
     def test_colours_are_those_of_the_annotated_video(self):
-        assert STATE_COLOURS[: len(EMOTIONS)] == tuple(hex_colour(colour) for colour in COLOURS)
-        assert len(set(STATE_COLOURS)) == len(STATES)
+        colours = state_colours(EMOTIONS)
+        assert colours[: len(EMOTIONS)] == tuple(map(hex_colour, COLOURS[: len(EMOTIONS)]))
+        assert len(set(colours)) == len(EMOTIONS) + len(UNLABELLED)
         assert hex_colour((1, 2, 255)) == "#ff0201"
 
     @pytest.mark.parametrize(
@@ -376,6 +377,7 @@ class TestBlur:
 
 
 class TestRuns:
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other rules for names")
     def test_a_folder_of_names_that_are_hard_to_write(self, tmp_path, clip, bundle):
         videos = tmp_path / "videos"
@@ -424,6 +426,7 @@ class TestRuns:
         endings = (".csv", ".parquet", ".html", ".json")
         assert files(tmp_path / "out") == {f"{name}{ending}" for name in "ac" for ending in endings}
 
+    @pytest.mark.slow
     def test_what_is_done_is_skipped_and_what_changed_is_done_again(self, tmp_path, clip, bundle, write_clip):
         video = Path(shutil.copy(clip, tmp_path / "a.mp4"))
         out = tmp_path / "out"

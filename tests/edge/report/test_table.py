@@ -14,7 +14,7 @@ pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 from pyarrow import parquet
 
 from edge.report import table
-from edge.report.table import COLUMNS, Table
+from edge.report.table import Table
 
 RESULTS = [result(0), result(1, face()), result(2, face(None), face(5, number=2))]
 
@@ -25,7 +25,7 @@ def paths(tmp_path):
 
 
 def written(paths, results):
-    with Table(*paths) as output:
+    with Table(*paths, EMOTIONS) as output:
         for one in results:
             output.write(one)
     with paths[0].open(newline="") as stream:
@@ -41,7 +41,7 @@ def test_a_row_a_face_a_frame(paths):
 
 def test_both_say_the_same_and_what_the_records_say(paths):
     rows, columns = written(paths, RESULTS)
-    assert list(rows[0]) == columns.column_names == [name for name, _, _ in COLUMNS]
+    assert list(rows[0]) == columns.column_names == [name for name, _, _ in table.columns(EMOTIONS)]
     for row, stored in zip(rows, columns.to_pylist(), strict=True):
         for name, value in stored.items():
             expected = "" if value is None else value if isinstance(value, str) else pytest.approx(float(row[name]))
@@ -78,7 +78,7 @@ def test_rows_are_written_as_they_come(paths, monkeypatch):
 
 def test_no_more_rows_than_a_batch_are_kept(paths, monkeypatch):
     monkeypatch.setattr(table, "BATCH", 10)
-    with Table(*paths) as output:
+    with Table(*paths, EMOTIONS) as output:
         kept = []
         for i in range(50):
             output.write(result(i, face()))
