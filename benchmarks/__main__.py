@@ -24,7 +24,7 @@ from benchmarks.report.boards import board_records, boards_text
 from benchmarks.report.compare import TOLERANCE, changed_graphs, changes_text, compare, missing
 from benchmarks.report.document import BOARDS_BEGIN, check_page, fill_page, reports, write_page
 from benchmarks.suite import FAILED, MEASUREMENTS, measure
-from edge.app.cli import whole_number
+from edge.app.arguments import whole_number
 from edge.app.demo import write_demo_clip
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.settings import DEFAULT_BUNDLE

@@ -8,7 +8,7 @@ from typing import Any
 from edge.base.errors import needs_extra
 from edge.base.files import check_folder
 from edge.base.quiet import quiet_libraries
-from edge.base.settings import Options, model_folder
+from edge.base.settings import Options, Wanted, model_folder
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def analyze(
     """
     with needs_extra("analyze"):
         from edge.report.inputs import CSV, PAGE, PARQUET
-        from edge.report.job import Wanted, find_jobs
+        from edge.report.job import find_jobs
         from edge.report.video import analyze_video
     quiet_libraries()
     named = [videos] if isinstance(videos, str | Path) else videos

@@ -11,8 +11,8 @@ from tensorflow.lite.python.util import modify_model_io_type
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edge.base.errors import UserError
+from edge.base.settings import VARIANTS
 from edge.model.interpreter import open_interpreter
-from edge.model.manifest import VARIANTS
 from export.cross_layer_equalization import equalize_cross_layer
 from export.graph import Graph, short_name
 from export.layer_correction import correct_layers

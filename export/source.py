@@ -9,7 +9,7 @@ from typing import Any, get_args
 import keras
 import numpy as np
 
-from edge.app.cli import whole_number
+from edge.app.arguments import whole_number
 from edge.base.errors import UserError
 from edge.model.manifest import LabelSet
 from train import run

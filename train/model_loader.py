@@ -13,9 +13,10 @@ import numpy as np
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
+from edge.base.settings import VARIANTS
 from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
 from edge.model.classifier import EmotionClassifier
-from edge.model.manifest import VARIANTS, LabelSet
+from edge.model.manifest import LabelSet
 from edge.model.proof import sum_tolerance
 
 if TYPE_CHECKING:

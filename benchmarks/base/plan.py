@@ -8,8 +8,8 @@ from benchmarks.base.harness import BURST, WARM_UP
 from benchmarks.base.process import can_restrict
 from edge.base.errors import UserError
 from edge.base.machine import usable_cores
+from edge.base.settings import VARIANTS
 from edge.model.bundle import Bundle, load_bundle, model_file, read_manifest
-from edge.model.manifest import VARIANTS
 
 SHIPPING = "int8"
 """The variant that ships, for what would take too long with all."""

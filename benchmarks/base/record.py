@@ -32,8 +32,8 @@ from benchmarks.base.machine import current_state, describe_machine
 from benchmarks.base.plan import Plan
 from edge.base.errors import UserError
 from edge.base.files import write_whole
+from edge.base.settings import VARIANTS
 from edge.base.text_table import Row
-from edge.model.manifest import VARIANTS
 
 SCHEMA_VERSION = 3
 

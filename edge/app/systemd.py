@@ -1,16 +1,18 @@
 """The systemd service that keeps a run going: its unit, and how it is set up and taken away."""
 
-import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
 from edge.base.files import write_whole
 from edge.base.network import CAMERA_ADDRESS, masked, public
+from edge.base.options import words
+from edge.base.settings import Run
 from edge.model.bundle import load_bundle
 from edge.sources import scheme
 
@@ -27,6 +29,9 @@ STATE, WEIGHTS = Path("/var/lib") / SERVICE_NAME, Path("/var/cache") / SERVICE_N
 
 HANDED_OVER = Path("/run/credentials") / UNIT.name
 """Folder in which the service finds copies of root's files that it may read."""
+
+CERTIFICATE, KEY = "web-cert", "web-key"
+"""Names of the copies."""
 
 FIRST_PORT = 1024
 """Those below are for services with a right to them."""
@@ -161,38 +166,33 @@ def unit_text(
     )
 
 
-def unit_for(run: argparse.Namespace, words: Sequence[str], outputs: Sequence[Path], user: str | None) -> str:
+def unit_for(run: Run, user: str | None) -> str:
     """The unit that keeps a run of `emotion-edge` going on this machine.
 
     Args:
-        run: the run's options.
-        words: the same as they were written.
-        outputs: what of them it writes to.
+        run: its settings.
         user: as for `unit_text`.
 
     Raises:
         UserError: such a run cannot be a service.
     """
-    _check_paths(run, outputs)
+    _check_paths(run)
     seen = _seen(run)
     _check_user(user, seen)
     _check_ports(run)
     if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
-    certificate = _certificate(run)
-    # -P: the folder that it writes to is no place to import from. What is said last holds.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "edge",
-        "run",
-        *_public_words(run.source, words),
-        "--no-window",
-        "--wait-for-camera",
-    ]
-    command += [word for name, _ in certificate for word in (f"--{name}", str(HANDED_OVER / name))]
-    return unit_text(command, seen, user, systemd_version(), certificate)
+    # -P: the folder that it writes to is no place to import from.
+    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(_served(run))]
+    return unit_text(command, seen, user, systemd_version(), _handed_over(run))
+
+
+def _served(run: Run) -> Run:
+    """Return the settings of a run that has no display, and reads copies of root's files."""
+    page = run.page
+    if page.certificate and page.key:
+        page = replace(page, certificate=HANDED_OVER / CERTIFICATE, key=HANDED_OVER / KEY)
+    return replace(run, wait_for_camera=True, outputs=replace(run.outputs, window=False), page=page)
 
 
 def private_address(source: str) -> str | None:
@@ -252,21 +252,18 @@ def systemd_version() -> int:
         return 0
 
 
-def _public_words(source: str, words: Sequence[str]) -> list[str]:
-    """Return a run's words with the source as the first, and without a private address.
+def _public_words(run: Run) -> list[str]:
+    """Return a run's words without a private address.
 
     Raises:
         UserError: another one has a secret in it.
     """
-    if private_address(source):
-        words = [word for word in words if word != source]
-    elif source not in words:
-        words = [source, *words]  # or the address of an earlier service would take its place
-    for word in words:
+    public_words = words(run, ("source",) if private_address(run.source) else ())
+    for word in public_words:
         if masked(word) != word:
             remedy = f"leave it out: credentials are set in {SECRETS}, see 'Credentials' in docs/service.md"
             raise UserError(f"{word}: a unit is for all to read", remedy)
-    return [*words]
+    return public_words
 
 
 def _keep_address(address: str) -> None:
@@ -280,35 +277,36 @@ def _keep_address(address: str) -> None:
     write_whole(SECRETS, "\n".join([*(other for other in kept if not other.startswith(name)), line]) + "\n")
 
 
-def _check_paths(run: argparse.Namespace, outputs: Sequence[Path]) -> None:
+def _check_paths(run: Run) -> None:
     if run.source == "-":
         raise UserError("a service has no standard input", "name a camera or an address")
-    load_bundle(run.model, run.variant)  # which refuses what is no bundle, or has no such variant
-    for path in (Path(run.source), run.model):
+    model = run.recognition.model
+    load_bundle(model, run.recognition.variant)  # which refuses what is no bundle, or has no such variant
+    for path in (Path(run.source), model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")
-    for path in outputs:
+    for path in run.outputs.paths:
         if str(path) != "-" and not (STATE / path).resolve().is_relative_to(STATE.resolve()):
             raise UserError(
                 f"{path}: the service may write to {STATE} only", "name a file without a folder: it will be there"
             )
 
 
-def _check_ports(run: argparse.Namespace) -> None:
-    for address in (run.web, run.metrics):
-        if address and 0 < address[1] < FIRST_PORT:
-            raise UserError(f"port {address[1]}: the service has no right to it", f"name one from {FIRST_PORT}")
+def _check_ports(run: Run) -> None:
+    for address in (run.page.address, run.outputs.metrics):
+        if address and 0 < address.port < FIRST_PORT:
+            raise UserError(f"port {address.port}: the service has no right to it", f"name one from {FIRST_PORT}")
 
 
-def _certificate(run: argparse.Namespace) -> list[tuple[str, Path]]:
-    """The live page's options that name files, and the files, which are to be handed over."""
-    named = ("web-cert", run.web_cert), ("web-key", run.web_key)
+def _handed_over(run: Run) -> list[tuple[str, Path]]:
+    """Return the names of copies in `HANDED_OVER`, and the files that they are of."""
+    named = (CERTIFICATE, run.page.certificate), (KEY, run.page.key)
     return [(name, path.absolute()) for name, path in named if path]
 
 
-def _seen(run: argparse.Namespace) -> list[Path]:
+def _seen(run: Run) -> list[Path]:
     """Program, model and a recorded source, as far as they lie where the service would not see them."""
-    needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.model.absolute()}
+    needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.recognition.model.absolute()}
     if Path(run.source).exists():
         needed.add(Path(run.source))
     hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN_FOLDERS))

@@ -1,9 +1,19 @@
-"""Settings of a run, with their defaults."""
+"""Every option of `emotion-edge`, declared once: name, type, range, default, flag and help.
+
+The command line, configuration files, the service unit, the settings table of reports and the tables of options in the
+documentation are all made from these classes, see `edge.base.options`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from edge.base.network import CAMERA_ADDRESS
+from edge.base.options import WITHOUT, Option
+from edge.base.values import Address, Control, Size, parse_host, parse_name
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -14,7 +24,15 @@ MODELS = next(
 
 DEFAULT_BUNDLE = MODELS / "default"
 
+VARIANTS = ("float32", "float16", "dynamic", "int8")
 DETECTORS = ("yunet", "haar")
+
+Count = Annotated[int, Meta(ge=1)]
+AtLeastZero = Annotated[float, Meta(ge=0)]
+Seconds = AtLeastZero
+Share = Annotated[float, Meta(ge=0, le=1)]
+Rate = Annotated[float, Meta(ge=0.1)]
+SearchSide = Annotated[int, Meta(ge=32)]
 
 
 def model_folder(model: str | Path) -> Path:
@@ -23,119 +41,381 @@ def model_folder(model: str | Path) -> Path:
     return MODELS / model if named else Path(model)
 
 
+def model_name(folder: Path) -> str:
+    """Return the name of a bundle that ships, and the path of any other."""
+    return folder.name if folder.parent == MODELS else str(folder)
+
+
+Model = Annotated[
+    Path,
+    Option(
+        "default, nano, fer2013, or a bundle's folder",
+        "--model",
+        "NAME",
+        read=lambda word: model_folder(parse_name(word)),
+        write=model_name,
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Smoothing:
-    """Settings of the smoother, which keeps labels steady.
+    """Settings of the smoother, which keeps labels steady."""
 
-    Attributes:
-        time_constant: seconds after which a change has gone two thirds of its way; 0 takes each frame as it is.
-        margin: a class that is more probable than the present label by this much replaces it at once.
-        unsure_below: a label needs at least this probability to begin with.
-        slack: how far below that it may fall.
-        dwell: seconds for which a label may stay that is less probable than that, or than another class by less than
-            the margin.
-    """
-
-    time_constant: float = 0.3
-    margin: float = 0.1
-    unsure_below: float = 0.35
-    slack: float = 0.05
-    dwell: float = 0.3
+    time_constant: Annotated[
+        Seconds,
+        Option(
+            "time after which a label's change has gone two thirds of its way; 0 takes each frame as it is",
+            "--smoothing-ms",
+            "MS",
+            unit="s",
+        ),
+    ] = 0.3
+    margin: Annotated[
+        Share, Option("a class that is more probable than the present label by this much replaces it at once")
+    ] = 0.1
+    unsure_below: Annotated[Share, Option("a label needs at least this probability to begin with")] = 0.35
+    slack: Annotated[Share, Option("fall of the probability below that which a label survives")] = 0.05
+    dwell: Annotated[
+        Seconds,
+        Option(
+            "time for which a label may stay that is less probable than that, or than another class by less than the "
+            "margin",
+            unit="s",
+        ),
+    ] = 0.3
 
 
 @dataclass(frozen=True)
 class EventLimits:
-    """Conditions under which a change of emotion is an event.
+    """Conditions under which a change of emotion is an event."""
 
-    Attributes:
-        min_seconds: for which the new emotion must last.
-        min_confidence: lowest probability, 0 to 1, that it must have meanwhile.
-    """
+    title: ClassVar = "events, of --events, --mqtt and --metrics"
 
-    min_seconds: float = 0.5
-    min_confidence: float = 0.5
+    min_seconds: Annotated[
+        Seconds,
+        Option("time for which an emotion must last before its change is an event", "--event-min-ms", "MS", unit="s"),
+    ] = 0.5
+    min_confidence: Annotated[
+        Share, Option("lowest confidence that it must have meanwhile", "--event-min-confidence", "P")
+    ] = 0.5
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Least quality of a face that is labelled; 0 asks for nothing.
+    """Least quality of a face that is labelled; 0 asks for nothing."""
 
-    Attributes:
-        smallest: pixels of the shorter side of its box.
-        least_sharpness: see `edge.faces.quality.sharpness`.
-        widest_turn: degrees to either side.
-    """
-
-    smallest: float = 24.0
-    least_sharpness: float = 0.02
-    widest_turn: float = 50.0
+    min_face_size: Annotated[AtLeastZero, Option("shorter side of a face's box that is labelled", unit="pixels")] = 24.0
+    min_sharpness: Annotated[AtLeastZero, Option("least detail of a face, see `edge.faces.quality.sharpness`")] = 0.02
+    max_turn: Annotated[AtLeastZero, Option("largest turn of a face to either side", unit="degrees")] = 50.0
 
 
 @dataclass(frozen=True)
-class Capture:
-    """Settings that cameras and streams are asked for; they may grant others.
+class Cameras:
+    """Settings that cameras and streams are asked for; they may grant others."""
 
-    Attributes:
-        size: width and height in pixels; None leaves it to the camera. Of raw frames, what they have.
-        fps: frames a second; None leaves it to the camera.
-        preview_side: pixels of the longer side of the small picture that a Raspberry Pi's camera makes beside.
-        controls: libcamera's controls by name, for a Raspberry Pi's camera: exposure, flicker, HDR.
-        rtsp_transport: `tcp` (whole pictures) or `udp` (less delay, and holes where packets are lost).
-        pixel_format: format of raw frames, by FFmpeg's name.
-        live: whether standard input is about now; otherwise every frame is answered.
-        decoder: hardware that decodes streams and videos, by FFmpeg's name: `v4l2m2m`; None decodes in software.
-        recursive: whether the images of the folders in a folder are read, too.
-        strict: whether the first image of a folder that cannot be read ends the run.
-        realtime: whether a recording plays at its own pace, like a camera; otherwise as fast as it is answered.
-        loop: whether a recording starts again at its end.
-    """
+    title: ClassVar = "cameras and streams"
 
-    size: tuple[int, int] | None = None
-    fps: float | None = None
-    preview_side: int = 320
-    controls: Mapping[str, Any] = field(default_factory=dict)
-    rtsp_transport: str = "tcp"
-    pixel_format: str = "bgr24"
-    live: bool = False
-    decoder: str | None = None
-    recursive: bool = False
-    strict: bool = False
-    realtime: bool = False
-    loop: bool = False
+    size: Annotated[
+        Size | None,
+        Option(
+            "picture that a camera is asked for, or that raw frames have",
+            "--size",
+            "WxH",
+            unit="pixels",
+            read=Size.parse,
+        ),
+    ] = None
+    fps: Annotated[
+        Rate | None, Option("frames a second that a camera is asked for, or that raw frames have", "--fps", "N")
+    ] = None
+    preview_side: Annotated[
+        SearchSide,
+        Option("longer side of the small picture that a Raspberry Pi's camera makes as well", unit="pixels"),
+    ] = 320
+    controls: Annotated[
+        Mapping[str, Any],
+        Option(
+            "a control of libcamera's for a Raspberry Pi's camera, as ExposureTime=10000; may be given again",
+            "--control",
+            "NAME=VALUE",
+            read=Control.parse,
+            write=lambda item: str(Control(*item)),
+        ),
+    ] = field(default_factory=dict)
+    rtsp_transport: Annotated[
+        str,
+        Option(
+            "how RTSP cameras send: udp has less delay, and holes where packets are lost",
+            "--rtsp-transport",
+            choices=("tcp", "udp"),
+        ),
+    ] = "tcp"
+    pixel_format: Annotated[
+        str, Option("of raw frames: bgr24, rgb24, gray, yuv420p, nv12", "--pixel-format", "FORMAT")
+    ] = "bgr24"
+    live: Annotated[
+        bool,
+        Option("standard input is about now: drop late frames instead of holding their sender back", "--live"),
+    ] = False
+    decoder: Annotated[
+        str | None,
+        Option(
+            "hardware that decodes videos and streams; where this machine has none, software does",
+            "--decoder",
+            choices=("v4l2m2m",),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Settings of folders of images."""
+
+    title: ClassVar = "folders of images"
+
+    recursive: Annotated[bool, Option("read the images of the folders in it, too", "--recursive")] = False
+    strict: Annotated[bool, Option("end at the first image that cannot be read", "--strict")] = False
+
+
+@dataclass(frozen=True)
+class Playback:
+    """Settings of recordings."""
+
+    title: ClassVar = "videos, images and folders"
+
+    realtime: Annotated[
+        bool | None,
+        Option(
+            "play at the recording's own pace and drop late frames, like a camera; the default with --loop, and with "
+            "--web where nothing is written",
+            "--realtime",
+        ),
+    ] = None
+    loop: Annotated[bool, Option("start again at the end", "--loop")] = False
+
+
+@dataclass(frozen=True)
+class Capture(Playback, Folders, Cameras):
+    """Settings of sources."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Settings of detection and classification.
+    """Settings of detection and classification."""
 
-    Attributes:
-        model: folder of the bundle.
-        variant: which of its models: float32, float16, dynamic or int8.
-        threads: threads of one inference.
-        detector: `yunet` or `haar`.
-        detector_size: pixels of the longer side of the picture that is searched for faces; None searches at 320 pixels
-            and large pictures more finely as well (see `edge.faces.tiles`).
-        detector_threshold: lowest score of a face, 0 to 1.
-        detect_interval: seconds between two searches of the whole picture; in between, faces are looked for where they
-            are expected. 0 searches every frame.
-        max_classifications: faces that are classified in one frame; where there are more, they take turns, and their
-            averages stand in between. Without smoothing all are classified.
-        max_faces: faces a frame that are followed, the surest; the others are counted and left out.
-        smoothing: how steady the labels are.
-        personal_baseline: whether a face's own expression at rest, in its first seconds, is what its probabilities are
-            judged by.
-        quality: what a face needs for its emotion to be told.
-    """
+    title: ClassVar = "recognition"
 
-    model: Path = DEFAULT_BUNDLE
-    variant: str = "int8"
-    threads: int = 1
-    detector: str = "yunet"
-    detector_size: int | None = None
-    detector_threshold: float = 0.6
-    detect_interval: float = 0.2
-    max_classifications: int = 2
-    max_faces: int = 16
+    model: Model = DEFAULT_BUNDLE
+    variant: Annotated[str, Option("which model of the bundle", "--variant", choices=VARIANTS)] = "int8"
+    threads: Annotated[Count, Option("threads of one inference", "--threads", "N")] = 1
+    detector: Annotated[str, Option("finder of faces; haar: OpenCV 4 only", "--detector", choices=DETECTORS)] = "yunet"
+    detector_size: Annotated[
+        SearchSide | None,
+        Option(
+            "longer side of the picture that is searched: more finds smaller faces and takes longer",
+            "--detector-size",
+            "PIXELS",
+            unit="pixels",
+            default="320, and large pictures more finely as well",
+        ),
+    ] = None
+    detector_threshold: Annotated[Share, Option("lowest score of a face")] = 0.6
+    detect_interval: Annotated[
+        Seconds,
+        Option(
+            "time between two searches of the whole picture; known faces are followed in between; 0: every frame",
+            "--detect-interval-ms",
+            "MS",
+            unit="s",
+        ),
+    ] = 0.2
+    max_classifications: Annotated[
+        Count,
+        Option(
+            "faces that are classified in one frame; where there are more, they take turns",
+            "--max-classifications",
+            "N",
+        ),
+    ] = 2
+    max_faces: Annotated[
+        Count,
+        Option("faces a frame that are followed, the surest first; the others are counted", "--max-faces", "N"),
+    ] = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
-    personal_baseline: bool = False
+    personal_baseline: Annotated[
+        bool,
+        Option(
+            "judge each face by its own expression at rest, learnt from 3 seconds and kept in memory only",
+            "--personal-baseline",
+        ),
+    ] = False
     quality: Quality = field(default_factory=Quality)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Destinations of a run's results."""
+
+    title: ClassVar = "outputs"
+
+    video: Annotated[Path | None, Option("write the annotated video: .mp4, .mkv or .webm", "--video", "FILE")] = None
+    images: Annotated[Path | None, Option("write annotated copies of the images that are read", "--images", "DIR")] = (
+        None
+    )
+    jsonl: Annotated[Path | None, Option("write the records, one a line; - for standard output", "--jsonl", "FILE")] = (
+        None
+    )
+    events: Annotated[Path | None, Option("write who came, left and changed, one event a line", "--events", "FILE")] = (
+        None
+    )
+    summary: Annotated[Path | None, Option("write the summary as JSON", "--summary", "FILE")] = None
+    mqtt: Annotated[
+        str | None,
+        Option(
+            "tell a broker, and Home Assistant through it: mqtt://host[:port][/prefix], or mqtts:// for TLS",
+            "--mqtt",
+            "ADDRESS",
+        ),
+    ] = None
+    metrics: Annotated[
+        Address | None,
+        Option(
+            "serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
+            "--metrics",
+            "HOST:PORT",
+            bare=Address("127.0.0.1", 9108),
+            read=Address.parse,
+        ),
+    ] = None
+    window: Annotated[bool, Option("show no window", "--no-window")] = True
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files and folders that are written to."""
+        return [path for path in (self.video, self.images, self.jsonl, self.events, self.summary) if path]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Settings of the live page."""
+
+    title: ClassVar = "live page"
+
+    address: Annotated[
+        Address | None,
+        Option(
+            "show it in browsers; on this machine alone, at port 8080, unless an address is given",
+            "--web",
+            "HOST:PORT",
+            bare=Address("127.0.0.1", 8080),
+            read=Address.parse,
+        ),
+    ] = None
+    certificate: Annotated[Path | None, Option("certificate of the page, PEM, for https", "--web-cert", "FILE")] = None
+    key: Annotated[Path | None, Option("its key", "--web-key", "FILE")] = None
+    proxied_as: Annotated[
+        tuple[str, ...],
+        Option(
+            "name by which a proxy is asked for the page; a token is needed then; may be given again",
+            "--web-host",
+            "NAME",
+            read=parse_host,
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings of a run."""
+
+    source: Annotated[
+        str,
+        Option(
+            "auto, picamera2, camera number, /dev/video…, rtsp:// or http:// address, video, image, folder, or - for "
+            "standard input",
+            "source",
+            default=f"${CAMERA_ADDRESS}, else auto",
+            variable=CAMERA_ADDRESS,
+            read=parse_name,
+        ),
+    ] = "auto"
+    list_sources: Annotated[bool, Option("say what cameras there are, and end", "--list-sources")] = False
+    wait_for_camera: Annotated[bool, Option("wait for a camera that is not there yet", "--wait-for-camera")] = False
+    capture: Capture = field(default_factory=Capture)
+    outputs: Outputs = field(default_factory=Outputs)
+    events: EventLimits = field(default_factory=EventLimits)
+    page: Page = field(default_factory=Page)
+    recognition: Options = field(default_factory=Options)
+
+
+AS_IT_IS = Options(smoothing=Smoothing(time_constant=0.0))
+"""Settings for images, which have no past."""
+
+EVERY_FACE = {WITHOUT: ("max_classifications",)}
+"""Metadata of recognition that classifies each face in each frame."""
+
+NO_PAST = {WITHOUT: ("max_classifications", "personal_baseline")}
+"""Metadata of recognition of images."""
+
+
+@dataclass(frozen=True)
+class Predict(Folders):
+    """Settings of `predict`."""
+
+    images: Annotated[tuple[Path, ...], Option("an image, or a folder of images", "images", "IMAGE")] = ()
+    output: Annotated[Path | None, Option("write annotated copies of the images there", "--output", "DIR")] = None
+    recognition: Options = field(default=AS_IT_IS, metadata=NO_PAST)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Wanted parts of a report."""
+
+    annotated: Annotated[bool, Option("write the annotated video, too", "--annotate")] = False
+    thumbnails: Annotated[bool, Option("no pictures of faces in the report", "--no-thumbnails")] = True
+    blur: Annotated[bool, Option("make faces unrecognizable in all pictures that are written", "--blur")] = False
+
+
+@dataclass(frozen=True)
+class Analyze:
+    """Settings of `analyze`."""
+
+    videos: Annotated[tuple[Path, ...], Option("a video, or a folder of videos", "videos", "VIDEO")]
+    output: Annotated[Path, Option("where the reports go", "--output", "DIR")]
+    jobs: Annotated[Count | None, Option("videos at a time", "--jobs", "N", default="one a core")] = None
+    wanted: Wanted = field(default_factory=Wanted)
+    recognition: Options = field(default_factory=Options, metadata=EVERY_FACE)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Settings of `demo`."""
+
+    directory: Annotated[Path, Option("where the results go", "--directory", "DIR")] = Path("demo")
+    events: EventLimits = field(default_factory=EventLimits)
+    page: Page = field(default_factory=Page)
+    recognition: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Settings of `doctor`."""
+
+    model: Model = DEFAULT_BUNDLE
+
+
+@dataclass(frozen=True)
+class InstallService:
+    """Settings of `install-service`."""
+
+    user: Annotated[str | None, Option("who it runs as", "--user", "NAME", default="a user of its own")] = None
+    yes: Annotated[bool, Option("do not ask", "--yes")] = False
+    run: Run = field(default_factory=Run, metadata={WITHOUT: ("list_sources",)})
+
+
+@dataclass(frozen=True)
+class UninstallService:
+    """Settings of `uninstall-service`."""
+
+    yes: Annotated[bool, Option("do not ask", "--yes")] = False

@@ -18,11 +18,11 @@ def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str |
         crop: uint8 RGB `[size, size, 3]`, aligned.
         needs: limits.
     """
-    if min(detection.box[2:]) < needs.smallest:
+    if min(detection.box[2:]) < needs.min_face_size:
         return "small"
-    if needs.widest_turn and detection.landmarks is not None and abs(turn(detection.landmarks)) > needs.widest_turn:
+    if needs.max_turn and detection.landmarks is not None and abs(turn(detection.landmarks)) > needs.max_turn:
         return "turned"
-    if needs.least_sharpness and sharpness(crop) < needs.least_sharpness:
+    if needs.min_sharpness and sharpness(crop) < needs.min_sharpness:
         return "blurred"
     return None
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from edge.base.errors import UserError
 from edge.base.files import read_regular
-from edge.model.manifest import VARIANTS, FaceTemplate, Malformed, Manifest, parse_manifest
+from edge.base.settings import VARIANTS
+from edge.model.manifest import FaceTemplate, Malformed, Manifest, parse_manifest
 
 MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"

@@ -10,7 +10,6 @@ from edge.base.classes import fault_in
 from edge.base.geometry import Box
 
 FORMAT_VERSION = 2
-VARIANTS = ("float32", "float16", "dynamic", "int8")
 
 LabelSet = Literal["ferplus", "fer2013", "folder"]
 """Labels that a model learns and is measured by: the votes of FER+, FER-2013's class folders, or those of another data

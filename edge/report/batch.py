@@ -18,11 +18,11 @@ from edge.base.errors import UserError, printable
 from edge.base.files import check_folder
 from edge.base.machine import usable_cores
 from edge.base.quiet import quiet_libraries
-from edge.base.settings import Options
+from edge.base.settings import Options, Wanted
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import load_bundle
 from edge.report.inputs import PAGE
-from edge.report.job import Job, Wanted, find_jobs
+from edge.report.job import Job, find_jobs
 from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 

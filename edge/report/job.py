@@ -7,24 +7,9 @@ from typing import Any, NamedTuple
 
 from edge.base.errors import UserError
 from edge.base.files import resolved
-from edge.base.settings import Options
+from edge.base.settings import Options, Wanted
 from edge.model.bundle import Bundle
 from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, find_places, find_videos, fingerprint
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Wanted parts of a report.
-
-    Attributes:
-        annotated: whether to write an annotated video.
-        pictures: whether the page has small pictures of faces.
-        blur: whether faces are unrecognizable in all pictures.
-    """
-
-    annotated: bool = False
-    pictures: bool = True
-    blur: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from html import escape
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
+from edge.base.options import declared
+from edge.base.settings import Options, Wanted
 from edge.model.bundle import Bundle
 from edge.report.charts import clock, legend, shares, state_colours, timeline
 from edge.report.digest import UNLABELLED, Digest, Episode, Person
@@ -196,32 +200,35 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
         "sha256 of the model": made_from["model"]["sha256"],
         "accuracy of the model": _accuracy(bundle),
         "frames": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in summary["frames"].items()),
-        **_flat(made_from["settings"]),
-        **_flat(made_from["wanted"]),
         **summary["versions"],
     }
+    settings = [*_settings(Options, made_from["settings"]), *_settings(Wanted, made_from["wanted"])]
     described = [(name, str(kind), meaning) for name, kind, meaning in columns(bundle.classes)]
     return (
         "<h2>How the figures were made</h2><p>Each frame was searched for faces, or faces were followed from the frame "
         "before; each face was aligned by its landmarks and read by the model; the probabilities were averaged in time "
         "(an exponential with the time constant below), and a label replaced another when it was clearly ahead. Times "
         "are the video’s own, from its start.</p>"
-        f"{_table(('what', 'value'), facts.items(), 'What the figures depend on; times in seconds, sizes in pixels')}"
+        f"{_table(('what', 'value'), facts.items(), 'What the figures depend on')}"
+        f"{_table(('setting', 'value', 'meaning'), settings, 'Settings of the analysis')}"
         f"{_table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
     )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings with joined names."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key.replace('_', ' ')}"
-        flat |= _flat(value, f"{name}: ") if isinstance(value, dict) else {name: _in_words(value)}
-    return flat
+def _settings(declaration: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, value and meaning of the settings that a report depends on."""
+    for setting in declared(declaration):
+        *outer, last = setting.path
+        own = reduce(getitem, outer, values)
+        if last in own:  # not everything is one that the figures depend on
+            name = setting.name.replace("_", " ").replace(".", ": ")
+            yield name, _in_words(own[last], setting.option.unit), setting.option.help
 
 
-def _in_words(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+def _in_words(value: Any, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not set" if value is None else f"{value} {unit}".strip()
 
 
 def _card(card: str | None) -> str:

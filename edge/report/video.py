@@ -58,7 +58,7 @@ def analyze_video(
         parts = {
             ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
         }
-        digest = Digest(job.wanted.pictures, bundle.classes)
+        digest = Digest(job.wanted.thumbnails, bundle.classes)
         outputs = _outputs(job, digest, parts, source.fps)
         with Pipeline(source, recognizer, outputs, limits=EVERY_CHANGE) as pipeline:
             for result in pipeline:

@@ -4,9 +4,9 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from edge.base.classes import EMOTIONS  # noqa: E402
+from edge.base.settings import VARIANTS  # noqa: E402
 from edge.model.classifier import EmotionClassifier  # noqa: E402
 from edge.model.interpreter import open_interpreter  # noqa: E402
-from edge.model.manifest import VARIANTS  # noqa: E402
 from export.convert import convert  # noqa: E402
 from export.graph import Graph  # noqa: E402
 from export.metadata import with_metadata  # noqa: E402

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("keras")
 
 from edge.base.errors import UserError, exit_on_user_error
+from edge.base.settings import VARIANTS
 from edge.model.bundle import load_bundle, read_manifest
-from edge.model.manifest import VARIANTS
 from export.__main__ import main
 from export.bundle import check_target, write_bundle
 from export.calibration import calibrate_probabilities

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.app.cli import whole_number
+from edge.app.arguments import whole_number
 from edge.base.assets import ASTRONAUT, fetch
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.quiet import quiet_libraries

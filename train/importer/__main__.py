@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from edge.app.cli import whole_number
+from edge.app.arguments import whole_number
 from edge.base.errors import exit_on_user_error
 from train.importer.archive import MAX_BYTES
 from train.importer.build import import_data

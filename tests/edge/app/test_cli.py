@@ -20,7 +20,11 @@ import numpy as np
 import pytest
 
 from edge.app import cli, commands
+from edge.app.arguments import typed
+from edge.app.run import capture
+from edge.app.signals import handled_signals
 from edge.base.classes import EMOTIONS
+from edge.base.settings import Run
 from edge.model.bundle import model_file
 
 from ..clips import noise, write_video
@@ -463,7 +467,7 @@ def test_doctor_names_the_missing_bundle(tmp_path):
     assert (status, err) == (2, "")
     (line,) = [line for line in out.splitlines() if line.startswith("MISS")]
     assert "nowhere: no model bundle here" in line
-    assert "make export" in line
+    assert "name default, nano, fer2013" in line
 
 
 def test_demo_writes_its_files(tmp_path, clip, bundle, monkeypatch, capsys):
@@ -523,7 +527,8 @@ def test_the_live_page_of_a_recording_stays_after_its_end(web, tmp_path, clip, b
     ],
 )
 def test_recordings_play_at_their_own_pace_for_those_who_look(words, realtime):
-    assert commands._capture(cli._parsed(["run", *words.split()])).realtime == realtime
+    run = typed(Run, cli._parsed(["run", *words.split()]))
+    assert capture(run).realtime == realtime
 
 
 @pytest.mark.parametrize(
@@ -545,7 +550,7 @@ def test_a_wrong_command_line_is_explained(capsys, arguments, message):
 
 def test_the_second_signal_interrupts():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with commands._signals() as signals:
+    with handled_signals() as signals:
         signal.raise_signal(signal.SIGTERM)
         assert signals.stop.is_set()
         with pytest.raises(KeyboardInterrupt):
@@ -644,18 +649,6 @@ def test_what_cameras_cannot_be_asked_for(capsys, option, value):
     assert value in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("ExposureTime=10000", ("ExposureTime", 10000)),
-        ("AeEnable=false", ("AeEnable", False)),
-        ("ColourGains=1.5,2", ("ColourGains", [1.5, 2])),
-    ],
-)
-def test_controls_are_names_and_values(text, expected):
-    assert cli._control(text) == expected
-
-
 def test_a_camera_that_is_not_there_is_waited_for_until_a_signal(tmp_path, bundle):
     process = subprocess.Popen(
         command("run", "/dev/video77", "--wait-for-camera", "--model", bundle, "--no-window", "--summary", "s.json"),
@@ -736,14 +729,6 @@ def test_sighup_loads_the_model_anew_and_keeps_the_old_one_where_the_new_is_brok
     assert (before["seq"], after["seq"]) == (0, 1)
     assert len(after["faces"]) == len(before["faces"]) == 1
     assert fed.end()[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("127.0.0.1:8080", ("127.0.0.1", 8080)), ("cam.lan:0", ("cam.lan", 0)), ("[::1]:80", ("::1", 80))],
-)
-def test_addresses_are_hosts_and_ports(text, expected):
-    assert cli._address(text) == expected
 
 
 @pytest.mark.parametrize(

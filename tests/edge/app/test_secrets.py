@@ -10,8 +10,10 @@ from contextlib import suppress
 import pytest
 
 from edge.app import cli, doctor, systemd
+from edge.app.arguments import typed
 from edge.base.errors import UserError
 from edge.base.network import CAMERA_ADDRESS, masked, public
+from edge.base.settings import Run
 from edge.sources import open_source
 
 from ..app.test_systemd import install, keys, system  # noqa: F401 - a fixture
@@ -202,7 +204,7 @@ class TestService:
         assert MARK not in out + err + text
         assert str(systemd.SECRETS) in out
         (command,) = keys(text)["ExecStart"]
-        assert '"run" "--jsonl" "r.jsonl" "--threads" "2" "--no-window"' in command
+        assert '"run" "--wait-for-camera" "--jsonl" "r.jsonl" "--no-window" "--threads" "2"' in command
         assert systemd.SECRETS.stat().st_mode & 0o777 == 0o600
         assert systemd.UNIT.stat().st_mode & 0o777 == 0o644
         assert systemd.SECRETS.read_text().splitlines() == [
@@ -214,8 +216,8 @@ class TestService:
         assert install("--yes", address) == 0
         name, _, value = shlex.split(systemd.SECRETS.read_text())[0].partition("=")
         monkeypatch.setenv(name, value)
-        assert cli._parsed(["run"]).source == address.replace("'", "%27")
-        assert cli._parsed(["run", "0"]).source == "0"
+        assert typed(Run, cli._parsed(["run"])).source == address.replace("'", "%27")
+        assert typed(Run, cli._parsed(["run", "0"])).source == "0"
 
     @pytest.mark.parametrize(("words", "named"), [([], '"run" "auto"'), (["0", "--threads", "1"], '"run" "0"')])
     def test_the_address_of_an_earlier_service_does_not_come_back(self, system, words, named):  # noqa: F811

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from edge.app import cli, systemd
+from edge.app.arguments import typed
 from edge.app.systemd import unit_text
 from edge.base.assets import YUNET
 from edge.base.errors import UserError
+from edge.base.settings import EventLimits, Options, Run
 
 from ..patience import LONG
 
@@ -186,14 +188,20 @@ def install(*words):
     return cli.main(["install-service", *words])
 
 
+def started_run():
+    """Return the settings of the run that the unit starts."""
+    (command,) = keys(systemd.UNIT.read_text())["ExecStart"]
+    return typed(Run, cli._parsed(shlex.split(command.partition('"edge" ')[2])))
+
+
 def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
     assert install("--yes", "rtsp://10.0.0.7/live", "--events", "events.jsonl") == 0
     shown = capsys.readouterr().out
     text = systemd.UNIT.read_text()
     assert text in shown
     assert "systemctl restart --no-block emotion-edge.service" in shown
-    command = f'"{sys.executable}" "-P" "-m" "edge" "run" "rtsp://10.0.0.7/live" "--events" "events.jsonl"'
-    assert keys(text)["ExecStart"] == [f':{command} "--no-window" "--wait-for-camera"']
+    command = f'"{sys.executable}" "-P" "-m" "edge" "run" "rtsp://10.0.0.7/live"'
+    assert keys(text)["ExecStart"] == [f':{command} "--wait-for-camera" "--events" "events.jsonl" "--no-window"']
     assert (systemd.WEIGHTS / YUNET.file_name).read_bytes() == b"weights"
     assert systemd.UNIT.stat().st_mode & 0o777 == 0o644
     assert system == [*systemd.START]
@@ -207,9 +215,7 @@ def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
 def test_the_limits_of_events_are_passed_on(system):
     limits = ("--event-min-ms", "1500", "--event-min-confidence", "0.7")
     assert install("--yes", "0", "--events", "events.jsonl", *limits) == 0
-    (command,) = keys(systemd.UNIT.read_text())["ExecStart"]
-    read = cli._parsed(shlex.split(command.partition('"edge" ')[2]))
-    assert (read.event_min_ms, read.event_min_confidence) == (1500, 0.7)
+    assert started_run().events == EventLimits(1.5, 0.7)
 
 
 def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
@@ -222,9 +228,8 @@ def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
     assert install("--yes", *words) == 0
     found = keys(systemd.UNIT.read_text())
     assert found["LoadCredential"] == [f"web-cert:{tmp_path}/cert.pem", f"web-key:{tmp_path}/key.pem"]
-    read = cli._parsed(shlex.split(found["ExecStart"][0].partition('"edge" ')[2]))
-    folder = Path("/run/credentials/emotion-edge.service")
-    assert (read.web_cert, read.web_key) == (folder / "web-cert", folder / "web-key")
+    page, folder = started_run().page, Path("/run/credentials/emotion-edge.service")
+    assert (page.certificate, page.key) == (folder / "web-cert", folder / "web-key")
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "maybe"])
@@ -324,12 +329,12 @@ def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, mak
     monkeypatch.setattr(systemd, "HIDDEN_FOLDERS", (tmp_path / "home",))
     monkeypatch.setattr(systemd.sys, "prefix", str(program / ".venv"))
     (program / ".venv").mkdir()
-    run = cli._parsed(["run", "0", "--model", str(program)])
+    run = Run("0", recognition=Options(model=program))
     if refused:
         with pytest.raises(UserError, match=r"cannot read .*chmod o\+rx"):
-            systemd.unit_for(run, [], [], user)
+            systemd.unit_for(run, user)
     else:
-        text = systemd.unit_for(run, [], [], user)
+        text = systemd.unit_for(run, user)
         assert keys(text)["BindReadOnlyPaths"] == [f'"{program}"'], "the environment is in it"
 
 

@@ -43,7 +43,7 @@ class CrowdDetector:
 def results(seed, smoothing):
     generator = np.random.default_rng(seed)
     search = Search(lambda side: CrowdDetector(generator), 320, every=0)
-    options = Options(smoothing=smoothing, quality=Quality(smallest=24, least_sharpness=0), max_classifications=1)
+    options = Options(smoothing=smoothing, quality=Quality(min_face_size=24, min_sharpness=0), max_classifications=1)
     recognizer = Recognizer(search, WanderingClassifier(generator), TEMPLATE, options, EMOTIONS)
     for i in range(FRAMES):
         yield recognizer.classify(recognizer.detect(frame(i, picture(width=320, height=240), 1000 + i / 30)))

@@ -15,7 +15,7 @@ from ..stand_ins import with_landmarks
 
 SHARP = np.random.default_rng(1).integers(0, 256, (48, 48, 3), np.uint8)
 FLAT = np.full((48, 48, 3), 90, np.uint8)
-NEEDS = Quality(smallest=24, least_sharpness=0.02, widest_turn=50)
+NEEDS = Quality(min_face_size=24, min_sharpness=0.02, max_turn=50)
 
 
 def head(yaw, tilt=0.0):

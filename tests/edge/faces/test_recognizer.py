@@ -42,7 +42,7 @@ class ScriptedDetector:
 def recognizer(bundle):
     """`recognizer(detections of the first frame, of the second, …, smoothing=…, other options)`."""
 
-    def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(least_sharpness=0), **other):  # noqa: B008 - frozen
+    def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(min_sharpness=0), **other):  # noqa: B008 - frozen
         classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
         search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
         return Recognizer(
@@ -240,8 +240,8 @@ def test_a_board_that_is_eased_searches_less_often(recognizer):
 @pytest.mark.parametrize(
     ("needs", "reason"),
     [
-        pytest.param(Quality(smallest=41, least_sharpness=0), "small", id="small"),
-        pytest.param(Quality(smallest=0, least_sharpness=1e9), "blurred", id="blurred"),
+        pytest.param(Quality(min_face_size=41, min_sharpness=0), "small", id="small"),
+        pytest.param(Quality(min_face_size=0, min_sharpness=1e9), "blurred", id="blurred"),
     ],
 )
 def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(recognizer, needs, reason):

@@ -7,9 +7,8 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from edge.base.settings import DEFAULT_BUNDLE
+from edge.base.settings import DEFAULT_BUNDLE, VARIANTS
 from edge.model.bundle import MANIFEST, MANIFEST_BYTES, MODEL_CARD, load_bundle, model_file, read_card, read_manifest
-from edge.model.manifest import VARIANTS
 
 
 @pytest.mark.parametrize("variant", ["float32", "int8"])

@@ -1,11 +1,11 @@
 """The time in pictures."""
 
-import argparse
 import time
 
 import pytest
 
-from edge.app import commands
+from edge.app.run_outputs import clock
+from edge.base.settings import Run
 from edge.outputs.clock import Clock, elapsed
 
 from ..stand_ins import ScriptedSource
@@ -48,5 +48,5 @@ def test_what_is_live_shows_date_and_time_here(monkeypatch):
     ],
 )
 def test_which_time_is_shown(spec, live, text):
-    clock = commands._clock(argparse.Namespace(source=spec), ScriptedSource(1, live=live))
-    assert clock.text(1763800000.0).startswith(text)
+    shown = clock(Run(spec), ScriptedSource(1, live=live))
+    assert shown.text(1763800000.0).startswith(text)

@@ -25,7 +25,7 @@ from edge.app.demo import write_demo_clip
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.files import NAME_BYTES
-from edge.base.settings import DEFAULT_BUNDLE, Options
+from edge.base.settings import DEFAULT_BUNDLE, Options, Wanted
 from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import COLOURS
@@ -33,7 +33,7 @@ from edge.report.batch import _Worker
 from edge.report.charts import clock, hex_colour, state_colours
 from edge.report.digest import UNLABELLED
 from edge.report.inputs import Place
-from edge.report.job import Job, Wanted, _check_outputs
+from edge.report.job import Job, _check_outputs
 from edge.report.progress import BatchProgress
 from edge.report.video import analyze_video
 from edge.sources.video import open_video
@@ -297,7 +297,7 @@ class TestPage:
         assert all(YuNet(yunet, 320, 0.6).detect(image) for image in found)
 
     def test_without_frames_there_is_no_picture_at_all(self, clip, bundle, tmp_path):
-        analyzed(clip, tmp_path, bundle, pictures=False)
+        analyzed(clip, tmp_path, bundle, thumbnails=False)
         text = (tmp_path / f"{clip.stem}.html").read_text()
         assert "img" not in Page(text).tags
         assert "data:image" not in text.replace("img-src data:", "")

@@ -1,0 +1,97 @@
+"""Declared options as arguments of argparse, and parsed arguments as typed settings."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from typing import Any, TypeVar, get_origin
+
+from edge.base.options import Setting, build, declared
+
+T = TypeVar("T")
+
+
+def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
+    """Add an argument for each setting that has a flag or a name on the command line, in groups by their titles."""
+    groups: dict[str, Any] = {"": parser}
+    for setting in declared(settings):
+        if not setting.option.flag:
+            continue
+        if setting.group not in groups:
+            groups[setting.group] = parser.add_argument_group(setting.group)
+        add = groups[setting.group].add_argument
+        if setting.option.flag.startswith("-"):
+            add(setting.option.flag, dest=setting.name, **_flag(setting))
+        else:
+            add(setting.name, **_positional(setting))
+
+
+def typed(settings: type[T], arguments: argparse.Namespace) -> T:
+    """Return the settings that parsed arguments mean."""
+    given = vars(arguments)
+    found = {setting.name: setting for setting in declared(settings) if setting.name in given}
+    return build(settings, {name: _collected(setting, given[name]) for name, setting in found.items()})
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a type for argparse: whole numbers from `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least}")
+        return int(text)
+
+    return parse
+
+
+def described(setting: Setting) -> str:
+    """Return the help of a setting with its range and default."""
+    default = setting.shown_default
+    notes = ", ".join(note for note in (setting.range, default and f"default: {default}") if note)
+    return f"{setting.option.help} ({notes})" if notes else setting.option.help
+
+
+def _flag(setting: Setting) -> dict[str, Any]:
+    option = setting.option
+    keywords: dict[str, Any] = {"help": described(setting), "default": setting.default}
+    if setting.kind is bool and setting.optional:
+        return keywords | {"action": argparse.BooleanOptionalAction}
+    if setting.kind is bool:
+        return keywords | {"action": "store_false" if setting.default else "store_true"}
+    keywords |= {"metavar": option.metavar, "type": _reader(setting)}
+    if option.choices:
+        keywords |= {"choices": option.choices}
+    if setting.repeated:
+        keywords |= {"action": "append", "default": []}
+    if option.bare is not None:
+        keywords |= {"nargs": "?", "const": option.bare}
+    if setting.default is MISSING:
+        keywords |= {"required": True, "default": None}
+    return keywords
+
+
+def _positional(setting: Setting) -> dict[str, Any]:
+    option = setting.option
+    keywords = {"help": described(setting), "metavar": option.metavar or option.flag, "type": _reader(setting)}
+    if setting.repeated:
+        return keywords | {"nargs": "+"}
+    return keywords | {"nargs": "?", "default": os.environ.get(option.variable) or setting.default}
+
+
+def _reader(setting: Setting) -> Callable[[str], Any]:
+    """Return a type for argparse, whose errors say what is wrong with the word."""
+
+    def read(word: str) -> Any:
+        try:
+            return setting.parse(word)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def _collected(setting: Setting, value: Any) -> Any:
+    """Return the value of a setting; argparse collects repeated ones in a list."""
+    if not setting.repeated:
+        return value
+    return dict(value) if get_origin(setting.kind) is Mapping else tuple(value)

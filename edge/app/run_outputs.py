@@ -1,0 +1,167 @@
+"""Outputs of a run: checked before anything is opened, and made once the source is there."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.base.errors import UserError, needs_extra
+from edge.base.files import resolved
+from edge.base.settings import Page, Run
+from edge.faces.recognizer import Recognizer
+from edge.outputs.annotated_images import AnnotatedImages
+from edge.outputs.clock import Clock
+from edge.outputs.lines import EventLines, JsonLines
+from edge.outputs.video import AnnotatedVideo
+from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
+from edge.pipeline.output import Output
+from edge.sources import Source, is_recording
+from edge.sources.pictures import holds_images
+
+if TYPE_CHECKING:  # their packages are extras
+    from edge.outputs.prometheus import Metrics
+    from edge.web.page import LivePage
+
+
+def check_outputs(run: Run) -> None:
+    """Refuse two outputs to one file, outputs over what is read, and parts of a live page that there is not.
+
+    Raises:
+        UserError: there are such.
+    """
+    taken = {resolved(Path(run.source))}
+    for path in run.outputs.paths:
+        place = path if str(path) == "-" else resolved(path)
+        if place in taken:
+            raise UserError(f"{path}: is read from or written to already", "give each output a place of its own")
+        taken.add(place)
+    certificate(run.page)
+
+
+def certificate(page: Page) -> tuple[Path, Path] | None:
+    """Return the files of the live page's certificate and its key; None for a page without TLS.
+
+    Raises:
+        UserError: one of them is missing, or there is no page.
+    """
+    if bool(page.certificate) != bool(page.key):
+        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    for flag, given in (("--web-cert", page.certificate), ("--web-host", page.proxied_as)):
+        if given and not page.address:
+            raise UserError(f"{flag} is for the live page, and there is none", "add --web, or leave it out")
+    return (page.certificate, page.key) if page.certificate and page.key else None
+
+
+def check_network(run: Run) -> None:
+    """See, without listening or connecting anywhere, that a run could have the outputs that it asks for.
+
+    Raises:
+        UserError: it could not.
+    """
+    outputs, page = run.outputs, run.page
+    if outputs.mqtt:
+        with needs_extra("mqtt"):
+            from edge.outputs.mqtt import parse_broker
+        parse_broker(outputs.mqtt)
+    if outputs.metrics or page.address:
+        with needs_extra("metrics" if outputs.metrics else "web"):
+            import edge.outputs.prometheus
+            import edge.web.exposition
+    if page.address:
+        with needs_extra("web"):
+            import edge.web.page  # noqa: F401
+            from edge.web.server import check_certificate
+        if files := certificate(page):
+            check_certificate(*files)
+
+
+def clock(run: Run, source: Source) -> Clock:
+    """Return the clock of pictures: of recordings the time since their start, also where they play like a camera."""
+    return Clock(live=source.live and not is_recording(run.source))
+
+
+def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Faults) -> list[Output]:
+    """Return the outputs but the live page and the metrics.
+
+    Raises:
+        UserError: one of them cannot be had.
+    """
+    wanted, live = run.outputs, source.live
+    outputs: list[Output] = []
+    if wanted.jsonl:
+        outputs.append(JsonLines(wanted.jsonl, live=live))
+    if wanted.events:
+        outputs.append(EventLines(wanted.events, live=live))
+    if wanted.video:
+        outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
+    if wanted.images:
+        outputs.append(_annotated_images(run, wanted.images))
+    if wanted.mqtt:
+        with needs_extra("mqtt"):
+            from edge.outputs.mqtt import HomeAutomation, parse_broker
+        home = HomeAutomation(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes)
+        outputs.append(ToleratedEvents(home, faults))
+    return outputs
+
+
+def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
+    if not holds_images(Path(run.source)):
+        raise UserError(
+            "--images is for images and folders of images, and the source is something else", "take --video"
+        )
+    if run.capture.loop:
+        raise UserError("--loop would write copies of the images without end", "leave out --loop or --images")
+    return AnnotatedImages(folder, [Path(run.source)], recursive=run.capture.recursive)
+
+
+def serve(
+    run: Run, recognizer: Recognizer, outputs: list[Output], faults: Faults, stack: ExitStack
+) -> "LivePage | None":
+    """Serve the metrics and the live page, as far as they are wanted, until the stack is left.
+
+    Returns:
+        The page, which is one of the outputs now.
+
+    Raises:
+        UserError: one of them cannot be had.
+    """
+    address, page = run.outputs.metrics, run.page
+    if not (address or page.address):
+        return None
+    with needs_extra("metrics" if address else "web"):
+        from edge.outputs.prometheus import Metrics
+        from edge.web.exposition import ServedMetrics
+    metrics = ServedMetrics(recognizer, address) if address else Metrics(recognizer)
+    if isinstance(metrics, ServedMetrics):
+        with faults.tolerated("metrics"):
+            stack.enter_context(metrics)
+    if not page.address:
+        return None
+    shown = _live_page(run, metrics)
+    stack.callback(shown.close)
+    outputs.append(Tolerated(shown, faults))
+    return shown
+
+
+def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
+    with needs_extra("web"):
+        from edge.web.page import LivePage
+    assert run.page.address
+    return LivePage(
+        run.page.address,
+        run.recognition,
+        metrics,
+        certificate(run.page),
+        proxied_as=run.page.proxied_as,
+        stays=is_recording(run.source),
+    )
+
+
+def what_was_kept(run: Run, *, shown: bool) -> str:
+    """Say where the results of a run went."""
+    if paths := run.outputs.paths:
+        return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in paths)}"
+    if shown or run.page.address:
+        return "shown, and nothing written"
+    if run.outputs.mqtt or run.outputs.metrics:
+        return "told to others, and nothing written"
+    return "nothing was shown or kept: there is no window, and no --video, --jsonl or --web"

@@ -1,0 +1,119 @@
+"""Values that users write as one word: sizes, addresses, controls, paths. `str` of a value is its word again."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from msgspec import Meta
+
+Pixels = Annotated[int, Meta(ge=1)]
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: Pixels
+    height: Pixels
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `640x480`.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        width, _, height = text.partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            raise ValueError(f"{text} is not a size: write it as 640x480")
+        return cls(int(width), int(height))
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Address(NamedTuple):
+    """Host and port to listen on; port 0 is any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `host:port`; an IPv6 host is in brackets.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        host, _, port = text.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535 or (":" in host and host[0] + host[-1] != "[]"):
+            raise ValueError(f"{text} is not an address: write it as 127.0.0.1:8080")
+        try:
+            host.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"{text} is not an address: {host} is no name of a machine") from error
+        return cls(host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Control(NamedTuple):
+    """One of libcamera's controls: true, false, a number, or several numbers."""
+
+    name: str
+    value: Any
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `ExposureTime=10000` or `ColourGains=1.5,2`.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        name, equals, value = text.partition("=")
+        try:
+            parsed = json.loads(f"[{value}]") if "," in value else json.loads(value)
+        except json.JSONDecodeError:
+            parsed = None
+        if not (name.isidentifier() and equals) or parsed is None or isinstance(parsed, str):
+            raise ValueError(f"{text} is not a control: write it as ExposureTime=10000")
+        return cls(name, parsed)
+
+    def __str__(self) -> str:
+        return f"{self.name}={json.dumps(self.value).strip('[]')}"
+
+
+def parse_name(text: str) -> str:
+    """Return a name that must not be empty.
+
+    Raises:
+        ValueError: it is.
+    """
+    if not text:
+        raise ValueError("an empty name, which would mean the folder that this runs in")
+    return text
+
+
+def parse_path(text: str) -> Path:
+    """Return the path that a name means.
+
+    Raises:
+        ValueError: the name is empty.
+    """
+    return Path(parse_name(text))
+
+
+def parse_host(text: str) -> str:
+    """Return the name of a host in small letters, as it travels.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    name = text.lower().rstrip(".")
+    try:
+        encoded = name.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if not encoded or not all(part.replace("-", "").replace("_", "").isalnum() for part in encoded.split(".")):
+        raise ValueError(f"{text} is not the name of a host: write it as cam.example.org")
+    return encoded

@@ -1,0 +1,175 @@
+"""Declared options: their values from words and files, their words, and errors that name them."""
+
+from dataclasses import MISSING, replace
+from pathlib import Path
+
+import pytest
+
+from edge.base.errors import UserError
+from edge.base.options import build, declared, from_mapping, words
+from edge.base.settings import (
+    DEFAULT_BUNDLE,
+    MODELS,
+    Analyze,
+    Capture,
+    Demo,
+    EventLimits,
+    InstallService,
+    Options,
+    Outputs,
+    Page,
+    Predict,
+    Run,
+    Smoothing,
+)
+from edge.base.values import Address, Size
+
+COMMANDS = [Run, Predict, Analyze, Demo, InstallService]
+
+
+def setting(name, settings=Run):
+    return next(one for one in declared(settings) if one.name == name)
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_names_and_flags_are_used_once(settings):
+    found = declared(settings)
+    flags = [one.option.flag for one in found if one.option.flag]
+    assert len({one.name for one in found}) == len(found)
+    assert len(set(flags)) == len(flags)
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_defaults_are_in_their_ranges_and_are_what_their_words_mean(settings):
+    for one in declared(settings):
+        if one.default in (None, MISSING) or one.repeated:
+            continue
+        assert one.convert(one.default) == one.default
+        if one.kind is not bool:
+            (word,) = one.words(one.default)
+            assert one.parse(word) == one.default
+
+
+def test_names_that_are_left_out_are_not_declared():
+    assert "recognition.max_classifications" not in {one.name for one in declared(Predict)}
+    assert "run.list_sources" not in {one.name for one in declared(InstallService)}
+    assert setting("recognition.smoothing.time_constant", Predict).default == 0
+
+
+def test_a_setting_belongs_to_the_group_of_the_class_that_declares_it():
+    groups = {name: setting(name).group for name in ("source", "capture.size", "capture.loop", "capture.strict")}
+    assert groups == {
+        "source": "",
+        "capture.size": "cameras and streams",
+        "capture.loop": "videos, images and folders",
+        "capture.strict": "folders of images",
+    }
+    assert setting("recognition.smoothing.time_constant").group == "recognition"
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "value"),
+    [
+        ("recognition.threads", "4", 4),
+        ("recognition.smoothing.time_constant", "250", 0.25),
+        ("events.min_confidence", "0.7", 0.7),
+        ("capture.size", "640x480", Size(640, 480)),
+        ("recognition.model", "nano", MODELS / "nano"),
+        ("recognition.model", "./nano", Path("nano")),
+        ("outputs.jsonl", "-", Path("-")),
+    ],
+)
+def test_words_have_values(name, word, value):
+    assert setting(name).parse(word) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "problem"),
+    [
+        ("recognition.threads", "0", "0 is not a whole number from 1"),
+        ("recognition.threads", "1.5", "1.5 is not a whole number from 1"),
+        ("recognition.detector_size", "31", "31 is not a whole number from 32"),
+        ("recognition.smoothing.time_constant", "-1", "-1 is not a number from 0"),
+        ("recognition.smoothing.time_constant", "nan", "nan is not a number from 0"),
+        ("recognition.smoothing.time_constant", "inf", "inf is not a number from 0"),
+        ("events.min_confidence", "1.1", "1.1 is not a number from 0 to 1"),
+        ("capture.fps", "fast", "fast is not a number from 0.1"),
+        ("outputs.video", "", "an empty name"),
+    ],
+)
+def test_words_out_of_range_are_refused(name, word, problem):
+    with pytest.raises(ValueError, match=problem):
+        setting(name).parse(word)
+
+
+EVERYTHING = Run(
+    "clip.mp4",
+    wait_for_camera=True,
+    capture=Capture(size=Size(64, 48), fps=12.5, controls={"ColourGains": [1.5, 2], "AeEnable": False}, realtime=False),
+    outputs=Outputs(jsonl=Path("-"), video=Path("-v.mp4"), metrics=Address("::1", 9108), window=False),
+    events=EventLimits(1.234, 1.0),
+    page=Page(Address("0.0.0.0", 0), proxied_as=("a.example", "b.example")),
+    recognition=Options(model=MODELS / "nano", detector_size=640, smoothing=Smoothing(time_constant=0.0)),
+)
+
+
+def test_settings_have_words_and_those_at_their_defaults_none():
+    assert words(Run()) == ["auto"]
+    assert words(Run("0", recognition=Options(model=DEFAULT_BUNDLE, threads=2))) == ["0", "--threads", "2"]
+    found = words(EVERYTHING)
+    assert found[0] == "clip.mp4"
+    assert {"--no-realtime", "--no-window", "--video=-v.mp4", "ColourGains=1.5, 2", "[::1]:9108", "nano"} <= set(found)
+    assert words(EVERYTHING, without=("source",)) == found[1:]
+
+
+def test_settings_are_built_from_some_values():
+    run = build(Run, {"source": "0", "recognition.smoothing.time_constant": 0.5})
+    assert run == replace(Run("0"), recognition=Options(smoothing=Smoothing(time_constant=0.5)))
+    assert build(Predict, {"images": (Path("a"),)}).recognition.smoothing.time_constant == 0, "the command's default"
+
+
+def test_a_file_has_names_and_values():
+    values = {
+        "source": "rtsp://10.0.0.7/live",
+        "capture": {"size": [640, 480], "controls": {"ExposureTime": 10000}},
+        "outputs": {"jsonl": "r.jsonl", "metrics": True},
+        "page": {"address": "0.0.0.0:8080", "proxied_as": ["cam.example.org"]},
+        "recognition": {"model": "nano", "detect_interval": 1, "smoothing": {"time_constant": 0.5}},
+    }
+    run = from_mapping(Run, values, "home.toml")
+    assert run.source == "rtsp://10.0.0.7/live"
+    assert (run.capture.size, run.capture.controls) == (Size(640, 480), {"ExposureTime": 10000})
+    assert run.outputs == Outputs(jsonl=Path("r.jsonl"), metrics=Address("127.0.0.1", 9108))
+    assert run.page == Page(Address("0.0.0.0", 8080), proxied_as=("cam.example.org",))
+    assert run.recognition.model == MODELS / "nano"
+    assert (run.recognition.detect_interval, run.recognition.smoothing.time_constant) == (1.0, 0.5)
+    assert run.recognition.max_faces == Options.max_faces
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"sauce": "0"}, "home.toml: sauce: no such setting: write source"),
+        ({"recognition": {"treads": 1}}, "home.toml: recognition.treads: no such setting: write recognition.threads"),
+        ({"recognition": {"threads": 0}}, "home.toml: recognition.threads: 0 is not a whole number from 1"),
+        ({"recognition": {"threads": "2"}}, "home.toml: recognition.threads: '2' is not a whole number from 1"),
+        ({"recognition": {"threads": True}}, "home.toml: recognition.threads: True is not a whole number from 1"),
+        ({"recognition": {"variant": "int4"}}, "variant: 'int4' is not one of float32, float16, dynamic, int8"),
+        ({"events": {"min_seconds": -1}}, "home.toml: events.min_seconds: -1 is not a number from 0"),
+        ({"events": 3}, "home.toml: events: no such setting"),
+        ({"capture": {"size": [0, 480]}}, "home.toml: capture.size: .* is not written as WxH"),
+        ({"capture": {"loop": "yes"}}, "home.toml: capture.loop: 'yes' is not true or false"),
+        ({"outputs": {"jsonl": 3}}, "home.toml: outputs.jsonl: 3 is not written as FILE"),
+        ({"page": {"address": "8080"}}, "home.toml: page.address: 8080 is not an address"),
+        ({"page": {"proxied_as": 5}}, "home.toml: page.proxied_as: "),
+        ({"page": {"proxied_as": ["a b"]}}, "home.toml: page.proxied_as: a b is not the name of a host"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(values, problem):
+    with pytest.raises(UserError, match=problem):
+        from_mapping(Run, values, "home.toml")
+
+
+def test_what_must_be_given_is_named():
+    with pytest.raises(UserError, match=r"home\.toml: output is missing: add it: where the reports go"):
+        from_mapping(Analyze, {"videos": ["a.mp4"]}, "home.toml")
