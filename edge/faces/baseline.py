@@ -22,11 +22,14 @@ INTERVAL = 0.1
 MIN_READINGS = 10
 """Readings that a baseline needs, where frames are few."""
 
-REST = -3.0
-"""Log-odds of each other class against neutral that a face at rest is corrected to: neutral is then 77% or more."""
+PERCENTILE = 90
+"""Percentile of the log-odds at rest that is the baseline: what comes and goes while a person talks belongs to it."""
 
-MAX_SHIFT = 3.0
-"""Largest correction of a class's log-odds, to either side."""
+REST = -2.5
+"""Log-odds against neutral that the baseline of each other class is shifted to: neutral is then 67% or more."""
+
+MAX_SHIFT = 3.5
+"""Largest shift of a class's log-odds, to either side."""
 
 SMALLEST = 1 / 512
 """Lower limit of a probability in a logarithm: half a step of the int8 models' output."""
@@ -35,7 +38,7 @@ SMALLEST = 1 / 512
 class PersonalBaseline:
     """The resting expressions of all faces, in memory only; for one thread.
 
-    A face's log-odds against neutral are shifted so that the median of its first seconds at rest becomes `REST`.
+    A face's log-odds against neutral are shifted so that its baseline, from its first seconds at rest, becomes `REST`.
     """
 
     def __init__(self) -> None:
@@ -90,7 +93,7 @@ def log_odds(probabilities: np.ndarray) -> np.ndarray:
 
 def _shift(readings: np.ndarray) -> np.ndarray:
     """Return the shift of each class's log-odds, float `[7]`, from readings `[n, 7]` at rest."""
-    shift = np.clip(REST - np.median(readings, axis=0), -MAX_SHIFT, MAX_SHIFT)
+    shift = np.clip(REST - np.percentile(readings, PERCENTILE, axis=0), -MAX_SHIFT, MAX_SHIFT)
     shift[NEUTRAL] = 0.0
     return shift
 
