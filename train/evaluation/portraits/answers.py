@@ -52,6 +52,9 @@ def edge_recognizer(bundle: Path) -> Recognize:
         UserError: the bundle is none, or of other classes, or cannot be run.
     """
     recognizer = Recognizer.from_options(Options(model=bundle, smoothing=SINGLE))
+    if recognizer.classes != EMOTIONS:
+        problem = f"{bundle}: portraits need the seven emotions, and the classes are {', '.join(recognizer.classes)}"
+        raise UserError(problem, "name a bundle of the emotions, such as models/default")
 
     def recognize(image: np.ndarray) -> FaceResult | None:
         faces = recognizer.recognize(Frame(0, 0.0, image, "portrait", 0.0)).faces
