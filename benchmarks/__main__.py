@@ -14,8 +14,9 @@ import logging
 import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.base.record import Record, file_name, read_record
@@ -50,7 +51,7 @@ def benchmark(arguments: Namespace) -> int:
         if not arguments.clip:
             write_demo_clip(clip)
         check_clip(clip)
-        plan = Plan(variants, clip, arguments.rounds, arguments.data, arguments.split, arguments.faces)
+        plan = Plan(variants, clip, arguments.rounds, arguments.data, arguments.split)
         record = measure(plan, _names(arguments), arguments.output)
     _show([record], [arguments.output / file_name(record)], arguments)
     return int(any(reason.startswith(FAILED) for reason in record["missing"].values()))
@@ -119,58 +120,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = words.pop(0) if words[:1] and words[0] in COMMANDS else ""
-    command, declare, description = COMMANDS[name]
+    command, description, options = COMMANDS[name]
     parser = ArgumentParser(prog=f"python -m benchmarks {name}".strip(), description=description)
-    declare(parser)
+    for option, how in options:
+        parser.add_argument(option, **how)
     arguments = parser.parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("benchmarks").setLevel(logging.INFO)
     return exit_on_user_error(lambda: command(arguments))
 
 
-def _benchmark_options(parser: ArgumentParser) -> None:
-    parser.epilog = (
-        "'report RECORD…' shows an earlier run again, 'compare BEFORE AFTER' the changes between two runs, "
-        "'boards' the table of boards"
-    )
-    names = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
-    parser.add_argument("what", nargs="*", metavar="WHAT", type=_measurement, help=names)
-    _model_option(parser)
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
-    # Not train: the models have seen it.
-    split = "of the data set; default: %(default)s"
-    parser.add_argument("--split", choices=("val", "test"), default="test", help=split)
-    parser.add_argument("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
-    parser.add_argument("--faces", type=Path, metavar="FOLDER", help="portraits for end-to-end without a data set")
-    parser.add_argument("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
-    _output_options(parser)
+Option = tuple[str, dict[str, Any]]
 
-
-def _report_options(parser: ArgumentParser) -> None:
-    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a JSON file of an earlier run")
-    _output_options(parser)
-
-
-def _compare_options(parser: ArgumentParser) -> None:
-    parser.add_argument("before", type=Path, metavar="BEFORE", help="the record of a run")
-    parser.add_argument("after", type=Path, metavar="AFTER", help="the record of another")
-    tolerance = "share by which a figure may get worse; default: %(default)s"
-    parser.add_argument("--tolerance", type=_share, default=TOLERANCE, help=tolerance)
-
-
-def _boards_options(parser: ArgumentParser) -> None:
-    _model_option(parser)
-    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the table into")
-
-
-def _model_option(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
-
-
-def _output_options(parser: ArgumentParser) -> None:
-    folder = Path("benchmarks/results")
-    parser.add_argument("--output", type=Path, default=folder, help="folder of the record and the plots")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
+MODEL: Option = ("--model", {"type": Path, "default": DEFAULT_BUNDLE, "help": "folder of the bundle"})
+PAGE: Option = ("--page", {"type": Path, "metavar": "FILE", "help": "a Markdown page to put the tables into"})
+OUTPUT: Option = (
+    "--output",
+    {"type": Path, "default": Path("benchmarks/results"), "help": "folder of the record and the plots"},
+)
 
 
 def _measurement(text: str) -> str:
@@ -187,17 +154,42 @@ def _share(text: str) -> float:
     return value
 
 
-COMMANDS = {
-    "": (benchmark, _benchmark_options, "Compare the variants of a bundle, and other packages, on this machine."),
-    "report": (report_again, _report_options, "Show an earlier run again."),
+NAMES = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
+
+COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, tuple[Option, ...]]] = {
+    "": (
+        benchmark,
+        "Compare the variants of a bundle, and other packages, on this machine. 'report RECORD…' shows an earlier run "
+        "again, 'compare BEFORE AFTER' the changes between two runs, 'boards' the table of boards.",
+        (
+            ("what", {"nargs": "*", "metavar": "WHAT", "type": _measurement, "help": NAMES}),
+            MODEL,
+            ("--data", {"type": Path, "metavar": "ROOT", "help": "data set to measure the accuracy on"}),
+            # Not train: the models have seen it.
+            ("--split", {"choices": ("val", "test"), "default": "test", "help": "of it; default: %(default)s"}),
+            ("--clip", {"type": Path, "metavar": "FILE", "help": "video for the pipeline; default: the demo's"}),
+            ("--rounds", {"type": whole_number(1), "default": ROUNDS, "metavar": "N", "help": "default: %(default)s"}),
+            OUTPUT,
+            PAGE,
+        ),
+    ),
+    "report": (
+        report_again,
+        "Show an earlier run again.",
+        (("records", {"nargs": "+", "type": Path, "metavar": "RECORD", "help": "of an earlier run"}), OUTPUT, PAGE),
+    ),
     "compare": (
         compare_two,
-        _compare_options,
         "Show the changes between two runs; ends with 1 where a figure got worse, or a model has other operators.",
+        (
+            ("before", {"type": Path, "metavar": "BEFORE", "help": "the record of a run"}),
+            ("after", {"type": Path, "metavar": "AFTER", "help": "the record of another"}),
+            ("--tolerance", {"type": _share, "default": TOLERANCE, "help": "share of a change; default: %(default)s"}),
+        ),
     ),
-    "boards": (show_boards, _boards_options, "Show measurements of boards, and estimates for others."),
+    "boards": (show_boards, "Show measurements of boards, and estimates for others.", (MODEL, PAGE)),
 }
-"""Commands by their first word: what they do, their options, their description."""
+"""Commands by their first word: what they do, their description, their options."""
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from benchmarks.measure import (
     latency,
     live,
     memory,
-    operators,
     outputs,
     pipeline,
     scaling,
@@ -43,7 +42,6 @@ class Measurement(NamedTuple):
 MEASUREMENTS = {
     "counts": Measurement(counts.measure_counts, counts.TABLE),
     "latency": Measurement(latency.measure_latency, latency.TABLE, usual=True),
-    "operators": Measurement(operators.measure_operators, operators.TABLE, usual=True),
     "memory": Measurement(memory.measure_memory, memory.TABLE, usual=True),
     "pipeline": Measurement(pipeline.measure_pipeline, pipeline.TABLE, usual=True),
     "stages": Measurement(stages.measure_stages, stages.TABLE, usual=True),

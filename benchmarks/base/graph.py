@@ -20,12 +20,6 @@ class Operator(NamedTuple):
     output_shape: tuple[int, ...]
 
     @property
-    def title(self) -> str:
-        """The kind with the window of a convolution, such as `conv_2d 3×3`."""
-        window = " {}×{}".format(*self.weights[1:3]) if self.kind.endswith("CONV_2D") else ""
-        return self.kind.lower() + window
-
-    @property
     def multiply_adds(self) -> int:
         """Each output takes as many as the weights that it sees; 0 for others, which are not counted by convention."""
         if self.kind in ("CONV_2D", "FULLY_CONNECTED"):  # weights [out, height, width, in] and [out, in]

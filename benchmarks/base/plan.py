@@ -25,7 +25,6 @@ class Plan:
         rounds: turns of every variant in every measurement.
         data: root of a data set for the accuracy; None: it is not measured.
         split: of the data set.
-        faces: folder of portraits for the measurement of face sizes; the demo's faces where it is None.
     """
 
     bundles: dict[str, Bundle]
@@ -33,7 +32,6 @@ class Plan:
     rounds: int
     data: Path | None = None
     split: str = "test"
-    faces: Path | None = None
 
     @property
     def shipping(self) -> Bundle:

@@ -33,10 +33,6 @@ USER_ERROR = "emotion-edge: "
 """Start of the commands' messages to users; see `edge.base.errors`."""
 
 
-class CrashError(RuntimeError):
-    """A signal ended a command, as it does where a library crashes."""
-
-
 @dataclass(frozen=True)
 class Usage:
     """Resources that a command used.
@@ -74,7 +70,6 @@ def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] = (), ti
 
     Raises:
         UserError: the command ended with one, or did not end in time.
-        CrashError: a signal ended it.
         RuntimeError: it failed otherwise.
     """
     watcher = [sys.executable, "-m", "benchmarks.base.process", str(cores), str(timeout), *command]
@@ -147,8 +142,7 @@ def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
         if status == 2 and line.startswith(USER_ERROR):
             problem, _, remedy = line.removeprefix(USER_ERROR).rpartition(": ")
             return UserError(problem, remedy)
-    kind = CrashError if status < 0 else RuntimeError
-    return kind(f"{' '.join(command)} ended with status {status}:\n{errors}")
+    return RuntimeError(f"{' '.join(command)} ended with status {status}:\n{errors}")
 
 
 def _watch(command: Sequence[str], timeout: float) -> Usage:

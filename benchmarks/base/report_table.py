@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.base.bootstrap import Interval, median_ratio, sample, significantly_different
-from edge.base.text_table import UNKNOWN, Column, Row, Rows, Value, draw
+from edge.base.text_table import Column, Row, Rows, Value, draw
 
 NOT_SIGNIFICANT = "not significantly different"
 
@@ -72,10 +72,6 @@ def marked(difference: str, one: Row, other: Row) -> str:
     """Mark a difference of two distributions that is not significant."""
     same = one is not other and not significantly_different(sample(one), sample(other))
     return f"{difference} ({NOT_SIGNIFICANT})" if same else difference
-
-
-def ratio(part: float, whole: float, shown: str) -> str:
-    return format(part / whole, shown) if whole else UNKNOWN
 
 
 VARIANT, CORES = Column("variant", "variant"), Column("cores", "cores")

@@ -14,7 +14,7 @@ from benchmarks.base.bootstrap import paired_difference
 from benchmarks.base.plan import Plan
 from benchmarks.base.report_table import PIXELS, ReportTable, points
 from benchmarks.measure.accuracy import evaluation_data
-from benchmarks.measure.face_clips import BACKGROUNDS, IN_A_CLIP, Face, draw_clip, find_faces, is_at
+from benchmarks.measure.face_clips import BACKGROUNDS, IN_A_CLIP, Face, demo_faces, draw_clip, is_at
 from edge.base.settings import Options
 from edge.base.text_table import Column, Row
 from edge.faces.recognizer import Recognizer
@@ -28,8 +28,8 @@ RESOLUTIONS = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 SIZES = (16, 20, 24, 28, 32, 40, 48, 64, 96)
 """Pixels of the shorter side of the box: the width of an upright face."""
 
-LABELLED_RESOLUTIONS, LABELLED_SIZES = ((1280, 720),), (24, 32, 40, 48, 64, 96)
-MAX_FACES = 1000
+LABELLED_RESOLUTIONS, LABELLED_SIZES = ((1280, 720),), (24, 32, 48, 64, 96)
+MAX_FACES = 400
 """Faces that are taken of a data set, at random."""
 
 TILTS = (0, 20)
@@ -48,17 +48,17 @@ Shown = list[FaceResult | None]
 def measure_end_to_end(plan: Plan) -> list[Row]:
     """Detect, track, align and classify faces of every size, live and in single images, with the edge's defaults.
 
-    The faces are those of the data set, four in a picture of 1280×720, or without one those of portraits, upright and
-    tilted, at every resolution. A row has shares of the `faces`: `found`, live within a second; `labelled`, where the
-    edge shows an emotion; and the detections a frame where there is no face (`false_finds`). With a data set it has
+    The faces are those of the data set, four in a picture of 1280×720, or without one those of the demo, upright
+    and tilted, at every resolution. A row has shares of the `faces`: `found`, live within a second; `labelled`, where
+    the edge shows an emotion; and the detections a frame where there is no face (`false_finds`). With a data set it has
     `right`, the share whose most probable emotion is the FER+ majority, the folder's class without votes; `crop_right`,
     of the same crops given to the model as they are; and `difference` of the two, with its interval.
 
     Raises:
-        UserError: there is no face, or the demo's portrait cannot be fetched.
+        UserError: the data set cannot be read, or the demo's portrait cannot be fetched.
     """
     if plan.data is None:
-        faces, scored = find_faces(plan.faces), None
+        faces, scored = demo_faces(), None
         cases, clips = list(product(RESOLUTIONS, TILTS, SIZES, WAYS)), BACKGROUNDS
     else:
         faces, scored = _labelled(plan)

@@ -1,11 +1,10 @@
 """Pictures of faces of a given size and tilt over plain and textured backgrounds, which move slowly."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import lru_cache
 from itertools import cycle, islice, product
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +15,7 @@ from edge.base.errors import UserError
 from edge.base.geometry import Box, Point
 from edge.faces.detector import open_detector
 from edge.sources import open_source
-from edge.sources.pictures import open_folder, read_image
+from edge.sources.pictures import read_image
 
 log = logging.getLogger(__name__)
 
@@ -110,33 +109,18 @@ def _background(width: int, height: int, seed: int) -> np.ndarray:
     return np.clip(canvas + chance.normal(0, 3, canvas.shape), 0, 255).astype(np.uint8)
 
 
-def find_faces(folder: Path | None) -> list[Face]:
-    """The largest face of each portrait of a folder; those of the demo's portrait and clip where it is None.
+def demo_faces() -> list[Face]:
+    """The faces of the demo's portrait, and of its clip where it can be fetched.
 
     Raises:
-        UserError: there is no face, or the demo's portrait cannot be fetched.
+        UserError: the portrait cannot be fetched.
     """
-    images = _images(folder) if folder else _demo_images()
-    detector = open_detector("yunet", 640)
-    found = [Face(image, faces[0].box) for image in images if (faces := detector.detect(image))]
-    if not found:
-        raise UserError(f"{folder}: there is no face in it", "name a folder of portraits by --faces")
-    return found
-
-
-def _images(folder: Path) -> Iterator[np.ndarray]:
-    with closing(open_folder(folder, recursive=True)) as source:
-        yield from (frame.image for frame in iter(source.read, None))
-
-
-def _demo_images() -> Iterator[np.ndarray]:
-    """The demo's portrait, and pictures of its clip where it can be fetched."""
-    yield read_image(fetch(ASTRONAUT))
+    images = [read_image(fetch(ASTRONAUT))]
     try:
-        clip = fetch(EXPRESSIONS)
+        with closing(open_source(str(fetch(EXPRESSIONS)))) as source:
+            frames = islice(iter(source.read, None), 0, FROM_CLIP * FRAMES_APART, FRAMES_APART)
+            images += [frame.image for frame in frames]
     except UserError as error:
-        log.warning("face sizes: the portrait's face alone: %s", error)
-        return
-    with closing(open_source(str(clip))) as source:
-        frames = iter(source.read, None)
-        yield from (frame.image for frame in islice(frames, 0, FROM_CLIP * FRAMES_APART, FRAMES_APART))
+        log.warning("end-to-end: the portrait's face alone: %s", error)
+    detector = open_detector("yunet", 640)
+    return [Face(image, faces[0].box) for image in images if (faces := detector.detect(image))]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.measure.strangers
 
-A run on the demo's clip, as fast as it can, serves the live page and metrics on loopback, on half of the cores and with
+A run on the demo's clip, as fast as it can, serves the live page or metrics on loopback, on half of the cores and with
 at most 1024 file descriptors; each attack comes from the others.
 """
 
@@ -27,8 +27,11 @@ from edge.base.text_table import table
 FILES, WARM_UP, SECONDS = 1024, 3.0, 8.0
 """File descriptors that the run may have, seconds from its first frame until figures are taken, and of each."""
 
-CHUNKS = b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 200
-METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKS = (
+    b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"1\r\nx\r\n" * 200,
+)
+METRICS = (b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",) * 2
 
 
 def silent(port: int, count: int) -> None:
@@ -43,35 +46,39 @@ def silent(port: int, count: int) -> None:
             time.sleep(0.5)
 
 
-def talkative(port: int, count: int, words: bytes) -> None:
-    """Send the same words from several clients without a pause, which come back when they are thrown out."""
+def talkative(port: int, count: int, head: bytes, words: bytes, answers: bool) -> None:
+    """Send words after a head without a pause, each after the answer if any; clients come back when thrown out."""
 
     def client() -> None:
         while True:
             with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), 5)) as connection:
-                connection.sendall(words)
-                while words == CHUNKS or connection.recv(1 << 16):
-                    connection.sendall(words[-1200:])
+                connection.sendall(head)
+                while not answers or connection.recv(1 << 16):
+                    connection.sendall(words)
 
     for _ in range(count):
         Thread(target=client).start()
 
 
 ATTACKS: dict[str, tuple[str, Callable[..., None], tuple[Any, ...]]] = {
-    "1,300 silent connections, TLS": ("tls", silent, (1300,)),
-    "10,400 silent connections": ("web", silent, (10_400,)),
-    "4 clients send chunks of one byte": ("web", talkative, (4, CHUNKS)),
-    "1 client asks for the metrics": ("metrics", talkative, (1, METRICS)),
+    "1,300 silent connections, TLS": ("--web-cert", silent, (1300,)),
+    "10,400 silent connections": ("--web", silent, (10_400,)),
+    "4 clients send chunks of one byte": ("--web", talkative, (4, *CHUNKS, False)),
+    "1 client asks for the metrics": ("--metrics", talkative, (1, *METRICS, True)),
 }
 """Attacks by name: on what, by whom."""
 
 
-def measure(where: str, attack: Callable[..., None], arguments: tuple[Any, ...], folder: Path) -> list[str]:
-    """Figures of a run before and during an attack."""
-    cores, port = sorted(os.sched_getaffinity(0)), free_port()
-    records, log, option = folder / "records.jsonl", folder / "log", "--metrics" if where == "metrics" else "--web"
-    command = [sys.executable, "-m", "edge", "run", str(demo_clip(folder)), "--loop", "--no-realtime", "--no-window"]
-    command += ["--jsonl", str(records), option, f"127.0.0.1:{port}", *(_certificate(folder) if where == "tls" else ())]
+def measure(name: str, folder: Path) -> list[str]:
+    """Name, and figures of a run before and during an attack."""
+    where, attack, arguments = ATTACKS[name]
+    cores, port, records, log = sorted(os.sched_getaffinity(0)), free_port(), folder / "records.jsonl", folder / "log"
+    options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", str(records)]
+    if where == "--web-cert":
+        cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+        subprocess.run([*request, "-out", cert, "-keyout", key], check=True, capture_output=True)
+        options += ["--web-cert", cert, "--web-key", key]
 
     def confine() -> None:
         os.sched_setaffinity(0, cores[::2])
@@ -84,7 +91,8 @@ def measure(where: str, attack: Callable[..., None], arguments: tuple[Any, ...],
         memory = Path(f"/proc/{run.pid}/status").read_text().partition("VmHWM:")[2].split()
         return [fps, int(memory[0]) / 1024 if memory else 0.0, len(log.read_text().splitlines())]
 
-    with log.open("w") as errors, subprocess.Popen(command, stderr=errors, preexec_fn=confine) as run:
+    command = [sys.executable, "-m", "edge", "run", str(demo_clip(folder)), "--loop", "--no-realtime", "--no-window"]
+    with log.open("w") as errors, subprocess.Popen([*command, *options], stderr=errors, preexec_fn=confine) as run:
         try:
             while not (records.exists() and records.stat().st_size):
                 time.sleep(0.1)
@@ -96,20 +104,10 @@ def measure(where: str, attack: Callable[..., None], arguments: tuple[Any, ...],
             attacker.kill()
         finally:
             run.terminate()
-    return [f"{before:.0f} → {after:.0f}" for before, after in zip(quiet, attacked, strict=True)]
-
-
-def _certificate(folder: Path) -> list[str]:
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
-    subprocess.run([*request, "-out", cert, "-keyout", key], check=True, capture_output=True)
-    return ["--web-cert", str(cert), "--web-key", str(key)]
-
-
-def _row(name: str) -> list[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        return [name, *measure(*ATTACKS[name], Path(folder))]
+    return [name, *(f"{before:.0f} → {after:.0f}" for before, after in zip(quiet, attacked, strict=True))]
 
 
 if __name__ == "__main__":
-    print(table(["strangers", "frames a second", "most MB", "lines of log"], [_row(name) for name in ATTACKS]))
+    with tempfile.TemporaryDirectory() as place:
+        rows = [measure(name, Path(tempfile.mkdtemp(dir=place))) for name in ATTACKS]
+    print(table(["strangers", "frames a second", "most MB", "lines of log"], rows))

@@ -1,7 +1,7 @@
 """Charts of a record, as matplotlib figures. Colours are distinct for colour-blind readers."""
 
 from collections.abc import Callable, Sequence
-from itertools import count, cycle
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +27,8 @@ THREADS = {
 }
 """Parts of a frame's processor time by thread."""
 
-NARROW, LEGIBLE = 0.045, 0.03
-"""Shares of a bar below which a part has no room for its name, and for its value."""
+NARROW = 0.045
+"""Share of a bar below which a part has no room for its name."""
 
 PLATE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
 """Background of a bar's value."""
@@ -53,22 +53,6 @@ def draw_front(found: Sequence[Point]) -> Figure:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.15, y=0.15)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
-    return figure
-
-
-def draw_operators(record: Record) -> Figure:
-    """Stacked milliseconds of each kind of operator by variant, and a line at a whole inference."""
-    figure, axes = _figure((8, 5), "kinds of operators, one thread", "", "ms of an inference")
-    profiles = record["figures"]["operators"]
-    variants, below = [profile["variant"] for profile in profiles], np.zeros(len(profiles))
-    for (kind, heights), colour in zip(_stacked(profiles).items(), cycle(COLOURS), strict=False):
-        bars = axes.bar(variants, heights, 0.6, bottom=below, label=kind, color=colour)
-        legible = [f"{ms:.2f}" if ms > LEGIBLE * axes.get_ylim()[1] else "" for ms in heights]
-        axes.bar_label(bars, legible, label_type="center", fontsize=8)
-        below += heights
-    places, whole = np.arange(len(profiles)), [profile["inference_ms"]["p50"] for profile in profiles]
-    axes.hlines(whole, places - 0.35, places + 0.35, "black", label="a whole inference")
-    axes.legend(reverse=True, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     return figure
 
 
@@ -183,7 +167,6 @@ BARS = {
 """Charts of bars by measurement."""
 
 DRAWN = {
-    "operators": draw_operators,
     "stages": draw_shares,
     "live": draw_ages,
     "end-to-end": draw_end_to_end,
@@ -199,16 +182,6 @@ def draw_chart(name: str, record: Record) -> Figure | None:
     if not rows or name not in CHARTS:
         return None
     return BARS[name].draw(rows) if name in BARS else DRAWN[name](record)
-
-
-def _stacked(profiles: Rows) -> dict[str, np.ndarray]:
-    """Milliseconds by kind and variant; kinds that are slight in every variant are added up."""
-    whole = np.array([profile["layers"][1] for profile in profiles])
-    kinds = {
-        kind: np.array([p["kinds"].get(kind, (0, 0.0))[1] for p in profiles]) for p in profiles for kind in p["kinds"]
-    }
-    parts = {kind: ms for kind, ms in kinds.items() if (ms > LEGIBLE * whole).any()}
-    return parts | {"other kinds": whole - np.sum(list(parts.values()), axis=0)}
 
 
 def _block(axes: Axes, level: int, start: float, share: float, name: str, colour: str, alpha: float = 0.75) -> None:

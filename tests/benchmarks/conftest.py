@@ -121,21 +121,11 @@ def figures() -> Record:
     pipeline = {"fps": one(160.0), "first_record": one(0.4), "peak": 120_000_000, "runs": []}
     pipeline["stage_p50_ms"] = {"detect": 4.0, "classify": 4.0}
     latency = {"ms": distribution([0.5, 0.7, 0.9]), "faces_per_second": 1428.6, "round_ms": one(0.7)}
-    kinds = {"conv_2d 3×3": [2, 0.9], "Add (ND)": [1, 0.1]}
     return {
         "counts": by_variant(
             size=1000, operators={"ADD": 1, "CONV_2D": 2}, operations=3, frame=5000, instructions=None
         ),
         "latency": [{**row, "threads": n} for row in by_variant(**latency) for n in (1, 4)],
-        "operators": [
-            {
-                "variant": variant,
-                "inference_ms": one(1.5 * times),
-                "kinds": {kind: [n, ms * times] for kind, (n, ms) in kinds.items()},
-                "layers": [3, times],
-            }
-            for variant, times in (("float32", 2.0), ("int8", 1.0))
-        ],
         "memory": [
             {"variant": v, "file": file, "peak": peak, "runs": [peak]}
             for v, file, peak in ((None, None, 40_000_000), ("float32", 3000, 60_000_000), ("int8", 1000, 50_000_000))

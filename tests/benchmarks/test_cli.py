@@ -92,7 +92,7 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     record = record_of(output)
-    assert list(record["figures"]) == ["latency", "operators"]
+    assert list(record["figures"]) == ["latency"]
     assert record["missing"] == dict.fromkeys(
         ("memory", "pipeline", "stages", "live", "face-count", "frame-size"), NOT_REACHED
     )

@@ -7,8 +7,8 @@ from edge.model.bundle import load_bundle
 
 def test_operators_stand_in_their_order_with_what_they_give(bundle):
     cast, mean, dense, softmax, quantize = operators(load_bundle(bundle, "int8").model)
-    titles = [operator.title for operator in (cast, mean, dense, softmax, quantize)]
-    assert titles == ["cast", "mean", "fully_connected", "softmax", "quantize"]
+    kinds = [operator.kind for operator in (cast, mean, dense, softmax, quantize)]
+    assert kinds == ["CAST", "MEAN", "FULLY_CONNECTED", "SOFTMAX", "QUANTIZE"]
     assert (dense.output_shape, dense.multiply_adds) == ((7,), 21)
     assert cast.multiply_adds == mean.multiply_adds == softmax.multiply_adds == quantize.multiply_adds == 0
 
@@ -16,8 +16,8 @@ def test_operators_stand_in_their_order_with_what_they_give(bundle):
 def test_each_output_of_a_convolution_takes_as_many_as_the_weights_that_it_sees():
     """By the formulas of the paper on MobileNets: h·w·c·d·k² and, for each channel alone, h·w·c·k²."""
     graph = operators(load_bundle(DEFAULT_BUNDLE, "int8").model)
-    convolution = next(o for o in graph if o.title == "conv_2d 3×3")
-    depthwise = next(o for o in graph if o.title == "depthwise_conv_2d 3×3")
+    convolution = next(o for o in graph if o.kind == "CONV_2D" and o.weights[1] == 3)
+    depthwise = next(o for o in graph if o.kind == "DEPTHWISE_CONV_2D")
     height, width, filters = convolution.output_shape
     assert convolution.multiply_adds == height * width * filters * convolution.weights[-1] * 9
     height, width, filters = depthwise.output_shape

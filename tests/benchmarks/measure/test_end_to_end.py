@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.measure import end_to_end
 from benchmarks.measure.accuracy import EvaluationData
-from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, draw_clip, find_faces
-from edge.base.errors import UserError
+from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, demo_faces, draw_clip
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.faces.alignment import crop_face
 from edge.faces.detector import open_detector
@@ -24,18 +22,10 @@ def plan(clip):
     return Plan(open_variants(DEFAULT_BUNDLE), clip, 1)
 
 
-@pytest.fixture
-def portraits(yunet, portrait, tmp_path):
-    folder = tmp_path / "portraits"
-    folder.mkdir()
-    cv2.imwrite(str(folder / "portrait.png"), portrait)
-    return folder
-
-
 @pytest.mark.parametrize("tilt", [0, 20])
 @pytest.mark.parametrize("number", range(BACKGROUNDS))
-def test_faces_have_their_size_and_place(portraits, tilt, number):
-    clip = draw_clip(find_faces(portraits), *SIZE, tilt, 64, number)
+def test_faces_have_their_size_and_place(yunet, portrait, tilt, number):
+    clip = draw_clip(demo_faces()[:1], *SIZE, tilt, 64, number)
     for i in (0, FRAMES - 1):
         image = clip.frame(i, *SIZE)
         assert image.shape == (480, 640, 3)
@@ -45,11 +35,11 @@ def test_faces_have_their_size_and_place(portraits, tilt, number):
         assert [min(face.box[2:]) for face in found] == pytest.approx([64] * 4, rel=0.2)
 
 
-def test_what_is_large_enough_is_found(plan, portraits, monkeypatch):
+def test_what_is_large_enough_is_found(plan, yunet, portrait, monkeypatch):
     monkeypatch.setattr(end_to_end, "RESOLUTIONS", (SIZE,))
     monkeypatch.setattr(end_to_end, "SIZES", (8, 64))
     monkeypatch.setattr(end_to_end, "TILTS", (0,))
-    rows = end_to_end.measure_end_to_end(replace(plan, faces=portraits))
+    rows = end_to_end.measure_end_to_end(plan)
     assert [(row["way"], row["size"], row["found"], row["faces"]) for row in rows] == [
         (way, size, float(size == 64), 12) for size in (8, 64) for way in ("live", "image")
     ]
@@ -75,9 +65,3 @@ def test_labelled_faces_are_right_as_often_as_their_crops_alone(plan, portrait, 
         assert row["right"] <= row["found"]
         difference = row["difference"]
         assert difference["low"] <= difference["estimate"] == row["right"] - 0.5 <= difference["high"]
-
-
-def test_a_folder_without_faces_is_refused(yunet, tmp_path):
-    cv2.imwrite(str(tmp_path / "grey.png"), np.full((90, 90, 3), 90, np.uint8))
-    with pytest.raises(UserError, match="no face"):
-        find_faces(tmp_path)
