@@ -32,7 +32,7 @@ def test_differences_are_counted():
 def test_a_variant_that_is_better_passes(truth):
     worse = truth.copy()
     worse[::50] = (worse[::50] + 1) % 7
-    require_parity("int8", compare(sure(worse), sure(truth), truth), "why")
+    assert compare(sure(worse), sure(truth), truth).faults() == []
 
 
 @pytest.mark.parametrize(

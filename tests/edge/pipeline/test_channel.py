@@ -223,7 +223,7 @@ def test_closing_ends_a_wait_for_room():
 def test_there_is_always_room_where_the_oldest_is_dropped():
     channel = sized(drop_oldest=True)
     channel.put(90)
-    channel.wait_for_room(90)
+    assert in_thread(channel.wait_for_room, 90)() == (None, None)
 
 
 def test_the_newest_is_kept_beside_a_large_one_at_work():

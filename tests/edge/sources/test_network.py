@@ -246,8 +246,8 @@ def serving():
 @pytest.mark.parametrize("function", [silent, drip, endless, zeros, packets_of_nothing])
 @pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "tcp"])
 def test_a_hostile_server_is_given_up(serving, monkeypatch, scheme, function):
-    monkeypatch.setattr(network, "OPEN_TIMEOUT", 1.0)
-    monkeypatch.setattr(network, "READ_TIMEOUT", 1.0)
+    monkeypatch.setattr(network, "OPEN_TIMEOUT", 0.3)
+    monkeypatch.setattr(network, "READ_TIMEOUT", 0.3)
     with pytest.raises(UserError, match="no video from there"):
         open_source(f"{scheme}://127.0.0.1:{serving(function)}/x")
 

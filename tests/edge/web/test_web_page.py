@@ -29,10 +29,13 @@ TOKEN = "a-token-of-some-length"
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+BOTH_SIZES = pytest.mark.parametrize("tab", [PHONE, DESKTOP], ids=["phone", "desktop"], indirect=True)
+
+
+@pytest.fixture
 def tab(request, chromium):
-    """A page of either size, whose complaints are kept as `tab.complaints`."""
-    with chromium.new_context(viewport=request.param) as context:
+    """A page, on a desktop unless a test asks for both sizes; its complaints are kept as `tab.complaints`."""
+    with chromium.new_context(viewport=getattr(request, "param", DESKTOP)) as context:
         context.set_default_timeout(LONG)
         page = context.new_page()
         page.complaints = []
@@ -100,6 +103,7 @@ def wait_until(tab, condition):
     patiently(lambda: tab.evaluate(condition), LONG / 1000)
 
 
+@BOTH_SIZES
 def test_a_clip_is_shown_and_its_changes_are_followed(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
@@ -193,6 +197,7 @@ def test_the_last_picture_of_a_recording_stays(tab, bundle, no_threads_left):
     tab.goto("about:blank")
 
 
+@BOTH_SIZES
 def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         reached = []
@@ -210,7 +215,6 @@ def test_everything_is_reached_by_the_keyboard_and_seen(tab, bundle, no_threads_
 
 
 def test_keys_that_act_alone_can_be_taken_away(tab, bundle, no_threads_left):
-    tab.set_viewport_size(DESKTOP)
     with Run(bundle) as run, visited(tab, run):
         tab.click("#keys")
         for _ in range(2):
