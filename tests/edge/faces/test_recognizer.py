@@ -308,7 +308,9 @@ class ScriptedClassifier:
     [
         pytest.param({"personal_baseline": True}, "happy", id="judged by the face at rest"),
         pytest.param({}, "neutral", id="off by default"),
-        pytest.param({"personal_baseline": True, "quality": Quality(smallest=50)}, None, id="not learnt: too small"),
+        pytest.param(
+            {"personal_baseline": True, "quality": Quality(min_face_size=50)}, None, id="not learnt: too small"
+        ),
     ],
 )
 def test_a_slight_smile_after_seconds_at_rest(options, emotion):
@@ -316,7 +318,7 @@ def test_a_slight_smile_after_seconds_at_rest(options, emotion):
         Search(lambda side: ScriptedDetector(*[[square(20, 20)]] * 42), 320, every=0),
         ScriptedClassifier(),
     )
-    quality = {"quality": Quality(least_sharpness=0)}
+    quality = {"quality": Quality(min_sharpness=0)}
     made = Recognizer(search, classifier, WHOLE_BOX, Options(**quality | options), EMOTIONS)
     answers(made, *[scene()] * 32)
     smile = np.full(len(EMOTIONS), 0.001, np.float32)
