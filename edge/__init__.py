@@ -3,8 +3,8 @@
 import os
 
 MAX_PICTURE_PIXELS = 128_000_000
-"""Pixels of a still picture above which it is refused: the largest phone and full-frame cameras make 108 million."""
+"""Largest still picture, pixels; the largest phone and full-frame cameras make 108 million."""
 
-# OpenCV reads this once, when it is loaded; its decoders then refuse a picture before they take memory for it. In a
-# program that imports cv2 before this package it has no effect: there OpenCV's own limit holds, 2^30 pixels.
+# OpenCV reads this once, when it is loaded; its decoders then refuse larger pictures before they allocate memory. If a
+# program imports cv2 before this package, OpenCV's own limit of 2^30 pixels applies instead.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PICTURE_PIXELS))

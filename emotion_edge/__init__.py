@@ -6,7 +6,7 @@
     for face in reader("photo.jpg").faces:
         print(face.emotion, face.confidence)
 
-Errors that the user can mend are `UserError`: its text says what was wrong and what to do.
+Errors that the user can fix are `UserError`; their text names the problem and the remedy.
 """
 
 from edge.base.classes import EMOTIONS

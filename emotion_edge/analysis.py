@@ -17,8 +17,8 @@ class Report:
 
     Attributes:
         page: HTML page with figures.
-        csv, parquet: table of all faces, one row a face a frame.
-        summary: what the page says, as plain values.
+        csv, parquet: table of all faces, one row per face and frame.
+        summary: content of the page as plain values.
     """
 
     page: Path

@@ -30,7 +30,7 @@ class Result:
     """The faces of one picture or frame.
 
     Attributes:
-        faces: `FaceResult`s, the surest detection first; empty where there is no face.
+        faces: `FaceResult`s, the highest score first; empty where there is no face.
         image: the picture, uint8 BGR `[height, width, 3]`.
         source: name of the file, camera or stream.
         time: Unix seconds at capture.
@@ -63,7 +63,7 @@ class Result:
         """Draw boxes, labels and probabilities over the picture.
 
         Args:
-            rgb: order of the colours; BGR, OpenCV's order, by default.
+            rgb: whether to return RGB; by default BGR, OpenCV's order.
 
         Returns:
             A new picture, uint8 `[height, width, 3]`.
@@ -72,17 +72,17 @@ class Result:
         return drawn[..., ::-1] if rgb else drawn
 
     def save(self, path: str | Path) -> Path:
-        """Write the annotated picture; the ending of the path chooses the format.
+        """Write the annotated picture, in the format of the path's suffix.
 
         Raises:
-            UserError: the ending is of no known format, or the file cannot be written.
+            UserError: the suffix is not that of a picture, or the file cannot be written.
         """
         path = Path(path)
         write_whole(path, _encoded(self.plot(), path.suffix))
         return path
 
     def to_df(self) -> Any:
-        """Return a pandas DataFrame with one row a face, in the columns of `emotion-edge analyze`.
+        """Return a pandas DataFrame with one row per face and the columns of `emotion-edge analyze`.
 
         Raises:
             UserError: pandas is not installed.
@@ -110,7 +110,7 @@ class Reader:
         """Load the model and the face detector; see `load`."""
         quiet_libraries()
         self._options = options
-        # Single pictures have no past to smooth over.
+        # Single pictures need no smoothing over time.
         self._recognizer = Recognizer.from_options(replace(options, smoothing=Smoothing(time_constant=0)))
         self._lock = threading.Lock()
 
@@ -129,7 +129,7 @@ class Reader:
 
         Raises:
             UserError: the file cannot be read.
-            TypeError, ValueError: it is no picture.
+            TypeError, ValueError: it is not a picture.
         """
         image, name = _read(picture, rgb)
         frame = Frame(0, time.time(), image, name, time.monotonic())
@@ -169,9 +169,9 @@ def load(
         model: name of a model that ships (`default`, `nano`, `fer2013`), or the folder of a bundle.
         variant: `float32`, `float16`, `dynamic` or `int8`, as far as the bundle has it.
         threads: threads of one inference.
-        detector_size: longer side in pixels of the picture that faces are searched in; larger finds smaller faces and
-            takes longer. None searches at 320 pixels, and large pictures more finely as well.
-        max_faces: highest number of faces in a picture.
+        detector_size: longer side of the searched picture, pixels; a larger one finds smaller faces and takes longer.
+            None searches at 320 pixels, and large pictures more finely as well.
+        max_faces: most faces in a picture.
 
     Raises:
         UserError: the model is missing, damaged or not for this machine, or the detector cannot be fetched.
@@ -216,4 +216,4 @@ def _encoded(image: np.ndarray, suffix: str) -> bytes:
     try:
         return cv2.imencode(suffix, image)[1].tobytes()
     except cv2.error as error:
-        raise UserError(f"{suffix or 'no ending'}: no format of pictures", "end the name in .jpg or .png") from error
+        raise UserError(f"{suffix or 'no suffix'}: not a picture format", "end the name in .jpg or .png") from error

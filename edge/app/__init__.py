@@ -1,1 +1,1 @@
-"""The command line and what it starts: demo, doctor, systemd unit."""
+"""The command line, and its demo, doctor and systemd unit."""

@@ -1,4 +1,4 @@
-"""A clip for a machine without a camera: a woman who plays several emotions, or at least a portrait that moves."""
+"""A clip for machines without a camera: a woman who plays several emotions, or a moving portrait."""
 
 import logging
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ FACE = (224.0, 120.0)
 
 
 def demo_clip(folder: Path) -> Path:
-    """Return the path of the demo's clip; where it cannot be fetched, make the one of the portrait in `folder`.
+    """Return the path of the demo's clip; if it cannot be fetched, write that of the portrait to `folder`.
 
     Raises:
         UserError: neither can be fetched, or nothing can be written to `folder`.
@@ -34,7 +34,7 @@ def demo_clip(folder: Path) -> Path:
 
 
 def write_demo_clip(path: Path) -> None:
-    """Make the clip of the portrait, which moves, grows, turns and leaves for a while: 200 frames of 640x480.
+    """Write a clip in which the portrait moves, grows, turns and leaves for a while: 200 frames of 640x480.
 
     Raises:
         UserError: the portrait is not in the cache and cannot be fetched.

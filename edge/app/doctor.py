@@ -1,4 +1,4 @@
-"""Says what of this machine is ready for the edge, and what to do about what is not."""
+"""Check this machine, with a remedy for each problem."""
 
 import json
 import platform
@@ -18,7 +18,7 @@ from edge.faces.tiles import smallest_face
 from edge.model.interpreter import runtime
 
 PYTHONS = ((3, 11), (3, 14))
-"""From the first up to, not including, the second."""
+"""Supported versions: from the first, up to but not including the second."""
 
 SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
 """Folder of the Python packages that apt installs."""
@@ -26,27 +26,27 @@ SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
 FIRMWARE_CONFIG = Path("/boot/firmware/config.txt")
 
 IMPORTING = 60.0
-"""Seconds that a package gets to be imported: a small board with a slow card takes its time."""
+"""Time-out for importing a package, seconds; small boards with slow cards need it."""
 
 OTHER_NUMPY = ("numpy.dtype size changed", "numpy.ndarray size changed", "_ARRAY_API", "numpy.core.multiarray failed")
 """Parts of the errors of extensions that were built for another version of numpy."""
 
-ANEW = "'make clean', then make it anew with 'make run'"
-"""The environment, which then has what fits the system's packages."""
+ANEW = "'make clean', then 'make run'"
+"""Remedy that makes the environment again, with packages that fit the system's."""
 
 PI_CAMERAS = "import json, picamera2; from edge.sources.picamera import pi_cameras; print(json.dumps(pi_cameras()))"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        name: what.
-        ready: whether it is as it should be.
+        name: subject of the check.
+        ready: whether it passed.
         detail: what was found.
-        remedy: what to do where it is not ready.
-        needed: whether recognition from files works only with it; a camera and a display are welcome, not needed.
+        remedy: what to do if it failed.
+        needed: whether files can be processed only if it passes; a camera and a display are optional.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Finding:
 
 
 def examine(model: Path) -> list[Finding]:
-    """Look at everything that the edge needs. `model` is the bundle's folder."""
+    """Run all checks; `model` is the bundle's folder."""
     checks: list[Callable[[], list[Finding]]] = [
         _python,
         _runtime,
@@ -74,7 +74,7 @@ def examine(model: Path) -> list[Finding]:
 
 
 def report(findings: list[Finding]) -> str:
-    """Findings as lines for the terminal."""
+    """Format the results for the terminal."""
     lines = []
     for f in findings:
         mark = "ok  " if f.ready else "MISS" if f.needed else "-   "
@@ -85,8 +85,8 @@ def report(findings: list[Finding]) -> str:
 def _python() -> list[Finding]:
     version, bits = platform.python_version(), 8 * struct.calcsize("P")
     ready = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
-    # The kernel may well be a 64-bit one: it is not what packages are chosen by.
-    remedy = "write the 64-bit system to the card: there are no OpenCV and TFLite for 32-bit boards that will do"
+    # By Python, since pip chooses packages by it; the kernel may be a 64-bit one.
+    remedy = "write the 64-bit system to the card: OpenCV and TFLite have no usable packages for 32-bit systems"
     return [
         Finding("Python", ready, version, "install Python 3.11, 3.12 or 3.13"),
         Finding("system", bits == 64, f"{bits}-bit, on a {platform.machine()} kernel", remedy),
@@ -138,7 +138,7 @@ def _cameras() -> list[Finding]:
 
 
 def _permissions() -> list[Finding]:
-    """Only where something is not permitted."""
+    """Report devices that this user may not open, if any."""
     if not (closed := closed_devices()):
         return []
     remedy = "'sudo usermod -aG video $USER', then log out and in again"
@@ -146,7 +146,7 @@ def _permissions() -> list[Finding]:
 
 
 def _pi_camera() -> list[Finding]:
-    """Only where Picamera2 is meant to be: on a Raspberry Pi, or where somebody installed it."""
+    """Check Picamera2 on a Raspberry Pi, or where it is installed."""
     asked = _ran(PI_CAMERAS)
     if asked.trouble:
         remedy = _picamera2_remedy(asked.trouble)
@@ -156,7 +156,7 @@ def _pi_camera() -> list[Finding]:
 
 
 def _picamera2_remedy(trouble: "Trouble") -> str:
-    """Return the remedy for a Picamera2 that cannot be imported; empty where nobody wants it."""
+    """Return the remedy for a Picamera2 that cannot be imported; empty where it is not needed."""
     if "No module named 'cv2'" in trouble.detail:
         return ""  # what OpenCV lacks is another finding
     if "No module named" in trouble.detail:
@@ -175,7 +175,7 @@ def _camera_remedy() -> str:
     except OSError:
         lines = {"camera_auto_detect=1"}
     if "camera_auto_detect=1" in lines:
-        return "switch off, check both ends of the cable, and see what 'rpicam-hello --list-cameras' says"
+        return "switch off, check both ends of the cable, and run 'rpicam-hello --list-cameras'"
     return (
         f"write 'camera_auto_detect=1' into {FIRMWARE_CONFIG} (or your camera's dtoverlay), and start the board again"
     )
@@ -189,7 +189,7 @@ def _board() -> list[Finding]:
         name for name, there in (("undervoltage", condition.undervoltage), ("slowed down", condition.slowed)) if there
     ]
     degrees = [] if condition.temperature is None else [f"{condition.temperature:.0f} °C"]
-    remedy = "take a power supply and a cable that are made for this board" if condition.undervoltage else "cool it"
+    remedy = "use a power supply and a cable made for this board" if condition.undervoltage else "cool it"
     return [Finding("board", not trouble, ", ".join([*degrees, *trouble]), remedy, needed=False)]
 
 
@@ -199,7 +199,7 @@ def _display() -> Finding:
 
 
 def _smallest_faces() -> list[Finding]:
-    """By resolution, for the default detector and side."""
+    """List the smallest face by resolution, for the default detector."""
     sizes = {"640×480": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
     live = ", ".join(f"{name} {smallest_face(*size, live=True)}" for name, size in sizes.items())
     recorded = smallest_face(*sizes["4K"], live=False)
@@ -243,12 +243,12 @@ def _bundle(model: Path) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a line of Python did not work.
+    """Failure of a line of Python.
 
     Attributes:
-        detail: the last thing that it said.
+        detail: its last message.
         other_numpy: whether an extension was built for another numpy.
-        crashed: whether it took the interpreter with it.
+        crashed: whether the interpreter crashed.
     """
 
     detail: str
@@ -265,7 +265,7 @@ class Ran:
 
 
 def _ran(code: str) -> Ran:
-    """Run it in a process of its own: an import may crash, or never end."""
+    """Run it in a separate process, since an import may crash or hang."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=IMPORTING)
     except subprocess.TimeoutExpired:

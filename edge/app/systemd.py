@@ -1,4 +1,4 @@
-"""The systemd service that keeps a run going: its unit, and how it is set up and taken away."""
+"""The systemd service of a run: its unit, installation and removal."""
 
 import os
 import subprocess
@@ -19,33 +19,33 @@ from edge.sources import scheme
 SERVICE_NAME = "emotion-edge"
 UNIT = Path("/etc/systemd/system") / f"{SERVICE_NAME}.service"
 BOOTED = Path("/run/systemd/system")
-"""There where systemd runs the system."""
+"""Folder that exists if systemd runs the system."""
 
 SECRETS = Path("/etc") / SERVICE_NAME / "environment"
 """Credentials as `NAME=value` lines; systemd reads it as root, so nobody else needs to."""
 
 STATE, WEIGHTS = Path("/var/lib") / SERVICE_NAME, Path("/var/cache") / SERVICE_NAME
-"""The one folder that the service may write to, and the fetched weights, which it only reads."""
+"""The only folder that the service may write to, and that of the fetched weights, which it only reads."""
 
 HANDED_OVER = Path("/run/credentials") / UNIT.name
-"""Folder in which the service finds copies of root's files that it may read."""
+"""Folder of the copies that systemd makes of root's files for the service."""
 
 CERTIFICATE, KEY = "web-cert", "web-key"
 """Names of the copies."""
 
 FIRST_PORT = 1024
-"""Those below are for services with a right to them."""
+"""Lower ports need a privilege that the service lacks."""
 
-HIDDEN_FOLDERS = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - to be left alone
-"""Folders of which the service sees only what it needs."""
+HIDDEN_FOLDERS = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - not used as temporary folders
+"""Folders of which the service sees only the needed parts."""
 
 MARK = f"# Written by '{SERVICE_NAME} install-service', taken away by '{SERVICE_NAME} uninstall-service'."
 
 WATCHDOG_TIMEOUT = 90
-"""Seconds without a heartbeat after which a run is taken for hung: attempts to open a lost camera are 40 s apart."""
+"""Seconds without a heartbeat after which systemd restarts a run; attempts to open a lost camera are 40 s apart."""
 
 BACK_OFF_SINCE = 254
-"""The first version of systemd whose pauses between restarts grow."""
+"""The first version of systemd with growing pauses between restarts."""
 
 START = (
     ("systemctl", "daemon-reload"),
@@ -137,17 +137,17 @@ def unit_text(
     systemd: int,
     handed_over: Sequence[tuple[str, Path]] = (),
 ) -> str:
-    """The unit of a run.
+    """Return the text of a unit.
 
     Args:
         command: program and arguments; nothing in them is expanded.
-        seen: files and folders under `HIDDEN_FOLDERS` that it needs to read.
-        user: who it runs as; None for a user of its own that is there only while it runs.
-        systemd: its version.
+        seen: files and folders below `HIDDEN_FOLDERS` that it needs to read.
+        user: user of the service; None for one that exists only while it runs.
+        systemd: version of systemd.
         handed_over: names in `HANDED_OVER`, and the files that systemd copies there.
 
     Raises:
-        UserError: there is no way to write such a word into a unit.
+        UserError: a word cannot be written into a unit.
     """
     if set(str(command[0])) & set("\"'\\"):
         raise UserError(f"{command[0]}: systemd starts no program with quotes in its path", "move it elsewhere")
@@ -167,7 +167,7 @@ def unit_text(
 
 
 def unit_for(run: Run, user: str | None) -> str:
-    """The unit that keeps a run of `emotion-edge` going on this machine.
+    """Return the unit for a run of `emotion-edge` on this machine.
 
     Args:
         run: its settings.
@@ -182,7 +182,7 @@ def unit_for(run: Run, user: str | None) -> str:
     _check_ports(run)
     if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
-    # -P: the folder that it writes to is no place to import from.
+    # -P: Python must not import from the folder that the service writes to.
     command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(_served(run))]
     return unit_text(command, seen, user, systemd_version(), _handed_over(run))
 
@@ -196,12 +196,12 @@ def _served(run: Run) -> Run:
 
 
 def private_address(source: str) -> str | None:
-    """Return the address of a camera that is not for all to read, as units and command lines are; None for others."""
+    """Return a camera's address if it may contain a key, which does not belong into a unit; None for others."""
     return source if scheme(source) and public(source) != source else None
 
 
 def check_systemd() -> None:
-    """Raise UserError where services are not systemd's, or where another one has our name."""
+    """Raise UserError if systemd does not run this system, or if another unit has our name."""
     if not BOOTED.is_dir():
         raise UserError("this system does not run systemd", f"let its own service manager start '{SERVICE_NAME} run'")
     if UNIT.exists() and not UNIT.read_text().startswith(MARK):
@@ -209,34 +209,34 @@ def check_systemd() -> None:
 
 
 def check_root() -> None:
-    """Raise UserError for everybody but root."""
+    """Raise UserError unless this user is root."""
     if os.geteuid() != 0:
         raise UserError("only root may do that, nothing was done", "run it by sudo")
 
 
 def install(text: str, address: str | None) -> None:
-    """Write the unit and what it needs, and start it; one that runs is started anew.
+    """Write the unit and its files, and start or restart it.
 
     Args:
-        text: the unit.
-        address: of the camera, where the unit does not have it.
+        text: text of the unit.
+        address: address of the camera, if the unit does not have it.
     """
     if address:
         _keep_address(address)
-    os.umask(0o022)  # units and weights are for all to read
+    os.umask(0o022)  # everybody may read units and weights
     write_whole(WEIGHTS / YUNET.file_name, fetch(YUNET).read_bytes())
     write_whole(UNIT, text)
     _call(START)
 
 
 def check_installed() -> None:
-    """Raise UserError where there is no service to take away."""
+    """Raise UserError if there is no service to remove."""
     if not UNIT.exists():
         raise UserError(f"{UNIT}: there is no such service", f"'{SERVICE_NAME} install-service' makes one")
 
 
 def uninstall() -> None:
-    """Stop it and remove what `install` wrote; what it recorded, and its credentials, stay."""
+    """Stop the service and remove its files; its records and credentials stay."""
     _call(STOP)
     UNIT.unlink()
     (WEIGHTS / YUNET.file_name).unlink(missing_ok=True)
@@ -256,21 +256,21 @@ def _public_words(run: Run) -> list[str]:
     """Return a run's words without a private address.
 
     Raises:
-        UserError: another one has a secret in it.
+        UserError: another word contains a secret.
     """
     public_words = words(run, ("source",) if private_address(run.source) else ())
     for word in public_words:
         if masked(word) != word:
             remedy = f"leave it out: credentials are set in {SECRETS}, see 'Credentials' in docs/service.md"
-            raise UserError(f"{word}: a unit is for all to read", remedy)
+            raise UserError(f"{word}: everybody can read a unit", remedy)
     return public_words
 
 
 def _keep_address(address: str) -> None:
-    """Write a camera's address where root alone may read it, beside what is there already."""
+    """Add a camera's address to the file that only root may read."""
     name = f"{CAMERA_ADDRESS}="
     kept = SECRETS.read_text().splitlines() if SECRETS.exists() else []
-    # Within single quotes systemd takes every sign for itself; a single quote is the same address in its other form.
+    # systemd changes nothing within single quotes; a single quote in the address is percent-encoded.
     line = f"{name}'{address.replace(chr(39), '%27')}'"
     os.umask(0o077)
     SECRETS.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -305,7 +305,7 @@ def _handed_over(run: Run) -> list[tuple[str, Path]]:
 
 
 def _seen(run: Run) -> list[Path]:
-    """Program, model and a recorded source, as far as they lie where the service would not see them."""
+    """Return program, model and recorded source, if they are in folders that are hidden from the service."""
     needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.recognition.model.absolute()}
     if Path(run.source).exists():
         needed.add(Path(run.source))
@@ -343,16 +343,16 @@ def _call(commands: Sequence[Sequence[str]]) -> None:
 
 
 def _quoted(word: str) -> str:
-    """A word as systemd reads it from a unit, whatever is in it."""
+    """Quote a word for a unit."""
     escaped = _escaped(word).replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'
 
 
 def _escaped(word: str) -> str:
-    """A word without the signs that stand for something else in a unit.
+    """Escape the characters of a word that have a meaning in a unit.
 
     Raises:
-        UserError: it has control characters: a line of a unit ends with the line.
+        UserError: it has control characters, such as an end of line.
     """
     if not word.isprintable():
         raise UserError(f"{word!r}: unprintable characters in it", "name it otherwise")

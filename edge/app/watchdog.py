@@ -1,8 +1,7 @@
-"""Tells systemd how a run is: ready, alive, ending (sd_notify(3)). Where systemd did not start it, nobody is told.
+"""Notify systemd that a run is ready, alive or ending (sd_notify(3)); do nothing if systemd did not start it.
 
-What alive means: frames are answered; or the feed tries to open a lost source again, and no frame waits for its answer.
-A main thread that runs proves neither, so it is not asked. Outputs do not count either: a run goes on without one that
-hangs.
+A run is alive if frames are answered, or if the feed tries to open a lost source again and no frame waits for its
+answer. A running main thread proves neither. Outputs do not count, since a run continues without one that hangs.
 """
 
 import os
@@ -14,15 +13,15 @@ from edge.base.run_statistics import Statistics
 from edge.pipeline.feed import TROUBLES
 
 HEARTBEAT_INTERVAL = 1.0
-"""Seconds between two heartbeats, at least."""
+"""Least seconds between two heartbeats."""
 
 
 def notify(*assignments: str) -> None:
-    """Send assignments such as `READY=1` to the socket that systemd named; never waits, never fails."""
+    """Send assignments such as `READY=1` to systemd's socket; never waits, never fails."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
-    # An @ stands for the zero byte of a name that is in no file system.
+    # An @ stands for the zero byte of an abstract socket's name.
     name = "\0" + address[1:] if address.startswith("@") else address
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as post:
         post.setblocking(False)
@@ -30,16 +29,16 @@ def notify(*assignments: str) -> None:
 
 
 def notify_waiting() -> None:
-    """Tell that a source that is not there yet was tried again: ready for it, for the board's start is not to wait."""
+    """Report an attempt to open a missing source; ready as well, so that the board's start does not wait."""
     notify("READY=1", "STATUS=waiting for the source", "WATCHDOG=1")
 
 
 @contextmanager
 def announced(statistics: Statistics) -> Iterator["Heartbeat"]:
-    """Tell that a pipeline runs, and at the end of the block that it stops; in between, the heartbeat is the caller's.
+    """Report that a pipeline runs, and at the end of the block that it stops; the caller sends the heartbeats.
 
     Args:
-        statistics: of the pipeline.
+        statistics: the pipeline's statistics.
     """
     notify("READY=1", "STATUS=running")
     try:
@@ -49,7 +48,7 @@ def announced(statistics: Statistics) -> Iterator["Heartbeat"]:
 
 
 class Heartbeat:
-    """Beats while a pipeline is alive, and only then."""
+    """Heartbeat that is sent only while a pipeline is alive."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._count = statistics.count_of
@@ -57,10 +56,10 @@ class Heartbeat:
         self._next = 0.0
 
     def look(self, now: float) -> None:
-        """Beat if there was life since the last beat.
+        """Send a heartbeat if the pipeline was alive since the last one.
 
         Args:
-            now: seconds on any clock that goes on evenly.
+            now: seconds of a steady clock.
         """
         if now < self._next:
             return

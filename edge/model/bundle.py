@@ -1,4 +1,4 @@
-"""The bundle: a folder with a manifest and the model in several variants. Written by `export/`, verified here."""
+"""Bundles: a folder with a manifest and the model in several variants, written by `export/` and verified here."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
 
 MANIFEST_BYTES, CARD_BYTES, MODEL_BYTES = 1 << 20, 1 << 20, 1 << 29
-"""Bytes of each file at most: one that is larger is no bundle's."""
+"""Largest size of each file, bytes."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Accuracy of a model on images that it had not seen.
+    """Accuracy of a model on images that it was not trained on.
 
     Attributes:
-        labels: label set that it was compared with.
-        images: how many there were.
-        accuracy: share of them, 0 to 1.
+        labels: label set of the comparison.
+        images: number of images.
+        accuracy: share of correct answers, 0 to 1.
         macro_f1: mean of the classes' F1, 0 to 1.
     """
 
@@ -37,11 +37,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Bundle:
-    """One variant of a model, verified, with what the edge must know about it.
+    """One variant of a model, verified, and its manifest.
 
     Attributes:
-        folder: where it was loaded from.
-        variant: which of `VARIANTS`.
+        folder: folder of the bundle.
+        variant: one of `VARIANTS`.
         model: content of the `.tflite` file.
         manifest: its manifest.
     """
@@ -73,22 +73,22 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the model, hexadecimal, as it was verified."""
+        """Verified SHA-256 of the model, hexadecimal."""
         return str(getattr(self.manifest.variants, self.variant).sha256)
 
     @property
     def identity(self) -> dict[str, str]:
-        """Name, variant, and the beginning of the hash: they tell this model from others."""
+        """Name, variant and the beginning of the hash, which identify the model."""
         return {"name": self.name, "variant": self.variant, "sha256": self.sha256[:12]}
 
     @property
     def resolution(self) -> int:
-        """Side at which the model works inside, pixels; a face is enlarged to it."""
+        """Side to which the model enlarges a face, pixels."""
         return self.manifest.resolution or self.input_size
 
     @property
     def measured(self) -> tuple[Measured, ...]:
-        """Accuracy by the manifest: first by the label set that the model was exported for, then by others."""
+        """Accuracy in the manifest: first by the label set that the model was exported for, then by others."""
         scores = getattr(self.manifest.variants, self.variant).scores
         own_first = sorted(scores.items(), key=lambda of_set: of_set[0] != self.manifest.labels)
         return tuple(Measured(label_set, s.images, s.accuracy, s.macro_f1) for label_set, s in own_first)
@@ -110,10 +110,10 @@ def load_bundle(folder: Path, variant: str = "int8") -> Bundle:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check the manifest; plain values.
+    """Read and check the manifest; return plain values.
 
     Raises:
-        UserError: it is missing, no manifest, or a field is missing or out of range.
+        UserError: it is missing or not a manifest, or a field is missing or out of range.
     """
     return _read(folder)[0]
 
@@ -143,7 +143,7 @@ def read_card(folder: Path) -> str | None:
     """Read the model card; None where the bundle has none.
 
     Raises:
-        UserError: it is there and no text.
+        UserError: it is not a text.
     """
     path = folder / MODEL_CARD
     try:

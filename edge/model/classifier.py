@@ -1,4 +1,4 @@
-"""Runs the emotion model on face crops."""
+"""Run the emotion model on face crops."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class EmotionClassifier:
 
         Args:
             model: content of a `.tflite` file that keeps this package's contract.
-            threads: threads an inference.
+            threads: threads of one inference.
 
         Raises:
             UserError: the runtime cannot run it, or its input or output is not the contract's.
@@ -60,7 +60,7 @@ class EmotionClassifier:
         return classifier
 
     def classify(self, faces: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes.
+        """Return the probabilities of the classes.
 
         Args:
             faces: uint8 RGB `[n, size, size, 3]`, raw pixels.
@@ -77,13 +77,13 @@ class EmotionClassifier:
                 self._interpreter.set_tensor(self._input["index"], faces[i : i + 1])
                 self._interpreter.invoke()
                 results[i] = dequantize(self._interpreter.get_tensor(self._output["index"])[0], self._output)
-        except (ValueError, RuntimeError, IndexError) as error:  # the last where the answer turns out empty
+        except (ValueError, RuntimeError, IndexError) as error:  # ValueError if the output is empty
             raise UserError(f"the model cannot be run ({first_line(error)})", "export it again") from error
         return results
 
 
 def dequantize(values: np.ndarray, details: dict) -> np.ndarray:
-    """Quantized values as float32, by the scale and zero point of the tensor's details; floats pass through."""
+    """Convert quantized values to float32 by the tensor's scale and zero point; floats pass through."""
     if values.dtype == np.float32:
         return values
     scale, zero_point = details["quantization"]

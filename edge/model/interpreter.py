@@ -1,4 +1,4 @@
-"""The one module that knows which TFLite runtime this machine has."""
+"""Choice of the TFLite runtime, which no other module knows."""
 
 import importlib
 import os
@@ -19,7 +19,7 @@ _GREETING = threading.Lock()
 
 
 def runtime() -> str:
-    """Name of the module that interpreters come from.
+    """Return the name of the module that provides interpreters.
 
     Raises:
         UserError: none is installed.
@@ -28,12 +28,12 @@ def runtime() -> str:
 
 
 def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> Any:
-    """An interpreter with its tensors allocated.
+    """Return an interpreter with allocated tensors.
 
     Args:
         model: content of a `.tflite` file.
-        threads: how many threads one inference may use.
-        shape: of its input, where that is another than the file's.
+        threads: threads of one inference.
+        shape: shape of its input, if it differs from the file's.
 
     Raises:
         UserError: no runtime is installed, or this one cannot run the model.
@@ -60,15 +60,15 @@ def _make(module: Any, model: bytes, threads: int, shape: Sequence[int]) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what a runtime says of an error; its kind where it says nothing."""
+    """Return the first line of an error's text; its type where there is no text."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _mute_greeting(make: Callable[[], Any]) -> Any:
-    """Make the first interpreter with stderr muted: the runtime greets once a process, past Python, with no switch.
+    """Make the first interpreter with stderr muted, because the runtime prints a greeting once per process.
 
-    Errors are exceptions. It is made on a thread of its own, which nothing interrupts: what a signal raises, it raises
-    in the main thread, and there it could leave stderr muted for good.
+    Errors are exceptions and are not lost. This runs on a thread of its own, because an exception of a signal handler,
+    which is raised in the main thread, could leave stderr muted.
     """
     with ThreadPoolExecutor(1, "first interpreter") as thread:
         return thread.submit(_muted, make).result()

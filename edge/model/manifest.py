@@ -1,4 +1,4 @@
-"""The manifest of a bundle: each field that is read, with its type and range."""
+"""Manifest of a bundle: the fields that are read, with type and range."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ LabelSet = Literal["ferplus", "fer2013", "folder"]
 set."""
 
 LONGEST_REASON = 200
-"""Characters of what is said to be wrong with a field, which may have its value in it."""
+"""Most characters of an error about a field, as it may contain the field's value."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
@@ -67,15 +67,15 @@ class Variants(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The fields that the edge reads; others, such as the training configuration, are kept and not looked at.
+    """The fields that the edge reads; others, such as the training configuration, are kept but not checked.
 
     Attributes:
-        name: of the bundle, without control characters.
-        classes: their names, in the order of the model's outputs.
-        input_size: pixels of the side of a face that the model takes.
-        resolution: pixels of the side at which it works inside; None where that is `input_size`.
+        name: name of the bundle, without control characters.
+        classes: names of the classes, in the order of the model's outputs.
+        input_size: side of the model's input, pixels.
+        resolution: side to which the model enlarges a face, pixels; None where it is `input_size`.
         labels: label set that it was exported for.
-        temperature: by which its logits were divided.
+        temperature: divisor of its logits.
     """
 
     name: Name
@@ -91,21 +91,21 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """The fields that decide whether the others can be understood."""
+    """The fields that are checked first, because the others depend on them."""
 
     format_version: Count | None = None
     classes: list[str] | None = None
 
 
-class Malformed(Exception):  # noqa: N818 - for the caller, who knows the file, to make an error of
-    """Content that is no manifest: which field, and what is wrong with it."""
+class Malformed(Exception):  # noqa: N818 - the caller, which knows the file, makes the error
+    """Content that is not a manifest; the text names the field and the problem."""
 
 
 def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
     """Parse a manifest.
 
     Returns:
-        All of it as plain values, and the fields that are read, typed.
+        The whole manifest as plain values, and the typed fields.
 
     Raises:
         Malformed: it is not JSON, of another format version, or a field is missing or out of range.
@@ -113,10 +113,10 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
     try:
         header = msgspec.json.decode(content, type=Header)
         if header.format_version != FORMAT_VERSION:
-            raise Malformed(f"format version {header.format_version}, but {FORMAT_VERSION} is what this runs")
+            raise Malformed(f"format version {header.format_version}, but this package reads {FORMAT_VERSION}")
         if fault := fault_in(header.classes or ()):
             raise Malformed(f"classes: {fault}")
-        manifest = msgspec.json.decode(content, type=Manifest)  # from the text: its errors name the field
+        manifest = msgspec.json.decode(content, type=Manifest)  # from the text, so that errors name the field
         return msgspec.json.decode(content), manifest
     except msgspec.ValidationError as error:
         head, at, tail = str(error).rpartition(" - at `$")

@@ -1,6 +1,6 @@
-"""Prove that a model answers, in a process of its own: a damaged or hostile model can end the process that runs it.
+"""Check a model in a separate process, because a damaged or hostile model can crash the process that runs it.
 
-The process runs this module: the model comes on standard input, and why it is refused goes to standard output.
+The process runs this module: it reads the model from standard input and writes a reason for refusal to standard output.
 """
 
 import signal
@@ -22,25 +22,25 @@ from edge.model.classifier import EmotionClassifier
 from edge.model.interpreter import runtime
 
 TIMEOUT = 60.0
-"""Seconds in which a model must have answered."""
+"""Time-out of the process, seconds."""
 
 MAX_PROOF_MEMORY_BYTES = 2 << 30
-"""Bytes of data that the process may have."""
+"""Memory limit of the process, bytes."""
 
 SUM_TOLERANCE = 0.04
-"""Difference from one of the sum of the probabilities, besides half a step of 1/256 for each class of an int8 model."""
+"""Tolerance of the sum of the probabilities, in addition to half a step of 1/256 for each class of an int8 model."""
 
 COMMAND = (sys.executable, "-m", "edge.model.proof")
-"""The program of the process."""
+"""Command line of the process."""
 
 EXPORT_AGAIN = "restore the bundle or export it again"
 
 
 def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
-    """See that a bundle's model answers; once for each model and runtime, which the cache remembers.
+    """Check that a bundle's model answers, once for each model and runtime; the cache keeps a mark.
 
     Raises:
-        UserError: it does not answer, answers no probabilities, or ends the process that runs it.
+        UserError: it does not answer, its outputs are not probabilities, or it ends the process that runs it.
     """
     marker = _marker(bundle)
     if marker and marker.is_file():
@@ -48,7 +48,7 @@ def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
     if reason := _refusal(bundle.model, command):
         raise UserError(f"{bundle.folder}, {bundle.variant}: {reason}", EXPORT_AGAIN)
     if marker:
-        with suppress(UserError, OSError):  # without the mark, it is proved again at the next start
+        with suppress(UserError, OSError):  # without the mark, it is checked again at the next start
             write_whole(marker, b"")
 
 
@@ -72,7 +72,7 @@ def sum_tolerance(classes: int) -> float:
 
 
 def _marker(bundle: Bundle) -> Path | None:
-    """Return the file that says that this model was proved with this runtime; None where there is no place for it."""
+    """Return the path of the mark for this model and runtime; None where there is no cache."""
     package = runtime().split(".")[0]
     with suppress(UserError):
         return cache_folder() / "proved" / f"{bundle.sha256}-{package}-{package_version(package)}"
@@ -80,14 +80,14 @@ def _marker(bundle: Bundle) -> Path | None:
 
 
 def _refusal(model: bytes, command: Sequence[str]) -> str:
-    """Run the process; return why the model is refused, empty where it is not."""
+    """Run the process; return the reason to refuse the model, or an empty text."""
     try:
         done = subprocess.run(
             command,
             input=model,
             env=child_environment(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # the libraries' own words on the model
+            stderr=subprocess.DEVNULL,  # the libraries' own messages about the model
             timeout=TIMEOUT,
             start_new_session=True,  # Ctrl-C is for the one who started it
         )
@@ -103,7 +103,7 @@ def _refusal(model: bytes, command: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Answer for the model on standard input: 0 where it is good, else 1 and the reason on standard output."""
+    """Check the model on standard input; return 0, or 1 with the reason on standard output."""
     limit_memory(MAX_PROOF_MEMORY_BYTES)
     try:
         check_answers(EmotionClassifier(sys.stdin.buffer.read()))

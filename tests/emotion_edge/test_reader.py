@@ -125,7 +125,7 @@ class TestResults:
 
     @pytest.mark.parametrize("name", ["annotated", "annotated.xyz"])
     def test_save_in_an_unknown_format(self, reader, photo, tmp_path, name):
-        with pytest.raises(ee.UserError, match="no format of pictures"):
+        with pytest.raises(ee.UserError, match="not a picture format"):
             reader(photo).save(tmp_path / name)
         assert not list(tmp_path.iterdir())
 

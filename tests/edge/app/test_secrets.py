@@ -227,7 +227,7 @@ class TestService:
 
     def test_a_file_with_a_name_like_one_is_refused(self, system, capsys):  # noqa: F811
         told = said(capsys, "install-service", "--yes", "0", "--events", f"events?go://a?token={MARK}")
-        assert "a unit is for all to read" in told
+        assert "everybody can read a unit" in told
 
     def test_a_group_address_is_no_secret(self, system):  # noqa: F811
         assert install("--yes", "udp://@239.0.0.1:1234") == 0

@@ -70,7 +70,7 @@ def test_a_model_works_at_its_input_size_unless_its_manifest_says_otherwise(make
         pytest.param(b" " * (MANIFEST_BYTES + 1), "larger than 1024 KB", id="large"),
         pytest.param(b"[]", "Expected `object`, got `array`", id="a list"),
         pytest.param(b'{"format_version": 2, "classes": ["angry", 5]}', r"classes\[1\]: Expected `str`", id="a number"),
-        pytest.param(b"{}", "format version None, but 2 is what this runs", id="no version"),
+        pytest.param(b"{}", "format version None, but this package reads 2", id="no version"),
     ],
 )
 def test_files_that_are_no_manifest(tmp_path, manifest, message):
@@ -110,8 +110,8 @@ def test_a_folder_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"format_version": 1}, "format version 1, but 2 is what this runs", id="of the past"),
-        pytest.param({"format_version": 3}, "format version 3, but 2 is what this runs", id="of the future"),
+        pytest.param({"format_version": 1}, "format version 1, but this package reads 2", id="of the past"),
+        pytest.param({"format_version": 3}, "format version 3, but this package reads 2", id="of the future"),
         pytest.param({"format_version": None}, "format version None", id="version missing"),
         pytest.param({"classes": EMOTIONS[:1]}, "1 classes, not 2 to 50", id="one class"),
         pytest.param({"classes": [f"c{i}" for i in range(51)]}, "51 classes", id="too many classes"),
