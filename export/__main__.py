@@ -105,11 +105,11 @@ def _check_finished(run: TrainedRun) -> None:
 
 def main() -> int:
     """Export from the command line; return the exit status."""
+    quiet_libraries()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow's converter logs warnings
     if sys.argv[1:2] == ["debug"]:
         return debug.main(sys.argv[2:])
     arguments = _parser().parse_args()
-    quiet_libraries()
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow's converter logs warnings
     settings = _settings(arguments)
     if settings.onnx:
         check_installed()

@@ -1,6 +1,5 @@
 """Describes a bundle, and writes it atomically."""
 
-import hashlib
 import json
 import platform
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from edge.base.files import whole_folder, writing
+from edge.base.files import sha256, whole_folder, writing
 from edge.model.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
 from edge.model.interpreter import runtime
 from edge.model.manifest import FORMAT_VERSION
@@ -38,7 +37,7 @@ def tool_versions() -> dict[str, str]:
 
 def describe_file(content: bytes) -> dict[str, Any]:
     """Return sha256 and size, by which the edge verifies a model file."""
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    return {"sha256": sha256(content), "bytes": len(content)}
 
 
 class _Probed(Exception):  # noqa: N818 - no error

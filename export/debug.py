@@ -10,29 +10,26 @@ Two reports on the validation split, never on the test split:
 
 import argparse
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
 
 from edge.base.errors import UserError
-from edge.base.files import whole_file, write_whole, writing
-from edge.base.quiet import quiet_libraries
-from edge.model.interpreter import open_interpreter
+from edge.base.files import write_whole
 from export.calibration import calibrate_probabilities, representative_faces
 from export.convert import PLAIN, Quantization, calibrate, convert_float, quantize, wide_activations
 from export.edge_tpu import edge_tpu_obstacles
-from export.graph import Graph, Operator, short_name, watch
+from export.graph import Graph, Operator, probabilities, short_name, values
 from export.parity import Parity, compare
 from export.ranges import sample_values
 from export.source import TrainedRun, add_source_options, load_run, truth
 from train.dataset import Split
+from train.plots import save_figure
 
 COMPARED_FACES = 32
 """Faces for the comparison of layers; each gives thousands of values per layer."""
@@ -105,8 +102,8 @@ def layer_errors(calibrated: bytes, quantized: bytes, faces: np.ndarray) -> list
     by_name = {theirs.name(op.output): op for op in theirs.operators()}
     pairs = [(op, by_name[ours.name(op.output)]) for op in ours.operators() if ours.name(op.output) in by_name]
     pairs = [(op, original) for op, original in pairs if op.kind not in SILENT]
-    wanted = _seen(calibrated, faces, [original.output for _, original in pairs])
-    found = _seen(quantized, faces, [op.output for op, _ in pairs])
+    wanted = values(calibrated, faces, [original.output for _, original in pairs])
+    found = values(quantized, faces, [op.output for op, _ in pairs])
     ratios = {op.output: _decibels(w, f) for (op, _), w, f in zip(pairs, wanted, found, strict=True)}
     errors = [
         _layer_error(ours, op, theirs.calibrated_range(original.output), w, f, ratios)
@@ -131,63 +128,39 @@ def remedies(
     faces = representative_faces(training, samples, seed)
     rng = np.random.default_rng(seed)
     unbalanced = training.images[rng.permutation(len(training.images))[:samples]]
-    named = tuple(map(short_name, worst))
     more = min(4 * samples, len(training.images))
+    in_float = replace(PLAIN, in_float=tuple(map(short_name, worst)))
+    default = Quantization()
 
-    def made(name: str, option: str, how: Quantization) -> Remedy:
+    def quantized(name: str, how: Quantization) -> Remedy:
         make = partial(quantize, calibrated[how.cross_layer_equalization], faces, how)
-        return Remedy(name, option, make, integer=not how.in_float)
-
-    def plain_but(name: str, option: str, **change: Any) -> Remedy:
-        return made(name, option, replace(PLAIN, **change))
+        return Remedy(name, _options(how), make, integer=not how.in_float)
 
     def calibrated_by(name: str, option: str, others: np.ndarray) -> Remedy:
         return Remedy(name, option, lambda: quantize(calibrate(network, others, PLAIN), others, PLAIN))
 
-    default, plain = Quantization(), _options()
     return [
-        made("plain", plain, PLAIN),
-        plain_but("cross-layer equalization", _options("cross-layer-equalization"), cross_layer_equalization=True),
-        plain_but("finer logits", _options("fine-logits"), fine_logits=True),
-        plain_but("bias correction", _options("bias-correction"), bias_correction=True),
-        plain_but("weight rounding", _options("weight-rounding"), weight_rounding=True),
-        plain_but("ranges by mean square error", f"{plain} --ranges mse", ranges="mse"),
-        plain_but("ranges by percentile", f"{plain} --ranges percentile", ranges="percentile"),
-        plain_but(
-            "bias correction and weight rounding",
-            _options("bias-correction", "weight-rounding"),
-            bias_correction=True,
-            weight_rounding=True,
-        ),
-        made("default: all of these except ranges", DEFAULT, default),
-        made("default with ranges by mean square error", "--ranges mse", replace(default, ranges="mse")),
-        plain_but("one scale for all weights of a layer", "", per_channel=False),
-        made("one scale for all weights of a layer, else default", "", replace(default, per_channel=False)),
+        quantized("plain", PLAIN),
+        quantized("cross-layer equalization", replace(PLAIN, cross_layer_equalization=True)),
+        quantized("finer logits", replace(PLAIN, fine_logits=True)),
+        quantized("bias correction", replace(PLAIN, bias_correction=True)),
+        quantized("weight rounding", replace(PLAIN, weight_rounding=True)),
+        quantized("ranges by mean square error", replace(PLAIN, ranges="mse")),
+        quantized("ranges by percentile", replace(PLAIN, ranges="percentile")),
+        quantized("bias correction and weight rounding", replace(PLAIN, bias_correction=True, weight_rounding=True)),
+        quantized("default: all of these except ranges", default),
+        quantized("default with ranges by mean square error", replace(default, ranges="mse")),
+        quantized("one scale for all weights of a layer", replace(PLAIN, per_channel=False)),
+        quantized("one scale for all weights of a layer, else default", replace(default, per_channel=False)),
         calibrated_by(
-            f"{more} calibration images", f"{plain} --samples {more}", representative_faces(training, more, seed)
+            f"{more} calibration images",
+            f"{_options(PLAIN)} --samples {more}",
+            representative_faces(training, more, seed),
         ),
         calibrated_by("unbalanced calibration images", "", unbalanced),
-        plain_but(
-            f"the {len(worst)} worst layers in float (not an integer-only graph)",
-            f"{plain} --in-float {' '.join(named)}",
-            in_float=named,
-        ),
+        quantized(f"the {len(worst)} worst layers in float (not an integer-only graph)", in_float),
         Remedy("16-bit activations", "", lambda: wide_activations(network, faces)),
     ]
-
-
-def predict(content: bytes, faces: np.ndarray) -> np.ndarray:
-    """Predict float32 `[n, 7]` with a graph that takes uint8, or float32 in [0, 1]."""
-    interpreter = open_interpreter(content, 2)
-    pixels, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    given = faces if pixels["dtype"] == np.uint8 else faces.astype(np.float32) / 255
-    scale, zero_point = output["quantization"] if output["quantization"][0] else (1.0, 0)
-    results = []
-    for face in given:
-        interpreter.set_tensor(pixels["index"], face[None])
-        interpreter.invoke()
-        results.append((interpreter.get_tensor(output["index"])[0].astype(np.float32) - zero_point) * scale)
-    return np.stack(results)
 
 
 @dataclass(frozen=True)
@@ -229,7 +202,7 @@ def debug(run: TrainedRun, settings: Settings) -> None:
 
     convolutions = [error.layer for error in errors if error.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
     tried = remedies(run.network, run.training, calibrated, settings.samples, settings.seed, convolutions[:WORST])
-    outcomes = _try(tried, predict(convert_float(run.network), images), images, right)
+    outcomes = _try(tried, probabilities(convert_float(run.network), images), images, right)
     obstacles = edge_tpu_obstacles(quantize(calibrated[True], faces, Quantization()))
     print(remedy_report(outcomes, len(images), obstacles))
 
@@ -266,7 +239,7 @@ def _try(
     """Compare each remedy with float32, and print it at once; return the best first."""
     outcomes = []
     for remedy in tried:
-        parity = compare(reference, predict(remedy.make(), images), right)
+        parity = compare(reference, probabilities(remedy.make(), images), right)
         outcomes.append((remedy, parity))
         print(_remedy_line(remedy, parity), flush=True)
     return sorted(outcomes, key=lambda outcome: -outcome[1].agreement)
@@ -284,9 +257,9 @@ def layer_report(errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -
     return "\n".join([*lines, f"{len(errors)} layers, the median at {np.median([e.sqnr for e in errors]):.1f} dB", ""])
 
 
-def bars(values: np.ndarray, low: float, high: float) -> str:
-    """Format a histogram of the values from low to high in one line; heights are logarithmic."""
-    counts = np.log1p(np.histogram(values, BINS, (low, max(high, low + 1e-9)))[0])
+def bars(sample: np.ndarray, low: float, high: float) -> str:
+    """Format a histogram of the sample from low to high in one line; heights are logarithmic."""
+    counts = np.log1p(np.histogram(sample, BINS, (low, max(high, low + 1e-9)))[0])
     return "".join(BARS[int(np.ceil(c / max(counts.max(), 1e-9) * (len(BARS) - 1)))] for c in counts)
 
 
@@ -321,8 +294,7 @@ def draw_layers(path: Path, errors: Sequence[LayerError]) -> None:
     axes.barh(range(len(shown)), [error.sqnr for error in shown])
     axes.set_yticks(range(len(shown)), [short_name(error.layer) for error in shown], fontsize=6)
     axes.set(xlabel="signal-to-quantization-noise ratio, dB")
-    with writing(path), whole_file(path) as part:
-        figure.savefig(part, dpi=100)
+    save_figure(path, figure)
 
 
 def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -> None:
@@ -333,8 +305,7 @@ def draw_ranges(path: Path, errors: Sequence[LayerError], samples: dict[str, np.
         for limit in (e.low, e.high):
             axes.axvline(limit, color="red")
         axes.set_title(f"{short_name(e.layer)}: {e.sqnr:.1f} dB, {e.used:.0%} of the steps used", fontsize=8)
-    with writing(path), whole_file(path) as part:
-        figure.savefig(part, dpi=100)
+    save_figure(path, figure)
 
 
 def main(argv: list[str]) -> int:
@@ -346,8 +317,6 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--per-tensor", action="store_true", help="compare layers with one scale for all weights")
     parser.add_argument("--corrected", action="store_true", help="compare layers as exported, not plain")
     arguments = parser.parse_args(argv)
-    quiet_libraries()
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow's converter logs warnings
     settings = Settings(
         output=arguments.output or arguments.run / "debug",
         samples=arguments.samples,
@@ -360,10 +329,15 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _options(*kept: str) -> str:
-    """Return the options that disable everything but these."""
-    names = ("cross-layer-equalization", "fine-logits", "bias-correction", "weight-rounding")
-    return " ".join(f"--no-{name}" for name in names if name not in kept)
+def _options(how: Quantization) -> str:
+    """Return the options of `make export` for these settings; empty where it has none for them."""
+    if not how.per_channel:
+        return ""
+    names = ("cross_layer_equalization", "fine_logits", "bias_correction", "weight_rounding")
+    words = [f"--no-{name.replace('_', '-')}" for name in names if not getattr(how, name)]
+    words += [f"--ranges {how.ranges}"] if how.ranges != Quantization.ranges else []
+    words += [f"--in-float {' '.join(how.in_float)}"] if how.in_float else []
+    return " ".join(words) or DEFAULT
 
 
 def _layer_error(
@@ -401,18 +375,6 @@ _CLEAN = 49.9
 def _decibels(wanted: np.ndarray, found: np.ndarray) -> float:
     noise = max(float(np.square(found - wanted).mean()), 1e-20)
     return float(10 * np.log10(max(float(np.square(wanted).mean()), 1e-20) / noise))
-
-
-def _seen(content: bytes, faces: np.ndarray, tensors: list[int]) -> list[np.ndarray]:
-    """Dequantize tensors on all faces, float32 `[n, ...]` each."""
-    graph, seen = Graph(content), [[] for _ in tensors]  # type: ignore[var-annotated]
-
-    def keep(get: Callable[[int], np.ndarray]) -> None:
-        for tensor, parts in zip(tensors, seen, strict=True):
-            parts.append(graph.real(tensor, get(tensor)))
-
-    watch(content, faces, keep)
-    return [np.concatenate(parts) for parts in seen]
 
 
 def _samples(content: bytes, faces: np.ndarray, errors: Sequence[LayerError]) -> dict[str, np.ndarray]:

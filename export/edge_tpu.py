@@ -46,11 +46,10 @@ def _first_of(where: list[str]) -> str:
 
 
 def _faults(graph: Graph, operator: Operator) -> list[str]:
-    if operator.kind not in SUPPORTED:
+    if operator.kind not in SUPPORTED | CHECKED.keys():
         return ["is not among the supported operations"]
-    faults = [_not_integer(graph, operator), _too_many_dimensions(graph, operator)]
-    faults += [check(graph, operator) for check in SUPPORTED[operator.kind]]
-    return [fault for fault in faults if fault]
+    checks = (_not_integer, _too_many_dimensions, *CHECKED.get(operator.kind, ()))
+    return [fault for check in checks if (fault := check(graph, operator))]
 
 
 def _not_integer(graph: Graph, operator: Operator) -> str:
@@ -63,13 +62,9 @@ def _too_many_dimensions(graph: Graph, operator: Operator) -> str:
     return f"gives {images} images at once, where it must be one" if images > 1 else ""
 
 
-def _second_computed(what: str) -> Check:
+def _parameter_computed(graph: Graph, operator: Operator) -> str:
     """Check operations whose second input is weights, or a parameter such as axes, a size or a new shape."""
-
-    def check(graph: Graph, operator: Operator) -> str:
-        return "" if all(map(graph.is_constant, operator.inputs[1:2])) else f"its {what} computed"
-
-    return check
+    return "" if all(map(graph.is_constant, operator.inputs[1:2])) else "its weights or its parameter are computed"
 
 
 def _uneven_dilation(kind: type) -> Check:
@@ -117,48 +112,25 @@ def _jumps(graph: Graph, operator: Operator) -> str:
     return "" if plain else "takes other than whole runs"
 
 
-_weights_computed = _second_computed("weights are")
-_parameter_computed = _second_computed("parameter is")
+_UNLIMITED = (
+    "ADD L2_NORMALIZATION LOGISTIC MAXIMUM MINIMUM MUL PACK PRELU QUANTIZE RELU RELU6 RELU_N1_TO_1 RSQRT "
+    "SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE SUB TANH TRANSPOSE TRANSPOSE_CONV"
+)
+SUPPORTED = frozenset(_UNLIMITED.split())
+"""Operations that the table lists without a limit that a file shows."""
 
-SUPPORTED: dict[str, tuple[Check, ...]] = {
-    "ADD": (),
+CHECKED: dict[str, tuple[Check, ...]] = {
     "AVERAGE_POOL_2D": (_fused(tflite.Pool2DOptions),),
     "CONCATENATION": (_fused(tflite.ConcatenationOptions),),
-    "CONV_2D": (_weights_computed, _uneven_dilation(tflite.Conv2DOptions)),
-    "DEPTHWISE_CONV_2D": (_weights_computed, _uneven_dilation(tflite.DepthwiseConv2DOptions)),
-    "EXPAND_DIMS": (_parameter_computed,),
-    "FULLY_CONNECTED": (_weights_computed, _special_weights),
-    "L2_NORMALIZATION": (),
-    "LOGISTIC": (),
-    "MAXIMUM": (),
+    "CONV_2D": (_parameter_computed, _uneven_dilation(tflite.Conv2DOptions)),
+    "DEPTHWISE_CONV_2D": (_parameter_computed, _uneven_dilation(tflite.DepthwiseConv2DOptions)),
+    "FULLY_CONNECTED": (_parameter_computed, _special_weights),
     "MAX_POOL_2D": (_fused(tflite.Pool2DOptions),),
-    "MEAN": (_parameter_computed, _touches_batch),
-    "MINIMUM": (),
-    "MUL": (),
-    "PACK": (),
     "PAD": (_parameter_computed, _pads_batch),
-    "PRELU": (),
-    "QUANTIZE": (),
-    "REDUCE_MAX": (_parameter_computed, _touches_batch),
-    "REDUCE_MIN": (_parameter_computed, _touches_batch),
-    "RELU": (),
-    "RELU6": (),
-    "RELU_N1_TO_1": (),
-    "RESHAPE": (_parameter_computed,),
-    "RESIZE_BILINEAR": (_parameter_computed,),
-    "RESIZE_NEAREST_NEIGHBOR": (_parameter_computed,),
-    "RSQRT": (),
-    "SLICE": (_parameter_computed,),
     "SOFTMAX": (_large_softmax,),
-    "SPACE_TO_DEPTH": (),
-    "SPLIT": (),
-    "SQUARED_DIFFERENCE": (),
-    "SQUEEZE": (),
     "STRIDED_SLICE": (_jumps,),
-    "SUB": (),
-    "SUM": (_parameter_computed, _touches_batch),
-    "TANH": (),
-    "TRANSPOSE": (_parameter_computed,),
-    "TRANSPOSE_CONV": (),
+    **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"), (_parameter_computed, _touches_batch)),
+    **dict.fromkeys(("EXPAND_DIMS", "RESHAPE", "RESIZE_BILINEAR", "SLICE"), (_parameter_computed,)),
+    "RESIZE_NEAREST_NEIGHBOR": (_parameter_computed,),
 }
-"""Operations that the table lists, each with the limits it names that a file shows."""
+"""Operations that it lists with limits, each with those that a file shows."""

@@ -1,10 +1,11 @@
 """Looks into a `.tflite` file: its layers, their constants, and what flows through them."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 from ai_edge_litert.interpreter import Interpreter
@@ -47,7 +48,7 @@ class Graph:
 
     def operators(self) -> list[Operator]:
         """All operations, in the order they run."""
-        return list(self._operators())
+        return [self._operator(self._graph.Operators(i)) for i in range(self._graph.OperatorsLength())]
 
     def tensors(self) -> range:
         """Indices of all tensors."""
@@ -108,13 +109,18 @@ class Graph:
             return stored.astype(np.float32)
         return (stored.astype(np.float32) - self.zero_point(tensor)) * scales[0]
 
-    def _operators(self) -> Iterator[Operator]:
-        for i in range(self._graph.OperatorsLength()):
-            record = self._graph.Operators(i)
-            code = self._model.OperatorCodes(record.OpcodeIndex())
-            kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-            inputs = tuple(record.Inputs(j) for j in range(record.InputsLength()) if record.Inputs(j) >= 0)
-            yield Operator(kind, inputs, record.Outputs(0), record)
+    def _operator(self, record: Any) -> Operator:
+        code = self._model.OperatorCodes(record.OpcodeIndex())
+        kind = OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        inputs = tuple(record.Inputs(i) for i in range(record.InputsLength()) if record.Inputs(i) >= 0)
+        return Operator(kind, inputs, record.Outputs(0), record)
+
+
+def packed(table: Any, identifier: bytes = b"TFL3") -> bytes:
+    """Serialize an object of a schema, a model if no other identifier is given."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(table.Pack(builder), file_identifier=identifier)
+    return bytes(builder.Output())
 
 
 def short_name(tensor: str) -> str:
@@ -122,16 +128,19 @@ def short_name(tensor: str) -> str:
     return "/".join(tensor.split(";")[0].split("/")[-3:])
 
 
-def watch(content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np.ndarray]], None]) -> None:
+def watch(
+    content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np.ndarray]], None], *, whole: bool = True
+) -> None:
     """Run a graph on faces one by one, and look at its tensors after each.
 
     Args:
         content: of a `.tflite` file that takes faces as uint8, or as float32 in [0, 1].
         faces: uint8 RGB `[n, size, size, 3]`.
         see: is given a function from a tensor's index to its stored value `[1, ...]`, valid during the call.
+        whole: keep all tensors, not only the outputs, which is faster.
     """
     with warnings.catch_warnings(action="ignore"):  # it says that it is for debugging, which this is
-        interpreter = Interpreter(model_content=bytes(content), num_threads=2, experimental_preserve_all_tensors=True)
+        interpreter = Interpreter(model_content=bytes(content), num_threads=2, experimental_preserve_all_tensors=whole)
     interpreter.allocate_tensors()
     pixels = interpreter.get_input_details()[0]
     given = faces if pixels["dtype"] == np.uint8 else faces.astype(np.float32) / 255
@@ -141,8 +150,18 @@ def watch(content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np
         see(interpreter.get_tensor)
 
 
-def values(content: Content, faces: np.ndarray, tensor: int) -> np.ndarray:
-    """Dequantize a tensor on each face, float32 `[n, ...]`."""
-    seen: list[np.ndarray] = []
-    watch(content, faces, lambda get: seen.append(get(tensor)))
-    return Graph(content).real(tensor, np.concatenate(seen))
+def values(content: Content, faces: np.ndarray, tensors: Sequence[int], *, whole: bool = True) -> list[np.ndarray]:
+    """Dequantize tensors on each face, float32 `[n, ...]` each."""
+    graph, seen = Graph(content), [[] for _ in tensors]  # type: ignore[var-annotated]
+
+    def keep(get: Callable[[int], np.ndarray]) -> None:
+        for tensor, found in zip(tensors, seen, strict=True):
+            found.append(graph.real(tensor, get(tensor)))
+
+    watch(content, faces, keep, whole=whole)
+    return [np.concatenate(found) for found in seen]
+
+
+def probabilities(content: Content, faces: np.ndarray) -> np.ndarray:
+    """Predict float32 `[n, classes]`."""
+    return values(content, faces, Graph(content).outputs(), whole=False)[0]

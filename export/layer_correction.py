@@ -35,7 +35,7 @@ def correct_layers(
         original = originals.get(ours.name(layer.output))
         if original is None or ours.tensor_type(layer.inputs[1]) != tflite.TensorType.INT8:
             continue
-        inputs = values(corrected, faces, layer.inputs[0])
+        (inputs,) = values(corrected, faces, layer.inputs[:1])
         if weight_rounding and _is_pointwise(layer, ours):
             _round(layer, ours, stored(theirs, original.inputs[1], np.float32), inputs)
         if bias_correction:

@@ -8,13 +8,12 @@ in a zip archive behind the model's last byte.
 import io
 import zipfile
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
 from edge.base.classes import EMOTIONS
-from export.graph import short_name
+from export.graph import packed, short_name
 
 BUFFER = b"TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -35,9 +34,9 @@ def with_metadata(content: bytes) -> bytes:
     entry.name, entry.buffer = BUFFER, len(model.buffers)
     model.metadata = [m for m in model.metadata or [] if m.name != BUFFER] + [entry]
     buffer = tflite.BufferT()
-    buffer.data = np.frombuffer(_packed(_description(), b"M001"), np.uint8)
+    buffer.data = np.frombuffer(packed(_description(), b"M001"), np.uint8)
     model.buffers.append(buffer)
-    return _packed(model, b"TFL3") + _archive({LABELS: "\n".join(EMOTIONS) + "\n"})
+    return packed(model) + _archive({LABELS: "\n".join(EMOTIONS) + "\n"})
 
 
 def _description() -> schema.ModelMetadataT:
@@ -86,12 +85,6 @@ def _range(low: float, high: float) -> schema.StatsT:
     stats = schema.StatsT()
     stats.min, stats.max = [float(low)], [float(high)]
     return stats
-
-
-def _packed(table: object, identifier: bytes) -> bytes:
-    builder = flatbuffers.Builder(0)
-    builder.Finish(table.Pack(builder), file_identifier=identifier)  # type: ignore[attr-defined]
-    return bytes(builder.Output())
 
 
 def _archive(files: dict[str, str]) -> bytes:

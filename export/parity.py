@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from edge.base.classes import EMOTIONS
-from edge.base.errors import UserError
 from train.evaluation.metrics import accuracy, confusion_matrix, macro_f1, precision_recall_f1
 
 OPTIONAL = ("dynamic",)
@@ -89,16 +88,3 @@ def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Pa
         mean_difference=float(difference.mean()),
         largest_difference=float(difference.max()),
     )
-
-
-def require_parity(variant: str, parity: Parity, debug_command: str) -> None:
-    """Refuse a variant that fails; `debug_command` diagnoses it.
-
-    Raises:
-        UserError: it agrees on too few images, or loses too much.
-    """
-    if faults := parity.faults():
-        raise UserError(
-            f"{variant} does not agree with float32: it {'; it '.join(faults)}",
-            f"diagnose it by: {debug_command} (nothing was written)",
-        )

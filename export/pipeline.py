@@ -22,7 +22,7 @@ from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
 from export.metadata import with_metadata
 from export.onnx import write_onnx
-from export.parity import OPTIONAL, Parity, compare, require_parity
+from export.parity import OPTIONAL, Parity, compare
 from export.source import TrainedRun, truth
 from export.template import measure_template
 from train.dataset import Split, available_labels, load_split, read_truths
@@ -177,11 +177,14 @@ def check_parity(results: Mapping[str, Result], debug_command: str) -> tuple[dic
     """
     passed, left_out = {}, []
     for name, result in results.items():
-        if name in OPTIONAL and (faults := result.parity.faults()):
-            left_out.append(f"{name} is left out: it {'; it '.join(faults)}")
-            continue
-        require_parity(name, result.parity, debug_command)
-        passed[name] = result
+        faults = "; it ".join(result.parity.faults())
+        if not faults:
+            passed[name] = result
+        elif name in OPTIONAL:
+            left_out.append(f"{name} is left out: it {faults}")
+        else:
+            remedy = f"diagnose it by: {debug_command} (nothing was written)"
+            raise UserError(f"{name} does not agree with float32: it {faults}", remedy)
     return passed, left_out
 
 

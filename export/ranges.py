@@ -56,7 +56,7 @@ def set_logit_range(calibrated: bytes, faces: np.ndarray) -> bytes:
     graph = Graph(narrowed)
     for softmax in (op for op in graph.operators() if op.kind == "SOFTMAX"):
         if limits := graph.calibrated_range(softmax.inputs[0]):
-            limits[0][:], limits[1][:] = logit_range(values(calibrated, faces, softmax.inputs[0]))
+            limits[0][:], limits[1][:] = logit_range(values(calibrated, faces, softmax.inputs)[0])
     return bytes(narrowed)
 
 

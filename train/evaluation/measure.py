@@ -8,7 +8,8 @@ import numpy as np
 from edge.base.settings import Smoothing
 from edge.model.manifest import LabelSet
 from train.evaluation.confidence import THRESHOLDS, Answered, Bin, reliability, risk_coverage
-from train.evaluation.metrics import Scores, score
+from train.evaluation.evaluate import evaluate
+from train.evaluation.metrics import Scores
 from train.evaluation.robustness import Curves, robustness
 
 ROBUSTNESS_IMAGES = 800
@@ -56,14 +57,13 @@ def measure(
         landmarks: float `[5, 2]`, the manifest's face template.
         sample: maximum number of images for the robustness.
     """
-    clear = {label_set: truth >= 0 for label_set, truth in truths.items() if (truth >= 0).any()}
-    own = labels if labels in clear else next(iter(clear))
-    truth, answers = truths[own][clear[own]], probabilities[clear[own]]
-    drawn = np.random.default_rng(0).permutation(np.flatnonzero(clear[own]))[:sample]
+    scores = evaluate(probabilities, truths).scores
+    own = labels if labels in scores else next(iter(scores))
+    clear = np.flatnonzero(truths[own] >= 0)
+    truth, answers = truths[own][clear], probabilities[clear]
+    drawn = np.random.default_rng(0).permutation(clear)[:sample]
     return Measured(
-        scores={
-            label_set: score(truths[label_set][chosen], probabilities[chosen]) for label_set, chosen in clear.items()
-        },
+        scores=scores,
         labels=own,
         reliability=reliability(truth, answers),
         risk_coverage=risk_coverage(truth, answers, sorted({*THRESHOLDS, Smoothing().unsure_below})),
