@@ -32,12 +32,12 @@ class Channel(Generic[T]):
         """Make an empty queue.
 
         Args:
-            capacity: items that wait at most, from 1.
-            drop_oldest: whether a full queue loses its oldest item, or lets the producer wait.
-            most_bytes: of the items that wait and the one that the consumer has not finished, together; an item that
-                is larger is alone.
-            size_of: bytes of an item.
-            merge: makes the item that follows a dropped one of the two; of the same size.
+            capacity: most waiting items, at least 1.
+            drop_oldest: whether a full queue drops its oldest item; otherwise the producer waits.
+            most_bytes: limit on the bytes of the waiting items and the one that the consumer has not finished; a larger
+                item is held alone.
+            size_of: returns the bytes of an item.
+            merge: makes one item of a dropped one and the next, of the same size.
         """
         self._items: deque[T] = deque()
         self._capacity, self._drop_oldest = capacity, drop_oldest
@@ -48,7 +48,7 @@ class Channel(Generic[T]):
         self.dropped = 0
 
     def put(self, item: T) -> None:
-        """Hand an item over.
+        """Add an item.
 
         Raises:
             Closed: the channel was closed, perhaps while this call waited.
@@ -68,15 +68,15 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def wait_for_room(self, size: int) -> None:
-        """Wait until an item of `size` bytes fits beside what is there; not where the oldest is dropped for it.
+        """Wait until an item of `size` bytes fits; return at once if the oldest is dropped for it.
 
-        A producer that waits before it makes a large item has none in its hands while the consumer is at the last.
+        A producer that waits before it makes a large item holds none while the consumer works on the last one.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._drop_oldest or self._closed or not self._too_large(size))
 
     def get(self) -> T:
-        """Take the oldest item, waiting for one.
+        """Wait for the oldest item and take it.
 
         Raises:
             Closed: the channel was closed and everything in it has been taken.
@@ -86,13 +86,13 @@ class Channel(Generic[T]):
         return item
 
     def poll(self, timeout: float | None) -> T | None:
-        """Take the oldest item; None when `timeout` seconds pass without one.
+        """Take the oldest item; return None after `timeout` seconds without one.
 
         Raises:
             Closed: as for `get`.
         """
         with self._changed:
-            self._unfinished = 0  # who asks for the next has finished the last
+            self._unfinished = 0  # a consumer that asks for the next item has finished the last
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._items or self._closed, timeout)
             if self._items:
@@ -105,13 +105,13 @@ class Channel(Generic[T]):
             return None
 
     def __len__(self) -> int:
-        """Items that wait."""
+        """Return the number of waiting items."""
         return len(self._items)
 
     def hand_to(self, take: Callable[[T], None]) -> None:
         """Call `take` with each item until the channel is closed and empty.
 
-        Unlike a loop's variable, nothing keeps an item while the next is waited for.
+        Unlike in a loop, no variable keeps an item during the wait for the next.
         """
         while True:
             try:
@@ -121,7 +121,7 @@ class Channel(Generic[T]):
             take(item.pop())
 
     def __iter__(self) -> Iterator[T]:
-        """Everything that comes, until the channel is closed and empty."""
+        """Yield items until the channel is closed and empty."""
         while True:
             try:
                 yield self.get()
@@ -129,7 +129,7 @@ class Channel(Generic[T]):
                 return
 
     def close(self, *, discard: bool = False) -> None:
-        """End the channel: what is in it may still be taken, or is thrown away at once with `discard`."""
+        """Close the channel; its items can still be taken, or are dropped with `discard`."""
         with self._changed:
             self._closed = True
             if discard:

@@ -1,4 +1,4 @@
-"""Errors of what a run can do without: logged once, counted, and not raised."""
+"""Errors of inessential parts of a run: logged once, counted, and not raised."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Faults:
-    """Errors of the inessential parts of a run, by any thread.
+    """Errors of the inessential parts of a run, from any thread.
 
-    Each part goes on after an error, and tries again when it is due again. A temperature that cannot be read must not
-    end a recording of hours.
+    Each part continues after an error and tries again when it is due. A temperature that cannot be read must not end a
+    recording of hours.
     """
 
     def __init__(self, statistics: Statistics) -> None:
@@ -28,14 +28,14 @@ class Faults:
 
     @contextmanager
     def tolerated(self, part: str) -> Iterator[None]:
-        """Let the block of an inessential part fail."""
+        """Record an error of the block instead of raising it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - that is what it is for
+        except Exception as error:  # noqa: BLE001 - its purpose
             self.note(part, error)
 
     def note(self, part: str, error: BaseException) -> None:
-        """Count an error; log it where it is the first of its kind, a bug with its traceback."""
+        """Count an error; log the first of its kind, a bug with its traceback."""
         self._statistics.count(f"errors.{part}")
         kind = (part, type(error), getattr(error, "errno", None), _line(error.__traceback__))
         if kind in self._logged:
@@ -46,7 +46,7 @@ class Faults:
 
 
 class Tolerated:
-    """An output that the run can do without: a result that it fails on is lost, the next is tried."""
+    """An inessential output: a result that it fails on is lost, and the next is tried."""
 
     def __init__(self, output: Output, faults: Faults) -> None:
         self.name, self.complete = output.name, output.complete
@@ -69,7 +69,7 @@ class Tolerated:
 
 
 class ToleratedEvents(Tolerated):
-    """An output of events that the run can do without."""
+    """An inessential output of events."""
 
     _output: EventOutput
 
@@ -82,7 +82,7 @@ class ToleratedEvents(Tolerated):
 
 
 def _line(trace: TracebackType | None) -> tuple[str, int] | None:
-    """File and line that raised."""
+    """Return file and line of an exception."""
     place = None
     while trace:
         place, trace = (trace.tb_frame.f_code.co_filename, trace.tb_lineno), trace.tb_next

@@ -1,7 +1,7 @@
-"""Keeps frames coming: a camera that is lost, silent or frozen is opened again, with growing pauses, until the stop.
+"""Feed of frames: a camera that is lost, silent or frozen is opened again, after growing pauses.
 
-A live source is read on a thread of its own. A read that never returns can then be given up: drivers and network
-libraries hang, and what hangs cannot be interrupted.
+A live source is read on a thread of its own, so that a read that never returns can be abandoned: drivers and network
+libraries may hang and cannot be interrupted.
 """
 
 import logging
@@ -27,38 +27,38 @@ FIRST_RETRY_DELAY, MAX_RETRY_DELAY = 0.5, 30.0
 """Seconds between two attempts to open a source again."""
 
 FRAME_TIMEOUT = 4.0
-"""Seconds without a frame after which a source is given up; before the first, twice as many."""
+"""Seconds without a frame after which a source is abandoned; twice as many before the first."""
 
 FROZEN_TIMEOUT = 4.0
-"""Seconds of the very same pixels after which a picture is taken for frozen: no sensor is free of noise."""
+"""Seconds of identical pixels after which a picture counts as frozen; every sensor has noise."""
 
 FIRST_INTERVAL = 10.0
-"""Seconds after a loss that was told in which no other one is; they double while a camera keeps being lost."""
+"""Seconds between two logged losses; they double while a camera is lost again and again."""
 
 TICK = 0.1
-"""Seconds between two looks at a source that is being read."""
+"""Seconds between two checks of a source that is being read."""
 
 TROUBLES = ("lost", "silent", "frozen", "unopened")
 """Reasons for reopening a source; `unopened`: it could not be opened."""
 
 SAMPLED = 8
-"""One pixel of so many, each way, tells whether a picture has changed."""
+"""Step in rows and columns of the pixels that are compared for changes."""
 
 
 def opened(open_: Callable[[], Source], stop: threading.Event) -> Source | None:
-    """Open a source on a thread of its own: what hangs in a driver or a network cannot be interrupted.
+    """Open a source on a thread of its own, since a hanging driver or network cannot be interrupted.
 
-    Returns None where `stop` was set before; a source that comes later is closed.
+    Return None if `stop` is set before it is open; a source that opens later is closed.
 
     Raises:
-        Exception: what opening failed with.
+        Exception: the error of opening.
     """
     opening: Future[Source] = Future()
 
     def run() -> None:
         try:
             opening.set_result(open_())
-        except BaseException as error:  # noqa: BLE001 - handed over to who waits, traceback and all
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             opening.set_exception(error)
 
     threading.Thread(target=run, name="opening", daemon=True).start()
@@ -75,7 +75,7 @@ def _close_late(opening: Future[Source]) -> None:
 
 
 class Feed:
-    """Hands over all frames of a source until its end, or until it is stopped."""
+    """Delivers all frames of a source until its end, or until it is stopped."""
 
     def __init__(
         self,
@@ -85,13 +85,13 @@ class Feed:
         deliver: Callable[[Frame], None],
         note: Callable[[str], None] = lambda event: None,
     ) -> None:
-        """Prepare; `run` begins.
+        """Prepare; `run` starts.
 
         Args:
-            source: an open source, which is closed by the end.
-            reopen: opens a live source anew, or raises UserError; without it the end of the stream is the end.
-            stop: set by the owner; looked at between two frames.
-            deliver: called with each frame; the frames of a source that was opened again are numbered on.
+            source: an open source, which is closed at the end.
+            reopen: opens a live source again, or raises UserError; None ends the run with the stream.
+            stop: set by the owner; checked between two frames.
+            deliver: called with each frame; numbers continue after a source was opened again.
             note: called with one of `TROUBLES`, or `back`, when it happens.
         """
         self._source, self._reopen, self._stop = source, reopen, stop
@@ -100,19 +100,19 @@ class Feed:
         self._news = _News(source.name)
 
     def run(self) -> None:
-        """Work until the end.
+        """Read until the end.
 
         Raises:
-            Exception: what the source failed with; a loss is no failure.
+            Exception: an error of the source; the loss of a camera is not an error.
         """
-        # A recording may stand still, or pause, as long as it likes.
+        # A recording may be still, or pause, for any time.
         if self._source.live and not isinstance(self._source, Realtime):
             self._watch()
         else:
             with closing(self._source):
                 while not self._stop.is_set() and (frame := self._source.read()) is not None:
                     self._pass_on(frame)
-                    del frame  # large, and of no use while the next is decoded
+                    del frame  # large, and not needed while the next one is decoded
 
     def _watch(self) -> None:
         trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
@@ -126,7 +126,7 @@ class Feed:
             pause = min(2 * pause, MAX_RETRY_DELAY) if self._away else FIRST_RETRY_DELAY
 
     def _read(self, open_: Callable[[], Source]) -> str:
-        """Watch a reader until it ends, is stopped, or is given up; what the matter was."""
+        """Watch a reader until it ends, is stopped or is abandoned; return the reason."""
         reader = _Reader(open_, self._stop, self._pass_on, self._stillness)
         trouble = "lost"
         while not reader.ended.wait(TICK) and not self._stop.is_set():
@@ -154,9 +154,9 @@ class _Reader:
     """Opens and reads a live source on a thread of its own.
 
     Attributes:
-        ended: set when it reads no more.
-        opened: whether opening went well.
-        error: what it failed with.
+        ended: set when it has stopped reading.
+        opened: whether opening succeeded.
+        error: its error, if any.
     """
 
     def __init__(
@@ -171,16 +171,16 @@ class _Reader:
         self.opened = False
         self.error: BaseException | None = None
         self._last, self._patience = time.monotonic(), 2 * FRAME_TIMEOUT
-        # A daemon: what hangs in a driver must not keep the process alive.
+        # A daemon, so that a hanging driver does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
     def silent(self) -> str:
-        """`silent` where nothing has come for too long, else empty."""
+        """Return `silent` after too long without a frame, otherwise an empty text."""
         return "silent" if time.monotonic() - self._last > self._patience else ""
 
     def abandon(self) -> None:
-        """Take nothing more from it. It closes the source when, and if, it comes back."""
+        """Take no more frames from it. If its read returns, it closes the source."""
         self._abandoned.set()
         self._thread.join(1.0)
         if self._thread.is_alive():
@@ -190,10 +190,10 @@ class _Reader:
         try:
             with closing(self._open()) as source:
                 self.opened = True
-                # What is polled is asked anew for each picture: nothing would change by opening it again.
+                # A polled source makes a new request for each picture, so opening it again changes nothing.
                 watched = not getattr(source, "polled", False)
                 while not self._over() and (frame := source.read()) is not None:
-                    if self._abandoned.is_set():  # read() came back after all, when another was reading already
+                    if self._abandoned.is_set():  # read() has returned after all, while another reader is active
                         return
                     self._last, self._patience = time.monotonic(), FRAME_TIMEOUT
                     if watched:
@@ -201,7 +201,7 @@ class _Reader:
                     self._deliver(frame)
         except Closed:
             pass
-        except BaseException as error:  # noqa: BLE001 - handed over to the watching thread, traceback and all
+        except BaseException as error:  # noqa: BLE001 - raised again in the watching thread
             self.error = error
         finally:
             self.ended.set()
@@ -211,14 +211,14 @@ class _Reader:
 
 
 class _News:
-    """Tells of a camera's losses and returns; of one that keeps being lost, less and less often."""
+    """Logs a camera's losses and returns, less and less often if it is lost again and again."""
 
     def __init__(self, name: str) -> None:
         self._name, self._interval, self._quiet_until = name, FIRST_INTERVAL, -math.inf
         self._away, self._told, self._untold = False, False, 0
 
     def lost(self, trouble: str, pause: float) -> None:
-        """Say what the trouble is, once for each loss that is told at all; called before each attempt to open it."""
+        """Log the trouble, once for each logged loss; called before each attempt to open the camera."""
         self._told, self._untold = self._told and self._away, self._untold + (not self._away)
         self._away = True
         told = not self._told and time.monotonic() >= self._quiet_until
@@ -231,13 +231,13 @@ class _News:
             self._told, self._untold = True, 0
 
     def back(self) -> None:
-        """Say that it is back, where its loss was told."""
+        """Log the return if the loss was logged."""
         log.log(logging.WARNING if self._told else logging.INFO, "%s: back", self._name)
         self._away = False
 
 
 class _Stillness:
-    """Notices a picture that does not change, across reopenings: one that stays is looked at less and less often."""
+    """Detects a picture that does not change, across reopenings; one that persists is checked less and less often."""
 
     def __init__(self) -> None:
         self._sample: np.ndarray | None = None
@@ -249,12 +249,12 @@ class _Stillness:
         sample = image[::SAMPLED, ::SAMPLED]
         if self._sample is None or not np.array_equal(sample, self._sample):
             self._sample, self._since, self._limit = sample.copy(), now, FROZEN_TIMEOUT
-        elif now - self._looked > FRAME_TIMEOUT:  # while nothing came, nothing was still
+        elif now - self._looked > FRAME_TIMEOUT:  # a pause without frames is not a frozen picture
             self._since = now
         self._looked = now
 
     def frozen(self) -> str:
-        """`frozen` where the picture has not changed for too long, else empty; then patience doubles."""
+        """Return `frozen` and double the limit if the picture has not changed for too long, else an empty text."""
         if self._looked - self._since <= self._limit:
             return ""
         self._since, self._limit = self._looked, 2 * self._limit

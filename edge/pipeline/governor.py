@@ -1,4 +1,4 @@
-"""Takes work off a board before it slows itself down, step by step, and gives it back when it has cooled."""
+"""Reduce a board's work step by step before it throttles, and restore it when it has cooled."""
 
 import logging
 import math
@@ -12,22 +12,22 @@ from edge.pipeline.faults import Faults
 log = logging.getLogger(__name__)
 
 PERIOD = 2.0
-"""Seconds between two looks at the board."""
+"""Seconds between two checks of the board."""
 
 HOT, COOL = 75.0, 70.0
-"""Degrees Celsius. A Raspberry Pi begins to slow down at 80; between the two nothing changes."""
+"""Degrees Celsius. A Raspberry Pi begins to throttle at 80; between the two limits nothing changes."""
 
 LATE, PROMPT = 0.30, 0.15
-"""Seconds of frame age, the 95th percentile: beyond the first there is too much to do."""
+"""Limits on the 95th percentile of the frames' age, seconds; above the first there is too much work."""
 
 EASE_AFTER, RESUME_AFTER = 15.0, 30.0
-"""Seconds that trouble must last before the next step down, and peace before the next step up.
+"""Seconds of trouble before the next step down, and seconds without trouble before the next step up.
 
-Heat follows work slowly: steps in quick succession would overshoot both ways.
+Heat follows work slowly, so quick steps would overshoot both ways.
 """
 
 LONGEST_PATIENCE = 960.0
-"""Seconds of peace that are asked for at most: each time that trouble comes back after a step up, twice as many."""
+"""Longest wait without trouble, seconds; the wait doubles each time that trouble returns after a step up."""
 
 LEVELS = 4
 """From 0, all that was asked for, to 3: a step halves the searches of whole pictures and takes a thread away."""
@@ -57,16 +57,16 @@ class Governor:
         self._well_since: float | None = None
 
     def run(self, stop: threading.Event, faults: Faults) -> None:
-        """Look at the board every `PERIOD` seconds until `stop` is set; a look that fails is noted."""
+        """Check the board every `PERIOD` seconds until `stop` is set; errors are recorded."""
         while not stop.wait(PERIOD):
             with faults.tolerated("governor"):
                 self.look(time.monotonic())
 
     def look(self, now: float) -> None:
-        """Look once.
+        """Check the board once.
 
         Args:
-            now: seconds on any clock that goes on evenly.
+            now: seconds of a steady clock.
         """
         self.condition, age = self._condition(), self._frame_age()
         temperature = self.condition.temperature
@@ -88,7 +88,7 @@ class Governor:
         degrees = "" if self.condition.temperature is None else f", {self.condition.temperature:.0f} °C"
         log.warning("%s work, level %d%s", "less" if level > self.level else "more", level, degrees)
         self.level = level
-        # The next step has to earn its own time: this one must show first.
+        # The next step must wait for the effect of this one.
         self._troubled_since = now if self._troubled_since is not None else None
         self._well_since = now if self._well_since is not None else None
         self._apply(level)

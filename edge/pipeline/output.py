@@ -8,13 +8,12 @@ from edge.faces.results import FrameResult
 
 
 class Output(Protocol):
-    """A destination. `write` may be slow: it has a thread and a bounded queue of its own.
+    """A destination. `write` may be slow, as it has a thread and a bounded queue of its own.
 
     Attributes:
-        name: as the statistics give it.
-        complete: whether it is to have every result of a recording, which waits for it. One that is told to others as
-            it happens is not: when it is behind it loses the oldest, and when it hangs it is abandoned, as every
-            output of a camera is.
+        name: name in the statistics.
+        complete: True if it needs every result of a recording, which then waits for it. Otherwise it loses the oldest
+            results when it is behind, and is abandoned when it hangs, like every output of a camera.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Output(Protocol):
 
 @runtime_checkable
 class EventOutput(Output, Protocol):
-    """A destination of events, in order and without gaps: those of a frame that its queue drops come with the next."""
+    """A destination of all events in order; events of a dropped frame come with the next frame."""
 
     def end(self, events: Sequence[dict[str, Any]]) -> None:
-        """Take the events of the end of the run, after the last frame; not called where the run fails."""
+        """Take the events at the end of the run, after the last frame; not called if the run fails."""

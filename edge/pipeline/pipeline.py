@@ -1,9 +1,9 @@
-"""Runs capture, detection and classification on threads of their own and hands results to the outputs.
+"""Run capture, detection and classification on threads of their own, and pass results to the outputs.
 
     source -> frames -> detect -> found -> classify -> one queue for each output, and one for the caller
 
-Live sources drop the oldest frame wherever a stage is behind. Recordings never drop: each stage waits for the next, and
-for each output that is to be complete.
+Live sources drop the oldest frame if a stage is behind. Recordings never drop frames: each stage waits for the next
+one, and for each complete output.
 """
 
 import logging
@@ -32,19 +32,19 @@ from edge.sources.frame import Frame
 log = logging.getLogger(__name__)
 
 GOVERNOR_WINDOW = 60
-"""Frames whose age tells the governor whether there is too much to do."""
+"""Number of latest frames whose age the governor uses."""
 
 QUEUE_BYTES = 32 << 20
-"""Bytes of the frames that wait for one stage or output, and of the one that it is at; a larger frame is alone."""
+"""Most bytes of the frames that one stage or output holds, waiting and in work; a larger frame is held alone."""
 
 CARRIED_EVENTS = 1000
-"""Events of dropped frames that wait for the next frame that an output takes; older ones are lost, and counted."""
+"""Most events of dropped frames that wait for the next frame of an output; older ones are lost and counted."""
 
 LABEL_CHANGES, NO_LABEL = "label_changes.", "none"
 """Beginning of the counters of `emotion_changed` events by the new label, and the end of the one without a label."""
 
 STOP_TIMEOUT = 1.5
-"""Seconds that threads get to end once the pipeline is stopped; one that hangs in a driver is abandoned."""
+"""Seconds to wait for threads after the pipeline was stopped; a hanging one is abandoned."""
 
 
 class Pipeline:
@@ -66,13 +66,13 @@ class Pipeline:
         reopen: Callable[[], Source] | None = None,
         limits: EventLimits | None = None,
     ) -> None:
-        """Take ownership of the source; it is closed by the end.
+        """Take ownership of the source, which is closed at the end.
 
         Args:
             source: an open source.
             recognizer: detects and classifies faces.
             outputs: entered, written to and left on threads of their own.
-            reopen: opens a live source again when it is lost; without it, the end of the stream is the end.
+            reopen: opens a live source again when it is lost; None ends the run with the stream.
             limits: conditions of the events that results carry; the default ones where there are none.
         """
         drop = source.live
@@ -100,7 +100,7 @@ class Pipeline:
         if drop:
             stages.append(("governor", self._govern, ()))
         self._waited_for = {output.name for output in outputs if output.complete and not drop}
-        # Daemons: a thread that hangs in a driver must not keep the process alive.
+        # Daemons, so that a thread that hangs in a driver does not keep the process alive.
         self._threads = [
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
         ]
@@ -127,16 +127,16 @@ class Pipeline:
         return self
 
     def __iter__(self) -> Iterator[FrameResult]:
-        """Results until the end of the source or until stopped; raises what a stage raised."""
+        """Yield results until the end of the source or the stop; raise the error of a stage."""
         yield from self._results
         self._raise_error()
 
     def poll(self, timeout: float) -> FrameResult | None:
-        """The next result, or None when there is none for `timeout` seconds.
+        """Return the next result, or None after `timeout` seconds without one.
 
         Raises:
-            Closed: there will be no more.
-            Exception: what a stage failed with.
+            Closed: there are no more results.
+            Exception: the error of a stage.
         """
         try:
             return self._results.poll(timeout)
@@ -145,17 +145,17 @@ class Pipeline:
             raise
 
     def stop(self) -> None:
-        """Take no more frames; those already taken are answered. Returns at once."""
+        """Stop taking frames and return at once; frames already taken are answered."""
         self._stopping.set()
         self._frames.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error:  # the caller failed: what the outputs have is not what was asked for
+        if error:  # the caller failed, so the outputs are not complete
             self._fail(error)
         self.stop()
-        self._results.close(discard=True)  # nobody takes from it any more
+        self._results.close(discard=True)  # the caller takes no more results
         self._join()
         if error is None:
             self._raise_error()
@@ -171,7 +171,7 @@ class Pipeline:
             raise self._error
 
     def _join(self) -> None:
-        """Wait for all threads; files of a recording are finished in theirs, which takes as long as it takes."""
+        """Wait for all threads, without a limit for those that finish files of a recording."""
         deadline = time.monotonic() + STOP_TIMEOUT
         for thread in self._threads:
             thread.join(None if thread.name in self._waited_for else max(0.0, deadline - time.monotonic()))
@@ -180,16 +180,16 @@ class Pipeline:
 
     @contextmanager
     def _stage(self, *given_to: Channel[Any], taken_from: Channel[Any] | None = None) -> Iterator[None]:
-        """A stage's neighbours learn of its end: the next may finish what it has, the one before must stop giving.
+        """At the end of a stage, let the next one finish its items, and stop the one before.
 
-        Whatever the stage fails with ends the pipeline and reaches the caller. The error is noted before the channels
-        close, so that no output takes the end of a failed run for the end of the recording.
+        An error of the stage ends the pipeline and reaches the caller. It is recorded before the channels close, so
+        that no output takes the end of a failed run for the end of the recording.
         """
         try:
             yield
         except Closed:
             pass
-        except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread, traceback and all
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self._fail(error)
         finally:
             for channel in given_to:
@@ -202,7 +202,7 @@ class Pipeline:
             Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
 
     def _deliver(self, frame: Frame) -> None:
-        self.statistics.count("captured")  # first: no frame may be answered that is not counted yet
+        self.statistics.count("captured")  # first, so that no frame is answered before it is counted
         self._frames.put(frame)
         self._frames.wait_for_room(frame.nbytes)  # before the next one is decoded
 
@@ -210,7 +210,7 @@ class Pipeline:
         self.statistics.count(f"source.{event}")
 
     def _govern(self) -> None:
-        """Only what is live can be too late, or goes on until a board is hot."""
+        """Run the governor; for live sources only, since a recording cannot be late."""
 
         def condition() -> Condition:
             now = read_condition()
@@ -224,7 +224,7 @@ class Pipeline:
             self.statistics.set("level", level)
 
         with self._stage():
-            apply(0)  # whoever had the recognizer before may have left it at another
+            apply(0)  # an earlier run may have left the recognizer at another level
             governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, GOVERNOR_WINDOW), apply)
             governor.run(self._stopping, Faults(self.statistics))
 
@@ -254,7 +254,7 @@ class Pipeline:
         with self._stage(taken_from=queue), writing(f"the output {output.name}"), output:
             queue.hand_to(write)
             if self._error:
-                raise Closed  # a file that is to appear whole must not appear now
+                raise Closed  # a file that appears whole must not appear now
             if isinstance(output, EventOutput):
                 output.end(self._last_events)
 

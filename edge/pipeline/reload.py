@@ -1,4 +1,4 @@
-"""Loads the model anew when somebody asks, aside: frames go on meanwhile."""
+"""Reload of the model in the background, while frames continue."""
 
 import logging
 import threading
@@ -11,22 +11,22 @@ from edge.base.errors import UserError
 log = logging.getLogger(__name__)
 
 RELOAD_STOP_TIMEOUT = 0.4
-"""Seconds that a load under way gets at the end; with those of the pipeline it is less than two."""
+"""Seconds to wait at the end for a load in progress; with those of the pipeline, less than two."""
 
 
 class Reloader:
-    """The one thread that reloads, until it is left. What is asked for while it is at work is done once after that."""
+    """Reload thread; requests that arrive during a reload are merged into one."""
 
     def __init__(self, asked: threading.Event, reload: Callable[[], None]) -> None:
         """Prepare.
 
         Args:
-            asked: set by who wants a reload, perhaps a signal's handler; cleared here.
-            reload: does it; UserError says that the old model stays.
+            asked: event that requests a reload, perhaps set by a signal handler; cleared here.
+            reload: loads the model; raises UserError if the old model stays in use.
         """
         self._asked, self._reload = asked, reload
         self._stopping = False
-        # A daemon: a disk that hangs must not keep the process alive.
+        # A daemon, so that a hanging disk does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
 
     def __enter__(self) -> Self:
@@ -57,4 +57,4 @@ class Reloader:
         except UserError as error:
             log.warning("the model stays as it was: %s", error)
         except Exception:
-            log.exception("the model stays as it was")  # a bug, which ends neither the run nor the next attempt
+            log.exception("the model stays as it was")  # a bug, which must not end the run or prevent the next attempt
