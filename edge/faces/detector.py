@@ -1,4 +1,4 @@
-"""Finds faces: YuNet by default, Haar cascades where OpenCV ships them, behind one protocol."""
+"""Face detectors with one interface: YuNet by default, Haar cascades if OpenCV has them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Detector(Protocol):
 
 
 SMALLEST_SIDE = 10
-"""Pixels; no face is smaller."""
+"""Smallest face, pixels."""
 
 
 def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detector:
@@ -111,7 +111,7 @@ class Haar:
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """The picture with its longer side at most `side` pixels, and the factor it was scaled by (1 or less)."""
+    """Shrink a picture to a longer side of at most `side` pixels; return it with its scale (1 or less)."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
@@ -121,5 +121,5 @@ def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
 
 
 def _squash(weight: float) -> float:
-    """The cascade's unbounded stage weight as a score from 0 to 1; 3 is a rather sure face."""
+    """Map the cascade's unbounded stage weight to a score from 0 to 1; a weight of 3 is a rather certain face."""
     return float(1 / (1 + np.exp(-(weight - 1.5))))

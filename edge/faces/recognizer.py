@@ -29,14 +29,14 @@ from edge.sources.frame import Frame
 
 @dataclass(frozen=True)
 class Found:
-    """A frame and the faces that were found in it."""
+    """A frame and its detected faces."""
 
     frame: Frame
     tracks: list[Track]
 
 
 class Recognizer:
-    """Finds, follows and reads faces. `detect` belongs to one thread and `classify` to one thread, perhaps another.
+    """Detects, tracks and classifies faces. `detect` belongs to one thread and `classify` to one, perhaps another.
 
     Attributes:
         classes: names of the model's classes; they stay the same for a run.
@@ -98,23 +98,23 @@ class Recognizer:
         self._baseline = PersonalBaseline()  # another model reads the same face otherwise
 
     def keep_up(self, live: bool) -> None:
-        """Prepare for a source, before its first frame: live pictures are searched for small faces part by part.
+        """Prepare for a source, before its first frame: live pictures are searched for small faces tile by tile.
 
-        Without it every picture is searched for small faces at once, as those of a recording are.
+        Without this call every picture is searched for small faces as a whole, like those of a recording.
         """
         self._search.keep_up(live)
 
     def ease(self, level: int) -> None:
-        """Do less, from any thread.
+        """Reduce the work, from any thread.
 
-        Each level halves the searches of whole pictures, quarters those for small faces, and takes a thread away.
+        Each level halves the searches of whole pictures, quarters those for small faces, and removes a thread.
         """
         self._level = level
         self._search.slow_down(2**level)
         cv2.setNumThreads(max(1, self._threads - level))
 
     def forget(self) -> None:
-        """Begin anew: no face that comes has been seen before. Not while another thread is finding or reading."""
+        """Forget all faces; no other thread may detect or classify meanwhile."""
         self._search.forget()
         self._tracker = Tracker(TRACK_TIMEOUT)
         self._smoother = Smoother(self._options.smoothing, TRACK_TIMEOUT)
@@ -123,7 +123,7 @@ class Recognizer:
         self._last: dict[int, FaceResult] = {}
 
     def recognize(self, frame: Frame) -> FrameResult:
-        """Detect and classify the faces of a frame that has no past: an image, or what somebody sends."""
+        """Detect and classify the faces of a single image."""
         self.forget()
         return self.classify(self.detect(frame))
 
@@ -149,7 +149,7 @@ class Recognizer:
         return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
     def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
-        averaged = self._options.smoothing.time_constant > 0  # or answers would be those of other frames
+        averaged = self._options.smoothing.time_constant > 0  # otherwise results would belong to other frames
         most = self._options.max_classifications if averaged else len(found.tracks)
         scheduled = self._scheduler.take([track.id for track in found.tracks], most)
         read = self._judge(found.frame, [track for track in found.tracks if track.id in scheduled])

@@ -1,4 +1,4 @@
-"""Decode the moving pictures of a container: the one reader of video files, pipes and network streams."""
+"""Decode video of files, pipes and network streams."""
 
 import logging
 import math
@@ -18,43 +18,43 @@ FILE_FORMATS = (
     *("jpeg_pipe", "live_flv", "m4v", "matroska", "mjpeg", "mjpeg_2000", "mov", "mpeg", "mpegts", "mpegvideo"),
     *("mpjpeg", "mxf", "nsv", "nut", "obu", "ogg", "pva", "rm", "smjpeg", "ty", "vc1", "vvc", "wtv", "yuv4mpegpipe"),
 )
-"""Containers, by FFmpeg's names, that are read from a file or a pipe; playlists, which open other files, are not."""
+"""FFmpeg's names of the containers that are read from files and pipes; playlists open other files and are excluded."""
 
 CLOSED = {"format_whitelist": ",".join(FILE_FORMATS), "protocol_whitelist": "none"}
-"""FFmpeg's options for a file or a pipe: whatever is in it, no other file and no address is opened."""
+"""FFmpeg's options for files and pipes, which prevent it from opening any other file or address."""
 
 ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
-"""FFmpeg's limits, in microseconds and bytes, to what it reads of a stream before the first picture."""
+"""FFmpeg's limits on reading a stream before the first picture, in microseconds and bytes."""
 
 READ_SIZE = 256 * 1024
-"""Bytes that are read from a file at a time."""
+"""Bytes a read."""
 
 MAX_VIDEO_PIXELS = 8192 * 8192
-"""Pixels of a frame above which a video is refused: a frame of that size takes 200 MB as BGR."""
+"""Largest frame of a video, pixels; it takes 200 MB as BGR."""
 
 MAX_PIXEL_ASPECT = 8
-"""Ratio of a pixel's sides above which the file's word for it is not believed."""
+"""Largest ratio of a pixel's sides that is believed."""
 
 UNREACHED_SECONDS, UNREACHED_SHARE = 0.5, 0.05
-"""A file ends early where no stream reaches the announced end, by more than both of these."""
+"""A file ends early if all streams end before the announced end by more than both of these."""
 
 RESTART = object()
-"""Stands between the frames of two time lines."""
+"""Marks the start of a new time line between frames."""
 
 MISSING_SHARE = 0.1
-"""Share of the packets without a picture from which on a file is damaged."""
+"""Share of packets without a picture from which on a file counts as damaged."""
 
 JUMP_AHEAD_SECONDS = 12 * 3600.0
-"""Seconds between two pictures from which on a counter has overflowed, and nobody made a pause."""
+"""Seconds between two pictures from which on a counter has overflowed, rather than a pause occurred."""
 
 DEFAULT_RATE = 30.0
-"""Frames a second of a stream that has neither time stamps nor a rate."""
+"""Frame rate of a stream without time stamps and rate."""
 
 TIMED_OUT = "no answer in time"
 """The reason of a time-out."""
 
 SRGB = {"dst_color_trc": ColorTrc.IEC61966_2_1, "dst_color_primaries": ColorPrimaries.BT709}
-"""Conversion of high dynamic range; other video is close enough to sRGB to be left as it is, which takes less time."""
+"""Conversion of high dynamic range; other video is close enough to sRGB to need none, which saves time."""
 
 HIGH_DYNAMIC_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 """The transfer curves PQ and HLG."""
@@ -68,20 +68,20 @@ class Picture(NamedTuple):
 
 
 class NoVideo(Exception):  # noqa: N818 - for the caller, who knows what was opened, to make an error of
-    """The container holds no moving pictures that can be decoded."""
+    """The container has no video that can be decoded."""
 
 
 class Decoder:
     """Iterator over the pictures of an open container, for one thread.
 
-    Pictures are upright, have square pixels, and are deinterlaced by keeping the upper field: taking every other line
-    is no work at all. Their times never go back.
+    Pictures are upright, have square pixels, and are deinterlaced by keeping the upper field, which costs nothing.
+    Their times never go back.
 
     Attributes:
-        rate: frames a second, None where the container does not tell.
-        duration: seconds that the container announces, None where it does not.
-        frames: number of pictures in the container's index, None where it has none.
-        damage: what is missing of a file that was read to its end, None where it is whole.
+        rate: frame rate; None where the container does not state it.
+        duration: announced length, seconds; None where it is unknown.
+        frames: number of pictures in the container's index; None without an index.
+        damage: what is missing from a damaged file, known at its end; None where it is whole.
     """
 
     def __init__(
@@ -142,9 +142,9 @@ class Decoder:
         return iter(self.read, None)
 
     def read(self) -> Picture | None:
-        """Decode the next picture; None at the end, and where the container cannot be read any further."""
+        """Decode the next picture; return None at the end, or where the container cannot be read any further."""
         self._asked = time.monotonic()
-        # No generator: its variables would keep the picture while the next one is decoded.
+        # Not a generator, whose variables would keep the picture while the next one is decoded.
         while (frame := next(self._ordered, None)) is not None:
             if frame is RESTART:
                 self._times.restart()
@@ -161,10 +161,10 @@ class Decoder:
             self._file.close()
 
     def _in_order(self) -> Generator[Any, None, None]:
-        """Frames in the order of their times: where a file is damaged, decoders give some too early.
+        """Yield frames in the order of their times; in damaged files, decoders return some too early.
 
-        The frame with the latest time is held back until a later one comes. A camera's are not: they are about now.
-        Frames that were given are let go, for the decoder takes their memory for the next one.
+        The frame with the latest time is kept until a later one comes, except for cameras. Yielded frames are released,
+        because the decoder reuses their memory for the next one.
         """
         held: list[Any] = []
         for frame in self._frames():
@@ -182,7 +182,7 @@ class Decoder:
         self.damage = self._missing()
 
     def _frames(self) -> Iterator[Any]:
-        """Decoded frames, and `RESTART` before the first of a new time line."""
+        """Yield decoded frames, and `RESTART` before the first one of a new time line."""
         for packet in self._packets():
             if self._times.restarts(None if packet.dts is None else packet.dts * self._tick):
                 yield from self._decode(None)  # what is still in the decoder belongs to the time before
@@ -213,10 +213,10 @@ class Decoder:
             return None
 
     def _packets(self) -> Iterator[Any]:
-        """Packets of the moving stream, the empty last one included.
+        """Yield packets of the video stream, including the empty last one.
 
-        The other streams of a file are read as well, for only all of them together tell where it ends; and those of an
-        address, for a camera whose sound alone goes on is to be given up.
+        The other streams of a file are read as well, because only all of them show where it ends. Those of an address
+        are read so that a camera that sends only sound counts as lost.
         """
         wanted = [self._stream] if self._size is None and math.isinf(self._read_timeout) else []
         ticks = [float(stream.time_base or 0) for stream in self._container.streams]
@@ -227,7 +227,7 @@ class Decoder:
                     self._reached = max(self._reached, end)
                 if packet.stream is self._stream:
                     yield packet
-                if time.monotonic() - self._asked > self._patience:  # packets may come that hold no picture
+                if time.monotonic() - self._asked > self._patience:  # packets without a picture may come
                     self._error = "no picture comes any more"
                     return
         except (av.error.FFmpegError, OSError) as error:  # the latter is the file's own: a stick that was pulled out
@@ -254,7 +254,7 @@ class Decoder:
 
 
 def _reason(error: Any) -> str:
-    """Say what FFmpeg failed with, without the address, which may have a password in it."""
+    """Return FFmpeg's error without the address, which may contain a password."""
     if isinstance(error, av.error.ExitError):
         return TIMED_OUT
     return error.strerror or type(error).__name__
@@ -266,7 +266,7 @@ def _moving_stream(container: Any) -> Any:
     videos = [stream for stream in container.streams.video if not stream.disposition & still]
     if not videos:
         raise NoVideo("it holds no moving pictures")
-    moving = [stream for stream in videos if stream.frames != 1] or videos  # a cover need not be marked as one
+    moving = [stream for stream in videos if stream.frames != 1] or videos  # a cover may not be marked as one
     best = container.streams.best("video")
     return best if best in moving else moving[0]
 
@@ -283,7 +283,7 @@ def _codec_context(stream: Any, threads: int, hardware: str | None, max_pixels: 
 
 
 def _hardware_decoder(software: Any, hardware: str) -> Any:
-    """Return an open decoder; None, with a line in the log, where this machine has none for the codec."""
+    """Return an open decoder; log a line and return None if this machine has none for the codec."""
     name = f"{software.codec.canonical_name.removesuffix('video')}_{hardware}"  # mpeg2video
     try:
         decoder: Any = av.CodecContext.create(name, "r")
@@ -296,7 +296,7 @@ def _hardware_decoder(software: Any, hardware: str) -> Any:
 
 
 class _TimeLine:
-    """Times of the pictures in seconds from the start, each later than the one before."""
+    """Times of the pictures, seconds from the start, each later than the one before."""
 
     def __init__(self, start: float | None, step: float) -> None:
         """Begin at `start`, or at the first picture; `step` seconds separate pictures without a time stamp."""
@@ -322,7 +322,7 @@ class _TimeLine:
     def place(self, stamp: float | None) -> float:
         """Return the time of the next picture, whose time stamp is `stamp` seconds."""
         time = self.last + self._step * self.started if stamp is None else self._shifted(stamp)
-        if self.started and time <= self.last:  # two pictures of one moment
+        if self.started and time <= self.last:  # two pictures with the same time
             time = self.last + self._step / 100
         self.started, self.last = True, max(0.0, time)
         return self.last
@@ -337,10 +337,10 @@ class _TimeLine:
 
 
 class _Losses:
-    """Counts what is damaged in a file, from its first picture on: a recording may begin between two key frames.
+    """Counts damage in a file, from its first picture on, as a recording may begin between two keyframes.
 
     Attributes:
-        spoilt: packets and pictures that cannot be decoded, or not without guessing.
+        spoilt: packets and pictures that are corrupt or cannot be decoded.
     """
 
     def __init__(self) -> None:
@@ -361,9 +361,9 @@ class _Losses:
         self._guessed = frame.is_corrupt
 
     def total(self) -> int:
-        """Return how many parts are damaged; missing pictures count where they are many.
+        """Return the number of damaged parts; missing pictures count only if there are many.
 
-        Some codecs have packets that show nothing, and two fields may come as two packets.
+        Some codecs have packets without a picture, and two fields may come as two packets.
         """
         missing = self._packets - self._pictures
         many = not self._interlaced and missing > max(2, MISSING_SHARE * self._packets)
@@ -391,7 +391,7 @@ class _Converter:
         return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image
 
     def _upper_field(self, frame: Any) -> Any:
-        """Return every other line, in a graph that stays while the frames' form does."""
+        """Return every other line, with a filter graph that is kept while the frames' format stays the same."""
         form = frame.width, frame.height, frame.format.name
         if form != self._field[0]:
             self._field = form, _field_graph(frame)
@@ -401,7 +401,7 @@ class _Converter:
 
 
 def _pixel_aspect(ratio: Fraction | None) -> float:
-    """Return a pixel's width over its height; 1 where the container tells nothing, or nothing that can be."""
+    """Return a pixel's width over its height; 1 where the container states none or an impossible one."""
     return float(ratio) if ratio and 1 / MAX_PIXEL_ASPECT <= ratio <= MAX_PIXEL_ASPECT else 1.0
 
 

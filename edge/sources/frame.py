@@ -1,4 +1,4 @@
-"""A picture on its way through the edge."""
+"""A frame of a source."""
 
 import time
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Frame:
     preview: np.ndarray | None = None
 
     def age(self) -> float:
-        """Seconds since the frame arrived."""
+        """Return the seconds since the frame arrived."""
         return time.monotonic() - self.arrived
 
     @property
@@ -41,12 +41,12 @@ class Frame:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the picture and of its preview."""
+        """Return the bytes of the picture and its preview."""
         return self.image.nbytes + (0 if self.preview is None else self.preview.nbytes)
 
 
 def to_bgr(image: np.ndarray) -> np.ndarray:
-    """A grey, BGR or BGRA picture of any integer depth as uint8 BGR `[h, w, 3]`, without a copy where it is that."""
+    """Convert a grey, BGR or BGRA picture of any integer depth to uint8 BGR `[h, w, 3]`, without a needless copy."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     channels = 1 if image.ndim == 2 else image.shape[2]

@@ -20,20 +20,20 @@ class VideoFileSource(DecodedSource):
         """Open it.
 
         Args:
-            path: of the file.
-            opened: Unix seconds from which its times count; by default now.
+            path: path of the file.
+            opened: Unix time of its second 0; by default now.
             hardware: see `Decoder`.
-            threads: threads of the decoder; by default as many as there are spare cores.
+            threads: threads of the decoder; by default one per spare core.
 
         Raises:
-            UserError: it cannot be read, or not be decoded.
+            UserError: it cannot be read or decoded.
         """
         refusal = partial(_not_a_video, path)
         super().__init__(printable(path.name), open_video(path, hardware, threads), opened=opened, refusal=refusal)
 
 
 def open_video(path: Path, hardware: str | None = None, threads: int | None = None) -> Decoder:
-    """Open a video file; FFmpeg gets its content, not its name, which would be an address to it in some cases.
+    """Open a video file; FFmpeg gets its content and not its name, which it might take for an address.
 
     Raises:
         UserError: it cannot be read, or holds no video.
