@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.quiet import quiet_libraries
+from edge.base.text_table import Column, draw
 from export import debug
 from export.convert import Quantization
 from export.onnx import check_installed
@@ -22,25 +23,21 @@ from export.source import TrainedRun, add_source_options, load_run
 
 def report(folder: Path, manifest: Mapping[str, Any]) -> str:
     """Format a table of the variants."""
-    label_sets = list(manifest["variants"]["float32"]["scores"])
-    lines = [
-        f"{'variant':<10}{'MB':>7}{''.join(f'{label_set:>9}' for label_set in label_sets)}{'agrees':>9}"
-        f"{'accuracy':>10}{'macro-F1':>10}{'recall':>9}{'mean':>8}{'largest':>9}",
-        f"{'':<{26 + 9 * len(label_sets)}}{'points lost against float32':>29}{'difference':>17}",
-    ]
-    for name, v in manifest["variants"].items():
-        accuracies = "".join(f"{v['scores'][label_set]['accuracy']:>9.2%}" for label_set in label_sets)
-        parity = v["parity"]
-        points = [100 * loss for loss in (parity["accuracy_loss"], parity["macro_f1_loss"], max(parity["recall_loss"]))]
-        lines.append(
-            f"{name:<10}{v['bytes'] / 1e6:>7.2f}{accuracies}{parity['agreement']:>9.2%}"
-            f"{points[0]:>10.2f}{points[1]:>10.2f}{points[2]:>9.2f}"
-            f"{parity['mean_difference']:>8.3f}{parity['largest_difference']:>9.3f}"
-        )
+    columns = (
+        Column("variant", "name"),
+        Column("MB", "bytes", ".2f", 1e-6),
+        *(Column(n, f"scores.{n}.accuracy", ".2%") for n in manifest["variants"]["float32"]["scores"]),
+        Column("agrees", "parity.agreement", ".2%"),
+        Column("accuracy lost, points", "parity.accuracy_loss", ".2f", 100),
+        Column("macro-F1 lost", "parity.macro_f1_loss", ".2f", 100),
+        Column("recall lost", lambda row, rows: max(row["parity"]["recall_loss"]), ".2f", 100),
+        Column("mean difference", "parity.mean_difference", ".3f"),
+        Column("largest", "parity.largest_difference", ".3f"),
+    )
     obstacles = manifest["edge_tpu_obstacles"]
     return "\n".join(
         [
-            *lines,
+            draw(columns, [{"name": name, **variant} for name, variant in manifest["variants"].items()]),
             f"temperature {manifest['temperature']}, logit adjustment {manifest['logit_adjustment']}",
             f"Edge TPU: {'; '.join(obstacles) if obstacles else 'every int8 operation is supported'}",
             f"written to {folder}",

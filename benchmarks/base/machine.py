@@ -23,7 +23,7 @@ LISTEN = 1.0
 
 
 def describe_machine() -> dict[str, Any]:
-    """What does not change during a run; see `benchmarks.base.record`.
+    """Properties of this machine that do not change during a run; see `benchmarks.base.record`.
 
     Raises:
         UserError: this machine has no TFLite runtime.
@@ -54,7 +54,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def current_state() -> dict[str, Any]:
-    """What changes during a run; see `benchmarks.base.record`."""
+    """Properties of this machine that change during a run; see `benchmarks.base.record`."""
     condition = read_condition()
     return {"governor": _read(GOVERNOR) or None, "temperature": condition.temperature, "slowed": condition.slowed}
 

@@ -17,7 +17,7 @@ SHIPPING = "int8"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is measured, and how.
+    """Subjects of the measurements.
 
     Attributes:
         bundles: verified variants of one bundle by name, in the order of `VARIANTS`.

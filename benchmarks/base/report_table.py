@@ -11,7 +11,7 @@ NOT_SIGNIFICANT = "not significantly different"
 
 @dataclass(frozen=True)
 class ReportTable:
-    """How a report shows a measurement.
+    """Presentation of a measurement in reports.
 
     Attributes:
         title: above the table, in Markdown.

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edge.base.text_table import table
+
 WINDOW = 5000
 """Durations kept for each stage: enough for a p99, and bounded however long the run."""
 
@@ -184,11 +186,9 @@ def summary_text(summary: dict[str, Any]) -> str:
         "dropped: " + (", ".join(f"{n} before {name}" for name, n in dropped.items()) or "none"),
         *([f"{n} events lost by outputs that were too slow"] if (n := counts.get("events_lost")) else []),
         *(["errors: " + ", ".join(f"{n} in {part}" for part, n in errors.items())] if errors else []),
-        f"{'ms':<16}" + "".join(f"{f'p{q}':>9}" for q in PERCENTILES),
     ]
-    for name, values in summary["ms"].items():
-        lines.append(f"{name:<16}" + "".join(f"{values[f'p{q}']:>9.2f}" for q in PERCENTILES))
-    return "\n".join(lines)
+    rows = [[name, *(f"{values[f'p{q}']:.2f}" for q in PERCENTILES)] for name, values in summary["ms"].items()]
+    return "\n".join([*lines, table(["ms", *(f"p{q}" for q in PERCENTILES)], rows)])
 
 
 def _percentiles(values: np.ndarray) -> dict[str, float]:

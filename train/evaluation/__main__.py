@@ -19,6 +19,7 @@ import numpy as np
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.files import write_whole
+from edge.base.text_table import table
 from edge.model.bundle import MANIFEST, MODEL_CARD, load_bundle, read_card
 from edge.model.manifest import LabelSet
 from train.dataset import SPLITS, Split, available_labels, load_split, read_ferplus_majority
@@ -87,10 +88,11 @@ def _table(name: str, scores: Scores) -> list[str]:
         f"  {name}",
         f"    accuracy {scores.accuracy:.2%}   macro-F1 {scores.macro_f1:.2%}   calibration error "
         f"{scores.calibration_error:.2%}   negative log likelihood {scores.negative_log_likelihood:.3f}",
-        f"    {'class':<10}{'precision':>10}{'recall':>10}{'F1':>10}{'support':>10}",
     ]
     rows = zip(EMOTIONS, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
-    return lines + [f"    {e:<10}{p:>10.2%}{r:>10.2%}{f:>10.2%}{s:>10,}" for e, p, r, f, s in rows]
+    cells = [[e, f"{p:.2%}", f"{r:.2%}", f"{f:.2%}", f"{s:,}"] for e, p, r, f, s in rows]
+    drawn = table(["class", "precision", "recall", "F1", "support"], cells)
+    return [*lines, *(f"    {line}" for line in drawn.splitlines())]
 
 
 def _truths(data: Path, split: Split, votes: str) -> dict[LabelSet, np.ndarray]:

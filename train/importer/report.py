@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import printable
+from edge.base.text_table import table
 from train.importer.found import Skipped
 from train.importer.names import count_files
 from train.importer.splits import SPLITS, Image, same_pixels
@@ -75,10 +76,9 @@ def report(record: dict) -> str:
 
 
 def _table(counts: dict[str, dict[str, int]]) -> list[str]:
-    lines = [f"{'class':<12}" + "".join(f"{split:>8}" for split in SPLITS)]
-    for number, name in enumerate(EMOTIONS):
-        lines.append(f"{number} {name:<10}" + "".join(f"{counts[split][name]:>8,}" for split in SPLITS))
-    return [*lines, f"{'all':<12}" + "".join(f"{sum(counts[split].values()):>8,}" for split in SPLITS)]
+    rows = [[f"{n} {name}", *(f"{counts[split][name]:,}" for split in SPLITS)] for n, name in enumerate(EMOTIONS)]
+    total = ["all", *(f"{sum(counts[split].values()):,}" for split in SPLITS)]
+    return table(["class", *SPLITS], [*rows, total]).splitlines()
 
 
 def _is_below(file: str, folders: set[str]) -> bool:
