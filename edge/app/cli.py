@@ -35,17 +35,17 @@ COMMANDS: dict[str, tuple[type, str]] = {
 
 
 def program() -> NoReturn:
-    """The entry point: `main`, and an end of the process that waits for nobody."""
+    """Entry point: run `main` and end the process without waiting for abandoned threads."""
     status = main()
     if any(thread.daemon for thread in threading.enumerate()):
-        # One was abandoned in a driver or a library. Should it come back while Python takes itself down, Python would
-        # end it in the midst of foreign code, which aborts the process.
+        # A thread was abandoned in a driver or a library. If it returned during Python's shutdown, Python would end it
+        # inside foreign code, which aborts the process.
         os._exit(status)
     sys.exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command line; return the exit status."""
     arguments = _parsed(argv)
     settings: Any = typed(COMMANDS[arguments.command][0], arguments)
     level = logging.INFO if arguments.verbose else logging.WARNING
@@ -55,12 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = 0
     try:
         status = exit_on_user_error(lambda: _command(arguments.command, settings))
-        print(end="", flush=True)  # here, where a failure can be told
+        print(end="", flush=True)  # here, where an error can be reported
     except BrokenPipeError:
-        _discard_output()  # the next program in the pipe has seen enough
+        _discard_output()  # the next program in the pipe has ended
     except OSError as error:
         if not _output_fails():
-            raise  # of something else: a bug
+            raise  # another error: a bug
         _discard_output()
         if status == 0:
             problem = f"standard output: cannot be written ({error.strerror})"
@@ -70,21 +70,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _LogFormatter(logging.Formatter):
-    """Writes log lines without the secrets of addresses, also those of libraries."""
+    """Formats log lines, also those of libraries, without the secrets of addresses."""
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Repeats no secrets of what it was given and does not understand."""
+    """Parser whose errors do not repeat secrets of the command line."""
 
     def error(self, message: str) -> NoReturn:
         super().error(masked(printable(message)))
 
 
 def _output_fails() -> bool:
-    """Try again to write to standard output what could not be written."""
+    """Return whether standard output cannot be written."""
     try:
         print(end="", flush=True)
     except OSError:
@@ -93,7 +93,7 @@ def _output_fails() -> bool:
 
 
 def _discard_output() -> None:
-    """Keep Python from complaining when it flushes standard output at its exit."""
+    """Prevent an error when Python flushes standard output at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

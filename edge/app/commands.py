@@ -21,12 +21,12 @@ from edge.sources.pictures import open_images
 
 
 def run(settings: Run) -> int:
-    """Recognize the faces of a source until it ends or somebody stops it."""
+    """Recognize the faces of a source until it ends or is stopped."""
     return _print_sources() if settings.list_sources else do_run(settings)
 
 
 def predict(settings: Predict) -> int:
-    """Print the record of each image; 2 where one that was named could not be read."""
+    """Print the record of each image; return 2 if an image that was named could not be read."""
     if settings.recursive and not any(path.is_dir() for path in settings.images):
         raise UserError("--recursive is for folders, and none is given", "leave it out")
     recognizer = Recognizer.from_options(settings.recognition)
@@ -45,7 +45,7 @@ def predict(settings: Predict) -> int:
 
 
 def _images(settings: Predict, failures: list[UserError]) -> Iterator[Frame]:
-    """The images that are named and those of the folders that are named; what cannot be read is added to `failures`."""
+    """Yield the given images and those of the given folders; add errors of reading to `failures`."""
     for path in settings.images:
         try:
             source = open_images(path, recursive=settings.recursive, strict=settings.strict)
@@ -57,7 +57,7 @@ def _images(settings: Predict, failures: list[UserError]) -> Iterator[Frame]:
 
 
 def analyze(settings: Analyze) -> int:
-    """Write a report of each video; 2 where something was wrong with one of them."""
+    """Write a report of each video; return 2 if there was an error with one of them."""
     with needs_extra("analyze"):
         from edge.report.batch import analyze_videos
     failed = False
@@ -72,7 +72,7 @@ def analyze(settings: Analyze) -> int:
 
 
 def demo(settings: Demo) -> int:
-    """Run everything on the demo's clip: into files, or with `--web` in a loop on the live page."""
+    """Run on the demo's clip, into files or, with `--web`, in a loop on the live page."""
     folder = settings.directory
     shown = Run(
         str(demo_clip(folder)),
@@ -96,7 +96,7 @@ def demo(settings: Demo) -> int:
 
 
 def install_service(settings: InstallService) -> int:
-    """Show the unit that would keep a run going, and set it up for whoever agrees."""
+    """Show the service's unit, and install it after a confirmation."""
     from edge.app import systemd  # which other systems than Linux cannot import
 
     run = settings.run
@@ -118,7 +118,7 @@ def install_service(settings: InstallService) -> int:
 
 
 def uninstall_service(settings: UninstallService) -> int:
-    """Show what would be taken away, and take it away for whoever agrees."""
+    """Show the commands that remove the service, and run them after a confirmation."""
     from edge.app import systemd
 
     systemd.check_systemd()
@@ -145,10 +145,14 @@ def _lines(commands: Iterable[Sequence[str]]) -> str:
 
 
 def _agreed(yes: bool) -> None:
-    """Go on where somebody wants it."""
+    """Ask for a confirmation.
+
+    Raises:
+        UserError: the user does not agree, or cannot be asked.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UserError("nobody is there to agree, nothing was done", "give --yes")
+        raise UserError("there is no terminal to ask for a confirmation; nothing was done", "give --yes")
     if input("Do that? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UserError("not agreed to, nothing was done", "answer y, or give --yes")
+        raise UserError("not confirmed; nothing was done", "answer y, or give --yes")

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Signals:
-    """Requests from outside: to stop, or to load the model anew."""
+    """Requests by signals: to stop, or to reload the model."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)

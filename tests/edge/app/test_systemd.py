@@ -237,7 +237,7 @@ def test_it_asks_first(system, monkeypatch, capsys, answer):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda prompt: answer)
     assert install("0") == 2
-    assert "not agreed to" in capsys.readouterr().err
+    assert "not confirmed" in capsys.readouterr().err
     assert system == []
     assert not systemd.UNIT.exists()
 
@@ -265,7 +265,7 @@ def open_secrets():
     [
         pytest.param("0 --yes", lambda: systemd.BOOTED.rmdir(), "this system does not run systemd", id="no systemd"),
         pytest.param("0 --yes", other_unit, "a unit that is not ours", id="another unit of that name"),
-        pytest.param("0", lambda: None, "nobody is there to agree", id="nobody to ask"),
+        pytest.param("0", lambda: None, "there is no terminal to ask", id="nobody to ask"),
         pytest.param("- --yes --size 8x8", lambda: None, "no standard input", id="standard input"),
         pytest.param("0 --yes --user nobody-of-that-name", lambda: None, "no such user", id="no such user"),
         pytest.param("0 --yes --jsonl /srv/r.jsonl", lambda: None, "may write to", id="a place that is read-only"),
