@@ -24,6 +24,7 @@ from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source, open_source
 from edge.sources.frame import Frame, to_bgr
 from edge.sources.pictures import decode_picture, read_image
+from edge.sources.pixels import BgrPixels
 
 
 class Result:
@@ -132,7 +133,7 @@ class Reader:
             TypeError, ValueError: it is not a picture.
         """
         image, name = _read(picture, rgb)
-        frame = Frame(0, time.time(), image, name, time.monotonic())
+        frame = Frame(0, time.time(), BgrPixels(image), name, time.monotonic())
         with self._lock:
             return Result(self._recognizer.recognize(frame))
 

@@ -8,6 +8,7 @@ import numpy as np
 from edge.base.assets import ASTRONAUT, fetch
 from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
+from edge.sources.pixels import BgrPixels
 
 FRAMES, FPS = 150, 30.0
 DIFFERENT = 20
@@ -35,7 +36,7 @@ class Scenes:
         if self._seq == FRAMES:
             return None
         i, self._seq = self._seq, self._seq + 1
-        return Frame(i, i / FPS, self._pictures[i % DIFFERENT], self.name, time.monotonic())
+        return Frame(i, i / FPS, BgrPixels(self._pictures[i % DIFFERENT]), self.name, time.monotonic())
 
     def close(self) -> None:
         self._seq = FRAMES

@@ -21,6 +21,7 @@ from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult
 from edge.model.classifier import EmotionClassifier
 from edge.sources.frame import Frame
+from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def _watch(
     recognizer.forget()
     recognizer.keep_up(way == "live")
     for i in range(WAYS[way]):
-        frame = Frame(i, i / FPS, clip.frame(i, *resolution), "generated", 0.0)
+        frame = Frame(i, i / FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
         centres = [(x - i, y - i) for x, y in clip.centres]
         for result in recognizer.classify(recognizer.detect(frame)).faces:
             at = next((n for n, centre in enumerate(centres) if is_at(result.box, centre, size)), None)

@@ -11,6 +11,7 @@ from edge.base.assets import ASTRONAUT, EXPRESSIONS, fetch
 from edge.base.errors import UserError
 from edge.outputs.video_writer import create_video
 from edge.sources.pictures import read_image
+from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def write_demo_clip(path: Path) -> None:
     portrait = read_image(fetch(ASTRONAUT))
     with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
         for number, picture in enumerate(_frames(portrait)):
-            writer.write(picture, number / FPS)
+            writer.write(BgrPixels(picture), number / FPS)
 
 
 def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:

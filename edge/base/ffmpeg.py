@@ -18,7 +18,7 @@ from edge.base.machine import OLDEST_PYAV, release
 
 try:
     import av
-    from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoReformatter
+    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 except (
     ImportError,
     ValueError,
@@ -29,7 +29,7 @@ except (
 if release(av.__version__) < OLDEST_PYAV:
     raise UserError(f"PyAV {av.__version__} is too old", "see 'emotion-edge doctor'")
 
-__all__ = ["ColorPrimaries", "ColorRange", "ColorTrc", "VideoReformatter", "av", "limit_blocks"]
+__all__ = ["ColorPrimaries", "ColorRange", "ColorTrc", "Colorspace", "VideoReformatter", "av", "limit_blocks"]
 
 MAPPED = Path("/proc/self/maps")
 """Files mapped into this process on Linux, one a line; the path is last."""

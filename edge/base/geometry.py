@@ -1,4 +1,4 @@
-"""Boxes, and similarity transforms of the plane."""
+"""Boxes, areas of pixels, and similarity transforms of the plane."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +13,52 @@ Box = tuple[float, float, float, float]
 
 Point = tuple[float, float]
 """(x, y), in the same units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle in whole pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+    @property
+    def rows(self) -> slice:
+        """Index of its rows in an image."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.left, self.right)
+
+    def shared(self, other: "Area") -> int:
+        """Return the pixels of the intersection."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return width * height if width > 0 and height > 0 else 0
+
+    def within(self, width: int, height: int) -> "Area":
+        """Return the area cropped to a picture of this size."""
+        return Area(max(0, self.left), max(0, self.top), min(self.right, width), min(self.bottom, height))
+
+    def halved(self) -> "Area":
+        """Return the area that covers this one in a picture of half the width and height."""
+        return Area(self.left // 2, self.top // 2, (self.right + 1) // 2, (self.bottom + 1) // 2)
 
 
 def as_box(values: Iterable[float]) -> Box:

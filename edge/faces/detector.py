@@ -9,9 +9,10 @@ import numpy as np
 
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
-from edge.base.geometry import Box, as_box
+from edge.base.geometry import Area, Box, as_box
 from edge.base.settings import DETECTORS
 from edge.faces.yunet import Network
+from edge.sources.pixels import BgrPixels
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,14 @@ class Haar:
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """Shrink a picture to a longer side of at most `side` pixels; return it with its scale (1 or less)."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image, 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), scale
+    size, scale = shrunk_size(image.shape[1], image.shape[0], side)
+    return BgrPixels(image).part(Area(0, 0, image.shape[1], image.shape[0]), size), scale
+
+
+def shrunk_size(width: int, height: int, side: int) -> tuple[tuple[int, int], float]:
+    """Return the size of a picture shrunk to a longer side of at most `side` pixels, and its scale (1 or less)."""
+    scale = min(1.0, side / max(height, width))
+    return (max(1, round(width * scale)), max(1, round(height * scale))), scale
 
 
 def _squash(weight: float) -> float:

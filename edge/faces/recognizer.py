@@ -160,7 +160,9 @@ class Recognizer:
         if not tracks:
             return {}
         classifier, template = self._model
-        crops = np.stack([crop_face(frame.image, track.detection, template, classifier.input_size) for track in tracks])
+        crops = np.stack(
+            [crop_face(frame.pixels, track.detection, template, classifier.input_size) for track in tracks]
+        )
         return {
             track.id: self._judged(track, crop, probabilities, frame.captured)
             for track, crop, probabilities in zip(tracks, crops, classifier.classify(crops), strict=True)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import cv2
 import numpy as np
 
-from edge.base.geometry import Box, Point, as_box, overlap
-from edge.faces.detector import Detection, Detector, shrink
+from edge.base.geometry import Area, Box, Point, as_box, overlap
+from edge.faces.detector import Detection, Detector, shrunk_size
 from edge.faces.tiles import (
     CERTAIN_SIDE,
     COARSE_SIDE,
@@ -16,11 +15,11 @@ from edge.faces.tiles import (
     RECORDED_TILE_PIXELS,
     ROUND,
     Rounds,
-    Tile,
     fine_side,
     tiles_for,
 )
 from edge.sources.frame import Frame
+from edge.sources.pixels import Pixels
 
 SURROUNDINGS = 1.6
 """Side of the square region that is searched about a face, in sides of its box: it may be a third of one off."""
@@ -71,14 +70,14 @@ class Search:
         self._follows_picture, self._live = side is None, False
         self._slower = 1
         self._last: float | None = None
-        self._shape: tuple[int, ...] = ()
+        self._size = (0, 0)
         self._fine_side: int | None = None
-        self._tiles: tuple[Tile, ...] = ()
+        self._tiles: tuple[Area, ...] = ()
         self._rounds: Rounds | None = None
 
     def keep_up(self, live: bool) -> None:
         """Choose the fine search: of live pictures one tile in a frame, of recordings all tiles at once."""
-        self._live, self._shape = live, ()
+        self._live, self._size = live, (0, 0)
 
     def slow_down(self, factor: int) -> None:
         """Multiply the time between two searches of the whole picture by `factor`, that between tiles by its square."""
@@ -99,28 +98,28 @@ class Search:
             Detections in pixels of the frame's image, the best first.
         """
         if due := self._is_due(frame):
-            self._prepare(frame.image)
+            self._prepare(frame)
         small = [face for face in expected if self._is_small(face)]
         large = [face for face in expected if not self._is_small(face)]
-        found = None if due else self._follow(frame.image, large)
+        found = None if due else self._follow(frame.pixels, large)
         if searched_whole := found is None:
             self._last, found = frame.captured, self._search_whole(frame)
-        followed = self._search_regions(frame.image, [face for face in small if not _is_among(face, found)])
+        followed = self._search_regions(frame.pixels, [face for face in small if not _is_among(face, found)])
         found = _joined(found, followed)
         found = _joined(found, self._search_finely(frame, searched_whole, due or None in followed))
         return sorted(found, key=lambda face: -face.score)
 
     def _is_due(self, frame: Frame) -> bool:
-        if self._last is None or frame.image.shape != self._shape:  # expected places are then meaningless
+        if self._last is None or (frame.width, frame.height) != self._size:  # expected places are then meaningless
             return True
         # A clock that was set back must not delay the next search.
         return not 0 <= frame.captured - self._last < self._every * self._slower
 
-    def _prepare(self, image: np.ndarray) -> None:
+    def _prepare(self, frame: Frame) -> None:
         """Plan the fine search for pictures of a new size."""
-        if image.shape == self._shape:
+        if (frame.width, frame.height) == self._size:
             return
-        self._shape, (height, width) = image.shape, image.shape[:2]
+        width, height = self._size = frame.width, frame.height
         self._fine_side = fine_side(width, height, self._live) if self._follows_picture else None
         if self._fine_side is None:
             self._tiles, self._rounds = (), None
@@ -133,7 +132,7 @@ class Search:
 
     def _scale(self) -> float:
         """Return the scale of the coarse search."""
-        return min(1.0, self._side / max(self._shape[:2]))
+        return min(1.0, self._side / max(self._size))
 
     def _is_small(self, face: Detection) -> bool:
         """Return whether only the fine search finds a face reliably."""
@@ -141,23 +140,25 @@ class Search:
 
     def _search_whole(self, frame: Frame) -> list[Detection]:
         if frame.preview is None:
-            return self._whole.detect(frame.image)
-        scale = frame.width / frame.preview.shape[1]
-        return [_moved(detection, scale, (0, 0)) for detection in self._whole.detect(frame.preview)]
+            size, scale = shrunk_size(frame.width, frame.height, self._side)
+            image = frame.pixels.part(Area(0, 0, frame.width, frame.height), size)
+        else:
+            image, scale = frame.preview, frame.preview.shape[1] / frame.width
+        return [_moved(detection, 1 / scale, (0, 0)) for detection in self._whole.detect(image)]
 
-    def _follow(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection] | None:
+    def _follow(self, pixels: Pixels, faces: Sequence[Detection]) -> list[Detection] | None:
         """Search at the expected places; None where a face is lost, or where searching the whole picture is as fast."""
-        regions = self._regions(image, faces)
-        pixels = sum(region.resolution**2 for region in regions)
-        whole = image.shape[0] * image.shape[1] * self._scale() ** 2
-        if len(regions) < len(faces) or pixels > WORTH_WHILE * whole:
+        regions = self._regions(pixels, faces)
+        near = sum(region.resolution**2 for region in regions)
+        whole = pixels.height * pixels.width * self._scale() ** 2
+        if len(regions) < len(faces) or near > WORTH_WHILE * whole:
             return None
-        found = [face for mosaic in _mosaics(regions) for face in self._find_near(image, mosaic)]
+        found = [face for mosaic in _mosaics(regions) for face in self._find_near(pixels, mosaic)]
         return None if None in found else _distinct(face for face in found if face)
 
-    def _search_regions(self, image: np.ndarray, faces: Sequence[Detection]) -> list[Detection | None]:
+    def _search_regions(self, pixels: Pixels, faces: Sequence[Detection]) -> list[Detection | None]:
         """Return the face in the region about each expected face, or None."""
-        return [face for mosaic in _mosaics(self._regions(image, faces)) for face in self._find_near(image, mosaic)]
+        return [face for mosaic in _mosaics(self._regions(pixels, faces)) for face in self._find_near(pixels, mosaic)]
 
     def _search_finely(self, frame: Frame, searched_whole: bool, wanted: bool) -> list[Detection]:
         """Return the faces of the next tile; of a recording, those of all tiles where `wanted`."""
@@ -169,20 +170,20 @@ class Search:
         else:
             tiles = [*self._tiles] if wanted else []
         scale = self._fine_side / max(frame.width, frame.height)
-        return [face for tile in tiles for face in self._search_tile(frame.image, tile, scale)]
+        return [face for tile in tiles for face in self._search_tile(frame.pixels, tile, scale)]
 
-    def _search_tile(self, image: np.ndarray, tile: Tile, scale: float) -> list[Detection]:
+    def _search_tile(self, pixels: Pixels, tile: Area, scale: float) -> list[Detection]:
         """Return the faces that lie completely in a tile."""
-        part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
-        searched, scale = shrink(part, round(max(tile.width, tile.height) * scale))
+        size, scale = shrunk_size(*tile.size, round(max(tile.size) * scale))
+        searched = pixels.part(tile, size)
         if self._fine is None:
             self._fine = self._make(MOST_RECORDED)
-        found = [_moved(face, 1 / scale, (tile.x, tile.y)) for face in self._fine.detect(searched)]
-        return [face for face in found if not _is_cut(face.box, tile, image)]
+        found = [_moved(face, 1 / scale, (tile.left, tile.top)) for face in self._fine.detect(searched)]
+        return [face for face in found if not _is_cut(face.box, tile, pixels)]
 
-    def _regions(self, image: np.ndarray, faces: Iterable[Detection]) -> list[_Region]:
+    def _regions(self, pixels: Pixels, faces: Iterable[Detection]) -> list[_Region]:
         """Return the region about each face; none for a face whose region does not fit."""
-        height, width = image.shape[:2]
+        width, height = pixels.width, pixels.height
         regions = []
         for x, y, w, h in (face.box for face in faces):
             side = round(SURROUNDINGS * max(w, h))
@@ -194,16 +195,15 @@ class Search:
             regions.append(_Region(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
         return regions
 
-    def _find_near(self, image: np.ndarray, regions: Sequence[_Region]) -> Iterator[Detection | None]:
+    def _find_near(self, pixels: Pixels, regions: Sequence[_Region]) -> Iterator[Detection | None]:
         """Yield the face nearest to the middle of each region of a mosaic; others are cut off and have their own."""
         rows, columns = MOSAIC_LAYOUTS[len(regions)]
         resolution = regions[0].resolution
-        mosaic = np.empty((rows * resolution, columns * resolution, image.shape[2]), np.uint8)
+        mosaic = np.empty((rows * resolution, columns * resolution, 3), np.uint8)
         corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
         for (top, left), region in zip(corners, regions, strict=True):
-            part = image[region.y : region.y + region.side, region.x : region.x + region.side]
-            cell = mosaic[top : top + resolution, left : left + resolution]
-            cv2.resize(part, (resolution, resolution), dst=cell, interpolation=cv2.INTER_LINEAR)
+            area = Area(region.x, region.y, region.x + region.side, region.y + region.side)
+            mosaic[top : top + resolution, left : left + resolution] = pixels.part(area, (resolution, resolution))
         if mosaic.shape not in self._near:
             self._near[mosaic.shape] = self._make(max(mosaic.shape))
         found = self._near[mosaic.shape].detect(mosaic)
@@ -239,16 +239,14 @@ def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
     return Detection(as_box((x + corner[0], y + corner[1], w, h)), detection.score, landmarks)
 
 
-def _is_cut(box: Box, tile: Tile, image: np.ndarray) -> bool:
+def _is_cut(box: Box, tile: Area, pixels: Pixels) -> bool:
     """Return whether a box reaches a border of its tile inside the picture."""
     x, y, w, h = box
-    height, width = image.shape[:2]
-    right, bottom = tile.x + tile.width, tile.y + tile.height
     return (
-        (tile.x > 0 and x < tile.x)
-        or (tile.y > 0 and y < tile.y)
-        or (right < width and x + w > right)
-        or (bottom < height and y + h > bottom)
+        (tile.left > 0 and x < tile.left)
+        or (tile.top > 0 and y < tile.top)
+        or (tile.right < pixels.width and x + w > tile.right)
+        or (tile.bottom < pixels.height and y + h > tile.bottom)
     )
 
 

@@ -6,9 +6,10 @@ others.
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+
+from edge.base.geometry import Area
 
 COARSE_SIDE = 320
 """Longer side of a picture in the coarse search, pixels."""
@@ -38,8 +39,9 @@ SIDE_MULTIPLE = 32
 TILE_PIXELS = 320 * 288
 """Most pixels of a live picture's tile: 1.5 times those of the coarse search of a 16:9 picture."""
 
-RECORDED_TILE_PIXELS = 992 * 576
-"""Most pixels of a recording's tile: one tile for 1920×1080, four for 3840×2160. A detector takes 90 bytes a pixel."""
+RECORDED_TILE_PIXELS = 544 * 576
+"""Most pixels of a recording's tile: two tiles for 1920×1080, eight for 3840×2160. A detector takes 90 bytes a
+pixel."""
 
 MOST_PARTS = 8
 """Most tiles in a row or column; a picture of 960×960 needs four."""
@@ -50,16 +52,6 @@ finds faces that the first one misses."""
 
 SLOW_FRAMES = 0.05
 """Seconds between two frames from which on a frame has time for the coarse search and a tile."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A part of a picture: corner, width and height in its pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 def fine_side(width: int, height: int, live: bool) -> int | None:
@@ -75,7 +67,7 @@ def smallest_face(width: int, height: int, live: bool) -> int:
 
 
 @lru_cache(4)
-def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS) -> tuple[Tile, ...]:
+def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS) -> tuple[Area, ...]:
     """Return tiles of one size that cover a picture, row by row, as few as `most_pixels` allows.
 
     Args:
@@ -88,7 +80,7 @@ def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS
     columns, rows, across, down = _grid(round(width * scale), round(height * scale), most_pixels)
     tile_width, tile_height = min(width, int(across / scale)), min(height, int(down / scale))
     return tuple(
-        Tile(x, y, tile_width, tile_height)
+        Area(x, y, x + tile_width, y + tile_height)
         for y in _starts(height, tile_height, rows)
         for x in _starts(width, tile_width, columns)
     )
@@ -114,13 +106,13 @@ def _starts(length: int, part: int, count: int) -> list[int]:
 class Rounds:
     """Schedules the tiles of live pictures, at most one in a frame."""
 
-    def __init__(self, tiles: tuple[Tile, ...]) -> None:
+    def __init__(self, tiles: tuple[Area, ...]) -> None:
         self._tiles = tiles
         self._next, self._due = 0, -math.inf
         self._before: float | None = None
         self._put_off = False
 
-    def turn(self, time: float, busy: bool, seconds: float) -> Tile | None:
+    def turn(self, time: float, busy: bool, seconds: float) -> Area | None:
         """Return the tile to search in the next frame, or None.
 
         Args:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.base.geometry import Area
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.palette import INK, PAPER, colour_of
-from edge.outputs.panel import FONT, Area, draw_panel, panel_layout, percent, place_panel
+from edge.outputs.panel import FONT, draw_panel, panel_layout, percent, place_panel
+from edge.sources.pixels import BgrPixels, Pixels
 
 SMALLEST = 8
 """Least height of a picture with a status line, in lines of text."""
@@ -33,20 +35,21 @@ class Line:
     base: int
 
 
-def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = None) -> np.ndarray:
+def annotate(result: FrameResult, status: str = "") -> np.ndarray:
+    """Return a copy of the picture, uint8 BGR, with the results drawn over it."""
+    picture = BgrPixels(result.frame.image.copy())
+    draw(result, status, picture)
+    return picture.bgr()
+
+
+def draw(result: FrameResult, status: str, picture: Pixels) -> None:
     """Draw a box, a label and a panel of probabilities for each face, and a status line if there is space.
 
     Args:
         result: result of a frame; its picture is not changed.
         status: text of the status line.
-        canvas: a picture that is no longer needed, reused if it has the frame's size.
-
-    Returns:
-        The canvas, or a new picture: uint8 BGR, of the frame's size.
+        picture: a copy of the frame's picture, which is drawn on.
     """
-    image = result.frame.image
-    picture = canvas if canvas is not None and canvas.shape == image.shape else np.empty_like(image)
-    np.copyto(picture, image)
     frame = Area(0, 0, result.frame.width, result.frame.height)
     unit = max(0.75, min(frame.width, frame.height) / 720)
     faces = [(face, box) for face in result.faces if (box := _box(face)).shared(frame)]
@@ -56,30 +59,46 @@ def annotate(result: FrameResult, status: str = "", canvas: np.ndarray | None = 
     _draw_panels(picture, faces, [_area(line, corner), *(_area(*tag) for tag in tags)], unit)
     for (face, box), (label, at) in zip(faces, tags, strict=True):
         colour = colour_of(face.label)
-        cv2.rectangle(picture, (box.left, box.top), (box.right, box.bottom), colour, max(1, round(2 * unit)))
-        area = _area(label, at)
-        cv2.rectangle(picture, (area.left, area.top), (area.right - 1, area.bottom - 1), colour, cv2.FILLED)
-        _write(picture, label, at, INK)
+        _draw_box(picture, box, colour, max(1, round(2 * unit)))
+        with picture.drawing(_area(label, at).within(*frame.size)) as ground:
+            ground[:] = colour
+            _write(ground, label, INK)
     if status and SMALLEST * line.height <= frame.height:
-        area = _area(line, corner)
-        picture[area.top : area.bottom, area.left : area.right] //= 3
-        _write(picture, line, corner, PAPER)
-    return picture
+        with picture.drawing(_area(line, corner).within(*frame.size)) as ground:
+            ground //= 3
+            _write(ground, line, PAPER)
 
 
-def _draw_panels(
-    picture: np.ndarray, faces: Sequence[tuple[FaceResult, Area]], texts: Sequence[Area], unit: float
-) -> None:
+def _draw_panels(picture: Pixels, faces: Sequence[tuple[FaceResult, Area]], texts: Sequence[Area], unit: float) -> None:
     """Draw a panel near each face with space for one, in the order of ids so that panels keep their places."""
-    height, width = picture.shape[:2]
-    frame, gap = Area(0, 0, width, height), round(6 * unit)
+    frame, gap = Area(0, 0, picture.width, picture.height), round(6 * unit)
     boxes, taken = [box for _, box in faces], list(texts)
     for face, box in sorted(faces, key=lambda pair: pair[0].id):
         layout = panel_layout(unit, face.classes)
         place = place_panel(layout, box, frame, gap, boxes, taken)
         if place:
-            draw_panel(picture, face, layout, place)
+            with picture.drawing(place) as panel:
+                draw_panel(panel, face, layout)
             taken.append(place)
+
+
+def _draw_box(picture: Pixels, box: Area, colour: tuple[int, int, int], thickness: int) -> None:
+    """Draw the four sides, each on its own: the inside is large, and need not be converted."""
+    left, top, right, bottom = box.left - thickness, box.top - thickness, box.right + thickness, box.bottom + thickness
+    for side in (
+        Area(left, top, right, box.top + thickness),
+        Area(left, box.bottom - thickness, right, bottom),
+        Area(left, top, box.left + thickness, bottom),
+        Area(box.right - thickness, top, right, bottom),
+    ):
+        seen = side.within(picture.width, picture.height)
+        if seen.shared(side):
+            with picture.drawing(seen) as part:
+                corner, other = (
+                    (box.left - seen.left, box.top - seen.top),
+                    (box.right - seen.left, box.bottom - seen.top),
+                )
+                cv2.rectangle(part, corner, other, colour, thickness)
 
 
 def _tag(face: FaceResult, box: Area, frame: Area, unit: float) -> tuple[Line, tuple[int, int]]:
@@ -112,9 +131,9 @@ def _area(line: Line, at: tuple[int, int]) -> Area:
     return Area(at[0], at[1], at[0] + line.width, at[1] + line.height)
 
 
-def _write(picture: np.ndarray, line: Line, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    place = at[0], at[1] + line.height - line.base
-    cv2.putText(picture, line.text, place, FONT, line.scale, colour, line.thickness, cv2.LINE_AA)
+def _write(ground: np.ndarray, line: Line, colour: tuple[int, int, int]) -> None:
+    place = 0, line.height - line.base
+    cv2.putText(ground, line.text, place, FONT, line.scale, colour, line.thickness, cv2.LINE_AA)
 
 
 def _box(face: FaceResult) -> Area:

@@ -1,17 +1,18 @@
 """Make faces unrecognizable in written pictures."""
 
+import math
 from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 
 import cv2
-import numpy as np
 
-from edge.base.geometry import Box
+from edge.base.geometry import Area, Box
 from edge.faces.results import FaceResult, FrameResult
 from edge.faces.tracker import TRACK_TIMEOUT
 from edge.pipeline.output import Output
+from edge.sources.pixels import Pixels
 
 MARGIN = 0.4
 """Covered margin on each side of a face, in shares of its box: hair, chin and movement."""
@@ -70,17 +71,18 @@ class Blurred:
             before |= boxes if seen <= time else {}
             after = (boxes | after) if seen >= time else after
         between = {face: _spanning(before[face], after[face]) for face in before.keys() & after.keys()}
-        image = hide(result.frame.image, list((before | after | between).values()))
-        self._output.write(replace(result, frame=replace(result.frame, image=image, preview=None)))
+        pixels = hide(result.frame.pixels, list((before | after | between).values()))
+        self._output.write(replace(result, frame=replace(result.frame, pixels=pixels, preview=None)))
 
 
-def hide(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Return a copy of the picture, uint8 BGR, with the boxes and their surroundings replaced by coloured squares."""
-    picture = image.copy()
+def hide(pixels: Pixels, boxes: list[Box]) -> Pixels:
+    """Return a copy of the picture with the boxes and their surroundings replaced by coloured squares."""
+    picture = pixels.copy()
     for box in boxes:
-        x0, y0, x1, y1 = surroundings(box, MARGIN, image)
-        cells = cv2.resize(image[y0:y1, x0:x1], (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-        picture[y0:y1, x0:x1] = cv2.resize(cells, (x1 - x0, y1 - y0), interpolation=cv2.INTER_NEAREST)
+        area = surroundings(box, MARGIN, pixels)
+        cells = pixels.part(area, (CELLS, CELLS), cv2.INTER_AREA)
+        with picture.drawing(area) as part:
+            cv2.resize(cells, area.size, dst=part, interpolation=cv2.INTER_NEAREST)
     return picture
 
 
@@ -91,15 +93,14 @@ def _spanning(one: Box, other: Box) -> Box:
     return x, y, right - x, bottom - y
 
 
-def surroundings(box: Box, margin: float, image: np.ndarray) -> tuple[int, int, int, int]:
-    """Return left, upper, right and lower edge of a box with a margin (in shares of it), cropped to the picture.
+def surroundings(box: Box, margin: float, pixels: Pixels) -> Area:
+    """Return a box with a margin (in shares of it), cropped to the picture.
 
     The result has at least one pixel, also for a box beside the picture.
     """
-    height, width = image.shape[:2]
     x, y, w, h = box
-    x0 = min(max(0, int(x - margin * w)), width - 1)
-    y0 = min(max(0, int(y - margin * h)), height - 1)
-    x1 = max(min(width, int(np.ceil(x + w + margin * w))), x0 + 1)
-    y1 = max(min(height, int(np.ceil(y + h + margin * h))), y0 + 1)
-    return x0, y0, x1, y1
+    left = min(max(0, int(x - margin * w)), pixels.width - 1)
+    top = min(max(0, int(y - margin * h)), pixels.height - 1)
+    right = max(min(pixels.width, math.ceil(x + w + margin * w)), left + 1)
+    bottom = max(min(pixels.height, math.ceil(y + h + margin * h)), top + 1)
+    return Area(left, top, right, bottom)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from edge.base.classes import shortened
+from edge.base.geometry import Area
 from edge.faces.results import FaceResult
 from edge.outputs.palette import PAPER, colour_of
 
@@ -18,30 +19,6 @@ MAX_ROWS = 12
 
 MAX_LETTERS = 16
 """Letters of a class name in a panel; longer ones are cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A rectangle in whole pixels; right and bottom are exclusive."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
-
-    def shared(self, other: "Area") -> int:
-        """Return the pixels of the intersection."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return width * height if width > 0 and height > 0 else 0
 
 
 @dataclass(frozen=True)
@@ -136,9 +113,8 @@ def place_panel(
     return best
 
 
-def draw_panel(picture: np.ndarray, face: FaceResult, layout: Layout, area: Area) -> None:
-    """Draw the names, bars and percentages of a face's most probable classes, in their order, on a dark background."""
-    panel = picture[area.top : area.bottom, area.left : area.right]
+def draw_panel(panel: np.ndarray, face: FaceResult, layout: Layout) -> None:
+    """Draw names, bars and percentages of a face's most probable classes, in their order, over `panel`, darkened."""
     panel //= 3
     left = 2 * layout.pad + layout.names
     for row, label in enumerate(np.sort(np.argsort(-face.probabilities, kind="stable")[: layout.rows])):

@@ -1,18 +1,18 @@
 """Annotated video."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from edge.faces.results import FrameResult
-from edge.outputs.annotate import annotate
+from edge.outputs.annotate import draw
 from edge.outputs.clock import Clock
 from edge.outputs.video_formats import container_of
 from edge.outputs.video_writer import VideoWriter, create_video
 from edge.sources.frame import Frame
+from edge.sources.pixels import YuvPixels
 
 
 class AnnotatedVideo:
@@ -41,7 +41,6 @@ class AnnotatedVideo:
         self._clock = clock or Clock(live=live)
         self._file = ExitStack()
         self._writer: VideoWriter | None = None
-        self._picture: np.ndarray | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +48,7 @@ class AnnotatedVideo:
     def write(self, result: FrameResult) -> None:
         self._writer = self._writer or self._open(result.frame)
         captured = result.frame.captured
-        self._picture = annotate(result, self._clock.text(captured), self._picture)
-        self._writer.write(self._picture, captured)
+        self._writer.write(result.frame.pixels, captured, partial(draw, result, self._clock.text(captured)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,5 +57,5 @@ class AnnotatedVideo:
 
     def _open(self, first: Frame) -> VideoWriter:
         """Open the file in the size of the first frame; without a frame there is no file."""
-        size = first.width, first.height
-        return self._file.enter_context(create_video(self._path, size, self._fps, growing=self._live))
+        size, bt709 = (first.width, first.height), isinstance(first.pixels, YuvPixels) and first.pixels.bt709
+        return self._file.enter_context(create_video(self._path, size, self._fps, growing=self._live, bt709=bt709))

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge.outputs.video_formats import (
     container_of,
     encoder_for,
 )
+from edge.sources.pixels import BgrPixels, Pixels, YuvPixels
 
 TIME_BASE = 90_000
 """Ticks of the time stamps per second: whole numbers at 24, 25, 29.97 and 30 frames per second."""
@@ -41,13 +42,13 @@ LEAST_SIDE = 16
 BITS_PER_PIXEL = 1.0
 """Upper bound of the bit rate of VP8 and VP9, which the quality determines; most pictures need far less."""
 
-# The pictures' matrix is that of OpenCV's conversion, BT.601; primaries and transfer are those of sRGB screens, BT.709.
-MATRIX_BT601, PRIMARIES_BT709, TRANSFER_BT709, LIMITED_RANGE = 6, 1, 1, 1
+# Primaries and transfer are those of sRGB screens, BT.709.
+MATRIX_BT601, MATRIX_BT709, PRIMARIES_BT709, TRANSFER_BT709, LIMITED_RANGE = 6, 1, 1, 1, 1
 
 
 @contextmanager
 def create_video(
-    path: Path, size: tuple[int, int], rate: float | None = None, *, growing: bool = False
+    path: Path, size: tuple[int, int], rate: float | None = None, *, growing: bool = False, bt709: bool = False
 ) -> Iterator["VideoWriter"]:
     """Write a video file that appears whole at the end, and not at all after an error.
 
@@ -58,6 +59,7 @@ def create_video(
         rate: expected frame rate, for the header; frames have the times given to `write`.
         growing: whether the file grows at its path instead and, however the process ends, can be played except for the
             last `KEYFRAME_INTERVAL`.
+        bt709: whether the matrix is that of BT.709, not BT.601; planes of the same matrix are written as they are.
 
     Raises:
         UserError: it cannot be written, or not in this format and size.
@@ -65,7 +67,7 @@ def create_video(
     container = container_of(path)
     _check_size(path, size, encoder_for(container))
     with _errors_named(path), _growing_file(path) if growing else whole_file(path) as part:
-        writer = VideoWriter(part, container, size, rate, growing=growing)
+        writer = VideoWriter(part, container, size, rate, growing=growing, bt709=bt709)
         try:
             yield writer
         except BaseException:
@@ -81,11 +83,19 @@ class VideoWriter:
     """An open video file. It raises PyAV's errors, to which `create_video` adds the file and the remedy."""
 
     def __init__(
-        self, path: Path, container: Container, size: tuple[int, int], rate: float | None, *, growing: bool
+        self,
+        path: Path,
+        container: Container,
+        size: tuple[int, int],
+        rate: float | None,
+        *,
+        growing: bool,
+        bt709: bool,
     ) -> None:
         self._path, self._growing = path, growing
         width, height = self._size = _even(size[0]), _even(size[1])
-        self._planes = np.empty((height * 3 // 2, width), np.uint8)  # 4:2:0 planes, reused since encoders copy them
+        self._packed = np.empty((height * 3 // 2, width), np.uint8)  # 4:2:0 planes, reused since encoders copy them
+        self._picture = YuvPixels.packed(self._packed, bt709=bt709)
         rate = rate if rate and math.isfinite(rate) and rate <= HIGHEST_RATE else USUAL_RATE
         self._timeline = Timeline(1 / rate, LONGEST_GAP if growing else math.inf)
         self._next_keyframe = 0.0
@@ -97,14 +107,22 @@ class VideoWriter:
         with self._cut_after_error():
             self._output.start_encoding()
 
-    def write(self, image: np.ndarray, time: float) -> None:
+    def write(self, pixels: Pixels, time: float, draw: Callable[[Pixels], None] = lambda pixels: None) -> None:
         """Append a picture.
 
         Args:
-            image: uint8 BGR `[h, w, 3]`; one of another size is scaled to fit, with black beside it.
+            pixels: the picture; one of another size is scaled to fit, with black beside it.
             time: seconds of any clock. After the clock was set back, the picture follows at the usual rate.
+            draw: called with the copy of the picture that is written, to draw on it.
         """
-        frame = _encoder_frame(_fitted(image, self._size), self._planes)
+        width, height = self._size
+        if 0 <= width - pixels.width <= 1 and 0 <= height - pixels.height <= 1:
+            self._picture.fill(pixels)
+            draw(self._picture)
+        else:
+            draw(picture := BgrPixels(pixels.bgr().copy()))
+            self._picture.fill(BgrPixels(_fitted(picture.bgr(), self._size)))
+        frame = _encoder_frame(self._packed)
         seconds = self._timeline.place(time)
         frame.pts, frame.time_base = round(seconds * TIME_BASE), Fraction(1, TIME_BASE)
         if seconds >= self._next_keyframe:
@@ -136,7 +154,8 @@ class VideoWriter:
         context.gop_size = round(HIGHEST_RATE * KEYFRAME_INTERVAL)  # keyframes are requested by time
         if "crf" in options:
             context.bit_rate = round(BITS_PER_PIXEL * width * height * rate)
-        context.colorspace, context.color_range = MATRIX_BT601, LIMITED_RANGE
+        context.colorspace = MATRIX_BT709 if self._picture.bt709 else MATRIX_BT601
+        context.color_range = LIMITED_RANGE
         context.color_primaries, context.color_trc = PRIMARIES_BT709, TRANSFER_BT709
         return stream
 
@@ -227,13 +246,9 @@ def _even(side: int) -> int:
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the picture in another size: with its last column or row repeated, or scaled with black beside it."""
+    """Return the picture scaled to fit another size, with black beside it."""
     width, height = size
     h, w = image.shape[:2]
-    if (w, h) == size:
-        return image
-    if 0 <= width - w <= 1 and 0 <= height - h <= 1:
-        return cv2.copyMakeBorder(image, 0, height - h, 0, width - w, cv2.BORDER_REPLICATE)
     scale = min(width / w, height / h)
     w, h = max(1, round(w * scale)), max(1, round(h * scale))
     canvas = np.zeros((height, width, 3), np.uint8)
@@ -242,9 +257,8 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return canvas
 
 
-def _encoder_frame(image: np.ndarray, planes: Any) -> Any:
-    """Convert the picture, BGR of even size, to a 4:2:0 frame of PyAV that uses the memory of `planes`."""
-    cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420, dst=planes)
-    if image.shape[0] % 4:  # PyAV accepts such a height only from an array of its own
-        return av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    return av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+def _encoder_frame(packed: Any) -> Any:
+    """Return a 4:2:0 frame of PyAV that uses the memory of `packed`."""
+    if packed.shape[0] % 6:  # PyAV accepts a height that is no multiple of four only from an array of its own
+        return av.VideoFrame.from_ndarray(packed, format="yuv420p")
+    return av.VideoFrame.from_numpy_buffer(packed, format="yuv420p")

@@ -19,6 +19,7 @@ from edge.base.errors import UserError
 from edge.pipeline.channel import Closed
 from edge.sources import Source
 from edge.sources.frame import Frame
+from edge.sources.pixels import Pixels
 from edge.sources.playback import Realtime
 
 log = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ class _Reader:
                         return
                     self._last, self._patience = time.monotonic(), FRAME_TIMEOUT
                     if watched:
-                        self._still.look(frame.image)
+                        self._still.look(frame.pixels)
                     self._deliver(frame)
         except Closed:
             pass
@@ -244,9 +245,9 @@ class _Stillness:
         self._since = self._looked = time.monotonic()
         self._limit = FROZEN_TIMEOUT
 
-    def look(self, image: np.ndarray) -> None:
+    def look(self, pixels: Pixels) -> None:
         now = time.monotonic()
-        sample = image[::SAMPLED, ::SAMPLED]
+        sample = pixels.sample(SAMPLED)
         if self._sample is None or not np.array_equal(sample, self._sample):
             self._sample, self._since, self._limit = sample.copy(), now, FROZEN_TIMEOUT
         elif now - self._looked > FRAME_TIMEOUT:  # a pause without frames is not a frozen picture

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 GOVERNOR_WINDOW = 60
 """Number of latest frames whose age the governor uses."""
 
-QUEUE_BYTES = 32 << 20
+QUEUE_BYTES = 20 << 20
 """Most bytes of the frames that one stage or output holds, waiting and in work; a larger frame is held alone."""
 
 CARRIED_EVENTS = 1000

@@ -14,6 +14,7 @@ import numpy as np
 from edge.base.geometry import Box
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.blur import surroundings
+from edge.sources.pixels import Pixels
 
 UNLABELLED = ("unsure", "not judged")
 """States of a face without a label (not judged: small, turned or blurred); the others are the classes."""
@@ -212,7 +213,7 @@ class Digest:
         episode = self._open[face.id]
         episode.peak, episode.peak_time = face.confidence, result.frame.captured
         if self._pictures:
-            self._faces_at_peak[face.id] = _cut(result.frame.image, face.box)
+            self._faces_at_peak[face.id] = _cut(result.frame.pixels, face.box)
 
     def _close(self, number: int, time: float) -> None:
         """End the person's episode, if any, and keep it if it is among the longest."""
@@ -256,12 +257,12 @@ def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
     return slice(first, last + 1), np.clip(seconds, 0, None)
 
 
-def _cut(image: np.ndarray, box: Box) -> np.ndarray:
+def _cut(pixels: Pixels, box: Box) -> np.ndarray:
     """Crop the face with its surroundings, uint8 BGR; the longer side has `PICTURE_SIDE` pixels."""
-    x0, y0, x1, y1 = surroundings(box, PICTURE_MARGIN, image)
-    scale = PICTURE_SIDE / max(1, x1 - x0, y1 - y0)
-    size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-    return cv2.resize(image[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA)
+    area = surroundings(box, PICTURE_MARGIN, pixels)
+    scale = PICTURE_SIDE / max(area.size)
+    size = max(1, round(area.width * scale)), max(1, round(area.height * scale))
+    return pixels.part(area, size, cv2.INTER_AREA)
 
 
 def _jpeg(picture: np.ndarray) -> bytes:

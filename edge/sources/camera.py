@@ -15,6 +15,7 @@ from edge.base.errors import UserError
 from edge.base.machine import camera_devices, users_of
 from edge.base.settings import Capture
 from edge.sources.frame import Frame, to_bgr
+from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class CameraSource:
         image, self._first = self._first if self._first is not None else self._picture(), None
         if image is None:
             return None
-        frame = Frame(self._seq, time.time(), to_bgr(image), self.name, time.monotonic())
+        frame = Frame(self._seq, time.time(), BgrPixels(to_bgr(image)), self.name, time.monotonic())
         self._seq += 1
         return frame
 

@@ -52,7 +52,7 @@ class DecodedSource:
             self.damage = None if self.live else self._decoder.damage
             return None
         captured = time.time() if self.live else self._opened + picture.seconds
-        frame = Frame(self._seq, captured, picture.image, self.name, time.monotonic())
+        frame = Frame(self._seq, captured, picture.pixels, self.name, time.monotonic())
         self._seq += 1
         return frame
 

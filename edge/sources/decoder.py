@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from edge.base.ffmpeg import ColorPrimaries, ColorTrc, VideoReformatter, av
+from edge.base.ffmpeg import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter, av
+from edge.sources.pixels import YuvPixels
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +60,17 @@ SRGB = {"dst_color_trc": ColorTrc.IEC61966_2_1, "dst_color_primaries": ColorPrim
 HIGH_DYNAMIC_RANGE = (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 """The transfer curves PQ and HLG."""
 
+BT709, BT2020, UNTOLD, BT601 = 1, (9, 10), 2, (5, 6)
+"""FFmpeg's numbers of the matrices between RGB and YUV; an unknown one is taken for BT.601."""
+
+PLAIN_MATRICES, BT709_AFTERWARDS = (BT709, UNTOLD, *BT601), (BT709, *BT2020)
+"""Matrices of planes that need no conversion, and matrices of frames that are BT.709 after it."""
+
 
 class Picture(NamedTuple):
-    """A decoded frame: uint8 BGR `[h, w, 3]`, and its time in seconds from the start of the container."""
+    """A decoded frame, and its time in seconds from the start of the container."""
 
-    image: np.ndarray
+    pixels: YuvPixels
     seconds: float
 
 
@@ -133,7 +140,7 @@ class Decoder:
         start = container.start_time
         self._times = _TimeLine(start / av.time_base if start is not None else None, 1 / (self.rate or DEFAULT_RATE))
         self._tick = float(self._stream.time_base)  # fractions would take a tenth of the time of decoding
-        self._to_bgr = _Converter(self._stream)
+        self._convert = _Converter(self._stream, copied=self._context is not self._stream.codec_context)
         self.damage: str | None = None
         self._losses, self._reached, self._error = _Losses(), 0.0, ""
         self._ordered = self._in_order()
@@ -148,9 +155,9 @@ class Decoder:
         while (frame := next(self._ordered, None)) is not None:
             if frame is RESTART:
                 self._times.restart()
-            elif (image := self._converted(frame)) is not None:
+            elif (pixels := self._converted(frame)) is not None:
                 self._patience = self._read_timeout
-                return Picture(image, self._times.place(None if frame.pts is None else frame.pts * self._tick))
+                return Picture(pixels, self._times.place(None if frame.pts is None else frame.pts * self._tick))
         return None
 
     def close(self) -> None:
@@ -204,9 +211,9 @@ class Decoder:
             self._losses.count_frame(frame)
         return frames
 
-    def _converted(self, frame: Any) -> np.ndarray | None:
+    def _converted(self, frame: Any) -> YuvPixels | None:
         try:
-            return self._to_bgr(frame)
+            return self._convert(frame)
         except (av.error.FFmpegError, ValueError) as error:
             log.info("a picture cannot be converted: %s", error)
             self._losses.spoilt += 1
@@ -371,24 +378,39 @@ class _Losses:
 
 
 class _Converter:
-    """Converts decoded frames to upright BGR with square pixels."""
+    """Converts decoded frames to upright planes of 8 bits, limited range and square pixels; most need no conversion."""
 
-    def __init__(self, stream: Any) -> None:
-        self._aspect = _pixel_aspect(stream.sample_aspect_ratio)
+    def __init__(self, stream: Any, *, copied: bool) -> None:
+        """Prepare for a stream; with `copied` planes are copied, which gives a hardware decoder its buffers back."""
+        self._copied, self._aspect = copied, _pixel_aspect(stream.sample_aspect_ratio)
         # The tables for high dynamic range take seconds to build; a frame's own `reformat` would build them each time.
         self._reformatter = VideoReformatter()
         self._field: tuple[tuple[Any, ...], Any] = ((), None)
 
-    def __call__(self, frame: Any) -> np.ndarray:
-        width, height, rotation = frame.width, frame.height, frame.rotation
-        colours = SRGB if frame.color_trc in HIGH_DYNAMIC_RANGE else {}
+    def __call__(self, frame: Any) -> YuvPixels:
+        rotation, bt709 = frame.rotation, frame.colorspace in BT709_AFTERWARDS or frame.color_trc in HIGH_DYNAMIC_RANGE
+        frame = self._plain(frame, Colorspace.ITU709 if bt709 else Colorspace.ITU601)
+        planes = [
+            np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : plane.width] for plane in frame.planes
+        ]
+        if rotation % 360 or self._copied:
+            planes = [np.rot90(plane, round(rotation / 90)).copy() for plane in planes]
+        return YuvPixels(*planes, bt709=bt709)
+
+    def _plain(self, frame: Any, matrix: Colorspace) -> Any:
+        """Return the frame as planes of this matrix with square pixels, converted if necessary."""
+        width, height = frame.width, frame.height
         if frame.interlaced_frame:
             frame = self._upper_field(frame)
         square = max(1, round(width * self._aspect))
         if square * height > MAX_VIDEO_PIXELS:
             square = width
-        image = self._reformatter.reformat(frame, square, height, "bgr24", threads=1, **colours).to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image
+        if (frame.width, frame.height) == (square, height) and _is_plain(frame):
+            return frame
+        colours: dict[str, Any] = {"dst_colorspace": matrix, "dst_color_range": ColorRange.MPEG}
+        if frame.color_trc in HIGH_DYNAMIC_RANGE:
+            colours |= SRGB
+        return self._reformatter.reformat(frame, square, height, "yuv420p", threads=1, **colours)
 
     def _upper_field(self, frame: Any) -> Any:
         """Return every other line, with a filter graph that is kept while the frames' format stays the same."""
@@ -398,6 +420,17 @@ class _Converter:
         graph = self._field[1]
         graph.push(frame)
         return graph.pull()
+
+
+def _is_plain(frame: Any) -> bool:
+    """Return whether the planes of a frame need no conversion, except of their size."""
+    return (
+        frame.format.name == "yuv420p"
+        and frame.color_range != ColorRange.JPEG
+        and frame.colorspace in PLAIN_MATRICES
+        and frame.color_trc not in HIGH_DYNAMIC_RANGE
+        and all(plane.line_size > 0 for plane in frame.planes)
+    )
 
 
 def _pixel_aspect(ratio: Fraction | None) -> float:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.sources.pixels import Pixels
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -14,7 +16,7 @@ class Frame:
     Attributes:
         seq: number of the frame in its source, from 0, counting also those that are dropped later.
         captured: Unix seconds at capture; in a file, the moment it was opened plus the frame's own timestamp.
-        image: uint8 `[h, w, 3]`, in OpenCV's order of colours (BGR).
+        pixels: pixels of the picture.
         source: name of the source, as records give it.
         arrived: `time.monotonic()` seconds when it was handed over; its age is counted from here.
         preview: the same picture smaller, where the camera gives one; faces are searched in it.
@@ -22,7 +24,7 @@ class Frame:
 
     seq: int
     captured: float
-    image: np.ndarray
+    pixels: Pixels
     source: str
     arrived: float
     preview: np.ndarray | None = None
@@ -32,17 +34,22 @@ class Frame:
         return time.monotonic() - self.arrived
 
     @property
+    def image(self) -> np.ndarray:
+        """The whole picture, uint8 BGR `[h, w, 3]`; decoded frames make it on demand."""
+        return self.pixels.bgr()
+
+    @property
     def width(self) -> int:
-        return self.image.shape[1]
+        return self.pixels.width
 
     @property
     def height(self) -> int:
-        return self.image.shape[0]
+        return self.pixels.height
 
     @property
     def nbytes(self) -> int:
         """Return the bytes of the picture and its preview."""
-        return self.image.nbytes + (0 if self.preview is None else self.preview.nbytes)
+        return self.pixels.nbytes + (0 if self.preview is None else self.preview.nbytes)
 
 
 def to_bgr(image: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from edge.base.errors import UserError
 from edge.sources.frame import Frame
 from edge.sources.http_client import CameraClient, Unanswered
 from edge.sources.jpegs import JpegCutter
+from edge.sources.pixels import BgrPixels
 
 RECEIVE_BYTES = 64 * 1024
 """Most bytes of one read."""
@@ -52,7 +53,7 @@ class JpegCamera:
         image, self._first = self._first if self._first is not None else self._checked_picture(), None
         if image is None or self._closed:
             return None
-        frame = Frame(self._seq, time.time(), image, self.name, time.monotonic())
+        frame = Frame(self._seq, time.time(), BgrPixels(image), self.name, time.monotonic())
         self._seq += 1
         return frame
 

@@ -8,6 +8,7 @@ from edge.base.errors import UserError
 from edge.base.settings import Capture
 from edge.sources.frame import Frame
 from edge.sources.pixel_formats import decode
+from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Picamera2Source:
         frame = Frame(
             self._seq,
             _unix_seconds(sensor_time),
-            pictures["main"],
+            BgrPixels(pictures["main"]),
             self.name,
             arrived,
             pictures.get("lores"),

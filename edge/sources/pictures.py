@@ -14,6 +14,7 @@ from edge.base.files import unreadable
 from edge.sources.folder import list_pictures
 from edge.sources.frame import Frame
 from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
+from edge.sources.pixels import BgrPixels
 from edge.sources.stills import decode_still
 
 log = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ class ImageSource:
                 self._unread.append(error)
                 continue
             captured = self._opened + self._seq * PICTURE_SPACING
-            frame = Frame(self._seq, captured, image, self._called(path), time.monotonic())
+            frame = Frame(self._seq, captured, BgrPixels(image), self._called(path), time.monotonic())
             self._seq += 1
             return frame
         self._report()

@@ -7,6 +7,7 @@ from edge.base.errors import UserError
 from edge.base.settings import Capture
 from edge.sources.frame import Frame
 from edge.sources.pixel_formats import bytes_a_frame, bytes_a_row, decode
+from edge.sources.pixels import BgrPixels
 from edge.sources.raw_check import problem_of
 
 LIBCAMERA_NAMES = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
@@ -64,7 +65,7 @@ class RawSource:
         if self._seq < CHECKED:
             self._check(content)
         image = decode(content, self._format, self._size)
-        frame = Frame(self._seq, captured, image, self.name, time.monotonic())
+        frame = Frame(self._seq, captured, BgrPixels(image), self.name, time.monotonic())
         self._seq += 1
         return frame
 

@@ -4,6 +4,7 @@ import time
 
 import cv2
 
+from edge.base.geometry import Area
 from edge.sources.frame import Frame
 
 RATE = 15.0
@@ -56,9 +57,9 @@ class Encoder:
 
 
 def _encoded(frame: Frame) -> bytes:
-    image = frame.image
-    if frame.width > WIDEST:
-        height = max(1, round(frame.height * WIDEST / frame.width))
-        image = cv2.resize(image, (WIDEST, height), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, STREAM_QUALITY])
+    whole, width = Area(0, 0, frame.width, frame.height), min(frame.width, WIDEST)
+    size = width, max(1, round(frame.height * width / frame.width))
+    _, encoded = cv2.imencode(
+        ".jpg", frame.pixels.part(whole, size, cv2.INTER_AREA), [cv2.IMWRITE_JPEG_QUALITY, STREAM_QUALITY]
+    )
     return encoded.tobytes()

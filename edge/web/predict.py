@@ -12,6 +12,7 @@ from edge.base.settings import Options, Smoothing
 from edge.faces.recognizer import Recognizer
 from edge.sources.frame import Frame
 from edge.sources.kinds import HEAD, picture_kind
+from edge.sources.pixels import BgrPixels
 from edge.web.decoding import Damaged, DecodingProcess
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -86,4 +87,4 @@ class Predictor:
         image = self._decoding.decode(content)
         if self._recognizer is None:
             self._recognizer = Recognizer.from_options(self._options)
-        return self._recognizer.recognize(Frame(0, time.time(), image, "upload", time.monotonic())).record()
+        return self._recognizer.recognize(Frame(0, time.time(), BgrPixels(image), "upload", time.monotonic())).record()

@@ -13,6 +13,7 @@ from edge.faces.detector import Detection
 from edge.faces.recognizer import Found
 from edge.faces.results import FaceResult, FrameResult
 from edge.sources.frame import Frame
+from edge.sources.pixels import BgrPixels
 
 
 def free_port() -> int:
@@ -31,7 +32,7 @@ def frame(seq: int = 0, image: np.ndarray | None = None, captured: float | None 
     return Frame(
         seq,
         1000.0 + seq if captured is None else captured,
-        picture() if image is None else image,
+        BgrPixels(picture() if image is None else image),
         "test",
         time.monotonic(),
     )

@@ -31,6 +31,7 @@ from edge.pipeline import feed
 from edge.pipeline.pipeline import Pipeline
 from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
+from edge.sources.pixels import BgrPixels
 
 RATE, FPS = 1000.0, 30.0
 """Frames a second that the camera gives, and those that it says it output_shape: days pass in minutes.
@@ -73,7 +74,7 @@ class FailingCamera:
         time.sleep(1 / self._rate)
         self._seq += 1
         tick = next(self._clock)
-        return Frame(self._seq, tick / FPS, self._scenes[tick % SCENES], self.name, time.monotonic())
+        return Frame(self._seq, tick / FPS, BgrPixels(self._scenes[tick % SCENES]), self.name, time.monotonic())
 
     def close(self) -> None:
         self._frames = self._seq

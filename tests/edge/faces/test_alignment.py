@@ -7,6 +7,7 @@ import pytest
 from edge.faces.alignment import crop_face, face_transform
 from edge.faces.detector import Detection
 from edge.model.manifest import FaceTemplate
+from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import picture
 
@@ -51,7 +52,7 @@ def centre_of(crop, colour):
 )
 def test_landmarks_land_on_the_template(degrees, scale, centre):
     image, detection = face_with_dots(degrees, scale, centre)
-    crop = crop_face(image, detection, TEMPLATE, SIZE)
+    crop = crop_face(BgrPixels(image), detection, TEMPLATE, SIZE)
     for colour, goal in zip(DOTS, TEMPLATE.landmarks, strict=True):
         found = centre_of(crop[..., ::-1], colour)
         assert np.hypot(*(found - np.array(goal) * SIZE)) < 0.3  # pixels; half of one is easily lost in shrinking
@@ -60,7 +61,8 @@ def test_landmarks_land_on_the_template(degrees, scale, centre):
 def test_the_landmarks_decide_where_there_are_any():
     image, detection = face_with_dots(10, 1.5, (400, 300))
     elsewhere = Detection((5.0, 5.0, 700.0, 600.0), 0.9, detection.landmarks)
-    assert (crop_face(image, detection, TEMPLATE, SIZE) == crop_face(image, elsewhere, TEMPLATE, SIZE)).all()
+    crops = [crop_face(BgrPixels(image), face, TEMPLATE, SIZE) for face in (detection, elsewhere)]
+    assert (crops[0] == crops[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_a_box_lands_on_the_templates_box(box, size):
     image = np.zeros((600, 600, 3), np.uint8)
     x, y, w, h = box
     cv2.rectangle(image, (round(x), round(y)), (round(x + w) - 1, round(y + h) - 1), (255, 255, 255), -1)
-    inside = crop_face(image, Detection(box, 0.9, None), TEMPLATE, size)[..., 0] > 127
+    inside = crop_face(BgrPixels(image), Detection(box, 0.9, None), TEMPLATE, size)[..., 0] > 127
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     found = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
     left, top, width, height = np.array(TEMPLATE.box) * size
@@ -98,20 +100,20 @@ def test_a_box_of_another_shape_keeps_its_centre_and_area():
 def test_shrinking_averages_instead_of_skipping_pixels(side):
     checkerboard = np.indices((1000, 1000)).sum(axis=0) % 2 * 255
     image = np.repeat(checkerboard[..., None], 3, axis=2).astype(np.uint8)
-    crop = crop_face(image, Detection((5, 5, side, side), 0.9, None), TEMPLATE, 48)
+    crop = crop_face(BgrPixels(image), Detection((5, 5, side, side), 0.9, None), TEMPLATE, 48)
     assert crop.mean() == pytest.approx(127.5, abs=3)
     assert crop.std() < 26, "a sampled checkerboard has 127"
 
 
 def test_what_is_outside_the_picture_repeats_its_edge():
     image = picture((10, 20, 30), 64, 48)
-    crop = crop_face(image, Detection((40, 30, 40, 50), 0.9, None), TEMPLATE, SIZE)
+    crop = crop_face(BgrPixels(image), Detection((40, 30, 40, 50), 0.9, None), TEMPLATE, SIZE)
     assert (crop == (30, 20, 10)).all()
 
 
 def test_crops_are_rgb():
     image = picture((0, 0, 255))  # red, in OpenCV's order
-    crop = crop_face(image, Detection((10, 10, 20, 20), 0.9, None), TEMPLATE, SIZE)
+    crop = crop_face(BgrPixels(image), Detection((10, 10, 20, 20), 0.9, None), TEMPLATE, SIZE)
     assert (crop.shape, crop.dtype) == ((SIZE, SIZE, 3), np.uint8)
     assert (crop == (255, 0, 0)).all()
 
@@ -119,7 +121,7 @@ def test_crops_are_rgb():
 def test_the_picture_is_left_alone():
     image, detection = face_with_dots(10, 1.5, (400, 300))
     before = image.copy()
-    crop_face(image, detection, TEMPLATE, SIZE)
+    crop_face(BgrPixels(image), detection, TEMPLATE, SIZE)
     assert (image == before).all()
 
 
@@ -127,5 +129,5 @@ def test_the_picture_is_left_alone():
 @pytest.mark.parametrize("spread", [0.0, 1e-3, 400.0])
 def test_senseless_landmarks_give_some_crop(place, spread):
     landmarks = (CANONICAL * spread + place).astype(np.float32)
-    crop = crop_face(picture((10, 20, 30), 100, 80), Detection((0, 0, 9, 9), 0.9, landmarks), TEMPLATE, 48)
+    crop = crop_face(BgrPixels(picture((10, 20, 30), 100, 80)), Detection((0, 0, 9, 9), 0.9, landmarks), TEMPLATE, 48)
     assert (crop == (30, 20, 10)).all()

@@ -9,6 +9,7 @@ from edge.faces.alignment import crop_face
 from edge.faces.detector import Detection, open_detector
 from edge.faces.quality import NOSE, sharpness, shortcoming, turn
 from edge.model.manifest import FaceTemplate
+from edge.sources.pixels import BgrPixels
 
 from ..conftest import FACE_TEMPLATE
 from ..stand_ins import with_landmarks
@@ -74,7 +75,7 @@ def test_a_real_face_is_fit_until_it_is_blurred(yunet, portrait):
     template = FaceTemplate(tuple(map(tuple, FACE_TEMPLATE["landmarks"])), tuple(FACE_TEMPLATE["box"]))
     (face,) = open_detector("yunet").detect(portrait)
     reasons = [
-        shortcoming(face, crop_face(picture, face, template, 48), Quality())
+        shortcoming(face, crop_face(BgrPixels(picture), face, template, 48), Quality())
         for picture in (portrait, cv2.GaussianBlur(portrait, (0, 0), face.box[2] / 12))
     ]
     assert reasons == [None, "blurred"]

@@ -63,7 +63,7 @@ def boxes(detections):
 
 def test_the_first_picture_is_searched_whole(search):
     assert boxes(find(search, scene((100, 100)), [], 0.0)) == [(100, 100, 40, 40)]
-    assert search._whole.sizes == [(360, 640)]
+    assert search._whole.sizes == [(180, 320)]
 
 
 def test_a_known_face_is_found_in_the_region_about_it(search):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.outputs.annotate import annotate
+from edge.outputs.annotate import annotate, draw
 from edge.outputs.palette import COLOURS, UNSURE
+from edge.sources.pixels import BgrPixels, YuvPixels
 
 from ..stand_ins import face, picture, result
 
@@ -15,6 +16,14 @@ BOX = (100, 150, 120, 160)
 
 def drawn(*faces, image=None, status=""):
     return annotate(result(0, *faces, image=picture(width=640, height=480) if image is None else image), status)
+
+
+def grey_planes(width, height, **options):
+    """Planes of a picture that is 90 all over."""
+    y, colour = np.empty((height, width), np.uint8), np.empty((2, (height + 1) // 2, (width + 1) // 2), np.uint8)
+    planes = YuvPixels(y, *colour, **options)
+    planes.fill(BgrPixels(picture(width=width, height=height)))
+    return planes
 
 
 def pixels_of(image, colour):
@@ -29,17 +38,16 @@ def test_the_frame_itself_is_not_drawn_on():
     assert (picture_ != image).any()
 
 
-def test_a_canvas_of_its_size_is_drawn_over():
-    image, canvas = picture(width=640, height=480), np.full((480, 640, 3), 7, np.uint8)
-    results = result(0, face(box=BOX), image=image)
-    assert annotate(results, "status", canvas) is canvas
-    assert (canvas == annotate(results, "status")).all()
-
-
-def test_a_canvas_of_another_size_is_left_alone():
-    canvas = np.full((48, 64, 3), 7, np.uint8)
-    assert annotate(result(0, image=picture(width=640, height=480)), "", canvas).shape == (480, 640, 3)
-    assert (canvas == 7).all()
+@pytest.mark.parametrize("bt709", [False, True])
+@pytest.mark.parametrize("size", [(640, 480), (597, 335)])
+def test_on_planes_it_is_the_same_drawing(size, bt709):
+    faces = [face(label, box=(20 + 150 * label, 61, 90, 117), number=label) for label in range(4)]
+    results = result(0, *faces, image=picture(width=size[0], height=size[1]))
+    planes = grey_planes(*size, bt709=bt709)
+    draw(results, "status", planes)
+    difference = np.abs(planes.bgr() - annotate(results, "status").astype(int)).mean(axis=2)
+    assert difference.mean() < 2
+    assert (difference > 30).mean() < 0.02, "colour has half the resolution"
 
 
 def test_without_faces_and_status_nothing_is_drawn():

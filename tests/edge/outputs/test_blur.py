@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.base.geometry import Area
 from edge.faces.detector import YuNet
 from edge.outputs.blur import MARGIN, Blurred, hide, surroundings
+from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import KeepingOutput, face, frame, picture, result
 
@@ -16,9 +18,17 @@ BOX = (20, 15, 10, 10)
 
 
 def changed(before, after):
-    """Left, upper, right and lower edge of what differs."""
+    """The area of what differs."""
     rows, columns = np.nonzero((before != after).any(axis=2))
-    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return Area(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def around(box, margin=MARGIN, image=NOISE):
+    return surroundings(box, margin, BgrPixels(image))
+
+
+def hidden_in(image, *boxes):
+    return hide(BgrPixels(image), list(boxes)).bgr()
 
 
 def at(seq, time, *faces, image=NOISE):
@@ -54,35 +64,35 @@ def blurred(results):
 
 class TestHide:
     def test_the_box_and_its_margin_change_and_nothing_else(self):
-        hidden = hide(NOISE, [BOX])
-        assert changed(NOISE, hidden) == surroundings(BOX, MARGIN, NOISE) == (16, 11, 34, 29)
+        hidden = hidden_in(NOISE, BOX)
+        assert changed(NOISE, hidden) == around(BOX) == Area(16, 11, 34, 29)
 
     def test_little_is_left_of_what_was_there(self):
-        assert len(np.unique(hide(NOISE, [BOX])[11:29, 16:34].reshape(-1, 3), axis=0)) <= 16
+        assert len(np.unique(hidden_in(NOISE, BOX)[11:29, 16:34].reshape(-1, 3), axis=0)) <= 16
 
     def test_the_frame_itself_stays(self):
         before = NOISE.copy()
-        hide(NOISE, [BOX])
+        hidden_in(NOISE, BOX)
         assert (before == NOISE).all()
 
     @pytest.mark.parametrize("box", [(-5, -5, 10, 10), (60, 44, 30, 30), (-50, -50, 10, 10), (200, 200, 5, 5)])
     def test_a_face_at_the_edge_or_beside_the_picture(self, box):
-        assert hide(NOISE, [box]).shape == NOISE.shape
+        assert hidden_in(NOISE, box).shape == NOISE.shape
 
     def test_a_detector_no_longer_finds_the_face(self, portrait, yunet):
         detector = YuNet(yunet, 320, 0.6)
         (found,) = detector.detect(portrait)
-        hidden = hide(portrait, [found.box])
+        hidden = hidden_in(portrait, found.box)
         assert detector.detect(hidden) == []
-        x0, y0, x1, y1 = surroundings(found.box, 1.0, portrait)
-        assert detector.detect(cv2.resize(hidden[y0:y1, x0:x1], (112, 112))) == []
+        near = around(found.box, 1.0, portrait)
+        assert detector.detect(cv2.resize(hidden[near.rows, near.columns], (112, 112))) == []
 
 
 class TestBlurred:
     @pytest.mark.parametrize("label", [3, None])
     def test_faces_with_and_without_a_label_are_hidden(self, label):
         (image,) = blurred([at(0, 0.0, face(label, box=BOX))])
-        assert changed(NOISE, image) == surroundings(BOX, MARGIN, NOISE)
+        assert changed(NOISE, image) == around(BOX)
 
     def test_a_frame_without_faces_stays_as_it_is(self):
         (image,) = blurred([at(0, 0.0)])
@@ -110,7 +120,7 @@ class TestBlurred:
         near, far, way = (20, 15, 10, 10), (44, 19, 10, 10), (20, 15, 34, 14)
         results = [at(0, 0.0, face(box=near)), at(1, 0.1), at(2, 0.9), at(3, 1.0, face(box=far)), at(4, 1.1)]
         assert [changed(NOISE, image) for image in blurred(results)[:-1]] == [
-            surroundings(box, MARGIN, NOISE) for box in (near, way, way, far)
+            around(box) for box in (near, way, way, far)
         ]
 
     def test_a_failure_reaches_the_output(self):

@@ -10,6 +10,7 @@ from edge.faces.results import FrameResult
 from edge.outputs import video_formats
 from edge.outputs.video import AnnotatedVideo
 from edge.outputs.video_writer import create_video
+from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import face, frame, picture
 
@@ -69,7 +70,7 @@ def write(path, *, growing=False, size=(98, 66)):
     """Two seconds of one colour and two of another, at ten frames a second."""
     with create_video(path, size, 10, growing=growing) as writer:
         for i in range(40):
-            writer.write(picture(ORANGE if i < 20 else BLUE, *size), i / 10)
+            writer.write(BgrPixels(picture(ORANGE if i < 20 else BLUE, *size)), i / 10)
     return path
 
 
@@ -109,7 +110,7 @@ def test_what_a_killed_process_leaves_plays(tmp_path, watch, suffix):
     path, left = tmp_path / f"a{suffix}", tmp_path / f"left{suffix}"
     with create_video(path, (98, 66), 10, growing=True) as writer:
         for i in range(50):
-            writer.write(picture(ORANGE, 98, 66), i / 10)
+            writer.write(BgrPixels(picture(ORANGE, 98, 66)), i / 10)
         shutil.copy(path, left)
     seen = watch(left)
     assert seen["end"] == pytest.approx(4, abs=0.11)

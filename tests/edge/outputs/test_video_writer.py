@@ -17,6 +17,7 @@ from edge.base.ffmpeg import av
 from edge.outputs import video_formats
 from edge.outputs.video_formats import LONGEST_SIDES, container_of, encoder_for
 from edge.outputs.video_writer import LONGEST_GAP, Timeline, create_video
+from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import picture
 
@@ -63,7 +64,7 @@ def write_video(path, times, image=noise, rate=25, **options):
     first = image(0)
     with create_video(path, (first.shape[1], first.shape[0]), rate, **options) as writer:
         for i, time in enumerate(times):
-            writer.write(image(i), time)
+            writer.write(BgrPixels(image(i)), time)
     return path
 
 
@@ -163,8 +164,8 @@ class TestFormats:
     @pytest.mark.parametrize("size", [(80, 20), (20, 80), (128, 96), (2, 2)])
     def test_pictures_of_other_sizes_are_scaled_and_keep_their_shape(self, tmp_path, size):
         with create_video(tmp_path / "a.mp4", (64, 48)) as writer:
-            writer.write(picture((128, 128, 128)), 0)
-            writer.write(picture((255, 255, 255), *size), 1)
+            writer.write(BgrPixels(picture((128, 128, 128))), 0)
+            writer.write(BgrPixels(picture((255, 255, 255), *size)), 1)
         video = decoded(tmp_path / "a.mp4")
         assert [image.shape for image in video.images] == [(48, 64, 3)] * 2
         bright = video.images[1].mean(axis=2) > 128
@@ -278,7 +279,7 @@ class TestNames:
             pytest.fail("nothing to write to")
         assert "disk" not in caught.value.remedy
         with create_video(path, (longest, 32)) as writer:
-            writer.write(np.zeros((32, longest, 3), np.uint8), 0.0)
+            writer.write(BgrPixels(np.zeros((32, longest, 3), np.uint8)), 0.0)
         assert len(decoded(path).images) == 1
 
     def test_a_folder_in_the_way_is_told(self, tmp_path):
@@ -295,7 +296,7 @@ class TestNames:
 def write_and_fail(path, times, **options):
     with create_video(path, (64, 48), 25, **options) as writer:
         for i, time in enumerate(times):
-            writer.write(noise(i), time)
+            writer.write(BgrPixels(noise(i)), time)
         raise ZeroDivisionError
 
 
@@ -377,11 +378,12 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from edge.outputs.video_writer import create_video
+from edge.sources.pixels import BgrPixels
 
 generator = np.random.default_rng(0)
 with create_video(Path(sys.argv[1]), (64, 48), 10, growing=True) as writer:
     for i in range(95):
-        writer.write(generator.integers(0, 256, (48, 64, 3), dtype=np.uint8), i / 10)
+        writer.write(BgrPixels(generator.integers(0, 256, (48, 64, 3), dtype=np.uint8)), i / 10)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

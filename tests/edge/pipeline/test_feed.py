@@ -9,6 +9,7 @@ import pytest
 from edge.base.errors import UserError
 from edge.pipeline import feed
 from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, Feed, opened
+from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import ScriptedSource, frame
 
@@ -251,7 +252,7 @@ def test_a_frozen_picture_is_opened_again_less_and_less_often(hurry):
 def test_a_picture_that_moves_again_is_watched_as_before():
     still = feed._Stillness()
     still._limit = 100.0
-    still.look(np.zeros((16, 16, 3), np.uint8))
+    still.look(BgrPixels(np.zeros((16, 16, 3), np.uint8)))
     assert still._limit == feed.FROZEN_TIMEOUT
 
 
@@ -260,7 +261,7 @@ def test_while_nothing_comes_nothing_is_still(monkeypatch):
     monkeypatch.setattr(feed.time, "monotonic", lambda: clock[0])
     still, image = feed._Stillness(), np.zeros((16, 16, 3), np.uint8)
     for clock[0], frozen in ((0.0, ""), (3.0, ""), (60.0, ""), (63.0, ""), (64.5, "frozen")):
-        still.look(image)
+        still.look(BgrPixels(image))
         assert still.frozen() == frozen
 
 

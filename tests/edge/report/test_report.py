@@ -60,7 +60,7 @@ def write_video(path, images, fps=20):
 
 def pictures_of(clip, path):
     """The same pictures in another container."""
-    images = [picture.image[..., ::-1] for picture in open_video(clip)]
+    images = [picture.pixels.bgr()[..., ::-1] for picture in open_video(clip)]
     return clips.write_video(path, images, options={"g": "1", "preset": "ultrafast"})
 
 

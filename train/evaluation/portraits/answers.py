@@ -15,6 +15,7 @@ from edge.faces.results import FaceResult
 from edge.faces.smoother import Smoother
 from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
+from edge.sources.pixels import BgrPixels
 from train.evaluation.portraits.folder import POSES, Person
 
 HAPPY = EMOTIONS.index("happy")
@@ -57,7 +58,7 @@ def edge_recognizer(bundle: Path) -> Recognize:
         raise UserError(problem, "name a bundle of the emotions, such as models/default")
 
     def recognize(image: np.ndarray) -> FaceResult | None:
-        faces = recognizer.recognize(Frame(0, 0.0, image, "portrait", 0.0)).faces
+        faces = recognizer.recognize(Frame(0, 0.0, BgrPixels(image), "portrait", 0.0)).faces
         return faces[0] if faces else None
 
     return recognize
