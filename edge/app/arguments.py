@@ -48,7 +48,7 @@ def described(setting: Setting) -> str:
     """Return the help of a setting with its range and default."""
     default = setting.shown_default
     notes = ", ".join(note for note in (setting.range, default and f"default: {default}") if note)
-    return f"{setting.option.help} ({notes})" if notes else setting.option.help
+    return f"{setting.effect} ({notes})" if notes else setting.effect
 
 
 def _flag(setting: Setting) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _flags(setting: Setting) -> str:
 
 def _meaning(setting: Setting) -> str:
     allowed = ", ".join(f"`{choice}`" for choice in setting.option.choices) or setting.range
-    return f"{setting.option.help}; {allowed}" if allowed else setting.option.help
+    return f"{setting.effect}; {allowed}" if allowed else setting.effect
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Option:
     """Description of a setting for its users.
 
     Attributes:
-        help: one phrase.
+        help: one phrase; of something that is on by default and that the flag turns off, what it does.
         flag: on the command line: `--threads`, or the name of an argument that has no flag; empty for neither.
         metavar: name of the value.
         unit: of the value in the settings.
@@ -94,6 +94,11 @@ class Setting:
     def repeated(self) -> bool:
         """Return whether there may be several values, each a word of its own."""
         return get_origin(self.kind) in (tuple, Mapping)
+
+    @property
+    def effect(self) -> str:
+        """The help of the flag, which may turn something off."""
+        return f"do not {self.option.help}" if self.kind is bool and self.default is True else self.option.help
 
     @property
     def range(self) -> str:

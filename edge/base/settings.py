@@ -75,7 +75,7 @@ class Smoothing:
         Share, Option("a class that is more probable than the present label by this much replaces it at once")
     ] = 0.1
     unsure_below: Annotated[Share, Option("a label needs at least this probability to begin with")] = 0.35
-    slack: Annotated[Share, Option("fall of the probability below that which a label survives")] = 0.05
+    slack: Annotated[Share, Option("how far below that its probability may fall later")] = 0.05
     dwell: Annotated[
         Seconds,
         Option(
@@ -105,9 +105,11 @@ class EventLimits:
 class Quality:
     """Least quality of a face that is labelled; 0 asks for nothing."""
 
-    min_face_size: Annotated[AtLeastZero, Option("shorter side of a face's box that is labelled", unit="pixels")] = 24.0
-    min_sharpness: Annotated[AtLeastZero, Option("least detail of a face, see `edge.faces.quality.sharpness`")] = 0.02
-    max_turn: Annotated[AtLeastZero, Option("largest turn of a face to either side", unit="degrees")] = 50.0
+    min_face_size: Annotated[AtLeastZero, Option("smallest labelled face: shorter side of its box", unit="pixels")] = (
+        24.0
+    )
+    min_sharpness: Annotated[AtLeastZero, Option("lowest sharpness of a labelled face")] = 0.02
+    max_turn: Annotated[AtLeastZero, Option("largest turn of a labelled face to either side", unit="degrees")] = 50.0
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,7 @@ class Outputs:
             read=Address.parse,
         ),
     ] = None
-    window: Annotated[bool, Option("show no window", "--no-window")] = True
+    window: Annotated[bool, Option("show a window", "--no-window")] = True
 
     @property
     def paths(self) -> list[Path]:
@@ -372,8 +374,8 @@ class Predict(Folders):
 class Wanted:
     """Wanted parts of a report."""
 
-    annotated: Annotated[bool, Option("write the annotated video, too", "--annotate")] = False
-    thumbnails: Annotated[bool, Option("no pictures of faces in the report", "--no-thumbnails")] = True
+    annotated: Annotated[bool, Option("write an annotated video, too", "--annotate")] = False
+    thumbnails: Annotated[bool, Option("show small pictures of faces in the report", "--no-thumbnails")] = True
     blur: Annotated[bool, Option("make faces unrecognizable in all pictures that are written", "--blur")] = False
 
 

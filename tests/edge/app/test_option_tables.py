@@ -23,6 +23,7 @@ def test_every_option_of_a_run_has_a_row():
     assert all(f"| `{one.option.flag}" in text for one in declared(Run) if one.option.flag.startswith("-"))
     assert "| `--smoothing-ms MS` | 300 | " in text
     assert "| `--web [HOST:PORT]` |  | " in text
+    assert "| `--no-window` |  | do not show a window |" in text
     assert "; from 0 to 1 |" in text
 
 
