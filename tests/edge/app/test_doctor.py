@@ -63,7 +63,7 @@ def test_a_missing_bundle_is_named(tmp_path):
     finding = by_name(examine(tmp_path / "nowhere"))["model"]
     assert (finding.ready, finding.needed) == (False, True)
     assert "nowhere" in finding.detail
-    assert "make export" in finding.remedy
+    assert "name default, nano, fer2013" in finding.remedy
 
 
 @pytest.mark.parametrize(
