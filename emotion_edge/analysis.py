@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.base.errors import needs_extra
 from edge.base.files import check_folder
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries
 from edge.base.settings import Options, Wanted, model_folder
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.base.errors import UserError
 from edge.base.files import write_whole
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries
 from edge.base.settings import Options, Smoothing, model_folder
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult, FrameResult

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edge.base.errors import UserError, exit_on_user_error
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries
 from edge.base.text_table import Column, draw
 from export import debug
 from export.convert import Quantization

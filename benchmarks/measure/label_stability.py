@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.app.demo import demo_clip
 from edge.base.errors import UserError, exit_on_user_error
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries
 from edge.base.settings import DEFAULT_BUNDLE, EventLimits, Options, Smoothing
 from edge.base.text_table import Column, Row, draw
 from edge.faces.events import Events

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from edge.app.arguments import add_options, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
-from edge.base.machine import check_memory_limit, package_version
+from edge.base.machine import check_memory_limit, package_version, quiet_libraries
 from edge.base.network import masked
 from edge.base.settings import Analyze, Demo, Doctor, InstallService, Predict, Run, UninstallService
 
@@ -110,7 +110,6 @@ def _command(name: str, settings: Any) -> int:
     check_memory_limit()
     try:
         from edge.app import commands
-        from edge.base.quiet import quiet_libraries
     except ImportError as error:
         if (error.name or "").startswith("edge"):
             raise  # ours: a bug

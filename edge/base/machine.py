@@ -18,6 +18,19 @@ except ImportError:  # Windows
 LEAST_ADDRESS_SPACE = 600 << 20
 """Bytes of address space that loading OpenCV and FFmpeg takes; with less OpenCV crashes. Little of it is used."""
 
+OPENCV_FATAL = 1
+"""OpenCV's log level for errors that end the process."""
+
+
+def quiet_libraries() -> None:
+    """Let OpenCV and its FFmpeg log only errors that end the process; others are reported by our own messages."""
+    import cv2
+
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    # OpenCV 5 moved the function.
+    set_log_level = cv2.utils.logging.setLogLevel if hasattr(cv2.utils, "logging") else cv2.setLogLevel  # type: ignore[attr-defined]
+    set_log_level(OPENCV_FATAL)
+
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use; in a container these may be fewer than the machine's."""

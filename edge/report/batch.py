@@ -16,8 +16,7 @@ import cv2
 
 from edge.base.errors import UserError, printable
 from edge.base.files import check_folder
-from edge.base.machine import usable_cores
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries, usable_cores
 from edge.base.settings import Options, Wanted
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import load_bundle

@@ -24,7 +24,7 @@ import numpy as np
 from edge.app.arguments import whole_number
 from edge.base.assets import ASTRONAUT, fetch
 from edge.base.errors import UserError, exit_on_user_error
-from edge.base.quiet import quiet_libraries
+from edge.base.machine import quiet_libraries
 from edge.base.settings import DEFAULT_BUNDLE, Options
 from edge.faces.recognizer import Recognizer
 from edge.pipeline import feed
