@@ -73,7 +73,7 @@ def measure(name: str, folder: Path) -> list[str]:
     """Name, and figures of a run before and during an attack."""
     where, attack, arguments = ATTACKS[name]
     cores, port, records, log = sorted(os.sched_getaffinity(0)), free_port(), folder / "records.jsonl", folder / "log"
-    options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", str(records)]
+    options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", "-"]
     if where == "--web-cert":
         cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
         request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
@@ -92,9 +92,13 @@ def measure(name: str, folder: Path) -> list[str]:
         return [fps, int(memory[0]) / 1024 if memory else 0.0, len(log.read_text().splitlines())]
 
     command = [sys.executable, "-m", "edge", "run", str(demo_clip(folder)), "--loop", "--no-realtime", "--no-window"]
-    with log.open("w") as errors, subprocess.Popen([*command, *options], stderr=errors, preexec_fn=confine) as run:
+    with (
+        records.open("w") as lines,
+        log.open("w") as errors,
+        subprocess.Popen([*command, *options], stdout=lines, stderr=errors, preexec_fn=confine) as run,
+    ):
         try:
-            while not (records.exists() and records.stat().st_size):
+            while not records.stat().st_size:
                 time.sleep(0.1)
             time.sleep(WARM_UP)
             quiet, attacker = figures(), Process(target=attack, args=(port, *arguments))
