@@ -5,6 +5,7 @@ from typing import Any
 
 from edge.base.classes import EMOTIONS
 from edge.base.settings import Smoothing
+from edge.base.text_table import UNKNOWN, table
 from edge.model.manifest import LabelSet
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
 from train.evaluation.evaluate import TITLES
@@ -227,7 +228,7 @@ def _variants_table(variants: Mapping[str, Any]) -> str:
         ]
         for name, v in variants.items()
     ]
-    return _table(header, rows)
+    return table(header, rows, markdown=True)
 
 
 def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured]) -> str:
@@ -244,16 +245,17 @@ def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured]) -> str
         ]
         for i, name in enumerate(EMOTIONS)
     ]
-    return f"Class by class ({TITLES[label_set]}):\n\n{_table(header, rows)}"
+    return f"Class by class ({TITLES[label_set]}):\n\n{table(header, rows, markdown=True)}"
 
 
 def _confusion_table(scores: Scores) -> str:
-    return _table(["", *EMOTIONS], [[name, *row] for name, row in zip(EMOTIONS, scores.confusion, strict=True)])
+    rows = [[name, *map(str, row)] for name, row in zip(EMOTIONS, scores.confusion, strict=True)]
+    return table(["", *EMOTIONS], rows, markdown=True)
 
 
 def _calibration_table(variants: Mapping[str, Any], label_set: str) -> str:
     rows = [[name, f"{v['scores'][label_set]['calibration_error']:.1%}"] for name, v in variants.items()]
-    return _table(["variant", "calibration error"], rows)
+    return table(["variant", "calibration error"], rows, markdown=True)
 
 
 def _thresholds_table(measured: Mapping[str, Measured]) -> str:
@@ -262,16 +264,17 @@ def _thresholds_table(measured: Mapping[str, Measured]) -> str:
     for threshold in SHOWN_THRESHOLDS:
         at = [next(a for a in m.risk_coverage if a.threshold == threshold) for m in measured.values()]
         rows.append([f"{threshold:g}", *(cell for a in at for cell in (_share(a.coverage), _share(a.accuracy)))])
-    return _table(header, rows)
+    return table(header, rows, markdown=True)
 
 
 def _robustness_tables(measured: Mapping[str, Measured]) -> str:
     curves = {variant: m.robustness for variant, m in measured.items()}
     first = next(iter(curves.values()))
     return "\n\n".join(
-        _table(
+        table(
             [UNITS[name], *(f"{grade:g}" for grade, _ in first[name])],
             [[variant, *(_share(accuracy) for _, accuracy in c[name])] for variant, c in curves.items()],
+            markdown=True,
         )
         for name in first
     )
@@ -329,9 +332,4 @@ def _commonest(scores: Scores) -> int:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
-
-
-def _table(header: list[str], rows: list[list[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return UNKNOWN if value is None else f"{value:.1%}"
