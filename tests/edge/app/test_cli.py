@@ -358,7 +358,7 @@ BAD_INPUTS = {
     "wrong hash": ("run CLIP --model damaged", "model_int8.tflite: sha256"),
     "model file missing": ("run CLIP --model gone", "model_int8.tflite: the file is missing"),
     "no bundle": ("run CLIP --model nothing", "nothing: no model bundle here"),
-    "other classes": ("run CLIP --model five", "the model knows 5 classes"),
+    "other classes": ("run CLIP --model five", "the model has 5 classes, the manifest 7"),
     "no such variant": ("run CLIP --variant dynamic", "the bundle has no variant dynamic"),
     "a page's certificate without a page": ("run CLIP --web-cert c.pem --web-key k.pem", "--web-cert is for the live"),
     "a rate of a recording": ("run CLIP --fps 10", "--fps is for cameras, snapshots over HTTP and standard input"),
