@@ -90,9 +90,10 @@ test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board
 # of the training time on CPUs. TensorFlow's own pool keeps them.
 KEEP_MEMORY := TF_CPU_ALLOCATOR_USE_BFC=1
 
-data: $(VENV)/workstation.stamp ##train import a data set: FER2013=<zip, folder or csv> [FERPLUS=<csv>] [CLASSES=…]
-	@test -n "$(FER2013)" || { echo "emotion-edge: no source named: make data FER2013=<zip, folder or csv>" >&2; exit 2; }
-	@$(BIN)/python -m train.importer "$(FER2013)" $(if $(FERPLUS),--votes "$(FERPLUS)") $(if $(CLASSES),--classes "$(CLASSES)") --output "$(DATA)" $(ARGS)
+# The default of SOURCE is a camera's.
+data: $(VENV)/workstation.stamp ##train import a data set: SOURCE=<folder, zip or csv> [FERPLUS=<csv>] [CLASSES=…]
+	@test "$(origin SOURCE)" != file || { echo "emotion-edge: no source named: make data SOURCE=<folder, zip or csv>" >&2; exit 2; }
+	@$(BIN)/python -m train.importer "$(SOURCE)" $(if $(FERPLUS),--votes "$(FERPLUS)") $(if $(CLASSES),--classes "$(CLASSES)") --output "$(DATA)" $(ARGS)
 
 train: $(VENV)/workstation.stamp ##train fine-tune, or resume a run: [CONFIG=edge] [RUN=runs/edge] [WEIGHTS=imagenet]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)

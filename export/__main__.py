@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--template", type=Path, metavar="BUNDLE", help="use the face template of another bundle")
     parser.add_argument("--onnx", action="store_true", help="also write ONNX and calibration faces to RUN/onnx")
+    parser.add_argument("--allow-chance", action="store_true", help="export a model that is no better than chance")
     parser.add_argument("--unfinished", action="store_true", help="export a run before its last epoch")
     return parser
 
@@ -81,6 +82,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         logit_adjustment=arguments.logit_adjustment,
         template=arguments.template,
         onnx=arguments.onnx,
+        allow_chance=arguments.allow_chance,
         quantization=Quantization(
             cross_layer_equalization=arguments.cross_layer_equalization,
             ranges=arguments.ranges,

@@ -2,13 +2,13 @@
 
 import json
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.files import sha256, whole_folder, writing
 from edge.model.bundle import MANIFEST, MODEL_CARD, model_file, read_manifest
@@ -18,13 +18,13 @@ from edge.model.manifest import FORMAT_VERSION
 TOOLS = ("tensorflow", "keras", "numpy", "opencv-python", "ai-edge-litert", "mediapipe")
 
 
-def manifest_head(name: str, input_size: int, resolution: int) -> dict[str, Any]:
+def manifest_head(name: str, classes: Sequence[str], input_size: int, resolution: int) -> dict[str, Any]:
     """Return the first fields of a manifest."""
     return {
         "format_version": FORMAT_VERSION,
         "name": name,
         "created": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "classes": list(EMOTIONS),
+        "classes": list(classes),
         "input_size": input_size,
         "resolution": resolution,
     }

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from export.logit_adjustment import fit_strength, fold_logit_adjustment
 from export.source import TrainedRun, truth
@@ -20,7 +19,7 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
 
     Args:
         training: the training split; faces that are evaluated must not be used.
-        samples: number of faces, at least `MIN_IMAGES`; the remainder of a division by seven goes to the first classes.
+        samples: number of faces, at least `MIN_IMAGES`, in equal parts; the first classes give the remainder.
         seed: of the draw.
 
     Returns:
@@ -32,9 +31,9 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
     if samples < MIN_IMAGES:
         raise UserError(f"{samples} calibration images are too few", f"take at least {MIN_IMAGES}")
     rng = np.random.default_rng(seed)
-    share, left = divmod(samples, len(EMOTIONS))
-    members = [np.flatnonzero(training.classes == number) for number in range(len(EMOTIONS))]
-    for name, indices in zip(EMOTIONS, members, strict=True):
+    share, left = divmod(samples, len(training.names))
+    members = [np.flatnonzero(training.classes == number) for number in range(len(training.names))]
+    for name, indices in zip(training.names, members, strict=True):
         if not len(indices):
             raise UserError(f"no training image of class '{name}' to calibrate with", "every class needs images")
     chosen = np.concatenate([rng.permutation(of)[: share + (i < left)] for i, of in enumerate(members)])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.base.classes import EMOTIONS
 from edge.base.settings import Smoothing
 from edge.base.text_table import UNKNOWN, table
 from edge.model.manifest import LabelSet
@@ -34,7 +33,7 @@ _GRADES = {
 
 _TEXT = """# {name}
 
-A face in, seven probabilities out: {classes}. MobileNetV2 {alpha:g}, {input_size}×{input_size} RGB pixels in,
+A face in, {count} probabilities out: {classes}. MobileNetV2 {alpha:g}, {input_size}×{input_size} RGB pixels in,
 {resolution}×{resolution} inside{views}; made on {created} by `make train` and `make export`.
 
 ## Use
@@ -113,6 +112,8 @@ _LEARNT = {
 }
 _SHORT = {"ferplus": "FER+", "fer2013": "FER-2013", "folder": "the folders"}
 
+_COUNTS = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=2))
+
 _START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
 
 _BALANCE = """
@@ -143,14 +144,15 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         manifest: of the bundle, complete.
         measured: by variant, the one that boards run last; float32 and int8.
     """
-    training = manifest["training"]
+    training, names = manifest["training"], manifest["classes"]
     small, m = list(measured.items())[-1]
     scores = m.scores[m.labels]
     fer = manifest["data"].get("dataset") == FER_2013
     default = next(a for a in m.risk_coverage if a.threshold == Smoothing().unsure_below)
     return _TEXT.format(
         name=manifest["name"],
-        classes=", ".join(EMOTIONS),
+        count=_COUNTS.get(len(names), len(names)),
+        classes=", ".join(names),
         alpha=training["config"]["alpha"],
         input_size=manifest["input_size"],
         resolution=manifest["resolution"],
@@ -167,20 +169,20 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         split=manifest["split"],
         images=" and ".join(f"{s.images:,} images by the {TITLES[label_set]}" for label_set, s in m.scores.items()),
         variants=_variants_table(manifest["variants"]),
-        classes_tables="\n\n".join(_classes_table(label_set, measured) for label_set in _own_first(m)),
+        classes_tables="\n\n".join(_classes_table(label_set, measured, names) for label_set in _own_first(m)),
         small=small,
         own=TITLES[m.labels],
-        confusion=_confusion_table(scores),
+        confusion=_confusion_table(scores, names),
         calibration=_calibration_table(manifest["variants"], m.labels),
         threshold=default.threshold,
         coverage=default.coverage,
         answered_accuracy=_share(default.accuracy),
         thresholds=_thresholds_table(measured),
         robustness_images=m.robustness_images,
-        commonest=EMOTIONS[_commonest(scores)],
+        commonest=names[_commonest(scores)],
         commonest_share=max(scores.support) / scores.images,
         robustness=_robustness_tables(measured),
-        limits="\n".join(f"- {sentence}" for sentence in _limits(measured)),
+        limits="\n".join(f"- {sentence}" for sentence in _limits(measured, names)),
         data_limits=_FER_LIMITS if fer else "",
         people=NOT_MEASURED,
         licence=_FER_LICENCE if fer else "",
@@ -231,7 +233,7 @@ def _variants_table(variants: Mapping[str, Any]) -> str:
     return table(header, rows, markdown=True)
 
 
-def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured]) -> str:
+def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured], names: Sequence[str]) -> str:
     by_variant = {variant: m.scores[label_set] for variant, m in measured.items()}
     small, scores = list(by_variant.items())[-1]
     header = ["class", "images", *(f"recall, {v}" for v in by_variant), f"precision, {small}", f"F1, {small}"]
@@ -243,14 +245,14 @@ def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured]) -> str
             f"{scores.precision[i]:.1%}",
             f"{scores.f1[i]:.1%}",
         ]
-        for i, name in enumerate(EMOTIONS)
+        for i, name in enumerate(names)
     ]
     return f"Class by class ({TITLES[label_set]}):\n\n{table(header, rows, markdown=True)}"
 
 
-def _confusion_table(scores: Scores) -> str:
-    rows = [[name, *map(str, row)] for name, row in zip(EMOTIONS, scores.confusion, strict=True)]
-    return table(["", *EMOTIONS], rows, markdown=True)
+def _confusion_table(scores: Scores, names: Sequence[str]) -> str:
+    rows = [[name, *map(str, row)] for name, row in zip(names, scores.confusion, strict=True)]
+    return table(["", *names], rows, markdown=True)
 
 
 def _calibration_table(variants: Mapping[str, Any], label_set: str) -> str:
@@ -280,24 +282,24 @@ def _robustness_tables(measured: Mapping[str, Measured]) -> str:
     )
 
 
-def _limits(measured: Mapping[str, Measured]) -> list[str]:
+def _limits(measured: Mapping[str, Measured], names: Sequence[str]) -> list[str]:
     """List the limits that the results show, in sentences about the last variant."""
     m = list(measured.values())[-1]
     return [
-        _weakest_class(m.scores[m.labels]),
+        _weakest_class(m.scores[m.labels], names),
         *(_fall(name, curve) for name, curve in m.robustness.items()),
         _widest_gap(measured),
     ]
 
 
-def _weakest_class(scores: Scores) -> str:
-    weakest = min((i for i in range(len(EMOTIONS)) if scores.support[i]), key=lambda i: scores.recall[i])
+def _weakest_class(scores: Scores, names: Sequence[str]) -> str:
+    weakest = min((i for i in range(len(names)) if scores.support[i]), key=lambda i: scores.recall[i])
     missed = [0 if i == weakest else count for i, count in enumerate(scores.confusion[weakest])]
     found = f"{scores.recall[weakest]:.0%} of its images ({scores.support[weakest]:,}) are recognized"
     if not any(missed):
-        return f"The weakest class is *{EMOTIONS[weakest]}*: {found}."
-    rival = EMOTIONS[missed.index(max(missed))]
-    return f"The weakest class is *{EMOTIONS[weakest]}*: {found}, the others are most often taken for *{rival}*."
+        return f"The weakest class is *{names[weakest]}*: {found}."
+    rival = names[missed.index(max(missed))]
+    return f"The weakest class is *{names[weakest]}*: {found}, the others are most often taken for *{rival}*."
 
 
 def _fall(name: str, curve: Sequence[tuple[float, float]]) -> str:

@@ -57,12 +57,12 @@ def convert(
     """Convert a trained network.
 
     Args:
-        network: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, 7]`.
+        network: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, classes]`.
         calibration: uint8 RGB `[n, size, size, 3]`, the representative faces for int8.
         quantization: settings of int8; the defaults if None.
 
     Returns:
-        Content of a `.tflite` file for each of `VARIANTS`. The float variants give float32 `[n, 7]`; int8 gives
+        Content of a `.tflite` file for each of `VARIANTS`. The float variants give float32 `[n, classes]`; int8 gives
         uint8 with scale 1/256, and computes in integers from the first operation to the last.
     """
     converters: dict[str, Callable[[], bytes]] = {

@@ -202,7 +202,7 @@ def debug(run: TrainedRun, settings: Settings) -> None:
 
     convolutions = [error.layer for error in errors if error.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
     tried = remedies(run.network, run.training, calibrated, settings.samples, settings.seed, convolutions[:WORST])
-    outcomes = _try(tried, probabilities(convert_float(run.network), images), images, right)
+    outcomes = _try(tried, probabilities(convert_float(run.network), images), images, right, run.config.classes)
     obstacles = edge_tpu_obstacles(quantize(calibrated[True], faces, Quantization()))
     print(remedy_report(outcomes, len(images), obstacles))
 
@@ -234,12 +234,12 @@ def _draw_validation(run: TrainedRun, settings: Settings) -> tuple[np.ndarray, n
 
 
 def _try(
-    tried: Sequence[Remedy], reference: np.ndarray, images: np.ndarray, right: np.ndarray
+    tried: Sequence[Remedy], reference: np.ndarray, images: np.ndarray, right: np.ndarray, classes: tuple[str, ...]
 ) -> list[tuple[Remedy, Parity]]:
     """Compare each remedy with float32, and print it at once; return the best first."""
     outcomes = []
     for remedy in tried:
-        parity = compare(reference, probabilities(remedy.make(), images), right)
+        parity = compare(reference, probabilities(remedy.make(), images), right, classes)
         outcomes.append((remedy, parity))
         print(_remedy_line(remedy, parity), flush=True)
     return sorted(outcomes, key=lambda outcome: -outcome[1].agreement)

@@ -20,15 +20,16 @@ def fit_strength(probabilities: np.ndarray, truth: np.ndarray, priors: np.ndarra
     """Choose the strength with the best macro-F1 among those within `MAX_ACCURACY_LOSS`.
 
     Args:
-        probabilities: float32 `[n, 7]`, of images that were not trained on.
+        probabilities: float32 `[n, classes]`, of images that were not trained on.
         truth: int `[n]`, their classes.
-        priors: float `[7]`, class frequencies in the training labels.
+        priors: float `[classes]`, class frequencies in the training labels.
 
     Returns:
         One of `STRENGTHS`, the lowest of equals.
     """
     logits = np.log(np.clip(probabilities, 1e-7, 1))
-    confusions = [confusion_matrix(truth, (logits - s * _log_priors(priors)).argmax(axis=1)) for s in STRENGTHS]
+    answers = [(logits - s * _log_priors(priors)).argmax(axis=1) for s in STRENGTHS]
+    confusions = [confusion_matrix(truth, answered, len(priors)) for answered in answers]
     least = accuracy(confusions[0]) - MAX_ACCURACY_LOSS
     scores = [macro_f1(c) if accuracy(c) >= least else 0.0 for c in confusions]
     return STRENGTHS[int(np.argmax(scores))]

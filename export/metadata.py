@@ -7,12 +7,12 @@ in a zip archive behind the model's last byte.
 
 import io
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
-from edge.base.classes import EMOTIONS
 from export.graph import packed, short_name
 
 BUFFER = b"TFLITE_METADATA"
@@ -21,7 +21,7 @@ OLDEST_PARSER = "1.0.0"
 """Everything that is used here was in the format's first version."""
 
 
-def with_metadata(content: bytes) -> bytes:
+def with_metadata(content: bytes, classes: Sequence[str]) -> bytes:
     """The `.tflite` file with its labels, and with its input's normalization: none, raw pixels go in.
 
     Its tensors get short names: those of TensorFlow are a thirtieth of a small model's file.
@@ -36,7 +36,7 @@ def with_metadata(content: bytes) -> bytes:
     buffer = tflite.BufferT()
     buffer.data = np.frombuffer(packed(_description(), b"M001"), np.uint8)
     model.buffers.append(buffer)
-    return packed(model) + _archive({LABELS: "\n".join(EMOTIONS) + "\n"})
+    return packed(model) + _archive({LABELS: "\n".join(classes) + "\n"})
 
 
 def _description() -> schema.ModelMetadataT:
@@ -44,7 +44,7 @@ def _description() -> schema.ModelMetadataT:
     graph.inputTensorMetadata, graph.outputTensorMetadata = [_pixels()], [_probabilities()]
     description = schema.ModelMetadataT()
     description.name = "emotion-edge"
-    description.description = "Facial expression of one face: seven probabilities."
+    description.description = "Facial expression of one face: a probability for each class."
     description.subgraphMetadata = [graph]
     description.minParserVersion = OLDEST_PARSER
     return description

@@ -31,10 +31,11 @@ class Parity:
         agreement: share of the images with the same label.
         accuracy_loss: float32's accuracy less the variant's.
         macro_f1_loss: the same of the macro-F1.
-        recall_loss: the same of the recall, by class, in the order of `EMOTIONS`.
+        recall_loss: the same of the recall, by class.
         support: clear images by class.
         mean_difference: of the probabilities.
         largest_difference: of any probability.
+        classes: their names.
     """
 
     agreement: float
@@ -44,10 +45,12 @@ class Parity:
     support: tuple[int, ...]
     mean_difference: float
     largest_difference: float
+    classes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for the manifest, rounded to six decimals."""
-        rounded = {name: value if name == "support" else np.round(value, 6) for name, value in asdict(self).items()}
+        values = {name: value for name, value in asdict(self).items() if name != "classes"}
+        rounded = {name: value if name == "support" else np.round(value, 6) for name, value in values.items()}
         return {name: np.asarray(value).tolist() for name, value in rounded.items()}
 
     def faults(self) -> list[str]:
@@ -61,23 +64,27 @@ class Parity:
         ):
             if loss > most:
                 found.append(f"loses {100 * loss:.2f} points of {name} (at most {100 * most:.1f})")
-        for emotion, loss, images in zip(EMOTIONS, self.recall_loss, self.support, strict=True):
+        for emotion, loss, images in zip(self.classes, self.recall_loss, self.support, strict=True):
             most = max(MOST_RECALL_LOSS, 1 / max(images, 1)) + 1e-9
             if loss > most:
                 found.append(f"loses {100 * loss:.1f} points of recall of {emotion} (at most {100 * most:.1f})")
         return found
 
 
-def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Parity:
+def compare(
+    reference: np.ndarray, variant: np.ndarray, truth: np.ndarray, classes: tuple[str, ...] = EMOTIONS
+) -> Parity:
     """Compare a variant with float32.
 
     Args:
-        reference: float32 `[n, 7]`, float32's probabilities.
-        variant: float32 `[n, 7]`, the variant's, of the same images.
+        reference: float32 `[n, classes]`, float32's probabilities.
+        variant: float32 `[n, classes]`, the variant's, of the same images.
         truth: int `[n]`, the images' classes, -1 where unclear.
+        classes: their names.
     """
     clear = truth >= 0
-    before, after = (confusion_matrix(truth[clear], p.argmax(axis=1)[clear]) for p in (reference, variant))
+    labels = (probabilities.argmax(axis=1)[clear] for probabilities in (reference, variant))
+    before, after = (confusion_matrix(truth[clear], answered, len(classes)) for answered in labels)
     difference = np.abs(variant - reference)
     return Parity(
         agreement=float((variant.argmax(axis=1) == reference.argmax(axis=1)).mean()),
@@ -87,4 +94,5 @@ def compare(reference: np.ndarray, variant: np.ndarray, truth: np.ndarray) -> Pa
         support=tuple(before.sum(axis=1).tolist()),
         mean_difference=float(difference.mean()),
         largest_difference=float(difference.max()),
+        classes=classes,
     )

@@ -17,6 +17,7 @@ from edge.model.manifest import LabelSet
 from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import calibrate_probabilities, representative_faces
 from export.card import FER_2013, model_card
+from export.chance import require_better_than_chance
 from export.convert import Quantization, convert
 from export.edge_tpu import edge_tpu_obstacles
 from export.figures import draw_figures
@@ -46,6 +47,7 @@ class Settings:
         template: bundle whose face template is used; measured if None.
         onnx: True to write ONNX and the representative faces into the run's folder, too.
         quantization: settings of int8.
+        allow_chance: export a model that is no better than chance.
     """
 
     output: Path
@@ -57,6 +59,7 @@ class Settings:
     template: Path | None = None
     onnx: bool = False
     quantization: Quantization = field(default_factory=Quantization)
+    allow_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ def export(run: TrainedRun, settings: Settings) -> tuple[dict[str, Any], list[st
     template = _face_template(run, settings)
     temperature, strength = calibrate_probabilities(run, settings.logit_adjustment)
     models = convert(run.network, calibration, settings.quantization)
-    results = evaluate_variants({name: with_metadata(content) for name, content in models.items()}, test)
+    classes = run.config.classes
+    results = evaluate_variants({name: with_metadata(content, classes) for name, content in models.items()}, test)
+    if not settings.allow_chance:
+        require_better_than_chance(results["float32"].evaluation.scores[run.labels], classes)
     results, left_out = check_parity(results, _debug_command(run))
     manifest = {
         **_describe_model(run, settings, template),
@@ -163,7 +169,7 @@ def evaluate_variants(models: Mapping[str, bytes], test: EvaluationSet) -> dict[
             content,
             predictions[name],
             evaluate(predictions[name], test.truths),
-            compare(predictions["float32"], predictions[name], test.right),
+            compare(predictions["float32"], predictions[name], test.right, test.split.names),
         )
         for name, content in models.items()
     }
@@ -222,7 +228,7 @@ def _face_template(run: TrainedRun, settings: Settings) -> dict[str, Any]:
 def _describe_model(run: TrainedRun, settings: Settings, template: dict[str, Any]) -> dict[str, Any]:
     stage = run.config.stages[run.config.stage_at(run.best_epoch)]
     return {
-        **manifest_head(settings.name, run.network.input_shape[1], stage.resolution),
+        **manifest_head(settings.name, run.config.classes, run.network.input_shape[1], stage.resolution),
         "labels": run.labels,
         "mirror": run.mirror,
         "multiply_adds": multiply_adds(run.network, views=2 if run.mirror else 1),

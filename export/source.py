@@ -16,7 +16,7 @@ from train import run
 from train.config import Config
 from train.dataset import Split, load_split, read_labels, read_truths
 from train.model import mirrored
-from train.model_loader import load_keras, run_model
+from train.model_loader import check_classes, load_keras, run_model
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def load_run(folder: Path, data: Path, labels: LabelSet | None = None, *, mirror
     chosen = chosen_labels(folder, config, labels)
     network = load_network(folder, chosen, mirror=mirror)
     training, validation = (load_split(data, name, network.input_shape[1], 3) for name in ("train", "val"))
+    check_classes(folder, training.names)
     for name, split in (("train", training), ("val", validation)):
         _, fingerprint = read_labels(data, split, config.labels)
         if fingerprint != description["data"][name]:

@@ -13,7 +13,7 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """Fit the temperature of maximum likelihood.
 
     Args:
-        probabilities: float32 `[n, 7]`, of images that were not trained on.
+        probabilities: float32 `[n, classes]`, of images that were not trained on.
         truth: int `[n]`, their classes.
 
     Returns:

@@ -14,7 +14,7 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, ranges: Augmentation, seed: tf.
 
     Args:
         faces: float32 `[n, size, size, channels]` in [0, 1].
-        labels: float32 `[n, label sets, 7]`, distributions over the emotions.
+        labels: float32 `[n, label sets, classes]`, distributions over the classes.
         ranges: of the changes.
         seed: int32 `[2]`; the same seed gives the same faces.
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.manifest import LabelSet
 
@@ -78,6 +79,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0)]  # of the initial weights, the order of the images and the augmentation
     augmentation: Augmentation
     stages: Annotated[tuple[Stage, ...], Meta(min_length=1)]
+    classes: tuple[str, ...] = EMOTIONS  # set from the data set when a run begins
 
     def __post_init__(self) -> None:
         """Check what concerns more than one setting."""
@@ -110,10 +112,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         ends = list(accumulate(stage.epochs for stage in self.stages))
         return bisect_right(ends, epoch)
 
-    def learning(self, available: Sequence[LabelSet]) -> "Config":
-        """Keep the label sets that a data set has; where it has none of them, take its last, the class folders'."""
+    def learning(self, classes: tuple[str, ...], available: Sequence[LabelSet]) -> "Config":
+        """Take a data set's classes, and keep the label sets that it has; if none, its last, the class folders'."""
         known = tuple(label_set for label_set in self.labels if label_set in available)
-        return msgspec.structs.replace(self, labels=known or tuple(available[-1:]))
+        return msgspec.structs.replace(self, classes=classes, labels=known or tuple(available[-1:]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` is the inverse."""

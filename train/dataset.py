@@ -1,7 +1,8 @@
 """Reads the data set that `train.importer` lays out.
 
-<root>/{train,val,test}/{0..6}/<image>     grey or colour, any size
-<root>/labels.csv                          optional: file,0,1,2,3,4,5,6 - soft labels
+<root>/{train,val,test}/{0..n-1}/<image>   grey or colour, any size
+<root>/classes.txt                         optional: a class name a line, in the order of the digits; else the emotions
+<root>/labels.csv                          optional: file,0,1,… - soft labels
 <root>/votes.csv                           optional: file and FER+'s ten columns, for evaluation
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import EMOTIONS, fault_in
 from edge.base.errors import UserError
 from edge.model.manifest import LabelSet
 from edge.sources.pictures import decode_picture
@@ -39,12 +40,14 @@ class Split:
         images: uint8 `[n, size, size, channels]`; grey, or RGB.
         classes: int64 `[n]`, the folder of each image.
         fingerprint: sha256 over names and contents of the files, hexadecimal.
+        names: of the classes.
     """
 
     files: tuple[str, ...]
     images: np.ndarray
     classes: np.ndarray
     fingerprint: str
+    names: tuple[str, ...] = EMOTIONS
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Labelled:
 
     Attributes:
         images: uint8 `[n, size, size, channels]`.
-        labels: float32 `[n, label sets, 7]`, distributions over the emotions; all zero where a set has none
+        labels: float32 `[n, label sets, classes]`, distributions over the classes; all zero where a set has none
             for the image.
         fingerprint: sha256 over the split's files and these labels, hexadecimal.
     """
@@ -82,24 +85,43 @@ def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: S
     return Labelled(split.images[shown], labels[shown], fingerprint)
 
 
+def read_classes(root: Path) -> tuple[str, ...]:
+    """Read the names of a data set's classes, in the order of their numbers; the emotions where it names none.
+
+    Raises:
+        UserError: they cannot be read, or are no class names.
+    """
+    path = root / "classes.txt"
+    if not path.is_file():
+        return EMOTIONS
+    try:
+        names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not text", "write a class name a line") from error
+    if fault := fault_in(names):
+        raise UserError(f"{path}: {fault}", "write a class name a line, in the order of the folders' numbers")
+    return names
+
+
 def available_labels(root: Path) -> tuple[LabelSet, ...]:
     """Return the label sets of a data set: `ferplus` where it has votes, and last that of its class folders.
 
-    FER-2013 is known by the names of its files.
+    FER-2013 is known by its classes and the names of its files.
     """
     names = [path.name for path in root.glob("*/*/*") if not path.name.startswith(".")]
-    folders: LabelSet = "fer2013" if all(name.startswith(FER2013_PREFIXES) for name in names) else "folder"
+    fer2013 = read_classes(root) == EMOTIONS and all(name.startswith(FER2013_PREFIXES) for name in names)
+    folders: LabelSet = "fer2013" if fer2013 else "folder"
     return ("ferplus", folders) if _has_votes(root) else (folders,)
 
 
 def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tuple[np.ndarray, str]:
-    """Read the labels of a split, float32 `[n, label sets, 7]`, and a fingerprint of files and labels."""
+    """Read the labels of a split, float32 `[n, label sets, classes]`, and a fingerprint of files and labels."""
     hard = _has_votes(root)  # labels.csv is then FER+'s alone
     labels = np.stack(
         [
-            one_hot(split.classes)
+            one_hot(split.classes, len(split.names))
             if hard and label_set != "ferplus"
-            else read_soft_labels(root, split.files, split.classes)
+            else read_soft_labels(root, split.files, split.classes, len(split.names))
             for label_set in label_sets
         ],
         axis=1,
@@ -128,23 +150,23 @@ def load_split(root: Path, name: str, size: int, channels: int) -> Split:
         images[i] = _decode(content, path, size, channels)
     files = tuple(path.relative_to(root).as_posix() for path in paths)
     classes = np.array([int(path.parent.name) for path in paths], np.int64)
-    return Split(files, images, classes, digest.hexdigest())
+    return Split(files, images, classes, digest.hexdigest(), read_classes(root))
 
 
-def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray) -> np.ndarray:
+def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray, count: int = len(EMOTIONS)) -> np.ndarray:
     """Read the label distribution of each image: its row of labels.csv, or one-hot where it has none.
 
     Returns:
-        float32 `[n, 7]`; a row sums to one, or to zero where labels.csv says that none of the seven is shown.
+        float32 `[n, count]`; a row sums to one, or to zero where labels.csv says that no class is shown.
 
     Raises:
         UserError: labels.csv is malformed, or of other images.
     """
-    labels = one_hot(classes)
+    labels = one_hot(classes, count)
     path = root / "labels.csv"
     if not path.is_file():
         return labels
-    rows = _read_csv(path, [str(i) for i in range(len(EMOTIONS))])
+    rows = _read_csv(path, [str(i) for i in range(count)])
     if rows and not any((root / file).is_file() for file in rows):  # else the folders' classes would be used silently
         raise UserError(
             f"{path}: no image here has any of its names, such as {next(iter(rows))}", "name them as train/0/<image>"
@@ -188,9 +210,9 @@ def read_truths(root: Path, split: Split) -> dict[LabelSet, np.ndarray]:
     return folders | ({"ferplus": read_ferplus_majority(root, split.files)} if _has_votes(root) else {})
 
 
-def one_hot(classes: np.ndarray) -> np.ndarray:
-    """Encode class numbers, int `[n]`, as label distributions, float32 `[n, 7]`."""
-    return np.eye(len(EMOTIONS), dtype=np.float32)[classes]
+def one_hot(classes: np.ndarray, count: int) -> np.ndarray:
+    """Encode class numbers, int `[n]`, as label distributions over so many classes, float32 `[n, count]`."""
+    return np.eye(count, dtype=np.float32)[classes]
 
 
 def _has_votes(root: Path) -> bool:
@@ -206,9 +228,9 @@ def _majority(votes: np.ndarray) -> int:
 def _image_paths(root: Path, name: str) -> list[Path]:
     folder = root / name
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such split", "make the data set by 'make data FER2013=<zip, folder or csv>'")
+        raise UserError(f"{folder}: no such split", "make the data set by 'make data SOURCE=<zip, folder or csv>'")
     paths = []
-    for number, emotion in enumerate(EMOTIONS):
+    for number, emotion in enumerate(read_classes(root)):
         found = sorted(p for p in (folder / str(number)).glob("*") if p.is_file() and not p.name.startswith("."))
         if not found:
             raise UserError(f"{folder / str(number)}: no images of class '{emotion}'", "every class needs images")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from edge.base.errors import UserError, exit_on_user_error
 from train import run
 from train.config import Config, load_config, presets
-from train.dataset import Labelled, available_labels, load_labelled
+from train.dataset import Labelled, available_labels, load_labelled, read_classes
 from train.input_pipeline import batches, steps_per_epoch
 from train.teachers import distill, load_teachers
 from train.trainer import Trainer, diverged
@@ -38,7 +38,7 @@ def fit(config: Config, data: Path, folder: Path, weights: str) -> None:
     Raises:
         UserError: bad data, weights that do not fit, a run of another configuration, or a loss that diverged.
     """
-    config = config.learning(available_labels(data))
+    config = config.learning(read_classes(data), available_labels(data))
     training, validation = (
         load_labelled(data, split, config.image_size, config.channels, config.labels) for split in ("train", "val")
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from edge.base.classes import EMOTIONS
 from train.augment import augment
 from train.config import Config
 from train.dataset import Labelled
@@ -38,7 +37,7 @@ def batches(config: Config, training: Labelled, epoch: int) -> Iterator[tuple[tf
 
     def prepare(step: tf.Tensor, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([config.seed, tf.cast(step, tf.int32) + epoch * steps])
-        targets = targets * (1 - smoothing) + smoothing / len(EMOTIONS)
+        targets = targets * (1 - smoothing) + smoothing / len(config.classes)
         return augment(tf.cast(faces, tf.float32) / 255, targets, ranges, seed)
 
     def gather() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

@@ -2,8 +2,8 @@
 
 Two forms of the same weights:
 
-- `build_network` is trained and quantized: float32 `[n, size, size, channels]` in [0, 1] to probabilities `[n, 7]`, a
-  list of them where there is more than one label set;
+- `build_network` is trained and quantized: float32 `[n, size, size, channels]` in [0, 1] to probabilities
+  `[n, classes]`, a list of them where there is more than one label set;
 - `deployable` is saved, evaluated and exported as float: uint8 RGB `[n, size, size, 3]`, raw pixels, to the
   probabilities of one label set. Nothing outside the graph rescales or converts.
 """
@@ -14,7 +14,6 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from train.config import Config
 from train.mobilenet import build_backbone, transfer_weights
 
@@ -26,15 +25,17 @@ def build_network(config: Config, resolution: int, *, batch_norm: bool = False, 
     """Build the network of a configuration with random weights.
 
     Args:
-        config: `image_size` faces go in, `channels` deep; `alpha`, `head`, `dropout` and `labels` shape it.
+        config: `image_size` faces go in, `channels` deep; `alpha`, `head`, `dropout`, `labels` and `classes` shape
+            it.
         resolution: side of the backbone's input, pixels. Twice the face's own needs no resizing (see
             `train.mobilenet.fold_2x_stem`); for any other the face is resized inside the graph.
         batch_norm: build the backbone with batch normalization, else with biases.
         training: build it of layers that train fast, else of layers that can be saved and converted.
 
     Returns:
-        A model from float32 `[n, image_size, image_size, channels]` in [0, 1] to float32 `[n, 7]` (a list of them where
-        there is more than one label set), with a sub-model `backbone` and one named after each of `config.labels`.
+        A model from float32 `[n, image_size, image_size, channels]` in [0, 1] to float32 `[n, classes]` (a list of
+        them where there is more than one label set), with a sub-model `backbone` and one named after each of
+        `config.labels`.
     """
     face = keras.Input((config.image_size, config.image_size, config.channels), name="face")
     folded_2x_stem = config.uses_folded_2x_stem(resolution)
@@ -74,7 +75,7 @@ def transfer_heads(source: keras.Model, target: keras.Model) -> None:
 
 
 def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
-    """Wrap a trained network to take raw pixels: uint8 RGB `[n, size, size, 3]` to `[n, 7]`.
+    """Wrap a trained network to take raw pixels: uint8 RGB `[n, size, size, 3]` to `[n, classes]`.
 
     Args:
         network: without batch normalization, built for saving; weights are shared, not copied.
@@ -149,5 +150,5 @@ def _head(config: Config, features: int, label_set: str) -> keras.Model:
         x = keras.layers.Dense(units, activation="relu", name=f"dense_{i}")(x)
     x = keras.layers.Dropout(config.dropout, name="dropout")(x)
     # Softmax in float32 under mixed precision, too: the loss takes its logarithm.
-    x = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="probabilities", dtype="float32")(x)
+    x = keras.layers.Dense(len(config.classes), activation="softmax", name="probabilities", dtype="float32")(x)
     return keras.Model(pooled, x, name=label_set)

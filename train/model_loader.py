@@ -1,5 +1,6 @@
 """Loads models for evaluation: of a training run, a bundle, a `.keras` or a `.tflite` file."""
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import EMOTIONS, MIN_CLASSES
 from edge.base.errors import UserError
 from edge.base.files import sha256
 from edge.base.settings import VARIANTS
@@ -46,7 +47,7 @@ class LoadedModel:
         file: its name without folders.
         sha256: of its content, hexadecimal.
         input_size: pixels of the side of the faces it takes.
-        predict: uint8 RGB `[n, input_size, input_size, 3]` to float32 `[n, 7]`.
+        predict: uint8 RGB `[n, input_size, input_size, 3]` to float32 `[n, classes]`.
     """
 
     file: str
@@ -66,7 +67,7 @@ def predict_keras(model: "Callable[[tf.Tensor], tf.Tensor]", images: np.ndarray)
         images: `[n, size, size, channels]`, as the model takes them.
 
     Returns:
-        float32, in the order of the images, `[n, 7]` for a model that keeps the contract.
+        float32, in the order of the images, `[n, classes]` for a model that keeps the contract.
     """
     import tensorflow as tf
 
@@ -84,7 +85,7 @@ def predict_tflite(content: bytes, images: np.ndarray, threads: int = 2) -> np.n
         threads: per inference.
 
     Returns:
-        float32 `[n, 7]`, dequantized.
+        float32 `[n, classes]`, dequantized.
 
     Raises:
         UserError: the runtime cannot run it, or its input or output is not the contract's.
@@ -180,17 +181,44 @@ def _input_size(model: "keras.Model", path: Path) -> int:
     shapes = [(str(t.dtype), tuple(t.shape)) for t in tensors]
     match shapes:
         case [("uint8", (None, int(height), int(width), 3)), (_, (None, classes))]:
-            if height == width and classes == len(EMOTIONS):
+            if height == width and classes >= MIN_CLASSES:
                 return height
     found = ", ".join(f"{dtype} {list(shape)}" for dtype, shape in shapes) or "unknown"
     raise UserError(
-        f"{path}: input and output are {found}, not uint8 [n, size, size, 3] and [n, {len(EMOTIONS)}]",
+        f"{path}: input and output are {found}, not uint8 [n, size, size, 3] and [n, classes]",
         "name a model that was made by 'make train'",
     )
 
 
-def check_probabilities(file: str, probabilities: np.ndarray) -> np.ndarray:
-    """Return the probabilities; refuse logits, which would make calibration meaningless, and NaN."""
+def check_classes(path: Path, names: tuple[str, ...]) -> None:
+    """Refuse a run or a bundle whose classes are not those of the data; a model file does not name its own.
+
+    Raises:
+        UserError: they are others.
+    """
+    if (path / MANIFEST).is_file():
+        known = tuple(read_manifest(path)["classes"])
+    elif (description := path / "run.json").is_file():
+        known = tuple(json.loads(description.read_text())["config"].get("classes", EMOTIONS))
+    else:
+        return
+    if known != names:
+        raise UserError(
+            f"{path} has the classes {', '.join(known)}, the data {', '.join(names)}",
+            "name the data that it was trained on by DATA=<folder>, or another model",
+        )
+
+
+def check_probabilities(file: str, probabilities: np.ndarray, classes: int) -> np.ndarray:
+    """Return the probabilities; refuse those of other classes, logits, and NaN.
+
+    Logits would make calibration meaningless.
+    """
+    if probabilities.shape[1] != classes:
+        raise UserError(
+            f"{file} answers {probabilities.shape[1]} classes, the data set has {classes}",
+            "name the data set that it was trained on by DATA=<folder>",
+        )
     sums = probabilities.sum(axis=1)
     if not (np.abs(sums - 1) < sum_tolerance(probabilities.shape[1])).all() or probabilities.min() < 0:
         worst = probabilities[np.abs(np.nan_to_num(sums, nan=np.inf) - 1).argmax()]

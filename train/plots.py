@@ -7,9 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from edge.base.classes import EMOTIONS
 from edge.base.files import whole_file, writing
 from train.evaluation.metrics import Scores
+
+MOST_FIGURES = 12
+"""Classes up to which a cell of a confusion matrix has room for figures."""
 
 
 def draw_curves(path: Path, history: Sequence[dict[str, float]], label_sets: Sequence[str]) -> None:
@@ -38,31 +40,32 @@ def draw_curves(path: Path, history: Sequence[dict[str, float]], label_sets: Seq
     save_figure(path, figure)
 
 
-def draw_confusion(path: Path, title: str, panels: dict[str, Scores]) -> None:
+def draw_confusion(path: Path, title: str, panels: dict[str, Scores], names: Sequence[str]) -> None:
     """Draw confusion matrices to a PNG, side by side.
 
     Args:
         path: of the PNG.
         title: above the panels.
         panels: scores by label set; a cell's colour is its share of the row, its numbers are share and count.
+        names: of the classes.
     """
     figure = Figure(figsize=(6.5 * len(panels), 6.5), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, (name, scores) in zip(axes, panels.items(), strict=True):
-        _draw_panel(panel, name, scores)
+        _draw_panel(panel, name, scores, names)
     save_figure(path, figure)
 
 
-def _draw_panel(axes: Axes, name: str, scores: Scores) -> None:
+def _draw_panel(axes: Axes, name: str, scores: Scores, names: Sequence[str]) -> None:
     counts = np.array(scores.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_title(f"{name}: accuracy {scores.accuracy:.2%}, macro-F1 {scores.macro_f1:.2%}", fontsize=11)
     axes.set(xlabel="answered", ylabel="true")
-    axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45)
-    axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-    for (row, column), share in np.ndenumerate(shares):
+    axes.set_xticks(range(len(names)), names, rotation=45 if len(names) <= MOST_FIGURES else 90)
+    axes.set_yticks(range(len(names)), names)
+    for (row, column), share in np.ndenumerate(shares) if len(names) <= MOST_FIGURES else ():
         text, color = f"{share:.0%}\n{counts[row, column]:,}", "white" if share > 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
 

@@ -13,7 +13,7 @@ from edge.model.bundle import MANIFEST, read_manifest
 from edge.model.manifest import LabelSet
 from train.config import Config
 from train.dataset import Labelled, load_labelled
-from train.model_loader import LoadedModel, check_probabilities, load_models, run_model, run_models
+from train.model_loader import LoadedModel, check_classes, check_probabilities, load_models, run_model, run_models
 
 
 def load_teachers(config: Config) -> list[list[LoadedModel]]:
@@ -25,6 +25,8 @@ def load_teachers(config: Config) -> list[list[LoadedModel]]:
     Raises:
         UserError: a teacher is missing or is no model, or a label set has none.
     """
+    for path in config.teachers:
+        check_classes(Path(path), config.classes)
     return [_load_teachers(config.teachers, label_set) for label_set in config.labels]
 
 
@@ -84,17 +86,17 @@ def _read_cache(path: Path, key: str) -> np.ndarray | None:
 
 
 def _predict(teachers: Sequence[Sequence[LoadedModel]], root: Path, config: Config) -> np.ndarray:
-    """Return the probabilities of the training split, float `[n, label sets, 7]`."""
+    """Return the probabilities of the training split, float `[n, label sets, classes]`."""
     sizes = {teacher.input_size for of_set in teachers for teacher in of_set}
     faces = {size: load_labelled(root, "train", size, 3, config.labels).images for size in sizes}
-    return np.stack([_mean_probabilities(of_set, faces) for of_set in teachers], axis=1)
+    return np.stack([_mean_probabilities(of_set, faces, len(config.classes)) for of_set in teachers], axis=1)
 
 
-def _mean_probabilities(teachers: Sequence[LoadedModel], faces: dict[int, np.ndarray]) -> np.ndarray:
-    """Average over the teachers and both views, float `[n, 7]`; `faces` are uint8 RGB by their size."""
+def _mean_probabilities(teachers: Sequence[LoadedModel], faces: dict[int, np.ndarray], classes: int) -> np.ndarray:
+    """Average over the teachers and both views, float `[n, classes]`; `faces` are uint8 RGB by their size."""
     found: list[np.ndarray] = []
     for teacher in teachers:
         seen = faces[teacher.input_size]
         views = (seen, np.ascontiguousarray(seen[:, :, ::-1]))
-        found += [check_probabilities(teacher.file, teacher.predict(view)) for view in views]
+        found += [check_probabilities(teacher.file, teacher.predict(view), classes) for view in views]
     return np.stack(found).mean(axis=0)

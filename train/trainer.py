@@ -88,7 +88,7 @@ class Trainer:
         """Return loss and accuracy of the EMA on unchanged faces, by label set."""
         self._refresh()
         faces = validation.images.astype(np.float32) / 255
-        predicted = predict_keras(self._predict, faces)  # [n, label sets, 7]
+        predicted = predict_keras(self._predict, faces)  # [n, label sets, classes]
         figures: dict[str, float] = {}
         for i, name in enumerate(self.config.labels):
             labelled = validation.labels[:, i].sum(axis=1) > 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.base.classes import EMOTIONS
 from export.card import FER_2013
 from train.evaluation.measure import Measured, measure
 from train.evaluation.metrics import Scores
@@ -52,6 +53,7 @@ def manifest(measurements: dict[str, Measured], labels: str = "ferplus", source:
     return {
         "name": "example",
         "created": "2026-01-02",
+        "classes": list(EMOTIONS),
         "input_size": 32,
         "resolution": 64,
         "mirror": False,

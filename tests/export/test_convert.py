@@ -21,7 +21,7 @@ def training(data):
 
 @pytest.fixture(scope="module")
 def models(network, training):
-    return {name: with_metadata(content) for name, content in convert(network, training.images[::2]).items()}
+    return {name: with_metadata(content, EMOTIONS) for name, content in convert(network, training.images[::2]).items()}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

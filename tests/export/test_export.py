@@ -128,10 +128,12 @@ def test_the_temperature_divides_what_was_balanced(run_folder, data):
 
 def test_a_data_set_is_known_by_its_files(data, tmp_path):
     assert data_origin(data) == {}
-    (tmp_path / "train/0").mkdir(parents=True)
-    (tmp_path / "train/0/Training_0000001.png").touch()
+    (tmp_path / "train" / "0").mkdir(parents=True)
+    (tmp_path / "train" / "0" / "Training_0000001.png").touch()
     (tmp_path / "import.json").write_text('{"source": "archive.zip"}')
     assert data_origin(tmp_path) == {"source": "archive.zip", "dataset": "FER-2013"}
+    (tmp_path / "classes.txt").write_text("smiling\nnot smiling\n")
+    assert data_origin(tmp_path) == {"source": "archive.zip"}, "its pictures under classes of one's own"
 
 
 def test_onnx_is_written_beside_the_bundle(run_copy, data, tmp_path, call):

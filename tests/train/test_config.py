@@ -84,7 +84,7 @@ def test_files_that_are_none(tmp_path: Path):
         load_config(str(broken))
     with pytest.raises(
         UserError,
-        match=r"no such configuration.*edge, edge_distilled, edge_ensemble, edge_robust, nano, nano_robust, seed",
+        match=r"no such configuration.*edge, edge_distilled, edge_ensemble, edge_robust, nano, nano_robust, quick",
     ):
         load_config("egde")
 

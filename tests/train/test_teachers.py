@@ -91,6 +91,7 @@ def test_a_bundle_teaches_the_label_set_that_it_was_exported_for(tmp_path, monke
         (tmp_path / kind).mkdir()
         (tmp_path / kind / MANIFEST).touch()
     monkeypatch.setattr("train.teachers.read_manifest", lambda path: {"labels": path.name})
+    monkeypatch.setattr("train.teachers.check_classes", lambda path, names: None)
     monkeypatch.setattr("train.teachers.load_models", lambda path: [path.name])
     ferplus, folder = str(tmp_path / "ferplus"), str(tmp_path / "folder")
     both = from_dict(knobs | {"teachers": [ferplus, folder], "labels": ["folder", "ferplus"]})

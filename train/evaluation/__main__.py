@@ -12,11 +12,11 @@ portraits a bundle's int8 model is evaluated, by gender, age and ethnicity.
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError, exit_on_user_error
 from edge.base.files import write_whole
 from edge.base.text_table import table
@@ -29,15 +29,15 @@ from train.evaluation.portraits.answers import answer, edge_recognizer
 from train.evaluation.portraits.figures import summarize
 from train.evaluation.portraits.folder import read_people
 from train.evaluation.portraits.report import as_dict, as_text, card_section, with_section
-from train.model_loader import NAME_A_MODEL, LoadedModel, check_probabilities, load_models, run_models
+from train.model_loader import NAME_A_MODEL, LoadedModel, check_classes, check_probabilities, load_models, run_models
 from train.plots import draw_confusion
 
 
-def report(title: str, evaluation: Evaluation) -> str:
+def report(title: str, evaluation: Evaluation, names: Sequence[str]) -> str:
     """Format the figures and tables of an evaluation."""
     lines = [title]
     for label_set, scores in evaluation.scores.items():
-        lines += _table(f"{TITLES[label_set]}, {scores.images:,} images", scores)
+        lines += _table(f"{TITLES[label_set]}, {scores.images:,} images", scores, names)
     if evaluation.without_majority:
         lines.append(f"  FER+: {evaluation.without_majority:,} images without a clear majority left out")
     return "\n".join(lines)
@@ -55,12 +55,12 @@ def write_results(folder: Path, name: str, split: Split, results: dict[LoadedMod
     for model, evaluation in results.items():
         suffix = f"_{Path(model.file).stem}" if len(results) > 1 else ""
         panels = {TITLES[label_set]: scores for label_set, scores in evaluation.scores.items()}
-        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", panels)
+        draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", panels, split.names)
     record = {
         "split": name,
         "fingerprint": split.fingerprint,
         "images": len(split.files),
-        "classes": list(EMOTIONS),
+        "classes": list(split.names),
         "models": [model.as_dict() | evaluation.as_dict() for model, evaluation in results.items()],
     }
     write_whole(folder / "evaluation.json", json.dumps(record, indent=2) + "\n")
@@ -83,13 +83,13 @@ def default_output(model: Path, split: str) -> Path:
     return Path("evaluation") / name / split
 
 
-def _table(name: str, scores: Scores) -> list[str]:
+def _table(name: str, scores: Scores, names: Sequence[str]) -> list[str]:
     lines = [
         f"  {name}",
         f"    accuracy {scores.accuracy:.2%}   macro-F1 {scores.macro_f1:.2%}   calibration error "
         f"{scores.calibration_error:.2%}   negative log likelihood {scores.negative_log_likelihood:.3f}",
     ]
-    rows = zip(EMOTIONS, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
+    rows = zip(names, scores.precision, scores.recall, scores.f1, scores.support, strict=True)
     cells = [[e, f"{p:.2%}", f"{r:.2%}", f"{f:.2%}", f"{s:,}"] for e, p, r, f, s in rows]
     drawn = table(["class", "precision", "recall", "F1", "support"], cells)
     return [*lines, *(f"    {line}" for line in drawn.splitlines())]
@@ -103,7 +103,8 @@ def _truths(data: Path, split: Split, votes: str) -> dict[LabelSet, np.ndarray]:
     except UserError as error:
         if votes == "required":
             raise
-        print(f"not compared with the FER+ majority: {error.problem}")
+        if "fer2013" in folders:
+            print(f"not compared with the FER+ majority: {error.problem}")
         return folders
 
 
@@ -150,12 +151,13 @@ def _evaluate_split(args: argparse.Namespace) -> int:
         raise UserError("the model learned from the split train", remedy)
     models = load_models(args.model)
     split = load_split(args.data, args.split, models[0].input_size, 3)
+    check_classes(args.model, split.names)
     truths = _truths(args.data, split, args.votes)
     results = {}
     for model in models:
-        probabilities = check_probabilities(model.file, model.predict(split.images))
+        probabilities = check_probabilities(model.file, model.predict(split.images), len(split.names))
         results[model] = evaluate(probabilities, truths)
-        print(report(f"{model.file} on {args.split}", results[model]))
+        print(report(f"{model.file} on {args.split}", results[model], split.names))
     output = args.output or default_output(args.model, args.split)
     write_results(output, args.split, split, results)
     print(f"written to {output}")

@@ -8,7 +8,7 @@ import numpy as np
 from train.evaluation.metrics import CALIBRATION_BINS, confidence_and_right, confidence_bins
 
 THRESHOLDS = tuple(percent / 100 for percent in range(15, 100, 5))
-"""From about a seventh, the least confidence with seven classes, upwards."""
+"""From about a seventh, the least confidence with the seven emotions, upwards."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray, bins: int = CALIBR
 
     Args:
         truth: int `[n]`, 0 to 6.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
         bins: number of bins of equal width.
 
     Returns:
@@ -70,7 +70,7 @@ def answered(truth: np.ndarray, probabilities: np.ndarray, threshold: float) -> 
 
     Args:
         truth: int `[n]`, n > 0, 0 to 6.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
         threshold: 0 to 1.
     """
     right = probabilities.argmax(axis=1) == truth
@@ -85,7 +85,7 @@ def risk_coverage(
 
     Args:
         truth: int `[n]`, n > 0, 0 to 6.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
         thresholds: 0 to 1, in any order.
 
     Returns:

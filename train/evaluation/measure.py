@@ -49,8 +49,8 @@ def measure(
     """Evaluate a variant; the same arguments give the same figures.
 
     Args:
-        probabilities: float32 `[n, 7]`, of the images.
-        predict: uint8 RGB `[n, size, size, 3]` to float32 `[n, 7]`.
+        probabilities: float32 `[n, classes]`, of the images.
+        predict: uint8 RGB `[n, size, size, 3]` to float32 `[n, classes]`.
         images: uint8 RGB `[n, size, size, 3]`.
         truths: int `[n]` by label set, the class folders' first; -1 where an image has no clear class.
         labels: the model's label set; the class folders' is used where no image has a clear class by it.

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
-
 CALIBRATION_BINS = 15
 """Guo et al. 2017's number, for comparison with published figures."""
 
@@ -16,7 +14,7 @@ SMALLEST_PROBABILITY = 1e-7
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a set of images. Per-class tuples are in the order of `EMOTIONS`.
+    """Scores of a set of images. Per-class tuples are in the order of the classes.
 
     Attributes:
         images: number of images.
@@ -51,13 +49,13 @@ def score(truth: np.ndarray, probabilities: np.ndarray) -> Scores:
     """Score predictions. The predicted class is the most probable one, the first of equals.
 
     Args:
-        truth: int `[n]`, 0 to 6.
-        probabilities: float `[n, 7]`, rows that sum to one.
+        truth: int `[n]`, class numbers.
+        probabilities: float `[n, classes]`, rows that sum to one.
 
     Raises:
         ValueError: there are no images, the shapes differ, or a class is out of range.
     """
-    confusion = confusion_matrix(truth, probabilities.argmax(axis=1))
+    confusion = confusion_matrix(truth, probabilities.argmax(axis=1), probabilities.shape[1])
     precision, recall, f1 = precision_recall_f1(confusion)
     return Scores(
         images=len(truth),
@@ -73,20 +71,20 @@ def score(truth: np.ndarray, probabilities: np.ndarray) -> Scores:
     )
 
 
-def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, n: int) -> np.ndarray:
     """Count images by true and predicted class.
 
     Args:
-        truth: int `[n]`, 0 to 6.
-        predicted: int `[n]`, 0 to 6.
+        truth: int `[images]`, 0 to n - 1.
+        predicted: int `[images]`, 0 to n - 1.
+        n: number of classes.
 
     Returns:
-        int64 `[7, 7]`, rows by truth, columns by prediction.
+        int64 `[n, n]`, rows by truth, columns by prediction.
 
     Raises:
         ValueError: there are no images, the shapes differ, or a class is out of range.
     """
-    n = len(EMOTIONS)
     if truth.shape != predicted.shape or truth.ndim != 1 or not len(truth):
         raise ValueError(f"truth {truth.shape} and predictions {predicted.shape} must be [n] alike, n > 0")
     for classes in (truth, predicted):
@@ -96,15 +94,15 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> float:
-    """Compute the accuracy from an int `[7, 7]` confusion matrix."""
+    """Compute the accuracy from an int `[n, n]` confusion matrix."""
     return float(np.trace(confusion) / confusion.sum())
 
 
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute precision, recall and F1 of each class, float64 `[7]` each; undefined values are 0.
+    """Compute precision, recall and F1 of each class, float64 `[n]` each; undefined values are 0.
 
     Args:
-        confusion: int `[7, 7]`, as `confusion_matrix` makes it.
+        confusion: int `[n, n]`, as `confusion_matrix` makes it.
     """
     right, answered, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     return _ratio(right, answered), _ratio(right, support), _ratio(2 * right, answered + support)
@@ -125,7 +123,7 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
     Args:
         truth: int `[n]`.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
 
     Returns:
         0 (confidence equals accuracy) to 1 (always certain and wrong).
@@ -141,7 +139,7 @@ def confidence_and_right(truth: np.ndarray, probabilities: np.ndarray) -> tuple[
 
     Args:
         truth: int `[n]`.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
     """
     return probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == truth
 
@@ -161,7 +159,7 @@ def negative_log_likelihood(truth: np.ndarray, probabilities: np.ndarray) -> flo
 
     Args:
         truth: int `[n]`.
-        probabilities: float `[n, 7]`.
+        probabilities: float `[n, classes]`.
     """
     likelihood = probabilities[np.arange(len(truth)), truth].astype(np.float64)
     return float(-np.log(np.maximum(likelihood, SMALLEST_PROBABILITY)).mean())

@@ -73,7 +73,7 @@ def robustness(
     """Measure a model's accuracy at each grade of each disturbance, one disturbance at a time.
 
     Args:
-        predict: uint8 RGB `[n, size, size, 3]` to float `[n, 7]`, as `train.model_loader.LoadedModel.predict`.
+        predict: uint8 RGB `[n, size, size, 3]` to float `[n, classes]`, as `train.model_loader.LoadedModel.predict`.
         images: uint8 RGB `[n, size, size, 3]`.
         truth: int `[n]`, 0 to 6, or -1 for unclear images, which are left out.
         landmarks: as in `disturbances`.

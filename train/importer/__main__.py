@@ -1,4 +1,4 @@
-"""Convert FER-2013, as it is downloaded, into the data set layout that training reads.
+"""Import images in class folders, or FER-2013 as it is downloaded, into the layout that training reads.
 
     python -m train.importer fer2013.zip --votes ferplus_votes.csv --output data/fer2013
 
@@ -27,7 +27,7 @@ def main() -> int:
         "--classes",
         metavar="NAMES",
         help="what numbered classes stand for: names in the order of the numbers (neutral,happy,…), pairs "
-        f"(0=neutral,1=happy,…), or a data set with the same order ({', '.join(ORDERS)})",
+        f"(0=neutral,1=happy,…), or a data set with the same order ({', '.join(ORDERS)}); or the folders to take",
     )
     parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the split, default: %(default)s")

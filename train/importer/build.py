@@ -1,13 +1,14 @@
 """Build a data set from a download, whole or not at all.
 
-`<output>` gets the folders `{train,val,test}/{0..6}`, with votes also soft labels in `labels.csv` and the votes in
-`votes.csv`, and a record of the import in `import.json`.
+`<output>` gets the folders `{train,val,test}/{0..n-1}`, the names of the classes in `classes.txt`, with votes also soft
+labels in `labels.csv` and the votes in `votes.csv`, and a record of the import in `import.json`.
 """
 
 import csv
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from edge.base.classes import EMOTIONS
@@ -24,7 +25,7 @@ from train.importer.splits import Image, assign_splits
 from train.importer.table import is_table
 from train.importer.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label
 
-RECORD = "import.json"
+RECORD, CLASSES = "import.json", "classes.txt"
 
 
 def import_data(
@@ -43,7 +44,8 @@ def import_data(
         votes: FER+ votes, as sidecar or as Microsoft's fer2013new.csv.
         seed: chooses the images of `train` that are held out where the source lacks held-out parts.
         max_bytes: largest expanded size of a zip.
-        classes: names of numbered classes: an order's name, names in the order of the numbers, or pairs.
+        classes: names of numbered classes: an order's name, names in the order of the numbers, or pairs; or the
+            class folders to take.
 
     Raises:
         UserError: the source, the votes or the output cannot be used; `output` is unchanged.
@@ -67,9 +69,11 @@ def _build(root: Path, source: Path, reading: Reading, votes: list[Votes], seed:
     dropped = assign_splits(images, seed)
     gone = {id(image) for image in dropped}
     kept = [image for image in images if id(image) not in gone]
-    _check_classes(source, kept, left_out(images, skipped))
+    _check_classes(source, reading.classes, kept, left_out(images, skipped))
+    if votes and reading.classes != EMOTIONS:
+        raise UserError(f"{source} has classes of its own, and the votes are FER+'s", "leave the votes out")
     counts = _match(source, votes, images, skipped) if votes else {}
-    record = describe(images, dropped, skipped, reading.notes()) | {
+    record = describe(images, dropped, skipped, reading.notes(), reading.classes) | {
         "source": source.resolve().name,
         "sha256": sha256,
         "seed": seed,
@@ -77,6 +81,7 @@ def _build(root: Path, source: Path, reading: Reading, votes: list[Votes], seed:
     }
     _settle(root, kept)
     shutil.rmtree(root / _STAGE)
+    (root / CLASSES).write_text("".join(f"{name}\n" for name in reading.classes))
     if votes:
         _write_votes(root, kept, counts)
     (root / RECORD).write_text(json.dumps(record, indent=1) + "\n")
@@ -87,7 +92,7 @@ def _no_images(source: Path, skipped: list[Skipped]) -> UserError:
     first = f" ({len(skipped):,} skipped, first {skipped[0].name!r}: {skipped[0].reason})" if skipped else ""
     return UserError(
         f"{source} holds no images to import{first}",
-        "give images in folders named angry … surprise, or fer2013.csv itself, unpacked",
+        "give images in folders named after their classes, or fer2013.csv itself, unpacked",
     )
 
 
@@ -147,15 +152,15 @@ def _sha256(source: Path, images: list[Image]) -> str:
     return total.hexdigest()
 
 
-def _check_classes(source: Path, images: list[Image], without: list[dict]) -> None:
+def _check_classes(source: Path, classes: Sequence[str], images: list[Image], without: list[dict]) -> None:
     trained = {image.emotion for image in images if image.split == "train"}
-    missing = [name for number, name in enumerate(EMOTIONS) if number not in trained]
+    missing = [name for number, name in enumerate(classes) if number not in trained]
     if missing:
         folders = listed([f"{item['folder']} ({item['reason']})" for item in without])
         raise UserError(
             f"{source} has no images to train on of {', '.join(missing)}"
             + (f"; left out: {folders}" if folders else ""),
-            "add some of each class",
+            "add some of each class, or name the folders to take by CLASSES=<name>,<name>,…",
         )
 
 

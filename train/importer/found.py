@@ -10,7 +10,7 @@ TOO_LARGE = f"larger than {MAX_FILE_BYTES // 1024**2} MiB"
 
 @dataclass(frozen=True)
 class Face:
-    """One image file of a source; `name` is its path in the source, with forward slashes."""
+    """One image file of a source; `name` is its path in it, with forward slashes, `emotion` its class number."""
 
     name: str
     emotion: int

@@ -12,7 +12,8 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from train.importer.found import Skipped
 from train.importer.names import CONTEMPT, HELD_OUT, count_files, is_like_a_split, listed
-from train.importer.numbers import NOTHING, ORDERS, Numbers, how_to_name, parse_classes, read_names, read_record
+from train.importer.numbers import MOSTLY, NOTHING, ORDERS, Numbers, how_to_name, parse_classes, read_names, read_record
+from train.importer.own_classes import OwnClasses, read_own_classes
 from train.importer.place import Place, read_place
 
 HINTS = {"classes.txt": read_names, "import.json": read_record}
@@ -27,6 +28,7 @@ class Layout:
     """Meaning of all folders of a source.
 
     Attributes:
+        classes: names of the classes, in the order of their numbers.
         numbers: classes of the numbered folders; None where no number is a class.
         held_out: split of a `HELD_OUT` folder.
         has_splits: True if any folder or prefix names a split.
@@ -35,6 +37,7 @@ class Layout:
         taken: files, by the interpretation of an inexact name.
     """
 
+    classes: tuple[str, ...]
     numbers: Numbers | None
     held_out: str
     has_splits: bool
@@ -50,10 +53,10 @@ class Layout:
             return Skipped(name, "an archive inside the source: unpack it first")
         place = read_place(name)
         emotion = self._find_class(place)
-        if emotion not in EMOTIONS:
+        if emotion not in self.classes:
             return Skipped(name, emotion)
         split = self._find_split(place)
-        return (EMOTIONS.index(emotion), split) if split else Skipped(name, "in no folder of a split")
+        return (self.classes.index(emotion), split) if split else Skipped(name, "in no folder of a split")
 
     def notes(self) -> list[str]:
         """Return lines for the report on the interpretation of inexact names."""
@@ -99,24 +102,29 @@ class Layout:
         return "train"
 
 
-def read_layout(source: object, names: Sequence[str], classes: str | None, read: Callable[[str], str]) -> Layout:
+def read_layout(
+    source: object, names: Sequence[str], classes: str | None, read: Callable[[str], str]
+) -> Layout | OwnClasses:
     """Interpret the folders of a source.
 
     Args:
         source: name of the source, for errors.
         names: paths of its files, with forward slashes.
-        classes: option `--classes`, the classes of its numbers.
+        classes: option `--classes`, the classes of its numbers, or the class folders to take.
         read: returns the text of a file.
 
     Raises:
         UserError: the meaning of the numbers, or the split of a folder, is not clear.
     """
     places = [place for place in dict.fromkeys(map(read_place, names)) if place.class_position is not None]
+    if _has_own_classes(places, classes):
+        return read_own_classes(source, names, classes, _resolve_held_out)
     numbers = _find_numbers(source, names, places, classes, read)
     if numbers is None:
         places = [place for place in places if place.classes]
     splits = {place.split for place in places if place.split}
     layout = Layout(
+        classes=numbers.names if numbers else EMOTIONS,
         numbers=numbers,
         held_out=_resolve_held_out(source, splits),
         has_splits=bool(splits),
@@ -125,6 +133,15 @@ def read_layout(source: object, names: Sequence[str], classes: str | None, read:
     )
     _refuse_unknown_splits(source, places, layout.outer)
     return layout
+
+
+def _has_own_classes(places: list[Place], classes: str | None) -> bool:
+    """Return True if the class folders are named, and not after emotions, or if the user names which ones to take."""
+    emotions = {name for place in places for name in place.classes.values()} & set(EMOTIONS)
+    numbered = any(place.numbers and not place.classes for place in places)
+    if classes is not None:
+        return not numbered and classes.strip().casefold() not in ORDERS and "=" not in classes
+    return not numbered and len(emotions) < MOSTLY
 
 
 def _find_numbers(

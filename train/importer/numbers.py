@@ -9,7 +9,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
-from edge.base.classes import EMOTIONS
+from edge.base.classes import EMOTIONS, fault_in
 from edge.base.errors import UserError
 from train.importer.names import CONTEMPT, read_class
 
@@ -18,6 +18,9 @@ NOTHING = "-"
 
 FER_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Digits of FER-2013, in fer2013.csv."""
+
+MOSTLY = 4
+"""Emotions by whose number names are those of an emotion data set, in which an unknown name is a mistake."""
 
 _AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT, NOTHING, NOTHING, NOTHING)
 _RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
@@ -36,12 +39,18 @@ class Numbers:
     """Classes of the numbers.
 
     Attributes:
-        classes: an emotion, `contempt` or `NOTHING` by number.
+        classes: an emotion, `contempt`, a class of the source's own, or `NOTHING` by number.
         origin: source of this information, for the report.
     """
 
     classes: dict[int, str]
     origin: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the data set's classes: the emotions, or the source's own in the order of their numbers."""
+        own = tuple(name for _, name in sorted(self.classes.items()) if name not in (NOTHING, CONTEMPT))
+        return EMOTIONS if set(own) <= set(EMOTIONS) and len(own) >= MOSTLY else own
 
     def describe(self) -> str:
         """Return one line for the report."""
@@ -73,14 +82,14 @@ def parse_classes(text: str, found: Set[int], source: object) -> Numbers:
         UserError: a name is no class, or the numbers are not those of the source.
     """
     if not found:
-        raise UserError(f"CLASSES= names numbers, and {source} has no numbered classes", "leave it out")
+        raise UserError(f"{source} has no numbered classes, which CLASSES={text} is for", "leave it out")
     if (order := ORDERS.get(text.strip().casefold())) is not None:
         classes = {number: name for number, name in order.items() if number in found or name in EMOTIONS}
         return _checked(classes, found, f"CLASSES={text.strip().casefold()}")
     items = [item.strip() for item in text.split(",")]
     if any("=" in item for item in items):
         return _checked(_parse_pairs(items), found, "CLASSES=")
-    return _checked(_count([_parse_name(item, "CLASSES=") for item in items], found), found, "CLASSES=")
+    return _checked(_count(_parse_names(items, "CLASSES="), found), found, "CLASSES=")
 
 
 def read_names(text: str, found: Set[int], file: str) -> Numbers:
@@ -92,7 +101,7 @@ def read_names(text: str, found: Set[int], file: str) -> Numbers:
     lines = [line.strip() for line in text.removeprefix("\ufeff").strip().splitlines()]
     if not lines:
         raise UserError(f"{file} names no class", "write a name a line, or leave it out")
-    return _checked(_count([_parse_name(line, file) for line in lines], found), found, file)
+    return _checked(_count(_parse_names(lines, file), found), found, file)
 
 
 def read_record(text: str, found: Set[int], file: str) -> Numbers | None:
@@ -103,7 +112,7 @@ def read_record(text: str, found: Set[int], file: str) -> Numbers | None:
         return None
     if not isinstance(names, dict) or not names:
         return None
-    return _checked(_count([_parse_name(name, file) for name in names], found), found, file)
+    return _checked(_count(_parse_names(list(names), file), found), found, file)
 
 
 def _count(names: list[str], found: Set[int]) -> dict[int, str]:
@@ -118,22 +127,26 @@ def _count(names: list[str], found: Set[int]) -> dict[int, str]:
 
 
 def _parse_pairs(items: list[str]) -> dict[int, str]:
-    classes: dict[int, str] = {}
+    names: dict[int, str] = {}
     for item in items:
         number, _, name = item.partition("=")
-        if not re.fullmatch(r" *[0-9]{1,9} *", number) or int(number) in classes:
+        if not re.fullmatch(r" *[0-9]{1,9} *", number) or int(number) in names:
             raise UserError(f"CLASSES= has {item!r} where a number and its class are due", "write 0=neutral,1=happy,…")
-        classes[int(number)] = _parse_name(name.strip(), "CLASSES=")
-    return classes
+        names[int(number)] = name.strip()
+    return dict(zip(names, _parse_names(list(names.values()), "CLASSES="), strict=True))
 
 
-def _parse_name(text: str, where: str) -> str:
-    if text == NOTHING:
-        return NOTHING
-    read = read_class(text)
-    if read is None or not read.exact:
-        raise UserError(f"{where} names {text[:40]!r}", f"use {', '.join(EMOTIONS)}, {CONTEMPT} or {NOTHING}")
-    return read.name
+def _parse_names(texts: list[str], where: str) -> list[str]:
+    """Return the emotions that are named; or the names as they are, where they are classes of one's own."""
+    named = [read.name if (read := read_class(text)) and read.exact else None for text in texts]
+    if sum(name in EMOTIONS for name in named) < MOSTLY:
+        if fault := fault_in([text for text in texts if text != NOTHING]):
+            raise UserError(f"{where} names {', '.join(map(repr, texts))[:80]}: {fault}", "correct the names")
+        return texts
+    for text, name in zip(texts, named, strict=True):
+        if name is None and text != NOTHING:
+            raise UserError(f"{where} names {text[:40]!r}", f"use {', '.join(EMOTIONS)}, {CONTEMPT} or {NOTHING}")
+    return [name or NOTHING for name in named]
 
 
 def _checked(classes: dict[int, str], found: Set[int], origin: str) -> Numbers:

@@ -79,18 +79,21 @@ def read_own_classes(
     """
     pictures = [name for name in names if PurePosixPath(name).suffix.lower() in _PICTURES]
     folders = [PurePosixPath(name).parts[:-1] for name in pictures]
-    outer = len(list(takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))))
+    shared = len(list(takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))))
+    outer = max(0, min(shared, min(map(len, folders), default=0) - 1))  # the innermost folder may be the only class
     found: dict[str, str] = {}
     for name in pictures:
         if folder := class_folder(name, outer):
             found.setdefault(folder.casefold(), folder)
+    if not found and wanted is None:
+        return OwnClasses((), outer, has_splits=False, held_out="test")
     splits = {split for name in pictures if (split := read_place(name).split)}
     classes = _chosen(source, found, wanted)
     if unclear := sorted(map(repr, filter(is_like_a_split, classes))):
         raise UserError(
             f"{source}: it is not clear which split {listed(unclear)} is", "rename the folder to train, val or test"
         )
-    return OwnClasses(classes, outer, bool(splits), resolve(source, splits))
+    return OwnClasses(classes, outer, has_splits=bool(splits), held_out=resolve(source, splits))
 
 
 def _chosen(source: object, found: dict[str, str], wanted: str | None) -> tuple[str, ...]:

@@ -22,9 +22,11 @@ class Reading(Protocol):
 
     Attributes:
         total: number of its files, or rows.
+        classes: names of its classes, in the order of their numbers.
     """
 
     total: int
+    classes: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Face | Skipped]:
         """Yield all files of the source."""
@@ -81,6 +83,7 @@ class ClassFolders:
         self._names = [name for name in files.names if not _is_hidden(name)]
         self.total = len(self._names)
         self._layout = read_layout(source, self._names, classes, self._read_text)
+        self.classes = self._layout.classes
 
     def __iter__(self) -> Iterator[Face | Skipped]:
         yield from self._files.skipped

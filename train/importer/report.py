@@ -1,10 +1,9 @@
 """Report of an import: the record kept in import.json, and the same as text."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from edge.base.classes import EMOTIONS
 from edge.base.errors import printable
 from edge.base.text_table import table
 from train.importer.found import Skipped
@@ -18,19 +17,21 @@ MAX_FOLDERS = 30
 """Most lines of the list of folders that are left out."""
 
 
-def describe(images: list[Image], dropped: list[Image], skipped: list[Skipped], notes: list[str]) -> dict:
+def describe(
+    images: list[Image], dropped: list[Image], skipped: list[Skipped], notes: list[str], classes: Sequence[str]
+) -> dict:
     """Return counts by split and class, and the files of the source that need attention."""
     gone = {id(image) for image in dropped}
     counts = Counter((image.split, image.emotion) for image in images if id(image) not in gone)
     groups = [group for group in same_pixels(images) if len(group) > 1]
     return {
-        "counts": {split: {name: counts[split, number] for number, name in enumerate(EMOTIONS)} for split in SPLITS},
+        "counts": {split: {name: counts[split, number] for number, name in enumerate(classes)} for split in SPLITS},
         "notes": notes,
         "left_out": left_out(images, skipped),
         "skipped": [{"file": item.name, "reason": item.reason} for item in skipped],
         "duplicates": [[image.name for image in group] for group in groups],
         "contradictions": [
-            {image.name: EMOTIONS[image.emotion] for image in group}
+            {image.name: classes[image.emotion] for image in group}
             for group in groups
             if len({image.emotion for image in group}) > 1
         ],
@@ -76,7 +77,9 @@ def report(record: dict) -> str:
 
 
 def _table(counts: dict[str, dict[str, int]]) -> list[str]:
-    rows = [[f"{n} {name}", *(f"{counts[split][name]:,}" for split in SPLITS)] for n, name in enumerate(EMOTIONS)]
+    rows = [
+        [f"{n} {name}", *(f"{counts[split][name]:,}" for split in SPLITS)] for n, name in enumerate(counts["train"])
+    ]
     total = ["all", *(f"{sum(counts[split].values()):,}" for split in SPLITS)]
     return table(["class", *SPLITS], [*rows, total]).splitlines()
 

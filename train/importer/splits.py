@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.base.classes import EMOTIONS
-
 SPLITS = ("train", "val", "test")
 """Splits in ascending order of value; of two copies, the one in the less valuable split is left out."""
 
@@ -79,7 +77,7 @@ def _carve(train: list[Image], wanted: tuple[str, ...], rng: np.random.Generator
     strata = defaultdict(list)
     for group in same_pixels(sorted(train, key=lambda image: image.name)):
         strata[group[0].emotion].append(group)
-    for emotion in range(len(EMOTIONS)):
+    for emotion in sorted(strata):
         groups = strata[emotion]
         rng.shuffle(groups)
         target = max(1, round(HELD_OUT_SHARE * sum(map(len, groups))))

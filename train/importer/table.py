@@ -35,6 +35,8 @@ class Table:
     Case, blanks, the delimiter, the ends of lines and the encoding do not matter.
     """
 
+    classes: tuple[str, ...] = EMOTIONS
+
     def __init__(self, source: Path, classes: str | None) -> None:
         self._source = source
         emotions = Counter(row["emotion"][:20] for row in self._rows())

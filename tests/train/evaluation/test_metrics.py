@@ -19,7 +19,7 @@ def answers(*rows: tuple[int, float]) -> np.ndarray:
 
 
 def test_confusion_counts_truth_by_row_and_answer_by_column():
-    confusion = confusion_matrix(np.array([0, 0, 3, 6]), np.array([0, 2, 3, 3]))
+    confusion = confusion_matrix(np.array([0, 0, 3, 6]), np.array([0, 2, 3, 3]), 7)
     expected = np.zeros((7, 7), int)
     expected[[0, 0, 3, 6], [0, 2, 3, 3]] = 1
     assert (confusion == expected).all()
@@ -100,7 +100,7 @@ def test_equally_probable_classes_answer_the_first():
 )
 def test_what_cannot_be_counted_is_refused(truth, predicted):
     with pytest.raises(ValueError, match=r"must be|classes are"):
-        confusion_matrix(np.array(truth, int), np.array(predicted, int))
+        confusion_matrix(np.array(truth, int), np.array(predicted, int), 7)
 
 
 def test_scores_go_through_json():

@@ -111,7 +111,8 @@ def test_a_list_in_the_source_names_the_numbers(tmp_path, top):
 @pytest.mark.parametrize(
     ("lists", "problem"),
     [
-        ({"classes.txt": "angry\nbored\n"}, "classes.txt names 'bored'"),
+        ({"classes.txt": "\n".join([*EMOTIONS[:6], "bored"])}, "classes.txt names 'bored'"),
+        ({"classes.txt": "angry\nangry\n"}, "'angry' and 'angry' are the same"),
         ({"classes.txt": "angry\nhappy\n"}, "classes.txt names the numbers 0 to 1"),
         ({"classes.txt": " \n"}, "classes.txt names no class"),
         ({"classes.txt": "\n".join(FER), "train/classes.txt": "\n".join(EMOTIONS)}, "each in another order"),
@@ -136,7 +137,7 @@ def test_the_output_of_an_import_can_be_imported(tmp_path):
     import_data(as_zip(tmp_path / "a.zip", files), tmp_path / "out")
     record = import_data(tmp_path / "out", tmp_path / "again")
     assert classes_of(tmp_path / "again", files) == classes_of(tmp_path / "out", files)
-    assert "import.json" in report(record)
+    assert "(classes.txt)" in report(record)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"counts": {"train": [1]}}', '{"counts": 3}', "[" * 100_000])
