@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from urllib.request import urlopen
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_the_report_has_every_class(make_bundle, tmp_path, classes):
         for one in frames(classes):
             digest.write(one)
             table.write(one)
-    made_from = {"video": {"bytes": 1}, "model": {"sha256": "0"}, "settings": {}, "wanted": {}}
+    made_from = {"video": {"bytes": 1}, "model": {"sha256": "0"}, "settings": asdict(Options()), "wanted": {}}
     summary = {"video": "v", "incomplete": None, "versions": {}, "made_from": made_from} | video._findings(digest, None)
     text = video.page(digest, summary, bundle, None)
     for name in classes:
