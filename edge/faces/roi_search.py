@@ -199,11 +199,12 @@ class Search:
         """Yield the face nearest to the middle of each region of a mosaic; others are cut off and have their own."""
         rows, columns = MOSAIC_LAYOUTS[len(regions)]
         resolution = regions[0].resolution
-        mosaic = np.empty((rows * resolution, columns * resolution, 3), np.uint8)
         corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
-        for (top, left), region in zip(corners, regions, strict=True):
-            area = Area(region.x, region.y, region.x + region.side, region.y + region.side)
-            mosaic[top : top + resolution, left : left + resolution] = pixels.part(area, (resolution, resolution))
+        areas = [Area(region.x, region.y, region.x + region.side, region.y + region.side) for region in regions]
+        parts = [pixels.part(area, (resolution, resolution)) for area in areas]
+        mosaic = parts[0]
+        if len(parts) > 1:
+            mosaic = np.vstack([np.hstack(parts[row * columns : (row + 1) * columns]) for row in range(rows)])
         if mosaic.shape not in self._near:
             self._near[mosaic.shape] = self._make(max(mosaic.shape))
         found = self._near[mosaic.shape].detect(mosaic)
