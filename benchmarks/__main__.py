@@ -105,7 +105,7 @@ def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace
     print(f"\nrecords: {', '.join(map(str, paths))}")
     beside = arguments.page or arguments.output / file_name(records[-1])
     try:
-        from benchmarks.report.plots import draw
+        from benchmarks.report.charts import draw
     except ImportError:
         print("no plots: run \"pip install 'emotion-edge[bench]'\" for them")
         pictures = {}

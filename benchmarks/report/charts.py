@@ -1,37 +1,27 @@
-"""Charts of a record, as matplotlib figures. Colours are distinct for colour-blind readers."""
+"""Charts of records, by matplotlib, which comes with the extra `bench`; a board measures as well without it.
 
-from collections.abc import Callable, Sequence
+Colours are distinct for colour-blind readers.
+"""
+
+from collections.abc import Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.base.record import Record, rows_of
-from benchmarks.report.trade_off import Point, by_place, front
-from edge.base.text_table import Row, Rows
+from benchmarks.base.record import Record, machine_name, rows_of
+from benchmarks.report.document import FRONT
+from benchmarks.report.trade_off import Point, by_place, front, points
+from edge.base.files import whole_file, writing
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's palette, the yellow late: it is hard to see on white."""
 
 MARKERS = "osD^vPX*"
 
-THREADS = {
-    "decode": ("decode",),
-    "find": ("search", "detect", "track"),
-    "read": ("align", "classify", "smooth"),
-    "outputs": ("outputs",),
-    "rest": ("rest",),
-}
-"""Parts of a frame's processor time by thread."""
-
-NARROW = 0.045
-"""Share of a bar below which a part has no room for its name."""
-
-PLATE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
-"""Background of a bar's value."""
+DPI = 100
 
 
 def draw_front(found: Sequence[Point]) -> Figure:
@@ -53,29 +43,6 @@ def draw_front(found: Sequence[Point]) -> Figure:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.15, y=0.15)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=8)
-    return figure
-
-
-def draw_shares(record: Record) -> Figure | None:
-    """Processor time of a frame as a flame graph: threads below, their parts above."""
-    rows = [row for row in record["figures"]["stages"] if row["shares"]]
-    if not rows:
-        return None
-    shares, start = rows[0]["shares"], 0.0
-    figure, axes = _figure((10, 3.2), "", "% of the processor time of a frame, one core")
-    for (thread, parts), colour in zip(THREADS.items(), COLOURS, strict=False):
-        width = sum(shares[part] for part in parts)
-        _block(axes, 0, start, width, thread, colour)
-        inside = start
-        for i, part in enumerate(parts if len(parts) > 1 else ()):
-            _block(axes, 1, inside, shares[part], part, colour, 0.6 - 0.15 * i)
-            inside += shares[part]
-        start += width
-    axes.set(xlim=(0, 100), ylim=(-0.5, 1.5))
-    axes.set_yticks([0, 1], ["thread", "part"])
-    axes.set_title(f"processor time of a frame ({rows[0]['variant']})", pad=12)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=5, fontsize=8, frameon=False)
     return figure
 
 
@@ -114,88 +81,31 @@ def draw_end_to_end(record: Record) -> Figure:
     return figure
 
 
-class Bars(NamedTuple):
-    """A chart of bars with whiskers from the lowest to the highest value, a group for each row's name.
+CHARTS = {"live": draw_ages, "end-to-end": draw_end_to_end}
+"""Charts by measurement, of those whose table does not say all."""
 
-    Attributes:
-        title: above it.
-        unit: of the values.
-        key: of a distribution, or of a number.
-        group: name of a row's group; bars of one group are side by side.
-        series: key by which bars of a group differ.
-        scale: from the record's unit to the shown one.
+
+def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
+    """Draw what records have figures of.
+
+    Args:
+        records: what to draw.
+        folder: where the PNGs go; where there are several records, their names begin with that of the bundle.
+
+    Returns:
+        Their paths, as `benchmarks.report.document.Pictures` says.
     """
-
-    title: str
-    unit: str
-    key: str
-    group: Callable[[Row], str]
-    series: str = ""
-    scale: float = 1
-
-    def draw(self, rows: Rows) -> Figure:
-        figure, axes = _figure((8, 4.5), self.title, "", self.unit)
-        groups = list(dict.fromkeys(map(self.group, rows)))
-        series = list(dict.fromkeys(row.get(self.series) for row in rows))
-        width = 0.8 / len(series)
-        for i, (one, colour) in enumerate(zip(series, COLOURS, strict=False)):
-            mine = [row for row in rows if row.get(self.series) == one]
-            places = [groups.index(self.group(row)) + (i - (len(series) - 1) / 2) * width for row in mine]
-            middle, low, high = np.array([_range(row[self.key]) for row in mine]).T * self.scale
-            whiskers = np.array([middle - low, high - middle])
-            label = f"{self.series}: {one}" if self.series else None
-            bars = axes.bar(places, middle, width * 0.95, yerr=whiskers, capsize=3, label=label, color=colour)
-            axes.bar_label(bars, fmt="%.3g", label_type="center", fontsize=8, bbox=PLATE)
-        axes.set_xticks(range(len(groups)), groups)
-        if self.series:
-            axes.legend(fontsize=8, ncols=len(series), loc="upper center", bbox_to_anchor=(0.5, -0.08))
-        return figure
-
-
-RANGE = "(median, lowest, highest run)"
-
-BARS = {
-    "latency": Bars("one inference on one face", f"ms {RANGE}", "round_ms", lambda row: row["variant"], "threads"),
-    "memory": Bars("peak memory of a process", "MB", "peak", lambda row: row["variant"] or "no model", scale=1e-6),
-    "pipeline": Bars("the whole edge on the clip", f"FPS {RANGE}", "fps", lambda row: row["variant"], "cores"),
-    "face-count": Bars("more faces, 1280×720", f"ms a frame {RANGE}", "ms", lambda row: f"faces: {row['faces']}"),
-    "frame-size": Bars(
-        "larger pictures, one face", f"ms a frame {RANGE}", "ms", lambda row: f"{row['width']}×{row['height']}"
-    ),
-    "peers": Bars("other packages on the clip", f"FPS {RANGE}", "fps", lambda row: row["name"], "cores"),
-}
-"""Charts of bars by measurement."""
-
-DRAWN = {
-    "stages": draw_shares,
-    "live": draw_ages,
-    "end-to-end": draw_end_to_end,
-}
-"""Other charts by measurement."""
-
-CHARTS = (*BARS, *DRAWN)
-
-
-def draw_chart(name: str, record: Record) -> Figure | None:
-    """Draw a measurement's chart; None where the record lacks figures for it."""
-    rows = record["figures"].get(name)
-    if not rows or name not in CHARTS:
-        return None
-    return BARS[name].draw(rows) if name in BARS else DRAWN[name](record)
-
-
-def _block(axes: Axes, level: int, start: float, share: float, name: str, colour: str, alpha: float = 0.75) -> None:
-    """A part of the flame graph: its name stands inside where there is room, else in the legend."""
-    label = None if share >= NARROW else f"{name} {share:.1%}"
-    style: dict[str, Any] = {"height": 0.9, "color": colour, "alpha": alpha, "edgecolor": "white"}
-    axes.barh(level, 100 * share, left=100 * start, label=label, **style)
-    if share >= NARROW:
-        axes.text(100 * (start + share / 2), level, f"{name}\n{share:.0%}", ha="center", va="center", fontsize=8)
-
-
-def _range(value: Any) -> tuple[float, float, float]:
-    """Median, minimum and maximum; a number is all of them."""
-    return (value["p50"], value["minimum"], value["maximum"]) if isinstance(value, dict) else (value,) * 3
+    drawn: dict[tuple[int, str], Path] = {}
+    if found := points(records):
+        drawn[-1, FRONT] = _save(draw_front(found), folder / f"{FRONT}.png")
+    for i, record in enumerate(records):
+        machine = record["machine"]
+        for name in (name for name in CHARTS if record["figures"].get(name)):
+            figure = CHARTS[name](record)
+            where = f"{machine_name(record)}, {machine['runtime']}, OpenCV {machine['opencv']}"
+            figure.suptitle(f"{record['bundle']['name']} on {where}", fontsize=10)
+            drawn[i, name] = _save(figure, folder / f"{_prefix(records, i)}{name}.png")
+    return drawn
 
 
 def _figure(size: tuple[float, float], title: str, x: str = "", y: str = "") -> tuple[Figure, Axes]:
@@ -206,3 +116,18 @@ def _figure(size: tuple[float, float], title: str, x: str = "", y: str = "") -> 
     if x and y:
         axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _prefix(records: Sequence[Record], i: int) -> str:
+    """Prefix of a record's pictures: empty for a single record, else the bundle's name, with a number if needed."""
+    if len(records) == 1:
+        return ""
+    names = [record["bundle"]["name"] for record in records]
+    before = names[:i].count(names[i])
+    return f"{names[i]}-{before + 1}-" if before else f"{names[i]}-"
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    with writing(path), whole_file(path) as part:
+        figure.savefig(part, dpi=DPI)
+    return path

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.__main__ import USUAL, main
 from benchmarks.base.record import keep, read_record
 from benchmarks.measure.scaling import SIZES
+from benchmarks.report.charts import CHARTS
 from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT
-from benchmarks.report.plots import CHARTS
 from benchmarks.report.tables import report
 from benchmarks.suite import FAILED, MEASUREMENTS, NOT_REACHED, Measurement
 from edge.base.assets import YUNET, fetch
@@ -241,7 +241,7 @@ def test_a_data_set_that_cannot_be_read_is_a_gap_that_is_named(bundle, clip, dat
 
 def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    record["figures"] = {name: record["figures"][name] for name in ("latency", "accuracy")}
+    record["figures"] = {name: record["figures"][name] for name in ("latency", "live", "accuracy")}
     first = keep(record, tmp_path / "first")
     record["bundle"]["name"] = "nano"
     second = keep(record, tmp_path / "second")
@@ -249,7 +249,7 @@ def test_records_of_several_bundles_are_shown_together(record, tmp_path, capsys)
     page.write_text(f"{BEGIN}{END}")
     assert main(["report", str(first), str(second), "--page", str(page)]) == 0
     assert {path.name for path in (tmp_path / "page").iterdir()} == {
-        *("accuracy-latency.png", "tiny-latency.png", "nano-latency.png"),
+        *("accuracy-latency.png", "tiny-live.png", "nano-live.png"),
     }
-    assert all(f"![{name}](page/" in page.read_text() for name in (FRONT, "latency"))
+    assert all(f"![{name}](page/" in page.read_text() for name in (FRONT, "live"))
     assert "### nano on A Board" in capsys.readouterr().out
