@@ -2,11 +2,11 @@
 
     python -m export.yunet_graph
 
-writes `edge/yunet_graph.tflite`, whose constants lie behind the end of the file, and `edge/yunet_weights.json`, the
-names of the ONNX file's weights in the order in which `edge.faces.yunet` appends them. Of the weights only shapes are
-used. Three things differ from the ONNX graph and change no answer: the four heads of a level are one convolution,
-pixels have a fourth channel of weight zero (a quarter less time for the first layer, where XNNPACK takes four channels
-at a time), and the sigmoids are left to the decoder, which needs few of them.
+writes `edge/faces/yunet_graph.tflite`, whose constants lie behind the end of the file, and
+`edge/faces/yunet_weights.json`, the names of the ONNX file's weights in the order in which `edge.faces.yunet` appends
+them. Of the weights only shapes are used. Three things differ from the ONNX graph and change no answer: the four heads
+of a level are one convolution, pixels have a fourth channel of weight zero (a quarter less time for the first layer,
+where XNNPACK takes four channels at a time), and the sigmoids are left to the decoder, which needs few of them.
 """
 
 import json

@@ -132,12 +132,16 @@ def _doctor(model: Path) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
-    parser.add_argument("--verbose", action="store_true", help="say more on stderr")
+    verbose: dict[str, Any] = {"action": "store_true", "help": "say more on stderr"}
+    parser.add_argument("--verbose", **verbose)
     parser.add_argument("--version", action="version", version=f"emotion-edge {package_version('emotion-edge')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, (declaration, help_) in COMMANDS.items():
         sub = commands.add_parser(name, help=help_, description=help_)
         sub.set_defaults(parser=sub)
+        sub.add_argument(
+            "--verbose", default=argparse.SUPPRESS, **verbose
+        )  # suppressed: it may stand before the command
         add_options(sub, declaration)
     return parser
 

@@ -30,7 +30,7 @@ LONGEST_PATIENCE = 960.0
 """Longest wait without trouble, seconds; the wait doubles each time that trouble returns after a step up."""
 
 LEVELS = 4
-"""From 0, all that was asked for, to 3: a step halves the searches of whole pictures and takes a thread away."""
+"""From 0, all that was asked for, to 3: see `Recognizer.ease`."""
 
 
 class Governor:

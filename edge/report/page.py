@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from html import escape
@@ -25,7 +26,7 @@ def page(digest: Digest, summary: dict[str, Any], bundle: Bundle, card: str | No
     """Return the HTML report of a video.
 
     Args:
-        digest: figures of the video.
+        digest: numbers of the video.
         summary: content of the summary file, see `edge.report.video`.
         bundle: the model's bundle.
         card: text of the model card; None where the bundle has none.
@@ -237,12 +238,21 @@ def _card(card: str | None) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str) -> str:
     cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (
         f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
+
+def _cell(value: Any) -> str:
+    """Return a cell; numbers and times are not broken into lines."""
+    text = str(value)
+    start = '<td class="number">' if _NUMBER.fullmatch(text) else "<td>"
+    return f"{start}{escape(text)}</td>"
+
+
+_NUMBER = re.compile(r"[\d.,:]+")
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1f; --soft: #5c5f66; --line: #d4d7dd; --plate: #f3f4f6;
@@ -284,7 +294,7 @@ svg .contour { stroke: var(--ink); stroke-width: 0.8; stroke-opacity: 0.75; fill
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: 6px; }
 th, td { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; overflow-wrap: anywhere; }
-td:first-child { white-space: nowrap; }
+td:first-child, .number { white-space: nowrap; }
 th { border-bottom: 2px solid var(--line); font-weight: 600; overflow-wrap: normal; }
 td { border-bottom: 1px solid var(--line); }
 details { margin-top: 8px; } summary { cursor: pointer; font-size: 13.5px; }

@@ -1,6 +1,7 @@
 """The command line as its users meet it: a process with arguments, two streams, a status and files."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -783,6 +784,15 @@ def test_help_shows_defaults_where_there_are_any(capsys):
     assert "(default: int8)" in told
     assert "(default: default)" in told, "the name of the model"
     assert not {"(default: None)", "(default: False)", "(default: [])"} & set(re.findall(r"\(default: [^)]*\)", told))
+
+
+@pytest.mark.parametrize("words", [["--verbose", "doctor"], ["doctor", "--verbose"], ["doctor"]])
+def test_verbose_may_stand_before_and_after_the_command(words, capsys, monkeypatch):
+    levels = []
+    monkeypatch.setattr(cli.logging, "basicConfig", lambda handlers, level: levels.append(level))
+    monkeypatch.setattr(cli, "_doctor", lambda model: 0)
+    assert cli.main(words) == 0
+    assert levels == [logging.INFO if "--verbose" in words else logging.WARNING]
 
 
 def test_an_unknown_option_is_told_with_the_commands_own_usage(capsys):
