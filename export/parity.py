@@ -17,8 +17,7 @@ LEAST_AGREEMENT = 0.97
 MOST_ACCURACY_LOSS = 0.003
 MOST_F1_LOSS = 0.005
 MOST_RECALL_LOSS = 0.01
-"""Maximum losses of accuracy, macro-F1 and any class's recall; of a class with fewer than a hundred images, one image
-may be lost."""
+"""Maximum losses of accuracy, macro-F1 and any class's recall; where one image is worth more, one image may be lost."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,12 @@ class Parity:
         found = []
         if self.agreement < LEAST_AGREEMENT:
             found.append(f"agrees on {self.agreement:.1%} of the labels (at least {LEAST_AGREEMENT:.0%})")
+        smallest = min((images for images in self.support if images), default=1)
         for name, loss, most in (
-            ("accuracy", self.accuracy_loss, MOST_ACCURACY_LOSS),
-            ("macro-F1", self.macro_f1_loss, MOST_F1_LOSS),
+            ("accuracy", self.accuracy_loss, max(MOST_ACCURACY_LOSS, 1 / max(sum(self.support), 1))),
+            ("macro-F1", self.macro_f1_loss, max(MOST_F1_LOSS, 2 / (len(self.support) * smallest))),
         ):
-            if loss > most:
+            if loss > most + 1e-9:
                 found.append(f"loses {100 * loss:.2f} points of {name} (at most {100 * most:.1f})")
         for emotion, loss, images in zip(self.classes, self.recall_loss, self.support, strict=True):
             most = max(MOST_RECALL_LOSS, 1 / max(images, 1)) + 1e-9

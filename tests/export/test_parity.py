@@ -70,6 +70,17 @@ def test_a_small_class_may_lose_an_image_but_not_two(lost, faults):
     assert bool(found) == bool(faults)
 
 
+@pytest.mark.parametrize(("lost", "refused"), [(1, False), (2, True)])
+def test_a_small_test_split_may_lose_an_image_but_not_two(lost, refused):
+    truth = np.repeat([0, 1], 50)
+    answers = truth.copy()
+    answers[:lost] = 1
+    odds = [np.eye(2)[labels] * 0.9 + 0.05 for labels in (truth, answers)]
+    found = compare(*odds, truth, ("smiling", "not smiling")).faults()
+    assert bool([fault for fault in found if "accuracy" in fault]) == refused
+    assert bool(found) == refused
+
+
 def test_the_dynamic_range_variant_is_left_out_and_any_other_refused(truth):
     evaluation = evaluate(sure(truth), {"folder": truth})
     good, bad = compare(sure(truth), sure(truth), truth), compare(sure(truth), sure((truth + 1) % 7), truth)
