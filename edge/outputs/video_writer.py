@@ -103,9 +103,8 @@ class VideoWriter:
         self._held: Any = None  # the last packet, whose duration the next one tells
         options = dict(container.growing if growing else container.whole)
         self._output: Any = av.open(str(path), "w", container.name, container_options=options)
+        # The first packet writes the header: FFmpeg crashes when it ends a fragmented file that has a header alone.
         self._stream = self._add_stream(encoder_for(container), rate)
-        with self._cut_after_error():
-            self._output.start_encoding()
 
     def write(self, pixels: Pixels, time: float, draw: Callable[[Pixels], None] = lambda pixels: None) -> None:
         """Append a picture.
@@ -141,6 +140,8 @@ class VideoWriter:
             if self._held is not None:
                 self._mux_held(self._held.pts + round(self._timeline.step * TIME_BASE))
             self._output.close()
+        if self._growing and not self._playable:
+            os.truncate(self._path, 0)  # of a header that could not be written whole
 
     def _add_stream(self, encoder: str, rate: float) -> Any:
         width, height = self._size

@@ -319,6 +319,12 @@ class TestErrors:
         assert video.times == pytest.approx([0, 1, 2], abs=0.001)
         assert video.duration == pytest.approx(3, abs=0.01)
 
+    @ALL
+    def test_a_growing_file_is_gone_after_an_error_before_its_first_frame(self, tmp_path, suffix):
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(tmp_path / f"a{suffix}", [], growing=True)
+        assert not list(tmp_path.iterdir())
+
 
 @contextmanager
 def full_disk(after):
