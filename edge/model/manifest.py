@@ -119,7 +119,10 @@ def parse_manifest(content: bytes) -> tuple[dict[str, Any], Manifest]:
         manifest = msgspec.json.decode(content, type=Manifest)  # from the text, so that errors name the field
         return msgspec.json.decode(content), manifest
     except msgspec.ValidationError as error:
-        head, at, tail = str(error).rpartition(" - at `$")
-        raise Malformed(f"{tail.strip('.`')}: {head[:LONGEST_REASON]}" if at else tail[:LONGEST_REASON]) from error
+        reason, at, place = str(error).rpartition(" - at ")
+        if not at:
+            raise Malformed(place[:LONGEST_REASON]) from error
+        field = place.removeprefix("`key` in ").strip("`$.")
+        raise Malformed(f"{field}: {reason[:LONGEST_REASON]}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not JSON ({error})") from error

@@ -166,6 +166,11 @@ def test_a_folder_that_is_not_there(tmp_path):
             r"variants.int8.scores\[...\].images: ",
             id="fewer images than none",
         ),
+        pytest.param(
+            {"variants": {"int8": GOOD | {"scores": {"likes": FERPLUS}}}},
+            "variants.int8.scores: Invalid enum value 'likes'",
+            id="an unknown label set",
+        ),
     ],
 )
 def test_a_manifest_that_does_not_fit(make_bundle, tmp_path, changes, message):
