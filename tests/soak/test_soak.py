@@ -6,6 +6,7 @@ import pytest
 
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.pipeline import feed
+from tests.edge.stand_ins import picture
 from tests.soak import soak as module
 from tests.soak.soak import FailingCamera, Held, grown, report, soak
 
@@ -19,7 +20,7 @@ def patience():
 
 
 def test_a_camera_is_lost_after_its_frames():
-    camera = FailingCamera([None] * module.SCENES, 3, count())
+    camera = FailingCamera([picture()] * module.SCENES, 3, count())
     assert [camera.read() is not None for _ in range(5)] == [True, True, True, False, False]
 
 

@@ -12,6 +12,7 @@ from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, demo_faces, draw_
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.faces.alignment import crop_face
 from edge.faces.detector import open_detector
+from edge.sources.pixels import BgrPixels
 from train.dataset import Split
 
 SIZE = (640, 480)
@@ -51,7 +52,7 @@ def test_labelled_faces_are_right_as_often_as_their_crops_alone(plan, portrait, 
     """The same face, in two classes: half of the answers are right on crops, and about as many of those in pictures."""
     bundle = plan.shipping
     (face,) = open_detector("yunet", 640).detect(portrait)
-    crop = crop_face(portrait, face, bundle.template, bundle.input_size)
+    crop = crop_face(BgrPixels(portrait), face, bundle.template, bundle.input_size)
     answer = int(end_to_end.EmotionClassifier.from_bundle(bundle).classify(crop[None])[0].argmax())
     classes = np.array([answer, (answer + 1) % 7] * 4)
     split = Split(tuple(map(str, range(8))), np.stack([crop] * 8), classes, "")
