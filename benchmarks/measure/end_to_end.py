@@ -101,8 +101,8 @@ def _watch(
     clip = draw_clip(faces, *resolution, tilt, size, number)
     shown: Shown = [None] * len(clip.centres)
     false = 0
-    recognizer.forget()
-    recognizer.keep_up(way == "live")
+    recognizer.reset()
+    recognizer.set_live(way == "live")
     for i in range(WAYS[way]):
         frame = Frame(i, i / FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
         centres = [(x - i, y - i) for x, y in clip.centres]

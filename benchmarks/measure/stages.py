@@ -90,7 +90,7 @@ def run_stages(folder: str, variant: str, clip: str) -> Row:
     options = Options(model=Path(folder), variant=variant)
     recognizer = Recognizer.from_options(options)
     _together(clip, recognizer)  # not counted: caches fill
-    recognizer.forget()
+    recognizer.reset()
     figures = {"alone": _alone(clip, recognizer), "together": _together(clip, Recognizer.from_options(options))}
     figures["overhead"] = 1 - sum(shares(clip, options)[part] for part in NETWORKS)
     with tempfile.TemporaryDirectory() as temporary:
@@ -160,7 +160,7 @@ def _alone(clip: str, recognizer: Recognizer) -> Mapping[str, float]:
     source.close()
     detect, found = _rate(map(recognizer.detect, frames))
     classify, _ = _rate(map(recognizer.classify, found))
-    recognizer.forget()
+    recognizer.reset()
     return {"decode": decode, "detect": detect, "classify": classify}
 
 

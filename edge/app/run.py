@@ -178,7 +178,7 @@ def _watch(
             except Closed:
                 return
             with faults.tolerated("heartbeat"):
-                heartbeat.look(time.monotonic())
+                heartbeat.update(time.monotonic())
             if result:
                 with faults.tolerated("progress"):
                     note(result)

@@ -55,7 +55,7 @@ class Heartbeat:
         self._answered = self._captured = self._tried = 0
         self._next = 0.0
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Send a heartbeat if the pipeline was alive since the last one.
 
         Args:

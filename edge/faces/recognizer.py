@@ -60,7 +60,7 @@ class Recognizer:
         self.statistics = Statistics()
         self.identity: Mapping[str, str] = {}
         self._level, self._threads = 0, cv2.getNumThreads()
-        self.forget()
+        self.reset()
 
     @classmethod
     def from_options(cls, options: Options) -> "Recognizer":
@@ -97,14 +97,14 @@ class Recognizer:
         self._model = classifier, bundle.template
         self._baseline = PersonalBaseline()  # another model reads the same face otherwise
 
-    def keep_up(self, live: bool) -> None:
+    def set_live(self, live: bool) -> None:
         """Prepare for a source, before its first frame: live pictures are searched for small faces tile by tile.
 
         Without this call every picture is searched for small faces as a whole, like those of a recording.
         """
-        self._search.keep_up(live)
+        self._search.set_live(live)
 
-    def ease(self, level: int) -> None:
+    def set_load_level(self, level: int) -> None:
         """Reduce the work, from any thread.
 
         Each level halves the searches of whole pictures, quarters those for small faces, and removes a thread.
@@ -113,9 +113,9 @@ class Recognizer:
         self._search.slow_down(2**level)
         cv2.setNumThreads(max(1, self._threads - level))
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Forget all faces; no other thread may detect or classify meanwhile."""
-        self._search.forget()
+        self._search.reset()
         self._tracker = Tracker(TRACK_TIMEOUT)
         self._smoother = Smoother(self._options.smoothing, TRACK_TIMEOUT)
         self._baseline = PersonalBaseline()
@@ -124,7 +124,7 @@ class Recognizer:
 
     def recognize(self, frame: Frame) -> FrameResult:
         """Detect and classify the faces of a single image."""
-        self.forget()
+        self.reset()
         return self.classify(self.detect(frame))
 
     def detect(self, frame: Frame) -> Found:
@@ -143,20 +143,20 @@ class Recognizer:
         Latency is counted from the frame's arrival.
         """
         with self.statistics.timed("classify"):
-            faces = self._read_faces(found)
+            faces = self._classify_scheduled(found)
             self._smoother.keep((track.id for track in found.tracks), found.frame.captured)
             self._baseline.keep(self._smoother.faces)
         return FrameResult(found.frame, faces, found.frame.age(), self._level)
 
-    def _read_faces(self, found: Found) -> tuple[FaceResult, ...]:
+    def _classify_scheduled(self, found: Found) -> tuple[FaceResult, ...]:
         averaged = self._options.smoothing.time_constant > 0  # otherwise results would belong to other frames
         most = self._options.max_classifications if averaged else len(found.tracks)
         scheduled = self._scheduler.take([track.id for track in found.tracks], most)
-        read = self._judge(found.frame, [track for track in found.tracks if track.id in scheduled])
+        read = self._classify_faces(found.frame, [track for track in found.tracks if track.id in scheduled])
         self._last = {track.id: read.get(track.id) or _moved(self._last[track.id], track) for track in found.tracks}
         return tuple(self._last.values())
 
-    def _judge(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
+    def _classify_faces(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
         if not tracks:
             return {}
         classifier, template = self._model
@@ -164,11 +164,11 @@ class Recognizer:
             [crop_face(frame.pixels, track.detection, template, classifier.input_size) for track in tracks]
         )
         return {
-            track.id: self._judged(track, crop, probabilities, frame.captured)
+            track.id: self._face_result(track, crop, probabilities, frame.captured)
             for track, crop, probabilities in zip(tracks, crops, classifier.classify(crops), strict=True)
         }
 
-    def _judged(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
+    def _face_result(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
         """Correct, smooth and label a face; one of too low a quality leaves baseline and smoother unchanged."""
         label, reason = None, shortcoming(track.detection, crop, self._options.quality)
         if reason is None:

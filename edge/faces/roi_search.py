@@ -75,7 +75,7 @@ class Search:
         self._tiles: tuple[Area, ...] = ()
         self._rounds: Rounds | None = None
 
-    def keep_up(self, live: bool) -> None:
+    def set_live(self, live: bool) -> None:
         """Choose the fine search: of live pictures one tile in a frame, of recordings all tiles at once."""
         self._live, self._size = live, (0, 0)
 
@@ -83,7 +83,7 @@ class Search:
         """Multiply the time between two searches of the whole picture by `factor`, that between tiles by its square."""
         self._slower = factor
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Search the whole next picture."""
         self._last = None
 
@@ -97,16 +97,19 @@ class Search:
         Returns:
             Detections in pixels of the frame's image, the best first.
         """
-        if due := self._is_due(frame):
+        due = self._is_due(frame)
+        if due:
             self._prepare(frame)
         small = [face for face in expected if self._is_small(face)]
         large = [face for face in expected if not self._is_small(face)]
         found = None if due else self._follow(frame.pixels, large)
-        if searched_whole := found is None:
+        searched_whole = found is None
+        if found is None:
             self._last, found = frame.captured, self._search_whole(frame)
         followed = self._search_regions(frame.pixels, [face for face in small if not _is_among(face, found)])
+        small_face_lost = None in followed
         found = _joined(found, followed)
-        found = _joined(found, self._search_finely(frame, searched_whole, due or None in followed))
+        found = _joined(found, self._search_finely(frame, searched_whole, due or small_face_lost))
         return sorted(found, key=lambda face: -face.score)
 
     def _is_due(self, frame: Frame) -> bool:

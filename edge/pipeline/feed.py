@@ -97,8 +97,8 @@ class Feed:
         """
         self._source, self._reopen, self._stop = source, reopen, stop
         self._deliver, self._note = deliver, note
-        self._count, self._away, self._stillness = 0, False, _Stillness()
-        self._news = _News(source.name)
+        self._count, self._away, self._freeze_detector = 0, False, _FreezeDetector()
+        self._loss_logger = _LossLogger(source.name)
 
     def run(self) -> None:
         """Read until the end.
@@ -118,7 +118,7 @@ class Feed:
     def _watch(self) -> None:
         trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
         while not self._stop.is_set() and self._reopen is not None:
-            self._news.lost(trouble, pause)
+            self._loss_logger.lost(trouble, pause)
             self._note(trouble)
             self._away = True
             if self._stop.wait(pause):
@@ -128,10 +128,10 @@ class Feed:
 
     def _read(self, open_: Callable[[], Source]) -> str:
         """Watch a reader until it ends, is stopped or is abandoned; return the reason."""
-        reader = _Reader(open_, self._stop, self._pass_on, self._stillness)
+        reader = _Reader(open_, self._stop, self._pass_on, self._freeze_detector)
         trouble = "lost"
         while not reader.ended.wait(TICK) and not self._stop.is_set():
-            if found := reader.silent() or self._stillness.frozen():
+            if found := reader.check_silent() or self._freeze_detector.check_frozen():
                 trouble = found
                 break
         reader.abandon()
@@ -144,7 +144,7 @@ class Feed:
 
     def _pass_on(self, frame: Frame) -> None:
         if self._away:
-            self._news.back()
+            self._loss_logger.back()
             self._note("back")
             self._away = False
         self._deliver(replace(frame, seq=self._count))  # a source that was opened again would count from 0
@@ -165,20 +165,20 @@ class _Reader:
         open_: Callable[[], Source],
         stop: threading.Event,
         deliver: Callable[[Frame], None],
-        still: "_Stillness",
+        freeze_detector: "_FreezeDetector",
     ) -> None:
-        self._open, self._stop, self._deliver, self._still = open_, stop, deliver, still
+        self._open, self._stop, self._deliver, self._freeze_detector = open_, stop, deliver, freeze_detector
         self.ended, self._abandoned = threading.Event(), threading.Event()
         self.opened = False
         self.error: BaseException | None = None
-        self._last, self._patience = time.monotonic(), 2 * FRAME_TIMEOUT
+        self._last, self._timeout = time.monotonic(), 2 * FRAME_TIMEOUT
         # A daemon, so that a hanging driver does not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
-    def silent(self) -> str:
-        """Return `silent` after too long without a frame, otherwise an empty text."""
-        return "silent" if time.monotonic() - self._last > self._patience else ""
+    def check_silent(self) -> str | None:
+        """Return `silent` after too long without a frame, otherwise None."""
+        return "silent" if time.monotonic() - self._last > self._timeout else None
 
     def abandon(self) -> None:
         """Take no more frames from it. If its read returns, it closes the source."""
@@ -196,9 +196,9 @@ class _Reader:
                 while not self._over() and (frame := source.read()) is not None:
                     if self._abandoned.is_set():  # read() has returned after all, while another reader is active
                         return
-                    self._last, self._patience = time.monotonic(), FRAME_TIMEOUT
+                    self._last, self._timeout = time.monotonic(), FRAME_TIMEOUT
                     if watched:
-                        self._still.look(frame.pixels)
+                        self._freeze_detector.update(frame.pixels)
                     self._deliver(frame)
         except Closed:
             pass
@@ -211,52 +211,53 @@ class _Reader:
         return self._stop.is_set() or self._abandoned.is_set()
 
 
-class _News:
+class _LossLogger:
     """Logs a camera's losses and returns, less and less often if it is lost again and again."""
 
     def __init__(self, name: str) -> None:
         self._name, self._interval, self._quiet_until = name, FIRST_INTERVAL, -math.inf
-        self._away, self._told, self._untold = False, False, 0
+        self._away, self._logged, self._unlogged_losses = False, False, 0
 
     def lost(self, trouble: str, pause: float) -> None:
         """Log the trouble, once for each logged loss; called before each attempt to open the camera."""
-        self._told, self._untold = self._told and self._away, self._untold + (not self._away)
+        self._logged, self._unlogged_losses = self._logged and self._away, self._unlogged_losses + (not self._away)
         self._away = True
-        told = not self._told and time.monotonic() >= self._quiet_until
-        often = f" ({self._untold} times since this was told last)" if self._untold > 1 else ""
-        level = logging.WARNING if told else logging.INFO
+        logs = not self._logged and time.monotonic() >= self._quiet_until
+        often = f" ({self._unlogged_losses} times since this was last logged)" if self._unlogged_losses > 1 else ""
+        level = logging.WARNING if logs else logging.INFO
         log.log(level, "%s: %s%s, trying to open it again in %.1f s", self._name, trouble, often, pause)
-        if told:
-            self._interval = 2 * self._interval if self._untold > 1 else FIRST_INTERVAL
+        if logs:
+            self._interval = 2 * self._interval if self._unlogged_losses > 1 else FIRST_INTERVAL
             self._quiet_until = time.monotonic() + self._interval
-            self._told, self._untold = True, 0
+            self._logged, self._unlogged_losses = True, 0
 
     def back(self) -> None:
         """Log the return if the loss was logged."""
-        log.log(logging.WARNING if self._told else logging.INFO, "%s: back", self._name)
+        log.log(logging.WARNING if self._logged else logging.INFO, "%s: back", self._name)
         self._away = False
 
 
-class _Stillness:
+class _FreezeDetector:
     """Detects a picture that does not change, across reopenings; one that persists is checked less and less often."""
 
     def __init__(self) -> None:
         self._sample: np.ndarray | None = None
-        self._since = self._looked = time.monotonic()
+        self._since = self._updated = time.monotonic()
         self._limit = FROZEN_TIMEOUT
 
-    def look(self, pixels: Pixels) -> None:
+    def update(self, pixels: Pixels) -> None:
+        """Compare the next frame with the last one."""
         now = time.monotonic()
         sample = pixels.sample(SAMPLED)
         if self._sample is None or not np.array_equal(sample, self._sample):
             self._sample, self._since, self._limit = sample.copy(), now, FROZEN_TIMEOUT
-        elif now - self._looked > FRAME_TIMEOUT:  # a pause without frames is not a frozen picture
+        elif now - self._updated > FRAME_TIMEOUT:  # a pause without frames is not a frozen picture
             self._since = now
-        self._looked = now
+        self._updated = now
 
-    def frozen(self) -> str:
-        """Return `frozen` and double the limit if the picture has not changed for too long, else an empty text."""
-        if self._looked - self._since <= self._limit:
-            return ""
-        self._since, self._limit = self._looked, 2 * self._limit
+    def check_frozen(self) -> str | None:
+        """Return `frozen` and double the limit if the picture has not changed for too long, otherwise None."""
+        if self._updated - self._since <= self._limit:
+            return None
+        self._since, self._limit = self._updated, 2 * self._limit
         return "frozen"

@@ -20,17 +20,17 @@ HOT, COOL = 75.0, 70.0
 LATE, PROMPT = 0.30, 0.15
 """Limits on the 95th percentile of the frames' age, seconds; above the first there is too much work."""
 
-EASE_AFTER, RESUME_AFTER = 15.0, 30.0
+REDUCE_AFTER, RESUME_AFTER = 15.0, 30.0
 """Seconds of trouble before the next step down, and seconds without trouble before the next step up.
 
 Heat follows work slowly, so quick steps would overshoot both ways.
 """
 
-LONGEST_PATIENCE = 960.0
+MAX_RESUME_AFTER = 960.0
 """Longest wait without trouble, seconds; the wait doubles each time that trouble returns after a step up."""
 
 LEVELS = 4
-"""From 0, all that was asked for, to 3: see `Recognizer.ease`."""
+"""From 0, all that was asked for, to 3: see `Recognizer.set_load_level`."""
 
 
 class Governor:
@@ -52,7 +52,7 @@ class Governor:
         self._condition, self._frame_age, self._apply = condition, frame_age, apply
         self.level = 0
         self.condition = Condition()
-        self._patience, self._resumed = RESUME_AFTER, -math.inf
+        self._resume_after, self._resumed = RESUME_AFTER, -math.inf
         self._troubled_since: float | None = None
         self._well_since: float | None = None
 
@@ -60,9 +60,9 @@ class Governor:
         """Check the board every `PERIOD` seconds until `stop` is set; errors are recorded."""
         while not stop.wait(PERIOD):
             with faults.tolerated("governor"):
-                self.look(time.monotonic())
+                self.update(time.monotonic())
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Check the board once.
 
         Args:
@@ -76,11 +76,11 @@ class Governor:
         well = cool and not self.condition.slowed and (age is None or age < PROMPT)
         self._troubled_since = (now if self._troubled_since is None else self._troubled_since) if troubled else None
         self._well_since = (now if self._well_since is None else self._well_since) if well else None
-        if _lasted(self._troubled_since, now, EASE_AFTER) and self.level < LEVELS - 1:
-            relapsed = now - self._resumed < 2 * self._patience
-            self._patience = min(2 * self._patience, LONGEST_PATIENCE) if relapsed else RESUME_AFTER
+        if _lasted(self._troubled_since, now, REDUCE_AFTER) and self.level < LEVELS - 1:
+            relapsed = now - self._resumed < 2 * self._resume_after
+            self._resume_after = min(2 * self._resume_after, MAX_RESUME_AFTER) if relapsed else RESUME_AFTER
             self._change(self.level + 1, now)
-        elif _lasted(self._well_since, now, self._patience) and self.level > 0:
+        elif _lasted(self._well_since, now, self._resume_after) and self.level > 0:
             self._resumed = now
             self._change(self.level - 1, now)
 

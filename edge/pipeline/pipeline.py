@@ -76,7 +76,7 @@ class Pipeline:
             limits: conditions of the events that results carry; the default ones where there are none.
         """
         drop = source.live
-        recognizer.keep_up(live=drop)
+        recognizer.set_live(live=drop)
         self.statistics = recognizer.statistics
         self.statistics.set("faces_visible", 0)
         self._source, self._recognizer, self._reopen = source, recognizer, reopen
@@ -220,7 +220,7 @@ class Pipeline:
             return now
 
         def apply(level: int) -> None:
-            self._recognizer.ease(level)
+            self._recognizer.set_load_level(level)
             self.statistics.set("level", level)
 
         with self._stage():

@@ -117,10 +117,10 @@ class ScriptedRecognizer:
         self._on_classify(found)
         return FrameResult(found.frame, tuple(self._faces(found.frame.seq)), found.frame.age())
 
-    def keep_up(self, live: bool) -> None:
+    def set_live(self, live: bool) -> None:
         """Nothing is searched for."""
 
-    def ease(self, level: int) -> None:
+    def set_load_level(self, level: int) -> None:
         """There is no work to take away."""
 
 

@@ -99,7 +99,7 @@ def test_what_is_alive(manager, before, since, beats):
         heard(manager)
         for name, count in counts.items():
             statistics.count(name, count)
-        heartbeat.look(step * HEARTBEAT_INTERVAL)
+        heartbeat.update(step * HEARTBEAT_INTERVAL)
     assert heard(manager) == ["WATCHDOG=1"] * beats
 
 
@@ -108,7 +108,7 @@ def test_it_beats_once_in_a_while(manager):
     heartbeat = Heartbeat(statistics)
     for i in range(101):
         statistics.answered()
-        heartbeat.look(i * HEARTBEAT_INTERVAL / 10)
+        heartbeat.update(i * HEARTBEAT_INTERVAL / 10)
     assert len(heard(manager)) == 11
 
 
@@ -127,7 +127,7 @@ def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_t
         times = itertools.count(0.0, HEARTBEAT_INTERVAL)
         for _ in range(10):
             assert pipeline.poll(LONG)
-            heartbeat.look(next(times))
+            heartbeat.update(next(times))
         assert "WATCHDOG=1" in heard(manager), "it beat while frames were answered"
         hanging.set()
 
@@ -137,7 +137,7 @@ def test_a_pipeline_that_hangs_has_no_heartbeat_though_its_camera_and_the_main_t
             before = pipeline.statistics.count_of("captured")
             for _ in range(5):
                 pipeline.poll(0.05)
-                heartbeat.look(next(times))
+                heartbeat.update(next(times))
             return pipeline.statistics.count_of("captured") > before and not heard(manager)
 
         patiently(silent)

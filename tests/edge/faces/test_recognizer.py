@@ -194,7 +194,7 @@ class TestReload:
         return folder, options
 
     def read(self, made, portrait):
-        made.forget()
+        made.reset()
         return made.classify(made.detect(frame(0, portrait))).faces[0].probabilities
 
     def test_a_better_model_takes_over(self, own, make_bundle, tiny, monkeypatch, yunet, portrait):
@@ -229,7 +229,7 @@ class TestReload:
 def test_a_board_that_is_eased_searches_less_often(recognizer):
     made, threads = recognizer(*[[square(20, 20)]] * 3), cv2.getNumThreads()
     try:
-        made.ease(2)
+        made.set_load_level(2)
         result = made.classify(made.detect(frame(0, scene((20, 20, RED)))))
         assert result.level == result.record()["level"] == 2
         assert cv2.getNumThreads() == max(1, threads - 2)

@@ -116,7 +116,7 @@ def test_neighbours_are_not_found_twice(search):
 
 def test_faces_are_searched_for_as_finely_as_in_the_whole_picture(search):
     for side in (10, 60, 100, 110):  # half of that where the whole picture is searched
-        search.forget()
+        search.reset()
         known = find(search, scene((100, 100), side=side), [], 0.0)
         find(search, scene((100, 100), side=side), known, 0.05)
     assert mosaics(search) == [(64, 64), (64, 64), (96, 96), (96, 96)]
@@ -171,7 +171,7 @@ def test_a_clock_that_was_set_back_hides_nobody(search):
 
 def test_forgetting_searches_all_of_the_next_picture(search):
     find(search, scene(), [], 0.0)
-    search.forget()
+    search.reset()
     assert len(find(search, scene((100, 100)), [], 0.01)) == 1
 
 

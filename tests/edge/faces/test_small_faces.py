@@ -50,7 +50,7 @@ def scene(x, y, side=30, size=(1280, 720)):
 
 def searched(live, side=None):
     search = Search(NearSighted, side, EVERY)
-    search.keep_up(live)
+    search.set_live(live)
     return search
 
 
@@ -156,7 +156,7 @@ def test_eased_work_is_taken_from_tiles_first(given):
 def test_a_pipeline_says_whether_its_source_is_live(live):
     told = []
     recognizer = ScriptedRecognizer()
-    recognizer.keep_up = lambda live: told.append(live)
+    recognizer.set_live = lambda live: told.append(live)
     with Pipeline(ScriptedSource(1, live=live), recognizer) as pipeline:
         list(pipeline)
     assert told == [live]
@@ -183,7 +183,7 @@ class TestRealFaces:
     @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
     def test_a_face_of_forty_pixels_is_found_within_a_second(self, yunet, clip, size):
         search = Search(partial(open_detector, "yunet"), None, EVERY)
-        search.keep_up(live=True)
+        search.set_live(live=True)
         found = list(watch(search, clip(size, 15)))
         assert any(found)
         assert abs(found[-1][0].box[2] - 40) < 8

@@ -125,36 +125,36 @@ def clock(monkeypatch):
 
 
 def test_a_camera_that_keeps_being_lost_is_told_of_less_and_less_often(clock, caplog):
-    news, told_at = feed._News("porch"), []
+    logger, told_at = feed._LossLogger("porch"), []
     for clock[0] in range(100, 220):  # lost and back every second
         before = len(warnings(caplog))
-        news.lost("lost", 0.5)
+        logger.lost("lost", 0.5)
         if len(warnings(caplog)) > before:
             told_at.append(clock[0] - 100)
-        news.back()
+        logger.back()
     assert told_at == [0, 10, 30, 70]
     lost = [line for line in warnings(caplog) if "lost" in line]
     assert [line.partition(",")[0] for line in lost] == [
         "porch: lost",
-        *(f"porch: lost ({times} times since this was told last)" for times in (10, 20, 40)),
+        *(f"porch: lost ({times} times since this was last logged)" for times in (10, 20, 40)),
     ]
     assert warnings(caplog).count("porch: back") == len(lost)
 
 
 def test_a_camera_that_stays_away_while_nothing_is_told_is_told_of_later(clock, caplog):
-    news = feed._News("porch")
-    news.lost("lost", 0.5)
-    news.back()
+    logger = feed._LossLogger("porch")
+    logger.lost("lost", 0.5)
+    logger.back()
     for clock[0] in range(103, 150, 5):
-        news.lost("silent", 30.0)
+        logger.lost("silent", 30.0)
     assert warnings(caplog)[2:] == ["porch: silent, trying to open it again in 30.0 s"]
 
 
 def test_a_camera_that_was_well_for_long_is_told_of_at_once(clock, caplog):
-    news = feed._News("porch")
+    logger = feed._LossLogger("porch")
     for clock[0] in (100, 101, 111, 300, 320):
-        news.lost("lost", 0.5)
-        news.back()
+        logger.lost("lost", 0.5)
+        logger.back()
     assert sum("lost" in line for line in warnings(caplog)) == 4
 
 
@@ -250,19 +250,19 @@ def test_a_frozen_picture_is_opened_again_less_and_less_often(hurry):
 
 
 def test_a_picture_that_moves_again_is_watched_as_before():
-    still = feed._Stillness()
-    still._limit = 100.0
-    still.look(BgrPixels(np.zeros((16, 16, 3), np.uint8)))
-    assert still._limit == feed.FROZEN_TIMEOUT
+    detector = feed._FreezeDetector()
+    detector._limit = 100.0
+    detector.update(BgrPixels(np.zeros((16, 16, 3), np.uint8)))
+    assert detector._limit == feed.FROZEN_TIMEOUT
 
 
 def test_while_nothing_comes_nothing_is_still(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(feed.time, "monotonic", lambda: clock[0])
-    still, image = feed._Stillness(), np.zeros((16, 16, 3), np.uint8)
-    for clock[0], frozen in ((0.0, ""), (3.0, ""), (60.0, ""), (63.0, ""), (64.5, "frozen")):
-        still.look(BgrPixels(image))
-        assert still.frozen() == frozen
+    detector, image = feed._FreezeDetector(), np.zeros((16, 16, 3), np.uint8)
+    for clock[0], frozen in ((0.0, None), (3.0, None), (60.0, None), (63.0, None), (64.5, "frozen")):
+        detector.update(BgrPixels(image))
+        assert detector.check_frozen() == frozen
 
 
 def test_what_is_opened_is_given():

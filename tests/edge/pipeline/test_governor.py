@@ -8,7 +8,7 @@ from edge.base import board
 from edge.base.board import Condition
 from edge.base.run_statistics import Statistics
 from edge.pipeline.faults import Faults
-from edge.pipeline.governor import COOL, EASE_AFTER, HOT, LATE, LEVELS, PERIOD, PROMPT, RESUME_AFTER, Governor
+from edge.pipeline.governor import COOL, HOT, LATE, LEVELS, PERIOD, PROMPT, REDUCE_AFTER, RESUME_AFTER, Governor
 
 
 class Board:
@@ -31,7 +31,7 @@ def simulated(board_, seconds):
     """The board's temperatures under a governor, every `PERIOD` seconds."""
     governor, temperatures = Governor(board_.condition, lambda: board_.age, board_.apply), []
     for i in range(int(seconds / PERIOD)):
-        governor.look(i * PERIOD)
+        governor.update(i * PERIOD)
         temperatures.append(board_.temperature)
     return temperatures
 
@@ -68,7 +68,7 @@ def steps(readings):
     levels = []
     for time, condition, age in readings:
         now.update(condition=condition, age=age)
-        governor.look(time)
+        governor.update(time)
         levels.append(governor.level)
     return levels
 
@@ -80,29 +80,31 @@ WELL, WARM, TOO_HOT = Condition(COOL - 1), Condition((HOT + COOL) / 2), Conditio
     ("readings", "expected"),
     [
         pytest.param([(0, WELL, 0.02), (99, WELL, 0.02)], [0, 0], id="well"),
-        pytest.param([(0, TOO_HOT, None), (EASE_AFTER, TOO_HOT, None)], [0, 1], id="hot"),
+        pytest.param([(0, TOO_HOT, None), (REDUCE_AFTER, TOO_HOT, None)], [0, 1], id="hot"),
         pytest.param(
-            [(0, TOO_HOT, None), (1, WARM, None), (EASE_AFTER, TOO_HOT, None)], [0, 0, 0], id="hot for moments"
+            [(0, TOO_HOT, None), (1, WARM, None), (REDUCE_AFTER, TOO_HOT, None)], [0, 0, 0], id="hot for moments"
         ),
         pytest.param(
-            [(i * EASE_AFTER, TOO_HOT, None) for i in range(6)], [0, 1, 2, 3, 3, 3], id="step by step to the last"
-        ),
-        pytest.param([(0, Condition(None), LATE + 0.1), (EASE_AFTER, Condition(None), LATE + 0.1)], [0, 1], id="late"),
-        pytest.param(
-            [(0, Condition(40, slowed=True), 0), (EASE_AFTER, Condition(40, slowed=True), 0)], [0, 1], id="slowed"
+            [(i * REDUCE_AFTER, TOO_HOT, None) for i in range(6)], [0, 1, 2, 3, 3, 3], id="step by step to the last"
         ),
         pytest.param(
-            [(0, TOO_HOT, 0), (EASE_AFTER, TOO_HOT, 0), (20, WELL, 0), (20 + RESUME_AFTER, WELL, 0)],
+            [(0, Condition(None), LATE + 0.1), (REDUCE_AFTER, Condition(None), LATE + 0.1)], [0, 1], id="late"
+        ),
+        pytest.param(
+            [(0, Condition(40, slowed=True), 0), (REDUCE_AFTER, Condition(40, slowed=True), 0)], [0, 1], id="slowed"
+        ),
+        pytest.param(
+            [(0, TOO_HOT, 0), (REDUCE_AFTER, TOO_HOT, 0), (20, WELL, 0), (20 + RESUME_AFTER, WELL, 0)],
             [0, 1, 1, 0],
             id="back when well",
         ),
         pytest.param(
-            [(0, TOO_HOT, 0), (EASE_AFTER, TOO_HOT, 0), (20, WARM, 0), (500, WARM, 0)],
+            [(0, TOO_HOT, 0), (REDUCE_AFTER, TOO_HOT, 0), (20, WARM, 0), (500, WARM, 0)],
             [0, 1, 1, 1],
             id="not back while warm",
         ),
         pytest.param(
-            [(0, TOO_HOT, 0), (EASE_AFTER, TOO_HOT, 0), (20, WELL, PROMPT + 0.1), (500, WELL, PROMPT + 0.1)],
+            [(0, TOO_HOT, 0), (REDUCE_AFTER, TOO_HOT, 0), (20, WELL, PROMPT + 0.1), (500, WELL, PROMPT + 0.1)],
             [0, 1, 1, 1],
             id="not back while rather late",
         ),
