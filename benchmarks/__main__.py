@@ -14,16 +14,15 @@ import logging
 import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.base.record import Record, file_name, read_record
 from benchmarks.measure.pipeline import check_clip
 from benchmarks.report.boards import board_records, boards_text
-from benchmarks.report.compare import TOLERANCE, changed_graphs, changes_text, compare, missing
-from benchmarks.report.document import BOARDS_BEGIN, check_page, fill_page, reports, write_page
+from benchmarks.report.compare import changed_graphs, changes_text, compare, missing
+from benchmarks.report.document import BOARDS_BEGIN, fill_page, reports, split_page, write_page
 from benchmarks.suite import FAILED, MEASUREMENTS, measure
 from edge.app.arguments import whole_number
 from edge.app.demo import write_demo_clip
@@ -33,7 +32,7 @@ from edge.base.settings import DEFAULT_BUNDLE
 ROUNDS = 5
 """Enough to see whether the rounds agree; a board takes some minutes for them."""
 
-ALL = "all"
+ALL, PEERS = "all", "peers"
 USUAL = [name for name, measurement in MEASUREMENTS.items() if measurement.usual]
 
 
@@ -44,7 +43,7 @@ def benchmark(arguments: Namespace) -> int:
     if arguments.data and not (arguments.data / arguments.split).is_dir():
         raise UserError(f"{arguments.data}: no such split: {arguments.split}", "name a data set by --data")
     if arguments.page:
-        check_page(arguments.page)
+        split_page(arguments.page)
     variants = open_variants(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
         clip = arguments.clip or Path(folder) / "demo.mp4"
@@ -60,7 +59,7 @@ def benchmark(arguments: Namespace) -> int:
 def report_again(arguments: Namespace) -> int:
     """Show earlier runs, of several machines or bundles beside one another."""
     if arguments.page:
-        check_page(arguments.page)
+        split_page(arguments.page)
     _show([read_record(path) for path in arguments.records], arguments.records, arguments)
     return 0
 
@@ -71,12 +70,12 @@ def compare_two(arguments: Namespace) -> int:
     changes, graphs = compare(before, after), changed_graphs(before, after)
     if not changes:
         raise UserError("the two records have no figure in common", "measure the same in both")
-    print(changes_text(changes, arguments.tolerance))
+    print(changes_text(changes))
     for what in missing(before, after):
         print(f"not compared, for {arguments.after} does not have it: {what}")
     for graph in graphs:
         print(f"**other operators** in {graph}")
-    return int(bool(graphs) or any(change.is_worse(arguments.tolerance) for change in changes))
+    return int(bool(graphs) or any(change.is_worse for change in changes))
 
 
 def show_boards(arguments: Namespace) -> int:
@@ -89,14 +88,12 @@ def show_boards(arguments: Namespace) -> int:
 
 
 def _names(arguments: Namespace) -> Sequence[str]:
-    if ALL in arguments.what:
-        return list(MEASUREMENTS)
-    usual = [name for name in USUAL if name != "accuracy" or arguments.data]
-    # "peers" stands for all that is measured of them.
-    asked = [
-        name for name in MEASUREMENTS if {name, "peers" if name.startswith("peers") else name} & set(arguments.what)
-    ]
-    return asked or usual
+    if not arguments.what:
+        return [name for name in USUAL if name != "accuracy" or arguments.data]
+    asked = set(MEASUREMENTS) if ALL in arguments.what else set(arguments.what)
+    if PEERS in asked:  # stands for all that is measured of them
+        asked |= {name for name in MEASUREMENTS if name.startswith(PEERS)}
+    return list(asked)
 
 
 def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace) -> None:
@@ -120,24 +117,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = words.pop(0) if words[:1] and words[0] in COMMANDS else ""
-    command, description, options = COMMANDS[name]
+    command, description = COMMANDS[name]
     parser = ArgumentParser(prog=f"python -m benchmarks {name}".strip(), description=description)
-    for option, how in options:
-        parser.add_argument(option, **how)
+    _add_arguments(parser, name)
     arguments = parser.parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("benchmarks").setLevel(logging.INFO)
     return exit_on_user_error(lambda: command(arguments))
 
 
-Option = tuple[str, dict[str, Any]]
+COMMANDS = {
+    "": (
+        benchmark,
+        "Compare the variants of a bundle, and other packages, on this machine. 'report RECORD…' shows an earlier run "
+        "again, 'compare BEFORE AFTER' the changes between two runs, 'boards' the table of boards.",
+    ),
+    "report": (report_again, "Show an earlier run again."),
+    "compare": (compare_two, "Show changes between two runs; 1 where a figure got worse or operators are others."),
+    "boards": (show_boards, "Show measurements of boards, and estimates for others."),
+}
+"""Commands by their first word, with their descriptions."""
 
-MODEL: Option = ("--model", {"type": Path, "default": DEFAULT_BUNDLE, "help": "folder of the bundle"})
-PAGE: Option = ("--page", {"type": Path, "metavar": "FILE", "help": "a Markdown page to put the tables into"})
-OUTPUT: Option = (
-    "--output",
-    {"type": Path, "default": Path("benchmarks/results"), "help": "folder of the record and the plots"},
-)
+
+def _add_arguments(parser: ArgumentParser, command: str) -> None:
+    """Add the arguments of a command."""
+    add = parser.add_argument
+    if command == "":
+        names = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
+        add("what", nargs="*", metavar="WHAT", type=_measurement, help=names)
+        add("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
+        # Not train: the models have seen it.
+        add("--split", choices=("val", "test"), default="test", help="of it; default: %(default)s")
+        add("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
+        add("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
+    if command == "report":
+        add("records", nargs="+", type=Path, metavar="RECORD", help="of an earlier run")
+    if command == "compare":
+        add("before", type=Path, metavar="BEFORE", help="the record of a run")
+        add("after", type=Path, metavar="AFTER", help="the record of another")
+    if command in ("", "boards"):
+        add("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
+    if command in ("", "report"):
+        add("--output", type=Path, default=Path("benchmarks/results"), help="folder of the record and the plots")
+    if command != "compare":
+        add("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
 
 
 def _measurement(text: str) -> str:
@@ -145,51 +168,6 @@ def _measurement(text: str) -> str:
     if text not in MEASUREMENTS and text != ALL:
         raise ArgumentTypeError(f"{text} is none of {', '.join(MEASUREMENTS)}, {ALL}")
     return text
-
-
-def _share(text: str) -> float:
-    value = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
-    if not 0 <= value < 1:
-        raise ArgumentTypeError(f"{text} is not a share from 0 to 1")
-    return value
-
-
-NAMES = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
-
-COMMANDS: dict[str, tuple[Callable[[Namespace], int], str, tuple[Option, ...]]] = {
-    "": (
-        benchmark,
-        "Compare the variants of a bundle, and other packages, on this machine. 'report RECORD…' shows an earlier run "
-        "again, 'compare BEFORE AFTER' the changes between two runs, 'boards' the table of boards.",
-        (
-            ("what", {"nargs": "*", "metavar": "WHAT", "type": _measurement, "help": NAMES}),
-            MODEL,
-            ("--data", {"type": Path, "metavar": "ROOT", "help": "data set to measure the accuracy on"}),
-            # Not train: the models have seen it.
-            ("--split", {"choices": ("val", "test"), "default": "test", "help": "of it; default: %(default)s"}),
-            ("--clip", {"type": Path, "metavar": "FILE", "help": "video for the pipeline; default: the demo's"}),
-            ("--rounds", {"type": whole_number(1), "default": ROUNDS, "metavar": "N", "help": "default: %(default)s"}),
-            OUTPUT,
-            PAGE,
-        ),
-    ),
-    "report": (
-        report_again,
-        "Show an earlier run again.",
-        (("records", {"nargs": "+", "type": Path, "metavar": "RECORD", "help": "of an earlier run"}), OUTPUT, PAGE),
-    ),
-    "compare": (
-        compare_two,
-        "Show the changes between two runs; ends with 1 where a figure got worse, or a model has other operators.",
-        (
-            ("before", {"type": Path, "metavar": "BEFORE", "help": "the record of a run"}),
-            ("after", {"type": Path, "metavar": "AFTER", "help": "the record of another"}),
-            ("--tolerance", {"type": _share, "default": TOLERANCE, "help": "share of a change; default: %(default)s"}),
-        ),
-    ),
-    "boards": (show_boards, "Show measurements of boards, and estimates for others.", (MODEL, PAGE)),
-}
-"""Commands by their first word: what they do, their description, their options."""
 
 
 if __name__ == "__main__":

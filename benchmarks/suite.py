@@ -1,62 +1,41 @@
 """Measurements by name, and a run of some of them."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.base.machine import current_state
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
 from benchmarks.base.record import PartialResults, Record, keep, new_record, rounded
-from benchmarks.base.report_table import ReportTable
-from benchmarks.measure import (
-    accuracy,
-    counts,
-    end_to_end,
-    latency,
-    live,
-    memory,
-    outputs,
-    pipeline,
-    scaling,
-    stages,
-    training,
-)
+from benchmarks.measure.accuracy import ACCURACY
+from benchmarks.measure.counts import COUNTS
+from benchmarks.measure.end_to_end import END_TO_END
+from benchmarks.measure.label_stability import LABEL_STABILITY
+from benchmarks.measure.latency import LATENCY
+from benchmarks.measure.live import LIVE
+from benchmarks.measure.memory import MEMORY
+from benchmarks.measure.outputs import OUTPUTS
+from benchmarks.measure.pipeline import PIPELINE
+from benchmarks.measure.scaling import FACE_COUNT, FRAME_SIZE
+from benchmarks.measure.stages import STAGES
+from benchmarks.measure.strangers import STRANGERS
+from benchmarks.measure.training import TRAINING
 from benchmarks.peers import measure as peers
 from benchmarks.targets import check_targets
 from edge.base.errors import UserError
-from edge.base.text_table import Row
 
 log = logging.getLogger(__name__)
 
 
-class Measurement(NamedTuple):
-    """A measurement and the presentation of its rows; a usual one is part of a run for which none is named."""
-
-    run: Callable[[Plan], Sequence[Row] | PartialResults]
-    table: ReportTable
-    usual: bool = False
-
-
 MEASUREMENTS = {
-    "counts": Measurement(counts.measure_counts, counts.TABLE),
-    "latency": Measurement(latency.measure_latency, latency.TABLE, usual=True),
-    "memory": Measurement(memory.measure_memory, memory.TABLE, usual=True),
-    "pipeline": Measurement(pipeline.measure_pipeline, pipeline.TABLE, usual=True),
-    "stages": Measurement(stages.measure_stages, stages.TABLE, usual=True),
-    "live": Measurement(live.measure_live, live.TABLE, usual=True),
-    "face-count": Measurement(scaling.measure_face_count, scaling.FACE_COUNT, usual=True),
-    "frame-size": Measurement(scaling.measure_frame_size, scaling.FRAME_SIZE, usual=True),
-    "outputs": Measurement(outputs.measure_outputs, outputs.TABLE),
-    "peers": Measurement(peers.measure_clip, peers.CLIP),
-    "peers-model": Measurement(peers.measure_models, peers.MODELS),
-    "peers-footprint": Measurement(peers.measure_footprint, peers.FOOTPRINT),
-    "training": Measurement(training.measure_training, training.TABLE),
-    # Last, because they are long work that warms a board up.
-    "end-to-end": Measurement(end_to_end.measure_end_to_end, end_to_end.TABLE),
-    "accuracy": Measurement(accuracy.measure_accuracy, accuracy.TABLE, usual=True),
-    "peers-accuracy": Measurement(peers.measure_accuracy, peers.ACCURACIES),
+    one.name: one
+    for one in (
+        *(COUNTS, LATENCY, MEMORY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, STRANGERS),
+        *(peers.CLIP, peers.MODELS, peers.FOOTPRINT, TRAINING),
+        # Last, because they are long work that warms a board up.
+        *(END_TO_END, ACCURACY, peers.ACCURACIES),
+    )
 }
 """Measurements by name, in the order of a run and of a report."""
 

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.base.measurement import SCORES, VARIANT, Measurement
 from benchmarks.base.plan import Plan
-from benchmarks.base.report_table import ACCURACY, VARIANT, ReportTable
 from edge.base.errors import UserError
 from edge.base.text_table import Row
 from edge.model.classifier import EmotionClassifier
@@ -87,4 +87,11 @@ def scores(answers: "np.ndarray", data: EvaluationData) -> Row:
     }
 
 
-TABLE = ReportTable("**Accuracy**", (VARIANT, *ACCURACY), {"accuracy": +1, "ferplus_accuracy": +1})
+ACCURACY = Measurement(
+    "accuracy",
+    measure_accuracy,
+    "**Accuracy**",
+    (VARIANT, *SCORES),
+    {"accuracy": +1, "ferplus_accuracy": +1},
+    usual=True,
+)

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.graph import operators
+from benchmarks.base.measurement import VARIANT, Measurement
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, call_command
-from benchmarks.base.report_table import VARIANT, ReportTable
 from benchmarks.base.scenes import Scenes
 from edge.base.errors import UserError
 from edge.base.settings import Options
@@ -117,7 +117,9 @@ def classify_blanks(folder: str, variant: str, inferences: int) -> None:
     EmotionClassifier.from_bundle(bundle).classify(faces)
 
 
-TABLE = ReportTable(
+COUNTS = Measurement(
+    "counts",
+    measure_counts,
     "**Counts** that do not depend on the machine's speed; instructions of one inference, by valgrind",
     (
         VARIANT,

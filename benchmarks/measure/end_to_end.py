@@ -11,8 +11,8 @@ from itertools import product
 import numpy as np
 
 from benchmarks.base.bootstrap import paired_difference
+from benchmarks.base.measurement import PIXELS, Measurement, points
 from benchmarks.base.plan import Plan
-from benchmarks.base.report_table import PIXELS, ReportTable, points
 from benchmarks.measure.accuracy import evaluation_data
 from benchmarks.measure.face_clips import BACKGROUNDS, IN_A_CLIP, Face, demo_faces, draw_clip, is_at
 from edge.base.settings import Options
@@ -130,7 +130,9 @@ def _score(shown: Shown, scored: tuple[np.ndarray, np.ndarray] | None) -> Row:
     return {"right": float(right.mean()), "crop_right": float(on_crops.mean()), "difference": difference}
 
 
-TABLE = ReportTable(
+END_TO_END = Measurement(
+    "end-to-end",
+    measure_end_to_end,
     "**From the picture to the label**: faces pasted into pictures, by the width of the face; live after a second, in "
     "images at once; shares of all faces, and points against the same crops given to the model as they are, with 95% "
     "confidence intervals",

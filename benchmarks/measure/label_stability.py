@@ -1,11 +1,5 @@
-"""Label stability on a clip, lag, and agreement with the probabilities beside the labels.
+"""Label stability on a clip, lag, and agreement with the probabilities beside the labels."""
 
-python -m benchmarks.measure.label_stability [--clip video] [--model models/default]
-"""
-
-import argparse
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.app.demo import demo_clip
-from edge.base.errors import UserError, exit_on_user_error
-from edge.base.machine import quiet_libraries
-from edge.base.settings import DEFAULT_BUNDLE, EventLimits, Options, Smoothing
-from edge.base.text_table import Column, Row, draw
+from benchmarks.base.measurement import Measurement
+from benchmarks.base.plan import Plan
+from edge.base.errors import UserError
+from edge.base.settings import EventLimits, Options, Smoothing
+from edge.base.text_table import Column, Row
 from edge.faces.events import Events
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult
@@ -58,6 +52,18 @@ class Labels:
     labels: np.ndarray
     probabilities: np.ndarray
     events: int
+
+
+def measure_label_stability(plan: Plan) -> list[Row]:
+    """Run the edge on the clip with all `SETTINGS`; a row has their `name`, and what `stability` finds.
+
+    Raises:
+        UserError: the clip shows no face for two frames.
+    """
+    default = Options(model=plan.shipping.folder, variant=plan.shipping.variant)
+    found = {name: watch(plan.clip, replace(default, **changes)) for name, changes in SETTINGS.items()}
+    plain = next(iter(found.values()))
+    return [{"name": name, **stability(one, plain)} for name, one in found.items()]
 
 
 def watch(clip: Path, options: Options) -> Labels:
@@ -116,33 +122,18 @@ def _ideal_changes(plain: Labels) -> Iterator[tuple[float, float, int]]:
             yield start, end, int(labels[first])
 
 
-COLUMNS = (
-    Column("labels", "name"),
-    Column("changes a minute", "changes_a_minute", ".1f"),
-    Column("frames with a label", "labelled", ".1%"),
-    Column("label is not the most probable", "contradicted", ".1%"),
-    Column("by at most", "largest_deficit", ".2f"),
-    Column("median lag, ms", "median_lag", ".0f", 1000),
-    Column("changes followed", "followed"),
-    Column("events", "events"),
+LABEL_STABILITY = Measurement(
+    "label-stability",
+    measure_label_stability,
+    "**Labels** on the clip; lag behind an ideal label, which knows the future",
+    (
+        Column("labels", "name"),
+        Column("changes a minute", "changes_a_minute", ".1f"),
+        Column("frames with a label", "labelled", ".1%"),
+        Column("label is not the most probable", "contradicted", ".1%"),
+        Column("by at most", "largest_deficit", ".2f"),
+        Column("median lag, ms", "median_lag", ".0f", 1000),
+        Column("changes followed", "followed"),
+        Column("events", "events"),
+    ),
 )
-
-
-def main() -> int:
-    """Print a row for each setting."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.measure.label_stability")
-    parser.add_argument("--model", type=Path, default=DEFAULT_BUNDLE, help="default: %(default)s")
-    parser.add_argument("--clip", type=Path, help="a video; default: the demo's")
-    arguments = parser.parse_args()
-    quiet_libraries()
-    default = Options(model=arguments.model)
-    with tempfile.TemporaryDirectory() as folder:
-        clip = arguments.clip or demo_clip(Path(folder))
-        found = {name: watch(clip, replace(default, **changes)) for name, changes in SETTINGS.items()}
-    plain = next(iter(found.values()))
-    print(draw(COLUMNS, [{"name": name, **stability(one, plain)} for name, one in found.items()], markdown=True))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(exit_on_user_error(main))

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 
 from benchmarks.base.harness import distribution, interleave, timed_burst
+from benchmarks.base.measurement import VARIANT, Measurement, relative_to_best
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import restricted_to
-from benchmarks.base.report_table import VARIANT, ReportTable, relative_to_best
 from edge.base.text_table import Column, Row
 from edge.model.bundle import Bundle
 from edge.model.classifier import EmotionClassifier
@@ -55,7 +55,9 @@ def _turn(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
     return turn
 
 
-TABLE = ReportTable(
+LATENCY = Measurement(
+    "latency",
+    measure_latency,
     "**One inference on one face**",
     (
         VARIANT,
@@ -67,4 +69,5 @@ TABLE = ReportTable(
         Column("relative to the best", relative_to_best("round_ms", "threads")),
     ),
     {"round_ms": -1},
+    usual=True,
 )

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.base.camera import run_on_camera
 from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.measurement import CORES, VARIANT, Measurement
 from benchmarks.base.plan import Plan
-from benchmarks.base.report_table import CORES, VARIANT, ReportTable
 from benchmarks.measure.pipeline import edge_command
 from edge.base.text_table import Column, Row
 from edge.sources import open_source
@@ -70,7 +70,9 @@ def _run(plan: Plan, cores: int) -> Row:
     return {"answered": answered, "age_p99_ms": age, "cpu": usage.load, "records": records}
 
 
-TABLE = ReportTable(
+LIVE = Measurement(
+    "live",
+    measure_live,
     "**On a camera of 30 frames a second**, the clip's frames through a pipe; the worst run's share of frames",
     (
         VARIANT,
@@ -80,4 +82,5 @@ TABLE = ReportTable(
         Column("of one core", "cpu.p50", ".1%"),
     ),
     {"age_p99_ms": -1, "cpu": -1},
+    usual=True,
 )

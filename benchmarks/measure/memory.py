@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.harness import interleave
+from benchmarks.base.measurement import Measurement
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
-from benchmarks.base.report_table import ReportTable
 from edge.base.text_table import Column, Row
 from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
@@ -46,11 +46,14 @@ def load_and_run(folder: str, variant: str | None) -> None:
     EmotionClassifier.from_bundle(bundle).classify(faces)
 
 
-TABLE = ReportTable(
+MEMORY = Measurement(
+    "memory",
+    measure_memory,
     "**Size**: the file, and the peak of a process that loads the model and runs it",
     (
         Column("variant", lambda row, rows: row["variant"] or "(no model)"),
         Column("file MB", "file", ".2f", 1e-6),
         Column("process MB", "peak", ".0f", 1e-6),
     ),
+    usual=True,
 )

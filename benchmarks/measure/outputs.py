@@ -13,9 +13,9 @@ from pathlib import Path
 
 from benchmarks.base.camera import run_on_camera
 from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.measurement import Measurement, marked
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, call_command
-from benchmarks.base.report_table import ReportTable, marked
 from benchmarks.measure.pipeline import edge_command
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row, Rows
@@ -116,7 +116,9 @@ def _beyond_none(row: Row, rows: Rows) -> str:
     return marked(f"{row['more']:+.1%}", without["cpu"], row["cpu"])
 
 
-TABLE = ReportTable(
+OUTPUTS = Measurement(
+    "outputs",
+    measure_outputs,
     "**Outputs**, on a camera of 640×480 and 15 frames a second",
     (Column("output", "output"), Column("of one core", "cpu.p50", ".1%"), Column("more than without", _beyond_none)),
     {"cpu": -1},

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.measurement import CORES, PEAK, VARIANT, Measurement, relative_to_best, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import run_fresh
-from benchmarks.base.report_table import CORES, PEAK, VARIANT, ReportTable, relative_to_best, spread
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row
@@ -88,7 +88,9 @@ def _summed_up(runs: list[Row]) -> Row:
     }
 
 
-TABLE = ReportTable(
+PIPELINE = Measurement(
+    "pipeline",
+    measure_pipeline,
     "**The whole edge on the clip**, every frame answered, in fresh processes",
     (
         VARIANT,
@@ -102,4 +104,5 @@ TABLE = ReportTable(
         Column("relative to the best", relative_to_best("fps", "cores", better=+1)),
     ),
     {"fps": +1, "first_record": -1},
+    usual=True,
 )

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from benchmarks.base.harness import interleave
+from benchmarks.base.measurement import CORES, VARIANT, Measurement
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
-from benchmarks.base.report_table import CORES, VARIANT, ReportTable
 from edge.base.machine import spare_cores
 from edge.base.settings import Options
 from edge.base.text_table import Column, Row, Rows, draw
@@ -184,7 +184,9 @@ def _shares_table(rows: Rows) -> list[str]:
     return ["Processor time of a frame on one core:", draw(columns, known, markdown=True)] if known else []
 
 
-TABLE = ReportTable(
+STAGES = Measurement(
+    "stages",
+    measure_stages,
     "**Its stages**, frames a second: each alone, all together; overhead is the share of processor time outside "
     "decoding and networks",
     (
@@ -196,4 +198,5 @@ TABLE = ReportTable(
         Column("overhead", "overhead", ".1%"),
     ),
     more=_shares_table,
+    usual=True,
 )

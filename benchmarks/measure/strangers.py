@@ -1,16 +1,13 @@
 """Cost of strangers on the network for a run: frames a second, most memory, lines of log, before and during an attack.
 
-    python -m benchmarks.measure.strangers
-
-A run on the demo's clip, as fast as it can, serves the live page or metrics on loopback, on half of the cores and with
-at most 1024 file descriptors; each attack comes from the others.
+A run on the clip, as fast as it can, serves the live page or metrics on loopback, on half of the cores and with at most
+1024 file descriptors; each attack comes from the others.
 """
 
 import os
 import resource
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,9 +17,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from benchmarks.base.measurement import Measurement
+from benchmarks.base.plan import Plan
 from benchmarks.measure.outputs import free_port
-from edge.app.demo import demo_clip
-from edge.base.text_table import table
+from benchmarks.measure.pipeline import edge_command
+from edge.base.text_table import Column, Row, Value
 
 FILES, WARM_UP, SECONDS = 1024, 3.0, 8.0
 """File descriptors that the run may have, seconds from its first frame until figures are taken, and of each."""
@@ -69,11 +68,16 @@ ATTACKS: dict[str, tuple[str, Callable[..., None], tuple[Any, ...]]] = {
 """Attacks by name: on what, by whom."""
 
 
-def measure(name: str, folder: Path) -> list[str]:
-    """Name, and figures of a run before and during an attack."""
+def measure_strangers(plan: Plan) -> list[Row]:
+    """Attack a run in every way; a row has its `name`, and figures `before` and `during` it: `fps`, `mb`, `lines`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [_attacked(name, plan, Path(tempfile.mkdtemp(dir=folder))) for name in ATTACKS]
+
+
+def _attacked(name: str, plan: Plan, folder: Path) -> Row:
     where, attack, arguments = ATTACKS[name]
     cores, port, records, log = sorted(os.sched_getaffinity(0)), free_port(), folder / "records.jsonl", folder / "log"
-    options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", "-"]
+    options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", "-", "--loop", "--no-realtime"]
     if where == "--web-cert":
         cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
         request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
@@ -84,14 +88,15 @@ def measure(name: str, folder: Path) -> list[str]:
         os.sched_setaffinity(0, cores[::2])
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
 
-    def figures() -> list[float]:
+    def figures() -> Row:
         before = records.read_bytes().count(b"\n")
         time.sleep(SECONDS)
         fps = (records.read_bytes().count(b"\n") - before) / SECONDS
         memory = Path(f"/proc/{run.pid}/status").read_text().partition("VmHWM:")[2].split()
-        return [fps, int(memory[0]) / 1024 if memory else 0.0, len(log.read_text().splitlines())]
+        mb = int(memory[0]) / 1024 if memory else 0.0
+        return {"fps": fps, "mb": mb, "lines": len(log.read_text().splitlines())}
 
-    command = [sys.executable, "-m", "edge", "run", str(demo_clip(folder)), "--loop", "--no-realtime", "--no-window"]
+    command = edge_command(str(plan.clip.resolve()), plan.shipping, folder / "summary.json")
     with (
         records.open("w") as lines,
         log.open("w") as errors,
@@ -108,10 +113,21 @@ def measure(name: str, folder: Path) -> list[str]:
             attacker.kill()
         finally:
             run.terminate()
-    return [name, *(f"{before:.0f} → {after:.0f}" for before, after in zip(quiet, attacked, strict=True))]
+    return {"name": name, "before": quiet, "during": attacked}
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as place:
-        rows = [measure(name, Path(tempfile.mkdtemp(dir=place))) for name in ATTACKS]
-    print(table(["strangers", "frames a second", "most MB", "lines of log"], rows))
+def _change(key: str) -> Value:
+    return lambda row, rows: f"{row['before'][key]:.0f} → {row['during'][key]:.0f}"
+
+
+STRANGERS = Measurement(
+    "strangers",
+    measure_strangers,
+    "**Strangers on the network**: a run before and during an attack",
+    (
+        Column("strangers", "name"),
+        Column("frames a second", _change("fps")),
+        Column("most MB", _change("mb")),
+        Column("lines of log", _change("lines")),
+    ),
+)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.base.harness import distribution
+from benchmarks.base.measurement import Measurement, marked
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
-from benchmarks.base.report_table import ReportTable, marked
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row
@@ -90,7 +90,9 @@ def _noise(config: "Config") -> "Labelled":
     return Labelled(images, labels, "")
 
 
-TABLE = ReportTable(
+TRAINING = Measurement(
+    "training",
+    measure_training,
     "**Training**: steps on batches in memory, and the same fed by the input pipeline",
     (
         Column("preset", "preset"),

@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.base.bootstrap import paired_difference
 from benchmarks.base.harness import distribution
+from benchmarks.base.measurement import CORES, PACKAGE, PEAK, SCORES, Measurement, points, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, run_fresh
 from benchmarks.base.record import PartialResults
-from benchmarks.base.report_table import ACCURACY, CORES, PACKAGE, PEAK, ReportTable, points, spread
 from benchmarks.measure.accuracy import evaluation_data, scores
 from benchmarks.measure.latency import random_face, summed_up
 from benchmarks.measure.pipeline import run_once
@@ -158,7 +158,9 @@ def _saved(images: np.ndarray) -> Iterator[Path]:
         yield Path(folder) / "images.npy"
 
 
-CLIP = ReportTable(
+CLIP = Measurement(
+    "peers",
+    measure_clip,
     "**Other packages**, decoding, detection and classification, interleaved with this one",
     (
         PACKAGE,
@@ -172,7 +174,9 @@ CLIP = ReportTable(
     {"fps": +1, "peaks": -1},
 )
 
-MODELS = ReportTable(
+MODELS = Measurement(
+    "peers-model",
+    measure_models,
     "**Their models alone**, interleaved with this one's on one core: a crop in memory to probabilities; the peak of "
     "the process that does only this",
     (
@@ -185,7 +189,9 @@ MODELS = ReportTable(
     {"round_ms": -1, "peaks": -1},
 )
 
-FOOTPRINT = ReportTable(
+FOOTPRINT = Measurement(
+    "peers-footprint",
+    measure_footprint,
     "**What is installed**: the bytes of an environment with what is used and no more, and the time until a fresh "
     "process has imported it",
     (
@@ -197,12 +203,14 @@ FOOTPRINT = ReportTable(
     {"size": -1, "start": -1},
 )
 
-ACCURACIES = ReportTable(
+ACCURACIES = Measurement(
+    "peers-accuracy",
+    measure_accuracy,
     "**Their accuracy** on the same crops, each with its own preprocessing; our own less each one's, points, with 95% "
     "confidence intervals over the images",
     (
         PACKAGE,
-        *ACCURACY,
+        *SCORES,
         Column("less on folder labels", points("difference")),
         Column("less on the majority", points("ferplus_difference")),
     ),

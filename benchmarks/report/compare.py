@@ -1,14 +1,14 @@
 """Significant changes from one record to another."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from benchmarks.base.bootstrap import Interval, median_ratio, sample
+from benchmarks.base.measurement import NOT_SIGNIFICANT
 from benchmarks.base.record import Record, rows_of
-from benchmarks.base.report_table import NOT_SIGNIFICANT
 from benchmarks.suite import MEASUREMENTS
-from edge.base.text_table import Row, table
+from edge.base.text_table import Column, Row, draw
 
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
@@ -35,13 +35,15 @@ class Change:
     ratio: Interval
     better: int
 
-    def is_worse(self, tolerance: float) -> bool:
+    @property
+    def is_worse(self) -> bool:
         """Tell whether the whole interval is worse by more than the tolerance."""
-        return self.ratio.high < 1 - tolerance if self.better > 0 else self.ratio.low > 1 + tolerance
+        return self.ratio.high < 1 - TOLERANCE if self.better > 0 else self.ratio.low > 1 + TOLERANCE
 
-    def result(self, tolerance: float) -> str:
-        if self.is_worse(tolerance):
-            return f"**worse by more than {tolerance:.0%}**"
+    @property
+    def result(self) -> str:
+        if self.is_worse:
+            return f"**worse by more than {TOLERANCE:.0%}**"
         if self.ratio.contains(1):
             return NOT_SIGNIFICANT
         return "better" if (self.ratio.estimate > 1) == (self.better > 0) else "worse"
@@ -71,20 +73,19 @@ def changed_graphs(before: Record, after: Record) -> list[str]:
     return [f"{variant}: {_changed_kinds(old[variant], new[variant])}" for variant in changed]
 
 
-def changes_text(changes: list[Change], tolerance: float) -> str:
+COLUMNS = (
+    Column("figure", "name"),
+    Column("before", "before", ".3g"),
+    Column("after", "after", ".3g"),
+    Column("ratio", "ratio.estimate", ".3f"),
+    Column("95% interval", lambda row, rows: "{low:.3f}–{high:.3f}".format(**row["ratio"])),
+    Column("", "result"),
+)
+
+
+def changes_text(changes: list[Change]) -> str:
     """A table of all changes in Markdown."""
-    rows = [
-        [
-            change.name,
-            f"{change.before:.3g}",
-            f"{change.after:.3g}",
-            f"{change.ratio.estimate:.3f}",
-            f"{change.ratio.low:.3f}–{change.ratio.high:.3f}",
-            change.result(tolerance),
-        ]
-        for change in changes
-    ]
-    return table(["figure", "before", "after", "ratio", "95% interval", ""], rows, markdown=True)
+    return draw(COLUMNS, [asdict(change) | {"result": change.result} for change in changes], markdown=True)
 
 
 def _changed_kinds(before: dict[str, int], after: dict[str, int]) -> str:
@@ -98,7 +99,7 @@ def _figures(record: Record) -> dict[str, tuple[np.ndarray, int]]:
         f"{name}, {_identity(row)}: {key}": (sample(row[key]), better)
         for name, measurement in MEASUREMENTS.items()
         for row in rows_of(record, name)
-        for key, better in measurement.table.compared.items()
+        for key, better in measurement.compared.items()
         if row.get(key) is not None
     }
 

@@ -1,14 +1,16 @@
-"""Pages with the reports of records between two marks; the text around them stays."""
+"""Reports of records in Markdown, and pages in which they stand between two marks. MB are millions of bytes."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.base.record import Record, machine_name
-from benchmarks.report.tables import report
+from benchmarks.report.standing import standing_text
 from benchmarks.report.trade_off import trade_off_text
+from benchmarks.suite import MEASUREMENTS
 from edge.base.errors import UserError
 from edge.base.files import write_whole
+from edge.base.text_table import Column, Row, Rows, draw
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 
@@ -21,22 +23,12 @@ BOARDS_BEGIN = "<!-- boards: written by make boards -->"
 Pictures = Mapping[tuple[int, str], Path]
 """Paths by index of the record and measurement; a picture of all records has the index -1."""
 
-
-def check_page(path: Path) -> None:
-    """Refuse a page that could not be written to after minutes of measuring.
-
-    Raises:
-        UserError: there is no such page, or no place for figures in it.
-    """
-    _parts(path)
+IDLE = 0.05
+"""Share of the processor time that other programs may take on a machine that counts as idle."""
 
 
 def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> None:
-    """Replace the figures of a page.
-
-    Raises:
-        UserError: as above.
-    """
+    """Replace the figures of a page."""
     links = {key: os.path.relpath(picture, path.parent) for key, picture in pictures.items()}
     fill_page(path, reports(records, links))
 
@@ -55,16 +47,17 @@ def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> 
 
 
 def fill_page(path: Path, text: str, begin: str = BEGIN) -> None:
-    """Replace the text between a mark and the end of figures.
-
-    Raises:
-        UserError: as above.
-    """
-    before, after = _parts(path, begin)
+    """Replace the text between a mark and the end of figures."""
+    before, after = split_page(path, begin)
     write_whole(path, f"{before}{begin}\n\n{text}\n\n{END}{after}")
 
 
-def _parts(path: Path, opening: str = BEGIN) -> tuple[str, str]:
+def split_page(path: Path, opening: str = BEGIN) -> tuple[str, str]:
+    """Split a page into the text before and the text behind its figures.
+
+    Raises:
+        UserError: there is no such page, or no place for figures in it.
+    """
     try:
         text = path.read_text()
     except OSError as error:
@@ -74,3 +67,69 @@ def _parts(path: Path, opening: str = BEGIN) -> tuple[str, str]:
     if not (begin and end):
         raise UserError(f"{path}: has no place for figures", f"put the lines '{opening}' and '{END}' into it")
     return before, after
+
+
+def report(record: Record, pictures: Mapping[str, str]) -> str:
+    """Report everything in a record, and what is missing; pictures, by measurement, stand below the tables."""
+    parts = ["\n".join([*_machine_lines(record["machine"]), *_state_lines(record["states"])]), _bundle_text(record)]
+    for name, measurement in MEASUREMENTS.items():
+        if name in record["figures"]:
+            parts.append(measurement.text(record["figures"][name]))
+            parts += [f"![{name}]({pictures[name]})"] if name in pictures else []
+    parts += [standing] if (standing := standing_text(record)) else []
+    parts += [f"Not measured: {name} ({reason})." for name, reason in record["missing"].items()]
+    return "\n\n".join([*parts, *_target_parts(record["targets"])])
+
+
+def _machine_lines(machine: Row) -> list[str]:
+    """The machine in two lines, and a third where it was not idle."""
+    name = f"{machine['board']}, {machine['cpu']}" if machine["board"] else machine["cpu"]
+    cores = f"{machine['usable_cores']} of {machine['cores']} cores"
+    busy = f"the machine was not idle (others took {machine['busy'] or 0:.0%} of it): expect better on one that is"
+    return [
+        f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB",
+        f"{machine['os']}, Python {machine['python']}, {machine['runtime']}, OpenCV {machine['opencv']}",
+        *([busy] if (machine["busy"] or 0) > IDLE else []),
+    ]
+
+
+def _state_lines(states: Row) -> list[str]:
+    """A line on governor and temperature before and after, where they are known."""
+    known = {when: _state(states[when]) for when in ("before", "after")}
+    text = "; ".join(f"{when}: {state}" for when, state in known.items() if state)
+    return [text] if text else []
+
+
+def _state(state: Row) -> str:
+    parts = [f"governor {state['governor']}"] if state["governor"] else []
+    parts += [f"{state['temperature']:.0f} °C"] if state["temperature"] is not None else []
+    parts += ["**slowed down** by heat or voltage"] if state["slowed"] else []
+    return ", ".join(parts)
+
+
+def _bundle_text(record: Record) -> str:
+    bundle, settings = record["bundle"], record["settings"]
+    size, inside = (f"{n}×{n}" for n in (bundle["input_size"], bundle["resolution"]))
+    absent = f"; not in this bundle: {', '.join(bundle['absent'])}" if bundle["absent"] else ""
+    on = f", accuracy on the split {settings['split']}" if settings["split"] else ""
+    return (
+        f"`{bundle['name']}`: faces of {size}, {inside} inside{absent}. Clip: {settings['clip']}; "
+        f"{settings['rounds']} rounds, interleaved{on}."
+    )
+
+
+TARGET = (
+    Column("target on two x86-64 cores", "target"),
+    Column("measured", "measured"),
+    Column("", lambda row, rows: "reached" if row["reached"] else "**not reached**"),
+)
+
+
+def _target_parts(targets: Rows) -> list[str]:
+    """Targets of which something was measured, and the number of the others."""
+    measured = [target for target in targets if target["reached"] is not None]
+    others = len(targets) - len(measured)
+    return [
+        *([draw(TARGET, measured, markdown=True)] if measured else []),
+        *([f"Targets of which nothing was measured here: {others}."] if others else []),
+    ]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.base.bootstrap import MIN_ROUNDS, median_ratio, sample
+from benchmarks.base.measurement import NOT_SIGNIFICANT, PACKAGE
 from benchmarks.base.record import Record, rows_of
-from benchmarks.base.report_table import NOT_SIGNIFICANT, PACKAGE
 from benchmarks.peers.lineup import OURS
 from edge.base.text_table import Column, Row, draw
 

@@ -41,17 +41,17 @@ def fps(changes):
 def test_what_lies_inside_the_noise_is_no_difference(pair, after, real, worse):
     change = fps(compare(*pair([100, 101, 102, 99, 98], after)))
     assert change.ratio.estimate == pytest.approx(np.median(after) / 100)
-    assert (not change.ratio.contains(1), change.is_worse(0.05)) == (real, worse)
+    assert (not change.ratio.contains(1), change.is_worse) == (real, worse)
 
 
 def test_less_is_better_where_it_is_milliseconds(record):
     slower = deepcopy(record)
     for row in slower["figures"]["latency"]:
         row["round_ms"] = distribution([1.4])
-    worse = [change.name for change in compare(record, slower) if change.is_worse(0.05)]
+    worse = [change.name for change in compare(record, slower) if change.is_worse]
     assert len(worse) == len(record["figures"]["latency"])
     assert all(what.startswith("latency") for what in worse)
-    assert not [change for change in compare(slower, record) if change.is_worse(0.05)]
+    assert not [change for change in compare(slower, record) if change.is_worse]
 
 
 def test_only_what_both_have_is_compared_and_all_of_it_is_shown(record):
@@ -59,7 +59,7 @@ def test_only_what_both_have_is_compared_and_all_of_it_is_shown(record):
     less["figures"] = {"face-count": record["figures"]["face-count"]}
     changes = compare(record, less)
     assert len(changes) == len(record["figures"]["face-count"])
-    assert changes_text(changes, 0.05).count("not significantly different") == len(changes)
+    assert changes_text(changes).count("not significantly different") == len(changes)
 
 
 def test_what_the_second_record_lacks_is_named(record):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.report.document import BEGIN, END, FRONT, check_page, write_page
+from benchmarks.report.document import BEGIN, END, FRONT, split_page, write_page
 from edge.base.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_a_page_without_a_place_is_refused_before_anything_is_measured(text, tmp
     if text is not None:
         page.write_text(text)
     with pytest.raises(UserError):
-        check_page(page)
+        split_page(page)
 
 
 def test_several_records_stand_under_one_another_with_their_own_pictures(record, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.report.tables import report
+from benchmarks.report.document import report
 from benchmarks.suite import MEASUREMENTS
 
 
@@ -35,26 +35,26 @@ def cells(text: str) -> list[list[str]]:
     ids=lambda row: " ".join(row[:2]),
 )
 def test_the_figures_are_in_the_tables(record, row):
-    assert row in cells(report(record))
+    assert row in cells(report(record, {}))
 
 
 def test_a_gap_is_named_and_not_filled_in(record):
     del record["figures"]["peers"]
     record["missing"] = {"peers": "no network", "peers-model, facex": "no network"}
-    text = report(record)
+    text = report(record, {})
     assert "Not measured: peers (no network)." in text
-    assert MEASUREMENTS["peers"].table.title not in text
+    assert MEASUREMENTS["peers"].title not in text
     assert "Not measured: peers-model, facex (no network)." in text
-    assert MEASUREMENTS["peers-model"].table.title in text
+    assert MEASUREMENTS["peers-model"].title in text
 
 
 def test_variants_that_are_not_there_are_named(record):
-    assert "not in this bundle: float16, dynamic" in report(record)
+    assert "not in this bundle: float16, dynamic" in report(record, {})
 
 
 def test_a_target_that_is_missed_stands_out_and_those_not_measured_are_counted(record):
     missed = {"target": "p", "measured": "1 ms", "reached": False}
-    text = report(record | {"targets": [missed, missed | {"reached": None}, missed | {"reached": None}]})
+    text = report(record | {"targets": [missed, missed | {"reached": None}, missed | {"reached": None}]}, {})
     assert cells(text)[-1] == ["p", "1 ms", "**not reached**"]
     assert text.endswith("nothing was measured here: 2.")
 
@@ -62,18 +62,18 @@ def test_a_target_that_is_missed_stands_out_and_those_not_measured_are_counted(r
 @pytest.mark.parametrize(("busy", "expected"), [(0.4, True), (0.01, False), (None, False)])
 def test_a_busy_machine_is_said_to_be_one(record, busy, expected):
     record["machine"] = record["machine"] | {"busy": busy}
-    assert ("not idle" in report(record)) == expected
+    assert ("not idle" in report(record, {})) == expected
 
 
 def test_governor_and_temperature_before_and_after_are_told_where_they_are_known(record):
     expected = "before: governor ondemand, 50 °C; after: governor ondemand, 82 °C, **slowed down** by heat or voltage"
-    assert expected in report(record)
+    assert expected in report(record, {})
     unknown = {"governor": None, "temperature": None, "slowed": False}
-    assert "before:" not in report(record | {"states": {"before": unknown, "after": unknown}})
+    assert "before:" not in report(record | {"states": {"before": unknown, "after": unknown}}, {})
 
 
 def test_pictures_stand_below_their_tables(record):
     text = report(record, {"face-count": "pictures/faces.png"})
     table_, _, after = text.partition("![face-count](pictures/faces.png)")
-    assert MEASUREMENTS["face-count"].table.title in table_
-    assert after.startswith(f"\n\n{MEASUREMENTS['frame-size'].table.title}")
+    assert MEASUREMENTS["face-count"].title in table_
+    assert after.startswith(f"\n\n{MEASUREMENTS['frame-size'].title}")

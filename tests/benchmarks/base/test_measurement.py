@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.base.harness import distribution
-from benchmarks.base.report_table import NOT_SIGNIFICANT, marked, points, relative_to_best
+from benchmarks.base.measurement import NOT_SIGNIFICANT, marked, points, relative_to_best
 
 
 @pytest.mark.parametrize(

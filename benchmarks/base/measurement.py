@@ -1,33 +1,41 @@
-"""Presentation of a measurement's rows: its columns, and the figures in which two records are compared."""
+"""Measurements: what each runs, and the presentation of its rows in reports."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.base.bootstrap import Interval, median_ratio, sample, significantly_different
+from benchmarks.base.plan import Plan
+from benchmarks.base.record import PartialResults
 from edge.base.text_table import Column, Row, Rows, Value, draw
 
 NOT_SIGNIFICANT = "not significantly different"
 
 
 @dataclass(frozen=True)
-class ReportTable:
-    """Presentation of a measurement in reports.
+class Measurement:
+    """A measurement.
 
     Attributes:
+        name: in the command line and in records.
+        run: measures; returns rows.
         title: above the table, in Markdown.
-        columns: of the table; none where `more` has all of it.
+        columns: of the table.
         compared: counts and distributions over rounds by key; +1 where more is better, -1 where less is.
         more: makes what stands below the table, in Markdown.
+        usual: part of a run for which no measurement is named.
     """
 
+    name: str
+    run: Callable[[Plan], Sequence[Row] | PartialResults]
     title: str
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column, ...]
     compared: Mapping[str, int] = field(default_factory=dict)
     more: Callable[[Rows], list[str]] = lambda rows: []
+    usual: bool = False
 
     def text(self, rows: Rows) -> str:
-        table = [draw(self.columns, rows, markdown=True)] if self.columns else []
-        return "\n\n".join([*table, *self.more(rows)])
+        """The rows in Markdown."""
+        return "\n\n".join([self.title, draw(self.columns, rows, markdown=True), *self.more(rows)])
 
 
 def spread(key: str, shown: str) -> Value:
@@ -78,7 +86,7 @@ VARIANT, CORES = Column("variant", "variant"), Column("cores", "cores")
 PACKAGE = Column("package", lambda row, rows: f"{row['name']} {row['version']}")
 PEAK = Column("peak MB", "peak", ".0f", 1e-6)
 PIXELS = Column("pixels", lambda row, rows: f"{row['width']}×{row['height']}")
-ACCURACY = (
+SCORES = (
     Column("folder labels", "accuracy", ".2%"),
     Column("macro-F1", "macro_f1", ".2%"),
     Column("FER+ majority", "ferplus_accuracy", ".2%"),
