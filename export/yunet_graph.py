@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as tflite
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import exit_on_user_error
 from edge.base.files import write_whole
-from edge.faces.onnx import float_weights
+from edge.faces.onnx_weights import float_weights
 from edge.faces.yunet import ALIGNMENT, GRAPH_FILE, ORDER_FILE, joined
 from export.graph import packed
 

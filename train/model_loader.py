@@ -18,7 +18,7 @@ from edge.base.settings import VARIANTS
 from edge.model.bundle import MANIFEST, model_file, read_manifest, read_variant
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import LabelSet
-from edge.model.proof import sum_tolerance
+from edge.model.validation import sum_tolerance
 
 if TYPE_CHECKING:
     import keras

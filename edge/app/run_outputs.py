@@ -1,4 +1,4 @@
-"""Outputs of a run: checked before anything is opened, and made once the source is there."""
+"""Check a run's outputs before anything is opened, and make them once the source is open."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # their packages are extras
 
 
 def check_outputs(run: Run) -> None:
-    """Refuse two outputs to one file, outputs over what is read, and parts of a live page that there is not.
+    """Check that each output has a file of its own, apart from the source, and that options of the live page fit.
 
     Raises:
-        UserError: there are such.
+        UserError: a file is used twice, or an option of the live page lacks its page or its counterpart.
     """
     taken = {resolved(Path(run.source))}
     for path in run.outputs.paths:
@@ -52,10 +52,10 @@ def certificate(page: Page) -> tuple[Path, Path] | None:
 
 
 def check_network(run: Run) -> None:
-    """See, without listening or connecting anywhere, that a run could have the outputs that it asks for.
+    """Check the packages, the broker's address and certificate of network outputs, without connecting or listening.
 
     Raises:
-        UserError: it could not.
+        UserError: a package is missing, or the address or the certificate is invalid.
     """
     outputs, page = run.outputs, run.page
     if outputs.mqtt:
@@ -75,15 +75,15 @@ def check_network(run: Run) -> None:
 
 
 def clock(run: Run, source: Source) -> Clock:
-    """Return the clock of pictures: of recordings the time since their start, also where they play like a camera."""
+    """Return the clock of annotated pictures; a recording's shows the time since its start, also with --realtime."""
     return Clock(live=source.live and not is_recording(run.source))
 
 
 def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Faults) -> list[Output]:
-    """Return the outputs but the live page and the metrics.
+    """Return the outputs except the live page and the metrics.
 
     Raises:
-        UserError: one of them cannot be had.
+        UserError: an output cannot be opened, or does not fit the source.
     """
     wanted, live = run.outputs, source.live
     outputs: list[Output] = []
@@ -97,9 +97,9 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         outputs.append(_annotated_images(run, wanted.images))
     if wanted.mqtt:
         with needs_extra("mqtt"):
-            from edge.outputs.mqtt import HomeAutomation, parse_broker
-        home = HomeAutomation(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes)
-        outputs.append(ToleratedEvents(home, faults))
+            from edge.outputs.mqtt import MqttOutput, parse_broker
+        broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes)
+        outputs.append(ToleratedEvents(broker, faults))
     return outputs
 
 
@@ -116,13 +116,13 @@ def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
 def serve(
     run: Run, recognizer: Recognizer, outputs: list[Output], faults: Faults, stack: ExitStack
 ) -> "LivePage | None":
-    """Serve the metrics and the live page, as far as they are wanted, until the stack is left.
+    """Start the metrics and the live page, if the run has them; the stack stops them.
 
     Returns:
-        The page, which is one of the outputs now.
+        The page, which is also appended to `outputs`; None if there is none.
 
     Raises:
-        UserError: one of them cannot be had.
+        UserError: a package is missing, or an address cannot be used.
     """
     address, page = run.outputs.metrics, run.page
     if not (address or page.address):
@@ -157,7 +157,7 @@ def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
 
 
 def what_was_kept(run: Run, *, shown: bool) -> str:
-    """Say where the results of a run went."""
+    """Return a sentence about the destinations of a run's results."""
     if paths := run.outputs.paths:
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in paths)}"
     if shown or run.page.address:

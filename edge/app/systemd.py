@@ -121,7 +121,7 @@ SystemCallErrorNumber=EPERM
 # A dump of its memory would be a picture of whoever is there.
 LimitCORE=0
 MemoryMax=512M
-# The processes that decode what strangers send and prove models are ended first, and the run goes on.
+# The processes that decode what strangers send and validate models are ended first, and the run goes on.
 OOMPolicy=continue
 TasksMax=128
 

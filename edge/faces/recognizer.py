@@ -23,7 +23,7 @@ from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
 from edge.model.bundle import Bundle, load_bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import FaceTemplate
-from edge.model.proof import prove
+from edge.model.validation import validate_model
 from edge.sources.frame import Frame
 
 
@@ -188,7 +188,7 @@ def _moved(face: FaceResult, track: Track) -> FaceResult:
 
 
 def _load(options: Options) -> tuple[Bundle, EmotionClassifier]:
-    """Load the bundle and its classifier, proved in a process of its own."""
+    """Load the bundle and its classifier, validated in a separate process."""
     bundle = load_bundle(options.model, options.variant)
-    prove(bundle)
+    validate_model(bundle)
     return bundle, EmotionClassifier.from_bundle(bundle, options.threads)

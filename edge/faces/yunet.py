@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.base.errors import UserError
-from edge.faces.onnx import float_weights
+from edge.faces.onnx_weights import float_weights
 from edge.model.interpreter import open_interpreter
 
 GRAPH_FILE = Path(__file__).with_name("yunet_graph.tflite")

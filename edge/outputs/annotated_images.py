@@ -11,7 +11,7 @@ from edge.base.errors import UserError
 from edge.base.files import fitting_name, resolved, write_whole
 from edge.faces.results import FrameResult
 from edge.outputs.annotate import annotate
-from edge.sources.kinds import PICTURE_SUFFIXES
+from edge.sources.image_formats import PICTURE_SUFFIXES
 
 JPEG_SUFFIXES = frozenset({".jfif", ".jpe", ".jpeg", ".jpg", ".pjpeg"})
 PNG_SUFFIXES = frozenset({".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"})

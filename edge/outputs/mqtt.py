@@ -189,7 +189,7 @@ def _percent(probability: float) -> int:
     return round(100 * float(probability))
 
 
-class HomeAutomation:
+class MqttOutput:
     """Output to an MQTT broker. `write` never waits for the network, which paho's thread serves.
 
     A thread of this class runs once a second. It alone publishes states, so that the newest is always the last. States

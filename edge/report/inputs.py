@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from edge.base.errors import UserError, printable
 from edge.base.files import clear_leftovers, fitting_name, unreadable
-from edge.sources.kinds import is_picture
+from edge.sources.image_formats import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """Suffixes of a report's files."""

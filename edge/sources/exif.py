@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edge.sources.kinds import BrokenPicture
+from edge.sources.image_formats import BrokenPicture
 
 ORIENTATION = 0x0112
 """EXIF tag of the orientation."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from edge.base.errors import UserError
 from edge.base.files import unreadable
 from edge.base.settings import Capture
-from edge.sources.kinds import is_picture
+from edge.sources.image_formats import is_picture
 from edge.sources.pictures import ImageSource, open_folder
 from edge.sources.video import VideoFileSource
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.base.errors import UserError
 from edge.base.files import unreadable
-from edge.sources.kinds import PICTURE_SUFFIXES, is_picture
+from edge.sources.image_formats import PICTURE_SUFFIXES, is_picture
 
 SYSTEM_NAMES = frozenset({"@eadir", "__macosx", "desktop.ini", "thumbs.db"})
 """Files and folders that operating systems leave among photos, in lower case; some hold thumbnails."""

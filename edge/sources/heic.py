@@ -9,7 +9,7 @@ import numpy as np
 from edge.base.ffmpeg import ColorRange, av
 from edge.sources.decoder import HIGH_DYNAMIC_RANGE, SRGB
 from edge.sources.heif import Fields, HeifFile, Item
-from edge.sources.kinds import BrokenPicture, TooManyPixels
+from edge.sources.image_formats import BrokenPicture, TooManyPixels
 
 _CODINGS = {b"hvc1": ("hevc", b"hvcC"), b"av01": ("libdav1d", b"av1C")}
 """FFmpeg's decoder, and the property that holds its configuration, by the kind of item."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edge.sources.kinds import BrokenPicture
+from edge.sources.image_formats import BrokenPicture
 
 MAX_ITEMS = 10_000
 """Most items of a file; a picture of 120 megapixels in tiles of 512×512 has 460."""

@@ -13,7 +13,7 @@ from edge.base.errors import UserError, printable
 from edge.base.files import unreadable
 from edge.sources.folder import list_pictures
 from edge.sources.frame import Frame
-from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
+from edge.sources.image_formats import HEAD, BrokenPicture, TooManyPixels, is_picture, picture_kind
 from edge.sources.pixels import BgrPixels
 from edge.sources.stills import decode_still
 

@@ -8,8 +8,8 @@ import numpy as np
 from edge import MAX_PICTURE_PIXELS
 from edge.sources.exif import png_orientation, upright, webp_orientation
 from edge.sources.frame import to_bgr
+from edge.sources.image_formats import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 from edge.sources.jpegs import MAX_SCANS, count_scans
-from edge.sources.kinds import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 
 ROWS_AT_A_TIME = 256
 """Rows of a transparent picture blended with white at a time; the whole picture would take four times its memory."""

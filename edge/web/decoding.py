@@ -97,7 +97,7 @@ class DecodingProcess:
 def main() -> None:
     """Decode the picture on standard input; the argument is the limit on pixels."""
     limit_memory(MAX_DECODING_MEMORY_BYTES)
-    from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
+    from edge.sources.image_formats import BrokenPicture, TooManyPixels, TooManyScans
     from edge.sources.stills import decode_still
 
     try:

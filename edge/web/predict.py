@@ -11,7 +11,7 @@ from typing import Any
 from edge.base.settings import Options, Smoothing
 from edge.faces.recognizer import Recognizer
 from edge.sources.frame import Frame
-from edge.sources.kinds import HEAD, picture_kind
+from edge.sources.image_formats import HEAD, picture_kind
 from edge.sources.pixels import BgrPixels
 from edge.web.decoding import Damaged, DecodingProcess
 

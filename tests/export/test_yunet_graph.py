@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from edge.faces.onnx import float_weights
+from edge.faces.onnx_weights import float_weights
 from edge.faces.yunet import GRAPH_FILE, ORDER_FILE, filled_graph
 from edge.model.interpreter import open_interpreter
 from export import yunet_graph

@@ -1,4 +1,4 @@
-"""Damaged models whose hash matches, given to the process that proves them, and used where they are accepted."""
+"""Damaged models whose hash matches, given to the process that validates them, and used where they are accepted."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import MANIFEST, load_bundle, model_file
 from edge.model.classifier import EmotionClassifier
-from edge.model.proof import MAX_PROOF_MEMORY_BYTES, check_answers, prove
+from edge.model.validation import MAX_VALIDATION_MEMORY_BYTES, check_model_outputs, validate_model
 from tests.edge.tiny_model import tiny_model
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, Worker, serve
@@ -33,10 +33,10 @@ from .mutations import damage
 BUNDLE = ROOT / "models" / "nano"
 
 TIMEOUT = 10.0
-"""Seconds for a model, which has 60 when it is proved for a run."""
+"""Seconds for a model, which has 60 when it is validated for a run."""
 
 WHOLE_WAY = 100
-"""Number of models of which one is proved the whole way, in a bundle, by a process that starts anew."""
+"""Number of models of which one is validated the whole way, in a bundle, by a process that starts anew."""
 
 INDEXES = (-2, -1, 0, 1, 2, 3, 9, 100, 2**31 - 1, -(2**31))
 SIDES = (-1, 0, 1, 3, 7, 48, 49, 1000, 65536, 2**31 - 1)
@@ -44,7 +44,7 @@ SCALES = (0.0, -1.0, 1e-30, 1e30, math.inf, math.nan, 1 / 256)
 
 
 class Models:
-    """The proof of models."""
+    """The validation of models."""
 
     name, share = "models", 0.1
 
@@ -79,7 +79,7 @@ class Models:
         return iter(())
 
     def _proved(self, content: bytes) -> Outcome | None:
-        """Prove it as a run does; None where it is one line or nothing."""
+        """Validate it as a run does; None where it is one line or nothing."""
         folder = Path(self._folder.name) / "bundle"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -90,7 +90,7 @@ class Models:
         before = os.environ.get(CACHE_VARIABLE)
         os.environ[CACHE_VARIABLE] = str(folder / "cache")
         try:
-            prove(load_bundle(folder))
+            validate_model(load_bundle(folder))
         except UserError as error:
             return Outcome(BUG, f"several lines: {error}") if "\n" in str(error) else None
         finally:
@@ -187,7 +187,7 @@ def _with_another(values: Any, others: Sequence[int], random: Random) -> list[in
 
 
 def _tried(content: bytes) -> tuple[str, str]:
-    """Prove a model in a process of its own, as `edge.model.proof` does, and use it there where it is accepted."""
+    """Validate a model in a separate process, as `edge.model.validation` does, and use it there if it is accepted."""
     reading, writing = os.pipe()
     if not (child := os.fork()):
         os.close(reading)
@@ -220,10 +220,10 @@ def _heard(reading: int, child: int) -> tuple[bytes, int]:
 
 def _prove_and_use(content: bytes, writing: int) -> None:
     """Say `+` once the model is accepted, and what is wrong with it."""
-    limit_memory(MAX_PROOF_MEMORY_BYTES)
+    limit_memory(MAX_VALIDATION_MEMORY_BYTES)
     try:
         classifier = EmotionClassifier(content)
-        check_answers(classifier)
+        check_model_outputs(classifier)
         os.write(writing, b"+")
         side, random = classifier.input_size, np.random.default_rng(1)
         faces = [np.full((1, side, side, 3), level, np.uint8) for level in (0, 255)]

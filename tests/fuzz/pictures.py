@@ -182,7 +182,7 @@ def _read_file(content: bytes) -> tuple[str, str]:
 
 def _read_upload(content: bytes) -> tuple[str, str]:
     """As the process of the live page reads it, see `edge.web.decoding`."""
-    from edge.sources.kinds import BrokenPicture, TooManyPixels
+    from edge.sources.image_formats import BrokenPicture, TooManyPixels
     from edge.sources.stills import decode_still
 
     try:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from edge.base.errors import UserError
-from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
+from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 MAX_BYTES = 2 * 1024**3
 """Largest expanded size of a zip, bytes; FER-2013 takes 80 MB."""

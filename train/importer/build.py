@@ -16,11 +16,11 @@ from edge.base.errors import UserError
 from edge.base.files import fitting_name, resolved, whole_folder
 from edge.base.progress import Progress
 from train.importer.archive import MAX_BYTES
-from train.importer.found import Face, Skipped
 from train.importer.names import listed
 from train.importer.picture import read_picture
 from train.importer.readers import Reading, read_source
 from train.importer.report import describe, left_out
+from train.importer.source_files import Face, Skipped
 from train.importer.splits import Image, assign_splits
 from train.importer.table import is_table
 from train.importer.votes import VOTE_COLUMNS, Votes, match_by_name, match_by_row, read_votes, soft_label

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.importer.found import MAX_FILE_BYTES, TOO_LARGE, Skipped
+from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE, Skipped
 
 
 class Folder:

@@ -10,11 +10,11 @@ from itertools import takewhile
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from train.importer.found import Skipped
 from train.importer.names import CONTEMPT, HELD_OUT, count_files, is_like_a_split, listed
 from train.importer.numbers import MOSTLY, NOTHING, ORDERS, Numbers, how_to_name, parse_classes, read_names, read_record
 from train.importer.own_classes import OwnClasses, read_own_classes
-from train.importer.place import Place, read_place
+from train.importer.path_meaning import Place, read_place
+from train.importer.source_files import Skipped
 
 HINTS = {"classes.txt": read_names, "import.json": read_record}
 """Files of a source that name its numbered classes."""

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 from edge.base.classes import fault_in
 from edge.base.errors import UserError
-from train.importer.found import Skipped
 from train.importer.names import HELD_OUT, count_files, is_like_a_split, listed, read_split
-from train.importer.place import read_place
+from train.importer.path_meaning import read_place
+from train.importer.source_files import Skipped
 
 _PICTURES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic"),

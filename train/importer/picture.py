@@ -5,7 +5,7 @@ import hashlib
 import cv2
 import numpy as np
 
-from edge.sources.kinds import BrokenPicture, TooManyPixels
+from edge.sources.image_formats import BrokenPicture, TooManyPixels
 from edge.sources.stills import decode_still
 from train.importer import MAX_PIXELS
 

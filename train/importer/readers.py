@@ -12,8 +12,8 @@ from typing import Protocol
 from edge.base.errors import UserError
 from train.importer.archive import MAX_BYTES, open_archive
 from train.importer.folder import Folder
-from train.importer.found import Face, Skipped
 from train.importer.layout import HINTS, read_layout
+from train.importer.source_files import Face, Skipped
 from train.importer.table import Table, is_table
 
 

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 from edge.base.errors import printable
 from edge.base.text_table import table
-from train.importer.found import Skipped
 from train.importer.names import count_files
+from train.importer.source_files import Skipped
 from train.importer.splits import SPLITS, Image, same_pixels
 
 MAX_LISTED = 5

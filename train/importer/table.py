@@ -10,10 +10,10 @@ import numpy as np
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from train.importer.found import Face, Skipped
 from train.importer.names import USAGE_SPLITS, read_class, read_split
 from train.importer.numbers import FER_ORDER, Numbers, how_to_name, parse_classes
 from train.importer.sheet import read_rows
+from train.importer.source_files import Face, Skipped
 
 _SIDE = 48
 _USAGES = {split: usage for usage, split in USAGE_SPLITS.items()}

@@ -435,7 +435,7 @@ def test_weights_that_cannot_be_fetched_are_one_line_and_status_2(tmp_path, clip
     assert (status, out) == (2, "")
     assert err.startswith("emotion-edge: the YuNet weights cannot be fetched")
     assert err.count("\n") == 1
-    assert not [name for name in files(tmp_path) if not name.startswith("cache/proved/")]
+    assert not [name for name in files(tmp_path) if not name.startswith("cache/validated/")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

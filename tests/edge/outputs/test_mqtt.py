@@ -24,7 +24,7 @@ from edge.base.settings import EventLimits
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.outputs import mqtt
 from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic
-from edge.outputs.mqtt import UNKNOWN, Broker, HomeAutomation, Scene, parse_broker, state
+from edge.outputs.mqtt import UNKNOWN, Broker, MqttOutput, Scene, parse_broker, state
 
 from ..patience import LONG, patiently
 from ..raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
@@ -188,7 +188,7 @@ class Subscriber:
         patiently(lambda: any(expected.items() <= found.items() for found in self.states()))
 
 
-class Fed(HomeAutomation):
+class Fed(MqttOutput):
     """Gets its results with their events, as in a pipeline."""
 
     def __init__(self, broker, statistics, limits):
@@ -624,9 +624,9 @@ class TestHostile:
 
 PUBLISHER = """
 import sys, time
-from edge.outputs.mqtt import HomeAutomation, parse_broker
+from edge.outputs.mqtt import MqttOutput, parse_broker
 from edge.base.run_statistics import Statistics
-with HomeAutomation(parse_broker(sys.argv[1]), Statistics(), ['happy', 'sad']):
+with MqttOutput(parse_broker(sys.argv[1]), Statistics(), ['happy', 'sad']):
     time.sleep(60)
 """
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.sources.image_formats import BrokenPicture, TooManyPixels, TooManyScans
 from edge.sources.jpegs import MAX_SCANS
-from edge.sources.kinds import BrokenPicture, TooManyPixels, TooManyScans
 from edge.sources.stills import decode_still
 
 from ..heif_files import box, heif
@@ -380,7 +380,7 @@ def test_a_huge_picture_is_refused_before_it_takes_memory(kind, tmp_path):
     program = """
         import resource, sys
         from pathlib import Path
-        from edge.sources.kinds import BrokenPicture, TooManyPixels
+        from edge.sources.image_formats import BrokenPicture, TooManyPixels
         from edge.sources.stills import decode_still
         import edge.base.ffmpeg
         content = Path(sys.argv[1]).read_bytes()

@@ -24,23 +24,23 @@ from edge.model.interpreter import runtime
 TIMEOUT = 60.0
 """Time-out of the process, seconds."""
 
-MAX_PROOF_MEMORY_BYTES = 2 << 30
+MAX_VALIDATION_MEMORY_BYTES = 2 << 30
 """Memory limit of the process, bytes."""
 
 SUM_TOLERANCE = 0.04
 """Tolerance of the sum of the probabilities, in addition to half a step of 1/256 for each class of an int8 model."""
 
-COMMAND = (sys.executable, "-m", "edge.model.proof")
+COMMAND = (sys.executable, "-m", "edge.model.validation")
 """Command line of the process."""
 
 EXPORT_AGAIN = "restore the bundle or export it again"
 
 
-def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
-    """Check that a bundle's model answers, once for each model and runtime; the cache keeps a mark.
+def validate_model(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
+    """Check that a bundle's model gives probabilities, once for each model and runtime; the cache keeps a mark.
 
     Raises:
-        UserError: it does not answer, its outputs are not probabilities, or it ends the process that runs it.
+        UserError: it gives no outputs, they are not probabilities, or it ends the process that runs it.
     """
     marker = _marker(bundle)
     if marker and marker.is_file():
@@ -52,17 +52,17 @@ def prove(bundle: Bundle, command: Sequence[str] = COMMAND) -> None:
             write_whole(marker, b"")
 
 
-def check_answers(classifier: EmotionClassifier) -> None:
+def check_model_outputs(classifier: EmotionClassifier) -> None:
     """Classify a black, a grey and a white face, and one of noise.
 
     Raises:
-        UserError: the answers are no probabilities.
+        UserError: the outputs are no probabilities.
     """
     side = classifier.input_size
     noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
     plain = [np.full_like(noise, level) for level in (0, 127, 255)]
-    answers = classifier.classify(np.concatenate([*plain, noise]))
-    if not (np.isfinite(answers).all() and (np.abs(answers.sum(axis=1) - 1) < sum_tolerance(classifier.classes)).all()):
+    outputs = classifier.classify(np.concatenate([*plain, noise]))
+    if not (np.isfinite(outputs).all() and (np.abs(outputs.sum(axis=1) - 1) < sum_tolerance(classifier.classes)).all()):
         raise UserError("gives no probabilities", EXPORT_AGAIN)
 
 
@@ -75,7 +75,7 @@ def _marker(bundle: Bundle) -> Path | None:
     """Return the path of the mark for this model and runtime; None where there is no cache."""
     package = runtime().split(".")[0]
     with suppress(UserError):
-        return cache_folder() / "proved" / f"{bundle.sha256}-{package}-{package_version(package)}"
+        return cache_folder() / "validated" / f"{bundle.sha256}-{package}-{package_version(package)}"
     return None
 
 
@@ -94,7 +94,7 @@ def _refusal(model: bytes, command: Sequence[str]) -> str:
     except subprocess.TimeoutExpired:
         return f"the model has not answered within {TIMEOUT:.0f} s"
     except OSError as error:
-        return f"the model cannot be proved in a process of its own ({error.strerror})"
+        return f"the model cannot be validated in a separate process ({error.strerror})"
     if done.returncode < 0:
         return f"the model ends the process that runs it ({signal.Signals(-done.returncode).name})"
     if done.returncode:
@@ -104,14 +104,14 @@ def _refusal(model: bytes, command: Sequence[str]) -> str:
 
 def main() -> int:
     """Check the model on standard input; return 0, or 1 with the reason on standard output."""
-    limit_memory(MAX_PROOF_MEMORY_BYTES)
+    limit_memory(MAX_VALIDATION_MEMORY_BYTES)
     try:
-        check_answers(EmotionClassifier(sys.stdin.buffer.read()))
+        check_model_outputs(EmotionClassifier(sys.stdin.buffer.read()))
     except UserError as error:
         sys.stdout.write(error.problem)
         return 1
     except MemoryError:
-        sys.stdout.write(f"the model takes more than {MAX_PROOF_MEMORY_BYTES >> 30} GB")
+        sys.stdout.write(f"the model takes more than {MAX_VALIDATION_MEMORY_BYTES >> 30} GB")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""A model is proved before it runs here: whatever it does, it is one line, and what runs goes on."""
+"""A model is validated before it runs here: whatever it does, it is one line, and what runs goes on."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ from edge.base.errors import UserError
 from edge.base.settings import Options
 from edge.faces import recognizer as recognizer_module
 from edge.faces.recognizer import Recognizer
-from edge.model import proof
+from edge.model import validation
 from edge.model.bundle import MANIFEST, load_bundle, model_file
-from edge.model.proof import check_answers, prove
+from edge.model.validation import check_model_outputs, validate_model
 
 CASES = Path(__file__).parents[3] / ".." / "shared" / "cases"
 
@@ -28,7 +28,7 @@ FAILS = "import sys; sys.exit('a bug')"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A cache of the test's own, in which nothing was proved yet."""
+    """A cache of the test's own, in which nothing was validated yet."""
     monkeypatch.setenv("EMOTION_EDGE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -48,38 +48,38 @@ def with_model(folder, bundle, content):
 
 
 def test_a_good_model_is_proved_once(bundle, cache):
-    prove(load_bundle(bundle))
-    assert len(list((cache / "proved").iterdir())) == 1
-    prove(load_bundle(bundle), python(DIES))  # which is not asked
+    validate_model(load_bundle(bundle))
+    assert len(list((cache / "validated").iterdir())) == 1
+    validate_model(load_bundle(bundle), python(DIES))  # which is not asked
 
 
 def test_a_model_is_proved_each_time_where_nothing_can_be_remembered(bundle, cache):
     cache.write_text("a file in the place of the folder")
-    prove(load_bundle(bundle))
+    validate_model(load_bundle(bundle))
     with pytest.raises(UserError, match="SIGSEGV"):
-        prove(load_bundle(bundle), python(DIES))
+        validate_model(load_bundle(bundle), python(DIES))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes end without signals here")
 def test_a_model_that_ends_its_process_is_one_line_and_is_not_remembered(bundle, cache):
     for _ in range(2):
         with pytest.raises(UserError, match=r"int8: the model ends the process that runs it \(SIGSEGV\)") as caught:
-            prove(load_bundle(bundle), python(DIES))
+            validate_model(load_bundle(bundle), python(DIES))
         assert str(bundle) in caught.value.problem
     assert not cache.exists()
 
 
 def test_a_model_that_does_not_answer_is_given_up(bundle, monkeypatch):
-    monkeypatch.setattr(proof, "TIMEOUT", 0.5)
+    monkeypatch.setattr(validation, "TIMEOUT", 0.5)
     with pytest.raises(UserError, match="has not answered"):
-        prove(load_bundle(bundle), python(HANGS))
+        validate_model(load_bundle(bundle), python(HANGS))
 
 
 def test_a_failure_of_the_process_itself_is_told(bundle):
     with pytest.raises(UserError, match="fails with status 1"):
-        prove(load_bundle(bundle), python(FAILS))
-    with pytest.raises(UserError, match="cannot be proved in a process of its own"):
-        prove(load_bundle(bundle), ["/nowhere/python"])
+        validate_model(load_bundle(bundle), python(FAILS))
+    with pytest.raises(UserError, match="cannot be validated in a separate process"):
+        validate_model(load_bundle(bundle), ["/nowhere/python"])
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_failure_of_the_process_itself_is_told(bundle):
 )
 def test_what_is_no_model_is_one_line(tmp_path, bundle, content, message):
     with pytest.raises(UserError, match=message):
-        prove(load_bundle(with_model(tmp_path / "made", bundle, content)))
+        validate_model(load_bundle(with_model(tmp_path / "made", bundle, content)))
 
 
 def test_what_answers_no_probabilities_is_refused(tmp_path, bundle, tiny):
     logits = tiny.tiny_model(softmax=False)
     with pytest.raises(UserError, match="gives no probabilities"):
-        prove(load_bundle(with_model(tmp_path / "made", bundle, logits)))
+        validate_model(load_bundle(with_model(tmp_path / "made", bundle, logits)))
 
 
 @pytest.mark.parametrize("case", ["model-crash", "model-traceback/a", "model-traceback/b"])
@@ -105,7 +105,9 @@ def test_models_that_were_made_to_break_the_runtime(case, bundle, tmp_path):
     if not (CASES / case).is_dir():
         pytest.skip("the shared cases are not here")
     with pytest.raises(UserError, match=r"the model (ends the process|cannot be run)"):
-        prove(load_bundle(with_model(tmp_path / "made", bundle, (CASES / case / model_file("int8")).read_bytes())))
+        validate_model(
+            load_bundle(with_model(tmp_path / "made", bundle, (CASES / case / model_file("int8")).read_bytes()))
+        )
 
 
 def test_the_running_model_stays_where_the_new_one_would_end_the_process(cache, yunet, bundle, monkeypatch):
@@ -114,8 +116,8 @@ def test_the_running_model_stays_where_the_new_one_would_end_the_process(cache, 
     options = Options(model=bundle)
     recognizer = Recognizer.from_options(options)
     before = recognizer.identity, recognizer._model
-    monkeypatch.setattr(recognizer_module, "prove", lambda new: prove(new, python(DIES)))
-    shutil.rmtree(cache / "proved")
+    monkeypatch.setattr(recognizer_module, "validate_model", lambda new: validate_model(new, python(DIES)))
+    shutil.rmtree(cache / "validated")
     with pytest.raises(UserError, match="SIGSEGV"):
         recognizer.reload(options)
     assert (recognizer.identity, recognizer._model) == before
@@ -131,4 +133,4 @@ def test_a_model_that_fails_on_plain_faces_is_refused(level):
         return answers
 
     with pytest.raises(UserError, match="gives no probabilities"):
-        check_answers(SimpleNamespace(input_size=8, classify=classify))
+        check_model_outputs(SimpleNamespace(input_size=8, classify=classify))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.faces.onnx import DATA_TYPE, DIMS, FLOAT, GRAPH, INITIALIZER, NAME, RAW_DATA, float_weights
+from edge.faces.onnx_weights import DATA_TYPE, DIMS, FLOAT, GRAPH, INITIALIZER, NAME, RAW_DATA, float_weights
 
 INT64 = 7
 

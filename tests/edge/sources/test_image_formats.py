@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.sources.kinds import HEAD, is_picture, picture_kind
+from edge.sources.image_formats import HEAD, is_picture, picture_kind
 
 FLAT = np.full((64, 64, 3), 90, np.uint8)
 
