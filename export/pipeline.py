@@ -70,17 +70,17 @@ class EvaluationSet:
         name: of the split.
         split: images and folder classes.
         truths: int `[n]` by label set, true classes, -1 where unclear.
-        right: those of the exported label set.
+        true_classes: those of the exported label set.
     """
 
     name: str
     split: Split
     truths: Mapping[LabelSet, np.ndarray]
-    right: np.ndarray
+    true_classes: np.ndarray
 
 
 @dataclass(frozen=True)
-class Result:
+class VariantResult:
     """A variant with its predictions and their evaluation."""
 
     content: bytes
@@ -161,21 +161,23 @@ def check_no_leakage(calibration: np.ndarray, test: EvaluationSet) -> None:
         )
 
 
-def evaluate_variants(models: Mapping[str, bytes], test: EvaluationSet) -> dict[str, Result]:
+def evaluate_variants(models: Mapping[str, bytes], test: EvaluationSet) -> dict[str, VariantResult]:
     """Run every variant once on the test set, and compare it with float32."""
     predictions = {name: predict_tflite(content, test.split.images) for name, content in models.items()}
     return {
-        name: Result(
+        name: VariantResult(
             content,
             predictions[name],
             evaluate(predictions[name], test.truths),
-            compare(predictions["float32"], predictions[name], test.right, test.split.names),
+            compare(predictions["float32"], predictions[name], test.true_classes, test.split.names),
         )
         for name, content in models.items()
     }
 
 
-def check_parity(results: Mapping[str, Result], debug_command: str) -> tuple[dict[str, Result], list[str]]:
+def check_parity(
+    results: Mapping[str, VariantResult], debug_command: str
+) -> tuple[dict[str, VariantResult], list[str]]:
     """Return the variants that agree with float32, and a sentence for each optional one that does not.
 
     Raises:
@@ -202,7 +204,7 @@ def data_origin(data: Path) -> dict[str, str]:
 
 
 def _measure(
-    results: Mapping[str, Result], test: EvaluationSet, labels: LabelSet, landmarks: np.ndarray
+    results: Mapping[str, VariantResult], test: EvaluationSet, labels: LabelSet, landmarks: np.ndarray
 ) -> dict[str, Measured]:
     """Evaluate float32 and int8 for the model card."""
     return {

@@ -21,18 +21,18 @@ def augment(faces: tf.Tensor, labels: tf.Tensor, ranges: Augmentation, seed: tf.
     Returns:
         Faces and labels of the same shapes and ranges.
     """
-    seeds = tf.unstack(tf.random.split(seed, 6))
+    affine_seed, light_seed, erasing_seed, mixup_seed, noise_seed, blur_seed = tf.unstack(tf.random.split(seed, 6))
     if ranges.flip or ranges.rotation or ranges.scale or ranges.shift:
-        faces = _affine(faces, ranges, seeds[0])
+        faces = _affine(faces, ranges, affine_seed)
     if ranges.contrast or ranges.brightness:
-        faces = _contrast_and_brightness(faces, ranges, seeds[1])
+        faces = _contrast_and_brightness(faces, ranges, light_seed)
     if ranges.blur:
-        faces = _blur(faces, ranges.blur, seeds[5])
+        faces = _blur(faces, ranges.blur, blur_seed)
     if ranges.random_erasing:
-        faces = _random_erasing(faces, ranges.random_erasing, seeds[2])
+        faces = _random_erasing(faces, ranges.random_erasing, erasing_seed)
     if ranges.noise:
-        faces = _add_noise(faces, ranges.noise, seeds[4])
-    return _mixup(faces, labels, ranges.mixup_alpha, seeds[3]) if ranges.mixup_alpha else (faces, labels)
+        faces = _add_noise(faces, ranges.noise, noise_seed)
+    return _mixup(faces, labels, ranges.mixup_alpha, mixup_seed) if ranges.mixup_alpha else (faces, labels)
 
 
 def _affine(faces: tf.Tensor, ranges: Augmentation, seed: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """Notify systemd that a run is ready, alive or ending (sd_notify(3)); do nothing if systemd did not start it.
 
-A run is alive if frames are answered, or if the feed tries to open a lost source again and no frame waits for its
+A run is alive if frames are processed, or if the feed tries to open a lost source again and no frame waits for its
 answer. A running main thread proves neither. Outputs do not count, since a run continues without one that hangs.
 """
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 MILLISECONDS = "-ms"
 """Ending of the flags that take milliseconds; the settings themselves are in seconds."""
 
-WITHOUT = "without"
+OMITTED = "omitted"
 """Key in the metadata of a field that is a settings class: names of settings in it that are not offered."""
 
 
@@ -256,9 +256,9 @@ def _declared(settings: Any, path: tuple[str, ...], defaults: Any, group: str) -
         here, default = (*path, field.name), _default(field, defaults)
         title = _title(settings, field.name) or group
         if is_dataclass(field.type):
-            without = field.metadata.get(WITHOUT, ())
+            omitted = field.metadata.get(OMITTED, ())
             inner = _declared(field.type, here, default, title)
-            yield from (setting for setting in inner if ".".join(setting.path[len(here) :]) not in without)
+            yield from (setting for setting in inner if ".".join(setting.path[len(here) :]) not in omitted)
         else:
             (option,) = _annotations(field.type, Option)
             yield Setting(here, field.type, option, default, title)

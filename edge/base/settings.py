@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from edge.base.network import CAMERA_ADDRESS
-from edge.base.options import WITHOUT, Option
+from edge.base.options import OMITTED, Option
 from edge.base.values import Address, Control, Size, parse_host, parse_name
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -351,14 +351,14 @@ class Run:
     recognition: Options = field(default_factory=Options)
 
 
-AS_IT_IS = Options(smoothing=Smoothing(time_constant=0.0))
+IMAGE_OPTIONS = Options(smoothing=Smoothing(time_constant=0.0))
 """Settings for images, which have no past."""
 
-EVERY_FACE = {WITHOUT: ("max_classifications",)}
-"""Metadata of recognition that classifies each face in each frame."""
+OMIT_CLASSIFICATION_LIMIT = {OMITTED: ("max_classifications",)}
+"""Metadata of recognition options that classify each face in each frame."""
 
-NO_PAST = {WITHOUT: ("max_classifications", "personal_baseline")}
-"""Metadata of recognition of images."""
+OMIT_VIDEO_OPTIONS = {OMITTED: ("max_classifications", "personal_baseline")}
+"""Metadata of recognition options for images."""
 
 
 @dataclass(frozen=True)
@@ -367,7 +367,7 @@ class Predict(Folders):
 
     images: Annotated[tuple[Path, ...], Option("an image, or a folder of images", "images", "IMAGE")] = ()
     output: Annotated[Path | None, Option("write annotated copies of the images there", "--output", "DIR")] = None
-    recognition: Options = field(default=AS_IT_IS, metadata=NO_PAST)
+    recognition: Options = field(default=IMAGE_OPTIONS, metadata=OMIT_VIDEO_OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -387,7 +387,7 @@ class Analyze:
     output: Annotated[Path, Option("where the reports go", "--output", "DIR")]
     jobs: Annotated[Count | None, Option("videos at a time", "--jobs", "N", default="one a core")] = None
     wanted: Wanted = field(default_factory=Wanted)
-    recognition: Options = field(default_factory=Options, metadata=EVERY_FACE)
+    recognition: Options = field(default_factory=Options, metadata=OMIT_CLASSIFICATION_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -413,7 +413,7 @@ class InstallService:
 
     user: Annotated[str | None, Option("who it runs as", "--user", "NAME", default="a user of its own")] = None
     yes: Annotated[bool, Option("do not ask", "--yes")] = False
-    run: Run = field(default_factory=Run, metadata={WITHOUT: ("list_sources",)})
+    run: Run = field(default_factory=Run, metadata={OMITTED: ("list_sources",)})
 
 
 @dataclass(frozen=True)

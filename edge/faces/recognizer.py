@@ -82,10 +82,10 @@ class Recognizer:
         return recognizer
 
     def reload(self, options: Options) -> None:
-        """Load the bundle anew, from any thread; frames are read with the old model until the new one has answered.
+        """Load the bundle anew, from any thread; the old model classifies until the new one has been validated.
 
         Raises:
-            UserError: it is missing, damaged, of other classes, or answers no probabilities; the old one stays.
+            UserError: it is missing, damaged, of other classes, or gives no probabilities; the old one stays.
         """
         bundle, classifier = _load(options)
         if bundle.classes != self.classes:  # which every output has told others

@@ -145,7 +145,7 @@ class Pipeline:
             raise
 
     def stop(self) -> None:
-        """Stop taking frames and return at once; frames already taken are answered."""
+        """Stop taking frames and return at once; frames already taken are processed."""
         self._stopping.set()
         self._frames.close()
 
@@ -202,7 +202,7 @@ class Pipeline:
             Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
 
     def _deliver(self, frame: Frame) -> None:
-        self.statistics.count("captured")  # first, so that no frame is answered before it is counted
+        self.statistics.count("captured")  # first, so that no frame is processed before it is counted
         self._frames.put(frame)
         self._frames.wait_for_room(frame.nbytes)  # before the next one is decoded
 

@@ -49,7 +49,7 @@ def _overview(digest: Digest, summary: dict[str, Any]) -> str:
     facts = {
         "duration": clock(digest.duration),
         "picture": f"{digest.size[0]} × {digest.size[1]}",
-        "frames answered": f"{frames['answered']:,}",
+        "frames processed": f"{frames['answered']:,}",
         "frames with faces": f"{frames['with_faces']:,}",
         "frames without": f"{frames['without_faces']:,}",
         "persons": f"{persons:,}",

@@ -21,7 +21,7 @@ class Source(Protocol):
 
     Attributes:
         name: name in the records.
-        live: True for a camera, whose late frames are dropped; False for a recording, whose frames are all answered.
+        live: True for a camera, whose late frames are dropped; False for a recording, whose frames are all processed.
         fps: nominal frame rate; None where it is unknown.
         total: number of frames; None where it is unknown.
         duration: length of a recording, seconds; None where it is unknown.

@@ -6,7 +6,7 @@ pytest.importorskip("keras")
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from export.parity import compare
-from export.pipeline import Result, check_parity
+from export.pipeline import VariantResult, check_parity
 from train.evaluation.evaluate import evaluate
 
 
@@ -85,7 +85,8 @@ def test_the_dynamic_range_variant_is_left_out_and_any_other_refused(truth):
     evaluation = evaluate(sure(truth), {"folder": truth})
     good, bad = compare(sure(truth), sure(truth), truth), compare(sure(truth), sure((truth + 1) % 7), truth)
     results = {
-        name: Result(b"", sure(truth), evaluation, parity) for name, parity in (("float32", good), ("dynamic", bad))
+        name: VariantResult(b"", sure(truth), evaluation, parity)
+        for name, parity in (("float32", good), ("dynamic", bad))
     }
     passed, left_out = check_parity(results, "make debug")
     assert list(passed) == ["float32"]
