@@ -20,7 +20,6 @@ from benchmarks.measure.pipeline import PIPELINE
 from benchmarks.measure.scaling import FACE_COUNT, FRAME_SIZE
 from benchmarks.measure.stages import STAGES
 from benchmarks.measure.strangers import STRANGERS
-from benchmarks.measure.training import TRAINING
 from benchmarks.peers import measure as peers
 from benchmarks.targets import check_targets
 from edge.base.errors import UserError
@@ -32,7 +31,7 @@ MEASUREMENTS = {
     one.name: one
     for one in (
         *(COUNTS, LATENCY, MEMORY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, STRANGERS),
-        *(peers.CLIP, peers.MODELS, peers.FOOTPRINT, TRAINING),
+        *(peers.CLIP, peers.MODELS, peers.FOOTPRINT),
         # Last, because they are long work that warms a board up.
         *(END_TO_END, ACCURACY, peers.ACCURACIES),
     )

@@ -38,12 +38,6 @@ def _inference(record: Record) -> float:
     return _figure("latency", "ms.p50", variant=SHIPPING, threads=1)(record)
 
 
-def _worst_fed(record: Record) -> float:
-    if not (shares := [float(row["share"]) for row in rows_of(record, "training")]):
-        raise LookupError("training")
-    return min(shares)
-
-
 def _times_fer(cores: int) -> Figure:
     return _quotient(*(_figure("peers", "fps.p50", name=name, cores=cores) for name in (OURS, "fer")))
 
@@ -80,7 +74,6 @@ TARGETS = (
     Target("live page without a viewer ≤ 2% of a core", UNWATCHED, "{:.1%}", most=0.02),
     Target("live page with one viewer, 640×480 at 15 FPS, ≤ 15%", WATCHED, "{:.1%}", most=0.15),
     Target("first record ≤ 1.0 s after the start", _two_cores("pipeline", "first_record.p50"), "{:.2f} s", most=1),
-    Target("training, every preset ≥ 95% of bare steps", _worst_fed, "{:.1%}", least=0.95),
     Target("peak memory ≤ 200 MB", _two_cores("pipeline", "peak", 1e-6), "{:.0f} MB", most=200),
 )
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,6 +41,11 @@ def distribution(values: Iterable[float]) -> Distribution:
     found = {"n": array.size, "mean": float(array.mean()), "minimum": minimum}
     found |= {"p50": p50, "p95": p95, "p99": p99, "maximum": maximum}
     return found | {"values": array.tolist() if array.size <= MAX_VALUES else []}
+
+
+def distributions(runs: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, Distribution]:
+    """Sum up figures over the rounds, by key."""
+    return {key: distribution(run[key] for run in runs) for key in keys}
 
 
 def interleave(what: str, run: Callable[..., T], cases: Iterable[K], rounds: int) -> dict[K, list[T]]:

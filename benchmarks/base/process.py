@@ -59,7 +59,7 @@ class Usage:
         return self.cpu / self.seconds
 
 
-def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] = (), timeout: float = 0) -> Usage:
+def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None = None, timeout: float = 0) -> Usage:
     """Run a command and wait for its end.
 
     Args:

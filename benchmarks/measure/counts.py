@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.base.graph import operators
 from benchmarks.base.measurement import VARIANT, Measurement
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, call_command
@@ -26,6 +25,7 @@ from edge.base.text_table import Column, Row
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import Bundle, load_bundle
 from edge.model.classifier import EmotionClassifier
+from export.graph import Graph
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def measure_counts(plan: Plan) -> list[Row]:
     """
     rows: list[Row] = []
     for variant, bundle in plan.bundles.items():
-        kinds = Counter(operator.kind for operator in operators(bundle.model))
+        kinds = Counter(operator.kind for operator in Graph(bundle.model).operators())
         rows.append(
             {
                 "variant": variant,

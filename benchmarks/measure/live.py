@@ -3,16 +3,16 @@
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.base.camera import run_on_camera
-from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.edge_run import run_on_camera
+from benchmarks.base.harness import distributions, interleave
 from benchmarks.base.measurement import CORES, VARIANT, Measurement
 from benchmarks.base.plan import Plan
-from benchmarks.measure.pipeline import edge_command
 from edge.base.text_table import Column, Row
 from edge.sources import open_source
 
@@ -38,8 +38,7 @@ def measure_live(plan: Plan) -> list[Row]:
             "variant": plan.shipping.variant,
             "cores": n,
             "answered": min(run["answered"] for run in runs),
-            "age_p99_ms": distribution(run["age_p99_ms"] for run in runs),
-            "cpu": distribution(run["cpu"] for run in runs),
+            **distributions(runs, "age_p99_ms", "cpu"),
             **thinned(runs[0]["records"], MAX_AGES),
         }
         for (n,), runs in results.items()
@@ -55,15 +54,12 @@ def thinned(records: Sequence[Row], most: int) -> Row:
 
 
 def _run(plan: Plan, cores: int) -> Row:
-    source = open_source(str(plan.clip))
-    frame = source.read()
-    source.close()
+    with closing(open_source(str(plan.clip))) as source:
+        frame = source.read()
     assert frame is not None, "a clip that was checked has a frame"
     with tempfile.TemporaryDirectory() as folder:
-        summary, lines = Path(folder) / "summary.json", Path(folder) / "records.jsonl"
-        command = [*edge_command("-", plan.shipping, summary), "--jsonl", str(lines)]
-        usage = run_on_camera(command, cores, plan.clip, (frame.width, frame.height), FPS, SECONDS)
-        found = json.loads(summary.read_text())
+        lines, size = Path(folder) / "records.jsonl", (frame.width, frame.height)
+        usage, found = run_on_camera(plan, cores, size, FPS, SECONDS, "--jsonl", str(lines))
         records = [json.loads(line) for line in lines.read_text().splitlines()]
     answered = found["counts"]["frames"] / found["counts"]["captured"]
     age = found["ms"]["frame age"]["p99"]

@@ -9,14 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import product
-from pathlib import Path
 
-from benchmarks.base.camera import run_on_camera
+from benchmarks.base.edge_run import run_on_camera
 from benchmarks.base.harness import distribution, interleave
 from benchmarks.base.measurement import Measurement, marked
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, call_command
-from benchmarks.measure.pipeline import edge_command
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row, Rows
 
@@ -73,8 +71,7 @@ def _cpu(name: str, plan: Plan) -> float:
             _connected(port).close()
         if "viewer" in name:
             stack.enter_context(_started(call_command(view, port)))
-        command = [*edge_command("-", plan.shipping, Path(folder) / "summary.json"), *options]
-        return run_on_camera(command, plan.most_cores, plan.clip, SIZE, FPS, SECONDS).load
+        return run_on_camera(plan, plan.most_cores, SIZE, FPS, SECONDS, *options)[0].load
 
 
 @contextmanager

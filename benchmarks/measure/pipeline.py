@@ -1,17 +1,14 @@
 """Speed of `emotion-edge run` on a clip, in fresh processes, with its defaults."""
 
-import json
-import sys
-import tempfile
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.edge_run import run_on_clip
+from benchmarks.base.harness import distributions, interleave
 from benchmarks.base.measurement import CORES, PEAK, VARIANT, Measurement, relative_to_best, spread
 from benchmarks.base.plan import Plan
-from benchmarks.base.process import run_fresh
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row
@@ -47,43 +44,28 @@ def run_once(bundle: Bundle, clip: Path, cores: int) -> Row:
     """Run the command as users do, reading its records from a pipe.
 
     Returns:
-        `fps` between the first and the last result; `frames` and `frames_with_faces`; seconds from the start of the
-        process until its `first_record` and until its end; `peak`, the most bytes of RAM; and by stage `p50`, `p95` and
+        `fps` between the first and the last result; `frames`, and the share of them `with_faces`; seconds from the
+        start of the process until its `first_record`; `peak`, the most bytes of RAM; and by stage `p50`, `p95` and
         `p99` of a frame in milliseconds: `frame age` is from decoding to result and holds the waiting in queues, which
         a recording keeps full.
-
-    Raises:
-        UserError: it refuses the clip or the model.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        summary = Path(temporary) / "summary.json"
-        usage = run_fresh([*edge_command(str(clip.resolve()), bundle, summary), "--jsonl", "-"], cores)
-        found = json.loads(summary.read_text())
-    assert usage.first_line is not None, "a clip that can be decoded has a first frame"
+    usage, found = run_on_clip(bundle, clip, cores, "--jsonl", "-")
     return {
         "fps": found["fps"],
         "frames": found["counts"]["frames"],
-        "frames_with_faces": found["counts"]["frames_with_faces"],
+        "with_faces": found["counts"]["frames_with_faces"] / found["counts"]["frames"],
         "first_record": usage.first_line,
-        "seconds": usage.seconds,
         "peak": usage.peak,
         "stages": found["ms"],
     }
 
 
-def edge_command(source: str, bundle: Bundle, summary: Path) -> list[str]:
-    """The edge's command on a source, with a bundle's variant, without a window; it leaves its summary in a file."""
-    command = [sys.executable, "-m", "edge", "run", source, "--no-window", "--summary", str(summary)]
-    return [*command, "--model", str(bundle.folder.resolve()), "--variant", bundle.variant]
-
-
 def _summed_up(runs: list[Row]) -> Row:
-    medians = {stage: [run["stages"][stage]["p50"] for run in runs] for stage in runs[0]["stages"]}
+    stages = runs[0]["stages"]
     return {
-        "fps": distribution(run["fps"] for run in runs),
-        "first_record": distribution(run["first_record"] for run in runs),
+        **distributions(runs, "fps", "first_record"),
         "peak": max(run["peak"] for run in runs),
-        "stage_p50_ms": {stage: float(np.median(ms)) for stage, ms in medians.items()},
+        "stage_p50_ms": {stage: float(np.median([run["stages"][stage]["p50"] for run in runs])) for stage in stages},
         "runs": runs,
     }
 

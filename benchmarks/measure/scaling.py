@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.base.harness import distribution, interleave
+from benchmarks.base.harness import distributions, interleave
 from benchmarks.base.measurement import PIXELS, VARIANT, Measurement, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
@@ -34,17 +34,13 @@ def measure_frame_size(plan: Plan) -> list[Row]:
 def _measure(name: str, plan: Plan, scenes: Sequence[tuple[int, int]]) -> list[Row]:
     """A row has the share of the faces that were `found` in the worst run, and `ms` a frame of each run."""
     bundle, cores = plan.shipping, plan.most_cores
-
-    def run(faces: int, width: int) -> Row:
-        answer: Row = call_fresh(run_scenes, bundle.folder.resolve(), bundle.variant, faces, width, cores=cores)[0]
-        return answer
-
-    results = interleave(name, run, scenes, plan.rounds)
+    what = run_scenes, bundle.folder.resolve(), bundle.variant
+    results = interleave(name, lambda *scene: call_fresh(*what, *scene, cores=cores)[0], scenes, plan.rounds)
     return [
         {
             **{"variant": bundle.variant, "cores": cores, "faces": faces, "width": width, "height": SIZES[width]},
             "found": min(run["found"] for run in runs),
-            "ms": distribution(run["ms"] for run in runs),
+            **distributions(runs, "ms"),
         }
         for (faces, width), runs in results.items()
     ]

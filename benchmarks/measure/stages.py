@@ -53,12 +53,8 @@ def measure_stages(plan: Plan) -> list[Row]:
     time nobody tells apart.
     """
     bundle = plan.shipping
-
-    def run(n: int) -> Row:
-        answer: Row = call_fresh(run_stages, bundle.folder.resolve(), bundle.variant, plan.clip.resolve(), cores=n)[0]
-        return answer
-
-    results = interleave("stages", run, product(plan.cores), plan.rounds)
+    what = run_stages, bundle.folder.resolve(), bundle.variant, plan.clip.resolve()
+    results = interleave("stages", lambda n: call_fresh(*what, cores=n)[0], product(plan.cores), plan.rounds)
     return [
         {"variant": bundle.variant, "cores": n, **_medians(runs, one_core=n == 1)} for (n,), runs in results.items()
     ]

@@ -17,10 +17,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from benchmarks.base.edge_run import edge_command
 from benchmarks.base.measurement import Measurement
 from benchmarks.base.plan import Plan
 from benchmarks.measure.outputs import free_port
-from benchmarks.measure.pipeline import edge_command
 from edge.base.text_table import Column, Row, Value
 
 FILES, WARM_UP, SECONDS = 1024, 3.0, 8.0
@@ -96,11 +96,11 @@ def _attacked(name: str, plan: Plan, folder: Path) -> Row:
         mb = int(memory[0]) / 1024 if memory else 0.0
         return {"fps": fps, "mb": mb, "lines": len(log.read_text().splitlines())}
 
-    command = edge_command(str(plan.clip.resolve()), plan.shipping, folder / "summary.json")
+    command = edge_command(str(plan.clip.resolve()), plan.shipping, *options)
     with (
         records.open("w") as lines,
         log.open("w") as errors,
-        subprocess.Popen([*command, *options], stdout=lines, stderr=errors, preexec_fn=confine) as run,
+        subprocess.Popen(command, stdout=lines, stderr=errors, preexec_fn=confine) as run,
     ):
         try:
             while not records.stat().st_size:

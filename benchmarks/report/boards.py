@@ -3,14 +3,15 @@
 Records of boards are those of `make bench`, kept as `benchmarks/boards/<name>.json`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.base.graph import multiply_adds
 from benchmarks.base.process import ROOT
 from benchmarks.base.record import Record, machine_name, read_record, rows_of
 from edge.base.text_table import Column, Row, draw
 from edge.model.bundle import Bundle
+from export.graph import Graph
 
 Bundles = Mapping[str, Bundle]
 
@@ -19,16 +20,16 @@ RECORDS = ROOT / "benchmarks" / "boards"
 REFERENCE = 300e6
 """Multiply-adds of MobileNetV2 1.0 at 224×224, by its paper (arXiv 1801.04381)."""
 
-DETECTED_ON, DETECTOR_MS = "Raspberry Pi 4 Model B", 6.2
-"""YuNet on 160×120 by OpenCV, by the benchmark of opencv_zoo."""
-
 PUBLISHED: dict[str, dict[str, float]] = {
     "Raspberry Pi 3 Model B Plus": {"float": 79.0, "int8": 30.0},
-    DETECTED_ON: {"float": 46.0, "int8": 17.0},
+    "Raspberry Pi 4 Model B": {"float": 46.0, "int8": 17.0},
     "Raspberry Pi 5 Model B": {},
 }
 """Milliseconds of MobileNetV2 1.0 at 224×224 on boards, as their kernels name them without the revision, on several
 threads. The README of XNNPACK has a table: columns RPi 3+ and RPi 4 (BCM2711, ARM64), rows MobileNet v2 1.0X."""
+
+SEEN = {"CONV_2D": slice(1, 4), "FULLY_CONNECTED": slice(1, 2), "DEPTHWISE_CONV_2D": slice(1, 3)}
+"""Dimensions of the weights that an output sees, by operator; by convention, others are not counted."""
 
 KINDS = {"float32": "float", "float16": "float", "int8": "int8"}
 """Kind of arithmetic of a variant."""
@@ -89,15 +90,18 @@ def _method(bundles: Bundles) -> str:
     published = "; ".join(
         f"{board} {ms['float']:g} ms float, {ms['int8']:g} ms int8" for board, ms in PUBLISHED.items() if ms
     )
-    lines = [
+    return (
         f"Estimates (≈) are not measurements. Millions of multiply-adds, by the files' own operators: {counted}; "
         f"MobileNetV2 1.0 at 224×224 has {REFERENCE / 1e6:.0f} (arXiv 1801.04381). The estimate is what XNNPACK's "
         f"README gives for that network on the board, on several threads ({published}), times the ratio of the two."
-    ]
-    if (face := estimate(DETECTED_ON, "int8", bundles)) is not None:
-        lines.append(
-            f"OpenCV's benchmark (opencv_zoo) gives {DETECTOR_MS:g} ms for YuNet on 160×120 on a {DETECTED_ON}: "
-            f"with int8, a frame with one face would take ≈ {DETECTOR_MS + face:.1f} ms there, if detection and "
-            "classification took turns and nothing else took time."
-        )
-    return "\n\n".join(lines)
+    )
+
+
+def multiply_adds(model: bytes) -> int:
+    """Multiply-adds of one inference: for each output as many as the weights that it sees."""
+    graph = Graph(model)
+    return sum(
+        math.prod(graph.shape(operator.output)[1:]) * math.prod(graph.shape(operator.inputs[1])[SEEN[operator.kind]])
+        for operator in graph.operators()
+        if operator.kind in SEEN
+    )

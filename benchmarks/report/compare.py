@@ -13,7 +13,7 @@ from edge.base.text_table import Column, Row, draw
 TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
-IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width", "preset")
+IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width")
 """Keys of a row that identify it; rows that agree in them are compared."""
 
 

@@ -174,13 +174,6 @@ def figures() -> Record:
             {"name": name, "version": "1", "size": size, "start": one(0.5)}
             for name, size in (("emotion-edge", 300_000_000), ("fer", 2_400_000_000))
         ],
-        "training": [
-            {
-                **{"preset": preset, "resolution": 64, "batch": 128, "bare": one(200.0), "fed": one(fed)},
-                **{"share": fed / 200, "first_batch": one(0.5)},
-            }
-            for preset, fed in (("edge", 196.0), ("nano", 192.0))
-        ],
         "end-to-end": [
             {
                 **{"width": 1280, "height": 720, "way": way, "tilt": tilt, "size": size, "faces": 12},

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.base.plan import open_variants
 from benchmarks.base.process import ROOT
 from benchmarks.base.record import keep
-from benchmarks.report.boards import PUBLISHED, board_records, boards_text, estimate
+from benchmarks.report.boards import PUBLISHED, board_records, boards_text, estimate, multiply_adds
 from benchmarks.report.document import BOARDS_BEGIN, END
 from edge.base.settings import DEFAULT_BUNDLE
 from tests.benchmarks.report.test_tables import cells
@@ -22,6 +22,13 @@ def test_an_estimate_is_in_proportion_to_the_multiply_adds(bundle):
     assert estimate(f"{PI4} Rev 1.4", "float32", variants) == pytest.approx(46 * 21 / 300e6)  # the tiny model has 21
     assert estimate(PI4, "int8", variants) == pytest.approx(17 * 21 / 300e6)
     assert estimate("a board", "int8", variants) is estimate(PI4, "dynamic", variants) is None
+
+
+def test_multiply_adds_are_those_of_the_paper_and_the_same_for_all_variants(bundle):
+    assert {multiply_adds(one.model) for one in open_variants(bundle).values()} == {21}, "seven classes of three means"
+    shipping = open_variants(DEFAULT_BUNDLE)["int8"]
+    at_its_resolution = 300e6 * (shipping.resolution / 224) ** 2
+    assert multiply_adds(shipping.model) == pytest.approx(at_its_resolution, rel=0.05)
 
 
 def test_a_board_that_nobody_measured_on_says_so_beside_its_estimate(bundle):
