@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any, TypeVar, get_origin
 
+from edge.app.config import read
 from edge.base.options import Setting, build, declared
 
 T = TypeVar("T")
@@ -27,10 +28,18 @@ def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
 
 
 def typed(settings: type[T], arguments: argparse.Namespace) -> T:
-    """Return the settings that parsed arguments mean."""
-    given = vars(arguments)
-    found = {setting.name: setting for setting in declared(settings) if setting.name in given}
-    return build(settings, {name: _collected(setting, given[name]) for name, setting in found.items()})
+    """Return the settings that parsed arguments mean.
+
+    An option of the command line wins over that of the configuration file, this over that of the environment, and this
+    over the default.
+
+    Raises:
+        UserError: the configuration file cannot be read, or there are mistakes in it.
+    """
+    options = {setting.name: setting for setting in declared(settings)}
+    parsed = {name: value for name, value in vars(arguments).items() if name in options and value is not None}
+    given = {name: _collected(options[name], value) for name, value in parsed.items()}
+    return build(settings, environment(settings) | _file(given) | given)
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -51,9 +60,21 @@ def described(setting: Setting) -> str:
     return f"{setting.effect} ({notes})" if notes else setting.effect
 
 
+def environment(settings: type) -> dict[str, Any]:
+    """Return the values of settings that environment variables give, by their dotted names."""
+    found = [(one, os.environ.get(one.option.variable)) for one in declared(settings) if one.option.variable]
+    return {setting.name: setting.parse(word) for setting, word in found if word}
+
+
+def _file(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the configuration file that arguments name; of a service they are those of its run."""
+    named = next((name for name in given if name.split(".")[-1] == "config"), None)
+    return {named.removesuffix("config") + name: value for name, value in read(given[named]).items()} if named else {}
+
+
 def _flag(setting: Setting) -> dict[str, Any]:
     option = setting.option
-    keywords: dict[str, Any] = {"help": described(setting), "default": setting.default}
+    keywords: dict[str, Any] = {"help": described(setting), "default": None}
     if setting.kind is bool and setting.optional:
         return keywords | {"action": argparse.BooleanOptionalAction}
     if setting.kind is bool:
@@ -62,20 +83,26 @@ def _flag(setting: Setting) -> dict[str, Any]:
     if option.choices:
         keywords |= {"choices": option.choices}
     if setting.repeated:
-        keywords |= {"action": "append", "default": []}
+        keywords |= {"action": "append"}
     if option.bare is not None:
         keywords |= {"nargs": "?", "const": option.bare}
     if setting.default is MISSING:
-        keywords |= {"required": True, "default": None}
+        keywords |= {"required": True}
     return keywords
 
 
 def _positional(setting: Setting) -> dict[str, Any]:
     option = setting.option
-    keywords = {"help": described(setting), "metavar": option.metavar or option.flag, "type": _reader(setting)}
+    keywords: dict[str, Any] = {
+        "help": described(setting),
+        "metavar": option.metavar or option.flag,
+        "type": _reader(setting),
+    }
+    if option.choices:
+        keywords |= {"choices": option.choices}
     if setting.repeated:
         return keywords | {"nargs": "+"}
-    return keywords | {"nargs": "?", "default": os.environ.get(option.variable) or setting.default}
+    return keywords if setting.default is MISSING else keywords | {"nargs": "?"}
 
 
 def _reader(setting: Setting) -> Callable[[str], Any]:

@@ -16,13 +16,14 @@ from edge.app.arguments import add_options, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
 from edge.base.machine import check_memory_limit, package_version, quiet_libraries
 from edge.base.network import masked
-from edge.base.settings import Analyze, Demo, Doctor, InstallService, Predict, Run, UninstallService
+from edge.base.settings import Analyze, Config, Demo, Doctor, InstallService, Predict, Run, UninstallService
 
 COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, "recognize the faces of a camera, video, image or folder"),
     "predict": (Predict, "print the record of each image"),
     "analyze": (Analyze, "write a report of each video: tables of all faces, and a page with figures"),
     "demo": (Demo, "run on a clip of a woman who plays several emotions"),
+    "config": (Config, "check a configuration file of 'run', show all options, or print their JSON schema"),
     "doctor": (Doctor, "say what of this machine is ready, and what to install for what is not"),
     "install-service": (
         InstallService,
@@ -47,14 +48,13 @@ def program() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = _parsed(argv)
-    settings: Any = typed(COMMANDS[arguments.command][0], arguments)
     level = logging.INFO if arguments.verbose else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(_LogFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=level)
     status = 0
     try:
-        status = exit_on_user_error(lambda: _command(arguments.command, settings))
+        status = exit_on_user_error(lambda: _command(arguments))
         print(end="", flush=True)  # here, where an error can be reported
     except BrokenPipeError:
         _discard_output()  # the next program in the pipe has ended
@@ -104,7 +104,9 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _command(name: str, settings: Any) -> int:
+def _command(arguments: argparse.Namespace) -> int:
+    name: str = arguments.command
+    settings: Any = typed(COMMANDS[name][0], arguments)
     if name == "doctor":
         return _doctor(settings.model)
     check_memory_limit()

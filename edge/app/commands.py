@@ -1,21 +1,27 @@
 """The commands of `emotion-edge`."""
 
+import json
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from edge.app.arguments import environment
+from edge.app.config import from_file, in_words_of_files, mistakes, read
+from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
 from edge.app.run import capture, do_run
 from edge.app.run_outputs import check_network, check_outputs
 from edge.app.signals import handled_signals
-from edge.base.credentials import refuse_credentials
+from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentials
 from edge.base.errors import UserError, needs_extra
 from edge.base.network import public
-from edge.base.settings import Analyze, Capture, Demo, InstallService, Outputs, Predict, Run, UninstallService
+from edge.base.options import build
+from edge.base.settings import Analyze, Capture, Config, Demo, InstallService, Outputs, Predict, Run, UninstallService
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
-from edge.sources import PASSWORD, USER, check_capture, list_sources
+from edge.sources import check_capture, list_sources
 from edge.sources.frame import Frame
 from edge.sources.pictures import open_images
 
@@ -71,6 +77,39 @@ def analyze(settings: Analyze) -> int:
     return 2 if failed else 0
 
 
+def config(settings: Config) -> int:
+    """Check a configuration file, show the options that hold with it, or print the schema; return 2 for mistakes."""
+    if settings.action == "schema":
+        print(json.dumps(schema(), indent=2))
+    elif settings.action == "show":
+        print(as_toml(build(Run, environment(Run) | (read(settings.file) if settings.file else {}))), end="")
+    elif not settings.file:
+        raise UserError("no configuration file is named", "write 'emotion-edge config check home.toml'")
+    else:
+        return _check_config(settings.file)
+    return 0
+
+
+def _check_config(path: Path) -> int:
+    found = mistakes(path) or list(_contradictions(path))
+    for mistake in found:
+        print(mistake, file=sys.stderr)
+    if found:
+        return 2
+    print(f"{path}: no mistakes")
+    return 0
+
+
+def _contradictions(path: Path) -> Iterator[UserError]:
+    """Yield errors about options that do not go together."""
+    run = from_file(path)
+    for check in (lambda: check_capture(run.source, capture(run)), lambda: check_outputs(run)):
+        try:
+            check()
+        except UserError as error:
+            yield UserError(f"{path}: {in_words_of_files(error.problem)}", in_words_of_files(error.remedy))
+
+
 def demo(settings: Demo) -> int:
     """Run on the demo's clip, into files or, with `--web`, in a loop on the live page."""
     folder = settings.directory
@@ -101,7 +140,7 @@ def install_service(settings: InstallService) -> int:
 
     run = settings.run
     systemd.check_systemd()
-    refuse_credentials(run.source, USER, PASSWORD)
+    refuse_credentials(run.source, CAMERA_USER, CAMERA_PASSWORD)
     check_capture(run.source, capture(run))
     check_outputs(run)
     check_network(run)

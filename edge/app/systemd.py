@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge.app.config import from_file
 from edge.base.assets import YUNET, fetch
 from edge.base.errors import UserError
 from edge.base.files import write_whole
@@ -38,6 +39,9 @@ FIRST_PORT = 1024
 
 HIDDEN_FOLDERS = tuple(map(Path, ("/home", "/root", "/run/user", "/tmp", "/var/tmp")))  # noqa: S108 - not used as temporary folders
 """Folders of which the service sees only the needed parts."""
+
+READ, SEARCH = 0o4, 0o1
+"""Rights of others, in the mode of a file or folder."""
 
 MARK = f"# Written by '{SERVICE_NAME} install-service', taken away by '{SERVICE_NAME} uninstall-service'."
 
@@ -179,6 +183,8 @@ def unit_for(run: Run, user: str | None) -> str:
     _check_paths(run)
     seen = _seen(run)
     _check_user(user, seen)
+    if run.config:
+        _check_config(run.config, user)
     _check_ports(run)
     if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
@@ -192,7 +198,8 @@ def _served(run: Run) -> Run:
     page = run.page
     if page.certificate and page.key:
         page = replace(page, certificate=HANDED_OVER / CERTIFICATE, key=HANDED_OVER / KEY)
-    return replace(run, wait_for_camera=True, outputs=replace(run.outputs, window=False), page=page)
+    config = run.config and run.config.absolute()
+    return replace(run, config=config, wait_for_camera=True, outputs=replace(run.outputs, window=False), page=page)
 
 
 def private_address(source: str) -> str | None:
@@ -253,12 +260,16 @@ def systemd_version() -> int:
 
 
 def _public_words(run: Run) -> list[str]:
-    """Return a run's words without a private address.
+    """Return a run's words without a private address, and without what its configuration file says.
 
     Raises:
-        UserError: another word contains a secret.
+        UserError: another word contains a secret, or the private address would not be read.
     """
-    public_words = words(run, ("source",) if private_address(run.source) else ())
+    base = from_file(run.config) if run.config else None
+    private = private_address(run.source)
+    if private and base and base.source != Run.source:
+        raise UserError(f"{run.config}: has a source, which wins over {CAMERA_ADDRESS}", "leave it out of the file")
+    public_words = words(run, ("source",) if private else (), base)
     for word in public_words:
         if masked(word) != word:
             remedy = f"leave it out: credentials are set in {SECRETS}, see 'Credentials' in docs/service.md"
@@ -309,6 +320,8 @@ def _seen(run: Run) -> list[Path]:
     needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.recognition.model.absolute()}
     if Path(run.source).exists():
         needed.add(Path(run.source))
+    if run.config:
+        needed.add(run.config.absolute())
     hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN_FOLDERS))
     return [path for path in hidden if not set(path.parents) & set(hidden)]
 
@@ -328,6 +341,31 @@ def _check_user(user: str | None, seen: Sequence[Path]) -> None:
                 f"{path}: a user of its own cannot read the program there",
                 f"run 'chmod o+rx {path}', or name a user that can by --user",
             )
+
+
+def _check_config(path: Path, user: str | None) -> None:
+    """Check that the service's user may read the configuration file; what is in hidden folders is mounted for it."""
+    path = path.absolute()
+    hidden = any(path.is_relative_to(place) for place in HIDDEN_FOLDERS)
+    for folder in () if hidden else path.parents:
+        if not _has_right(folder, SEARCH, user):
+            raise UserError(f"{folder}: the service cannot find {path.name} in there", f"run 'chmod o+x {folder}'")
+    if not _has_right(path, READ, user):
+        raise UserError(f"{path}: the service cannot read it", f"run 'chmod o+r {path}'")
+
+
+def _has_right(path: Path, right: int, user: str | None) -> bool:
+    """Return whether a user, or one that does not exist yet, has a right by a path's permissions."""
+    status = path.stat()
+    if user:
+        import pwd
+
+        entry = pwd.getpwnam(user)
+        if status.st_uid == entry.pw_uid:
+            return bool(status.st_mode & right << 6)
+        if status.st_gid in os.getgrouplist(user, entry.pw_gid):
+            return bool(status.st_mode & right << 3)
+    return bool(status.st_mode & right)
 
 
 def _call(commands: Sequence[Sequence[str]]) -> None:

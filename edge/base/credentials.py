@@ -5,6 +5,14 @@ from urllib.parse import urlsplit
 from edge.base.errors import UserError
 from edge.base.network import has_credentials, public
 
+CAMERA_USER, CAMERA_PASSWORD = "EMOTION_EDGE_CAMERA_USER", "EMOTION_EDGE_CAMERA_PASSWORD"
+"""Environment variables for a camera's credentials, since every user of the machine can read command lines."""
+
+MQTT_USER, MQTT_PASSWORD, MQTT_PASSWORD_FILE = (
+    f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE")
+)
+"""Environment variables for a broker's; the file is for secrets that systemd or Docker provide."""
+
 
 def refuse_credentials(address: str, user: str, password: str) -> None:
     """Refuse credentials in an address, because every user of the machine can read command lines.

@@ -15,7 +15,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from edge.base.errors import UserError
+from edge.base.network import masked
+from edge.base.toml import toml_value
 from edge.base.values import parse_path
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Option:
         default: words for a default that depends on other things.
         bare: value of a flag that stands alone.
         variable: environment variable with the command line's default.
+        credentials: environment variables for user and password, of an address.
         read: makes the value from a word, where the type is no number, path or string; raises ValueError.
         write: makes the word from a value.
     """
@@ -53,8 +55,24 @@ class Option:
     default: str = ""
     bare: Any = None
     variable: str = ""
+    credentials: tuple[str, ...] = ()
     read: Callable[[str], Any] | None = None
     write: Callable[[Any], str] = str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Mistake in a configuration file.
+
+    Attributes:
+        name: of the setting, with dots, as the file has it.
+        problem: what is wrong.
+        remedy: what to do about it, in the imperative.
+    """
+
+    name: str
+    problem: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,17 @@ class Setting:
         return self._range(self._scale)
 
     @property
+    def stored_range(self) -> str:
+        """The range in words, in units of files."""
+        return self._range(1)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The range by `ge` and `le`, as far as there are such ends."""
+        found = {end: getattr(meta, end) for meta in _annotations(self.type, msgspec.Meta) for end in ("ge", "le")}
+        return {end: limit for end, limit in found.items() if limit is not None}
+
+    @property
     def shown_default(self) -> str:
         """The default in words; empty where there is none to tell."""
         if self.option.default or self.kind is bool or self.default in (MISSING, None, (), {}):
@@ -143,12 +172,22 @@ class Setting:
         """
         if value is True and self.option.bare is not None:
             return self.option.bare
-        if read := self._read:
-            if get_origin(self.kind) is tuple and not isinstance(value, str):
-                return tuple(map(read, msgspec.convert(value, list[str])))
-            if isinstance(value, str):
-                return read(value)
-        return self._checked(value, repr(value), 1)
+        if (read := self._read) and get_origin(self.kind) is tuple:
+            return tuple(map(read, self._checked(value, toml_value(value), 1)))
+        if read and isinstance(value, str) and not self.repeated:
+            return read(value)
+        return self._checked(value, toml_value(value), 1)
+
+    def stored(self, value: Any) -> Any:
+        """Return what a file has for a value, as `convert` reads it."""
+        if isinstance(value, bool | int | float | Mapping):
+            return value
+        return self.words(value) if self.repeated else self.option.write(value)
+
+    @property
+    def spellings(self) -> tuple[str, str, str]:
+        """Names that a user may know the setting by: the whole name, its last part, and that of the flag."""
+        return self.name, self.path[-1], self.option.flag.strip("-").replace("-", "_")
 
     @property
     def _scale(self) -> int:
@@ -172,12 +211,12 @@ class Setting:
         if self.option.choices:
             return f"one of {', '.join(self.option.choices)}"
         kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-        return kinds.get(self.kind) or f"written as {self.option.metavar}"
+        kinds |= {tuple: "a list of texts", Mapping: "a table of names and values"}
+        return kinds.get(get_origin(self.kind) or self.kind) or f"written as {self.option.metavar}"
 
     def _range(self, scale: int) -> str:
-        limits = _annotations(self.type, msgspec.Meta)
-        ends = [(word, getattr(limit, end)) for limit in limits for word, end in (("from", "ge"), ("to", "le"))]
-        return " ".join(f"{word} {value * scale:g}" for word, value in ends if value is not None)
+        words = {"ge": "from", "le": "to"}
+        return " ".join(f"{words[end]} {limit * scale:g}" for end, limit in self.limits.items())
 
 
 def declared(settings: type, without: Collection[str] = ()) -> list[Setting]:
@@ -195,47 +234,71 @@ def build(settings: type[T], values: Mapping[str, Any]) -> T:
     return _built(settings, values, "", None)
 
 
-def from_mapping(settings: type[T], values: Mapping[str, Any], where: str) -> T:
-    """Return the settings that nested names and values mean, as a configuration file has them.
+def from_mapping(
+    settings: type, values: Mapping[str, Any], without: Collection[str] = ()
+) -> tuple[dict[str, Any], list[Mistake]]:
+    """Return what nested names and values mean, as a configuration file has them: values by dotted names, and mistakes.
 
     Args:
         settings: the class.
         values: by the names of fields; those of a settings class in it are a mapping again.
-        where: they were read from, for errors.
-
-    Raises:
-        UserError: a name is unknown or missing, or a value is of another type or out of range.
+        without: dotted names of settings that are not read from files.
     """
-    known = {setting.name: setting for setting in declared(settings)}
-    found = {}
+    known = {setting.name: setting for setting in declared(settings, without)}
+    found: dict[str, Any] = {}
+    mistakes = []
     for name, value in _flat(values, known):
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            raise UserError(f"{where}: {name}: no such setting", f"write {near[0]}" if near else "leave it out")
-        try:
-            found[name] = known[name].convert(value)
-        except (ValueError, msgspec.ValidationError) as error:
-            raise UserError(f"{where}: {name}: {error}", f"it is: {known[name].option.help}") from error
-    for name, setting in known.items():
-        if setting.default is MISSING and name not in found:
-            raise UserError(f"{where}: {name} is missing", f"add it: {setting.option.help}")
-    return build(settings, found)
+            mistakes.append(_unknown(name, known))
+        elif masked(toml_value(value)) != toml_value(value):
+            problem = "credentials, queries and keys do not belong in a file"
+            mistakes.append(Mistake(name, problem, _elsewhere(known[name].option)))
+        else:
+            try:
+                found[name] = known[name].convert(value)
+            except ValueError as error:  # which msgspec's is, too
+                mistakes.append(Mistake(name, str(error), f"it is: {known[name].option.help}"))
+    return found, mistakes
 
 
-def words(settings: Any, without: Collection[str] = ()) -> list[str]:
+def _unknown(name: str, known: Mapping[str, Setting]) -> Mistake:
+    if _is_table(name, known):
+        return Mistake(name, "this is a table", f"write [{name}] and its options below")
+    spellings = {spelling: one.name for one in known.values() for spelling in one.spellings if spelling}
+    last = name.rpartition(".")[2].replace("-", "_")
+    near = [last] * (last in spellings) or [
+        one for word in (name, last) for one in get_close_matches(word, spellings, 1)
+    ]
+    return Mistake(name, "no such option", f"write {spellings[near[0]]}" if near else "leave it out")
+
+
+def _is_table(name: str, known: Collection[str]) -> bool:
+    return any(other.startswith(f"{name}.") for other in known)
+
+
+def _elsewhere(option: Option) -> str:
+    """Return where the secrets of an option go."""
+    ways = [f"set {' and '.join(option.credentials)}"] * bool(option.credentials)
+    ways += [f"set {option.variable} to the whole address"] * bool(option.variable)
+    return " and ".join(["leave them out", *[", or ".join(ways)] * bool(ways)])
+
+
+def words(settings: T, without: Collection[str] = (), base: T | None = None) -> list[str]:
     """Return the words of a command line that means these settings; flags at their defaults are left out.
 
     Args:
         settings: an instance of a settings class.
         without: dotted names to leave out.
+        base: settings of which only the differences are said, instead of the defaults.
     """
     found: list[str] = []
     for setting in declared(type(settings), without):
         value, flag = attrgetter(setting.name)(settings), setting.option.flag
-        if not flag.startswith("-"):
-            found += setting.words(value) if flag else []
-        elif value != setting.default:
+        usual = attrgetter(setting.name)(base) if base else setting.default
+        if flag.startswith("-") and value != usual:
             found += _flagged(setting, value)
+        elif flag and not flag.startswith("-") and not (base and value == usual):
+            found += setting.words(value)
     return found
 
 
@@ -305,7 +368,8 @@ def _annotations(annotation: Any, wanted: type[T]) -> Iterator[T]:
 
 def _flat(values: Mapping[str, Any], known: Mapping[str, Setting], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
-        if isinstance(value, Mapping) and prefix + key not in known:
-            yield from _flat(value, known, f"{prefix}{key}.")
+        name = prefix + key
+        if isinstance(value, Mapping) and name not in known and (value or _is_table(name, known)):
+            yield from _flat(value, known, f"{name}.")
         else:
-            yield prefix + key, value
+            yield name, value

@@ -7,10 +7,11 @@ documentation are all made from these classes, see `edge.base.options`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, MQTT_PASSWORD, MQTT_USER
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.options import OMITTED, Option
 from edge.base.values import Address, Control, Size, parse_host, parse_name
@@ -136,7 +137,7 @@ class Cameras:
         Option("longer side of the small picture that a Raspberry Pi's camera makes as well", unit="pixels"),
     ] = 320
     controls: Annotated[
-        Mapping[str, Any],
+        Mapping[str, bool | int | float | list[int | float]],
         Option(
             "a control of libcamera's for a Raspberry Pi's camera, as ExposureTime=10000; may be given again",
             "--control",
@@ -278,6 +279,7 @@ class Outputs:
             "tell a broker, and Home Assistant through it: mqtt://host[:port][/prefix], or mqtts:// for TLS",
             "--mqtt",
             "ADDRESS",
+            credentials=(MQTT_USER, MQTT_PASSWORD),
         ),
     ] = None
     metrics: Annotated[
@@ -339,9 +341,13 @@ class Run:
             "source",
             default=f"${CAMERA_ADDRESS}, else auto",
             variable=CAMERA_ADDRESS,
+            credentials=(CAMERA_USER, CAMERA_PASSWORD),
             read=parse_name,
         ),
     ] = "auto"
+    config: Annotated[
+        Path | None, Option("read options from a TOML file; those on the command line win", "--config", "FILE")
+    ] = None
     list_sources: Annotated[bool, Option("say what cameras there are, and end", "--list-sources")] = False
     wait_for_camera: Annotated[bool, Option("wait for a camera that is not there yet", "--wait-for-camera")] = False
     capture: Capture = field(default_factory=Capture)
@@ -350,6 +356,9 @@ class Run:
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
 
+
+NOT_IN_FILES = ("list_sources", "config")
+"""Settings of a run that its configuration file has not."""
 
 IMAGE_OPTIONS = Options(smoothing=Smoothing(time_constant=0.0))
 """Settings for images, which have no past."""
@@ -398,6 +407,22 @@ class Demo:
     events: EventLimits = field(default_factory=EventLimits)
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `config`."""
+
+    action: Annotated[
+        str,
+        Option(
+            "check: find the mistakes of FILE; show: print all options with those of FILE, as a file again; schema: "
+            "print the JSON schema, for editors",
+            "action",
+            choices=("check", "show", "schema"),
+        ),
+    ]
+    file: Annotated[Path | None, Option("configuration file, TOML", "file", "FILE")] = None
 
 
 @dataclass(frozen=True)

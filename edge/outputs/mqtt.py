@@ -28,7 +28,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.base.credentials import refuse_credentials
+from edge.base.credentials import MQTT_PASSWORD, MQTT_PASSWORD_FILE, MQTT_USER, refuse_credentials
 from edge.base.errors import UserError
 from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
@@ -36,11 +36,6 @@ from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.outputs.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
 
 log = logging.getLogger(__name__)
-
-MQTT_USER, MQTT_PASSWORD, MQTT_PASSWORD_FILE = (
-    f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE")
-)
-"""Environment variables for credentials; the file is for secrets that systemd or Docker provide."""
 
 CA = "EMOTION_EDGE_MQTT_CA"
 """Environment variable for the certificates of the broker's authority, instead of the system's."""

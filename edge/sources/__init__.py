@@ -12,9 +12,6 @@ from edge.sources.frame import Frame
 NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
 """URL schemes of network sources."""
 
-USER, PASSWORD = "EMOTION_EDGE_CAMERA_USER", "EMOTION_EDGE_CAMERA_PASSWORD"
-"""Environment variables for a camera's credentials, since every user of the machine can read command lines."""
-
 
 class Source(Protocol):
     """A stream of frames, owned by one thread; `close` may be called by another after `read` has returned.

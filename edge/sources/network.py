@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from edge.base.credentials import refuse_credentials
+from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentials
 from edge.base.errors import UserError
 from edge.base.ffmpeg import limit_blocks
 from edge.base.network import public
 from edge.base.settings import Capture
-from edge.sources import PASSWORD, USER
 from edge.sources.decoded import DecodedSource
 from edge.sources.decoder import ANALYSIS, FILE_FORMATS, Decoder, NoVideo
 from edge.sources.http_client import CameraClient, Unanswered, content_type, no_answer
@@ -54,7 +53,7 @@ def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
     """
     scheme, _, rest = address.partition("://")
     scheme = scheme.lower()  # FFmpeg knows schemes in lower case only
-    refuse_credentials(f"{scheme}://{rest}", USER, PASSWORD)
+    refuse_credentials(f"{scheme}://{rest}", CAMERA_USER, CAMERA_PASSWORD)
     if scheme == "udp":
         rest = rest.removeprefix("@")  # as other programs write an address that is listened at
     address = f"{scheme}://{rest}"
@@ -142,7 +141,7 @@ def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
     return options
 
 
-_REMEDY = f"check address, network and credentials ({USER}, {PASSWORD})"
+_REMEDY = f"check address, network and credentials ({CAMERA_USER}, {CAMERA_PASSWORD})"
 
 
 def _no_video(name: str, recorded: bool, reason: str) -> UserError:
@@ -156,8 +155,8 @@ def _no_video(name: str, recorded: bool, reason: str) -> UserError:
 
 
 def _credentials() -> tuple[str, str] | None:
-    user = os.environ.get(USER)
-    return (user, os.environ.get(PASSWORD, "")) if user else None
+    user = os.environ.get(CAMERA_USER)
+    return (user, os.environ.get(CAMERA_PASSWORD, "")) if user else None
 
 
 def _with_credentials(address: str) -> str:

@@ -1,6 +1,7 @@
 """The service as systemd reads it, and what installing it refuses and does. Nothing here touches the system."""
 
 import os
+import pwd
 import shlex
 import shutil
 import socket
@@ -230,6 +231,68 @@ def test_certificate_and_key_are_handed_over(system, tmp_path, monkeypatch):
     assert found["LoadCredential"] == [f"web-cert:{tmp_path}/cert.pem", f"web-key:{tmp_path}/key.pem"]
     page, folder = started_run().page, Path("/run/credentials/emotion-edge.service")
     assert (page.certificate, page.key) == (folder / "web-cert", folder / "web-key")
+
+
+class TestConfigurationFile:
+    @pytest.fixture
+    def path(self, readable):
+        path = readable / "home.toml"
+        path.write_text('source = "rtsp://10.0.0.7/live"\n[outputs]\nevents = "e.jsonl"\n[recognition]\nthreads = 3\n')
+        path.chmod(0o644)
+        return path
+
+    def words(self):
+        (command,) = keys(systemd.UNIT.read_text())["ExecStart"]
+        return shlex.split(command.partition('"edge" ')[2])
+
+    def test_the_unit_runs_it(self, system, path, monkeypatch):
+        monkeypatch.chdir(path.parent)
+        assert install("--yes", "--config", path.name) == 0
+        assert self.words() == ["run", "--config", str(path), "--wait-for-camera", "--no-window"]
+        assert started_run().recognition.threads == 3
+
+    def test_the_command_line_is_passed_on(self, system, path):
+        assert install("--yes", "0", "--config", str(path), "--threads", "1") == 0
+        assert self.words() == ["run", "0", "--config", str(path), "--wait-for-camera", "--no-window", "--threads", "1"]
+        run = started_run()
+        assert (run.source, run.recognition.threads, run.outputs.events) == ("0", 1, Path("e.jsonl"))
+
+    def test_a_file_in_a_hidden_folder_is_mounted(self, system, path, monkeypatch):
+        monkeypatch.setattr(systemd, "HIDDEN_FOLDERS", (path.parent,))
+        path.parent.chmod(0o700)
+        assert install("--yes", "--config", str(path)) == 0
+        assert f'"{path}"' in keys(systemd.UNIT.read_text())["BindReadOnlyPaths"]
+
+    @pytest.mark.parametrize(
+        ("user", "mode", "folder", "remedy"),
+        [
+            pytest.param((), 0o640, 0o755, "run 'chmod o+r {path}'", id="file"),
+            pytest.param((), 0o644, 0o700, "run 'chmod o+x {path.parent}'", id="folder"),
+            pytest.param(("--user", "nobody"), 0o640, 0o755, "run 'chmod o+r {path}'", id="a user that is there"),
+        ],
+    )
+    def test_the_services_user_must_be_able_to_read_it(self, system, path, capsys, user, mode, folder, remedy):
+        path.chmod(mode)
+        path.parent.chmod(folder)
+        assert install("--yes", *user, "--config", str(path)) == 2
+        assert remedy.format(path=path) in capsys.readouterr().err
+        assert not systemd.UNIT.exists()
+
+    def test_its_owner_may_read_it(self, path):
+        path.chmod(0o600)
+        owner = pwd.getpwuid(path.stat().st_uid).pw_name
+        assert systemd._has_right(path, systemd.READ, owner)
+        assert not systemd._has_right(path, systemd.READ, None)
+
+    def test_mistakes_in_it_are_told_before_anything_is_done(self, system, path, capsys):
+        path.write_text("threads = 3\n")
+        assert install("--yes", "--config", str(path)) == 2
+        assert f"{path}:1: threads: no such option" in capsys.readouterr().err
+        assert system == []
+
+    def test_a_private_address_is_not_hidden_by_the_source_in_it(self, system, path, capsys):
+        assert install("--yes", "http://10.0.0.7/live?key=s3cr3t", "--config", str(path)) == 2
+        assert "has a source, which wins over EMOTION_EDGE_CAMERA_ADDRESS" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "maybe"])

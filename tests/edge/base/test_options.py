@@ -1,11 +1,11 @@
 """Declared options: their values from words and files, their words, and errors that name them."""
 
 from dataclasses import MISSING, replace
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
-from edge.base.errors import UserError
 from edge.base.options import build, declared, from_mapping, words
 from edge.base.settings import (
     DEFAULT_BUNDLE,
@@ -128,17 +128,34 @@ def test_settings_are_built_from_some_values():
     assert build(Predict, {"images": (Path("a"),)}).recognition.smoothing.time_constant == 0, "the command's default"
 
 
+def test_words_tell_the_differences_from_other_settings():
+    base = Run("0", outputs=Outputs(window=False), recognition=Options(threads=2, max_faces=4))
+    changed = replace(base, recognition=Options(max_faces=4))
+    assert words(base, base=base) == []
+    assert words(changed, base=base) == ["--threads", "1"]
+    assert words(replace(base, source="1"), base=base) == ["1"]
+
+
+def test_what_a_file_has_for_a_value_means_it():
+    for one in declared(Run):
+        value = attrgetter(one.name)(EVERYTHING)
+        assert value is None or one.convert(one.stored(value)) == value
+
+
 def test_a_file_has_names_and_values():
     values = {
         "source": "rtsp://10.0.0.7/live",
-        "capture": {"size": [640, 480], "controls": {"ExposureTime": 10000}},
+        "capture": {"size": [640, 480], "controls": {"ExposureTime": 10000, "ColourGains": [1.5, 2]}},
         "outputs": {"jsonl": "r.jsonl", "metrics": True},
         "page": {"address": "0.0.0.0:8080", "proxied_as": ["cam.example.org"]},
         "recognition": {"model": "nano", "detect_interval": 1, "smoothing": {"time_constant": 0.5}},
     }
-    run = from_mapping(Run, values, "home.toml")
+    found, mistakes = from_mapping(Run, values)
+    run = build(Run, found)
+    assert mistakes == []
     assert run.source == "rtsp://10.0.0.7/live"
-    assert (run.capture.size, run.capture.controls) == (Size(640, 480), {"ExposureTime": 10000})
+    assert run.capture.size == Size(640, 480)
+    assert run.capture.controls == {"ExposureTime": 10000, "ColourGains": [1.5, 2]}
     assert run.outputs == Outputs(jsonl=Path("r.jsonl"), metrics=Address("127.0.0.1", 9108))
     assert run.page == Page(Address("0.0.0.0", 8080), proxied_as=("cam.example.org",))
     assert run.recognition.model == MODELS / "nano"
@@ -147,29 +164,46 @@ def test_a_file_has_names_and_values():
 
 
 @pytest.mark.parametrize(
-    ("values", "problem"),
+    ("values", "name", "problem", "remedy"),
     [
-        ({"sauce": "0"}, "home.toml: sauce: no such setting: write source"),
-        ({"recognition": {"treads": 1}}, "home.toml: recognition.treads: no such setting: write recognition.threads"),
-        ({"recognition": {"threads": 0}}, "home.toml: recognition.threads: 0 is not a whole number from 1"),
-        ({"recognition": {"threads": "2"}}, "home.toml: recognition.threads: '2' is not a whole number from 1"),
-        ({"recognition": {"threads": True}}, "home.toml: recognition.threads: True is not a whole number from 1"),
-        ({"recognition": {"variant": "int4"}}, "variant: 'int4' is not one of float32, float16, dynamic, int8"),
-        ({"events": {"min_seconds": -1}}, "home.toml: events.min_seconds: -1 is not a number from 0"),
-        ({"events": 3}, "home.toml: events: no such setting"),
-        ({"capture": {"size": [0, 480]}}, "home.toml: capture.size: .* is not written as WxH"),
-        ({"capture": {"loop": "yes"}}, "home.toml: capture.loop: 'yes' is not true or false"),
-        ({"outputs": {"jsonl": 3}}, "home.toml: outputs.jsonl: 3 is not written as FILE"),
-        ({"page": {"address": "8080"}}, "home.toml: page.address: 8080 is not an address"),
-        ({"page": {"proxied_as": 5}}, "home.toml: page.proxied_as: "),
-        ({"page": {"proxied_as": ["a b"]}}, "home.toml: page.proxied_as: a b is not the name of a host"),
+        ({"sauce": "0"}, "sauce", "no such option", "write source"),
+        ({"threads": 1}, "threads", "no such option", "write recognition.threads"),
+        ({"recognition": {"treads": 1}}, "recognition.treads", "no such option", "write recognition.threads"),
+        ({"page": {"web": "x"}}, "page.web", "no such option", "write page.address"),
+        ({"smoothing-ms": 3}, "smoothing-ms", "no such option", "write recognition.smoothing.time_constant"),
+        ({"output": {"jsonl": "a"}}, "output.jsonl", "no such option", "write outputs.jsonl"),
+        ({"zzz": {}}, "zzz", "no such option", "leave it out"),
+        ({"events": 3}, "events", "this is a table", "write [events] and its options below"),
+        ({"recognition": {"threads": 0}}, "recognition.threads", "0 is not a whole number from 1", "it is: threads"),
+        ({"recognition": {"threads": "2"}}, "recognition.threads", '"2" is not a whole number from 1', "it is: "),
+        ({"recognition": {"threads": True}}, "recognition.threads", "true is not a whole number from 1", "it is: "),
+        (
+            {"recognition": {"variant": "int4"}},
+            *("recognition.variant", '"int4" is not one of float32, float16, dynamic, int8', "it is: "),
+        ),
+        ({"events": {"min_seconds": -1}}, "events.min_seconds", "-1 is not a number from 0", "it is: "),
+        ({"capture": {"size": [0, 480]}}, "capture.size", "[0, 480] is not written as WxH", "it is: "),
+        ({"capture": {"loop": "yes"}}, "capture.loop", '"yes" is not true or false', "it is: "),
+        ({"capture": {"controls": "a=1"}}, "capture.controls", '"a=1" is not a table of names and values', "it is: "),
+        ({"capture": {"controls": {"a": "b"}}}, "capture.controls", '{a = "b"} is not a table of', "it is: "),
+        ({"outputs": {"jsonl": 3}}, "outputs.jsonl", "3 is not written as FILE", "it is: "),
+        ({"outputs": {"metrics": False}}, "outputs.metrics", "false is not written as HOST:PORT", "it is: "),
+        ({"page": {"address": "8080"}}, "page.address", "8080 is not an address", "it is: "),
+        ({"page": {"proxied_as": 5}}, "page.proxied_as", "5 is not a list of texts", "it is: "),
+        ({"page": {"proxied_as": "a"}}, "page.proxied_as", '"a" is not a list of texts', "it is: "),
+        ({"page": {"proxied_as": ["a b"]}}, "page.proxied_as", "a b is not the name of a host", "it is: "),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(values, problem):
-    with pytest.raises(UserError, match=problem):
-        from_mapping(Run, values, "home.toml")
+def test_what_is_wrong_in_a_file_is_named(values, name, problem, remedy):
+    _, (mistake,) = from_mapping(Run, values)
+    assert mistake.name == name
+    assert mistake.problem.startswith(problem)
+    assert mistake.remedy.startswith(remedy)
 
 
-def test_what_must_be_given_is_named():
-    with pytest.raises(UserError, match=r"home\.toml: output is missing: add it: where the reports go"):
-        from_mapping(Analyze, {"videos": ["a.mp4"]}, "home.toml")
+def test_all_mistakes_are_named_and_the_rest_is_read():
+    found, mistakes = from_mapping(
+        Run, {"a": 1, "recognition": {"threads": 0, "max_faces": 3}, "config": "x"}, ["config"]
+    )
+    assert [mistake.name for mistake in mistakes] == ["a", "recognition.threads", "config"]
+    assert found == {"recognition.max_faces": 3}

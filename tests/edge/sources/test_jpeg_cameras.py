@@ -51,8 +51,8 @@ def answering(request):
 
 @pytest.fixture
 def credentials(monkeypatch):
-    monkeypatch.setenv(network.USER, USER)
-    monkeypatch.setenv(network.PASSWORD, WORD)
+    monkeypatch.setenv(network.CAMERA_USER, USER)
+    monkeypatch.setenv(network.CAMERA_PASSWORD, WORD)
 
 
 @pytest.fixture
@@ -228,10 +228,10 @@ def test_credentials_of_the_environment_open_a_camera(answering, credentials, an
 
 @pytest.mark.parametrize("answer", AUTHENTICATIONS)
 def test_a_wrong_password_is_told_and_not_repeated(answering, credentials, monkeypatch, answer):
-    monkeypatch.setenv(network.PASSWORD, "another")
+    monkeypatch.setenv(network.CAMERA_PASSWORD, "another")
     refusal = refused(answering(answer).address, "HTTP 401")
     assert "another" not in str(refusal)
-    assert network.PASSWORD in refusal.remedy
+    assert network.CAMERA_PASSWORD in refusal.remedy
 
 
 def test_a_redirection_is_followed_without_credentials(answering, credentials):

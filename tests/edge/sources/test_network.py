@@ -417,7 +417,7 @@ def test_credentials_are_refused_and_not_repeated(address):
         open_source(address)
     assert "secret" not in str(caught.value)
     assert "key" not in str(caught.value)
-    assert network.PASSWORD in caught.value.remedy
+    assert network.CAMERA_PASSWORD in caught.value.remedy
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "rtmp"])
@@ -429,8 +429,8 @@ def test_credentials_come_from_the_environment(monkeypatch, scheme):
         raise NoVideo("Connection refused")
 
     monkeypatch.setattr(network, "Decoder", refuse)
-    monkeypatch.setenv(network.USER, "me")
-    monkeypatch.setenv(network.PASSWORD, "p@ss/word")
+    monkeypatch.setenv(network.CAMERA_USER, "me")
+    monkeypatch.setenv(network.CAMERA_PASSWORD, "p@ss/word")
     with pytest.raises(UserError) as caught:
         open_source(f"{scheme}://10.0.0.1:554/live")
     assert asked == [f"{scheme}://me:p%40ss%2Fword@10.0.0.1:554/live"]
