@@ -26,6 +26,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from edge.outputs.video_writer import create_video
+from edge.sources.pixels import BgrPixels
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -72,7 +73,7 @@ def write_clip(path: Path, rounds: int) -> None:
     pictures = list(frames())
     with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
         for number in range(rounds * len(pictures)):
-            writer.write(pictures[number % len(pictures)], number / FPS)
+            writer.write(BgrPixels(pictures[number % len(pictures)]), number / FPS)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def timeline(person: Person, width: float, duration: float) -> str:
     description = (
         f"Seen from {clock(person.first)} to {clock(person.last)}. The upper lane has the colour of the label; where a "
         "part of the video has several, each has its share of the height. The rows below are the mean "
-        "probabilities, from 0 to 1. The table after the figure has the same figures."
+        "probabilities, from 0 to 1. The table after the figure has the same numbers."
     )
     return _svg(f"timeline-{person.id}", title, description, bottom + AXIS, parts)
 

@@ -23,7 +23,7 @@ BINS, FIRST_WIDTH = 600, 0.1
 """Most parts of a timeline, and the initial seconds of each; they double when there would be more parts."""
 
 PERSONS = 24
-"""Most persons with figures: those who were there longest."""
+"""Most persons with numbers of their own: those who were there longest."""
 
 LONGEST = 60
 """Most listed episodes of each emotion."""
@@ -104,7 +104,7 @@ class Person:
 
 
 class Digest:
-    """Output that collects the figures of a report, from a pipeline in which every change of a label is an event.
+    """Output that collects the numbers of a report, from a pipeline in which every change of a label is an event.
 
     Attributes:
         frames, frames_with_faces, faces, episodes_seen: numbers of each.
@@ -112,7 +112,8 @@ class Digest:
         duration: seconds from the start of the first frame to the end of the last.
         width: seconds of each part of the timelines.
         classes: names of the model's classes.
-        left_out, left_out_seconds: number of persons without figures, and the seconds for which they were there.
+        left_out, left_out_seconds: number of persons without numbers of their own, and the seconds for which they were
+            there.
     """
 
     name = "report"
@@ -162,7 +163,7 @@ class Digest:
 
     @property
     def persons(self) -> list[Person]:
-        """Return the persons with figures, by id."""
+        """Return the persons with numbers of their own, by id."""
         return [self._persons[number] for number in sorted(self._persons)]
 
     @property

@@ -71,11 +71,11 @@ def _incomplete(summary: dict[str, Any]) -> str:
 def _caveats(bundle: Bundle, card: str | None) -> str:
     where = '<a href="#model-card">the model card</a>' if card else "the model card, which this bundle lacks"
     return (
-        '<aside aria-label="What these figures are">'
+        '<aside aria-label="About these numbers">'
         "<p><strong>These are expressions as a crowd would name them in a photograph, not feelings.</strong> "
         "People smile when they are sad and frown when they think.</p>"
         f"<p>{_accuracy(bundle)} A video’s conditions differ, and the error is not the same for all people and "
-        f"classes: before you rely on a figure, read the limits in {where}, and compare a sample with people’s "
+        f"classes: before you rely on a number, read the limits in {where}, and compare a sample with people’s "
         "own judgement.</p></aside>"
     )
 
@@ -105,7 +105,7 @@ def _shares(digest: Digest) -> str:
     ]
     left_out = (
         f"<p>{digest.left_out:,} more persons, seen for {digest.left_out_seconds:.1f} s in total, have no "
-        "figures here; they are in the table of all faces.</p>"
+        "numbers here; they are in the table of all faces.</p>"
         if digest.left_out
         else ""
     )
@@ -206,11 +206,11 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
     settings = [*_settings(Options, made_from["settings"]), *_settings(Wanted, made_from["wanted"])]
     described = [(name, str(kind), meaning) for name, kind, meaning in columns(bundle.classes)]
     return (
-        "<h2>How the figures were made</h2><p>Each frame was searched for faces, or faces were followed from the frame "
+        "<h2>How the numbers were made</h2><p>Each frame was searched for faces, or faces were followed from the frame "
         "before; each face was aligned by its landmarks and read by the model; the probabilities were averaged in time "
         "(an exponential with the time constant below), and a label replaced another when it was clearly ahead. Times "
         "are the video’s own, from its start.</p>"
-        f"{_table(('what', 'value'), facts.items(), 'What the figures depend on')}"
+        f"{_table(('what', 'value'), facts.items(), 'What the numbers depend on')}"
         f"{_table(('setting', 'value', 'meaning'), settings, 'Settings of the analysis')}"
         f"{_table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
     )
@@ -221,7 +221,7 @@ def _settings(declaration: type, values: Mapping[str, Any]) -> Iterator[tuple[st
     for setting in declared(declaration):
         *outer, last = setting.path
         own = reduce(getitem, outer, values)
-        if last in own:  # not everything is one that the figures depend on
+        if last in own:  # not everything is one that the numbers depend on
             name = setting.name.replace("_", " ").replace(".", ": ")
             yield name, _in_words(own[last], setting.option.unit), setting.option.help
 

@@ -267,6 +267,12 @@ class TestPage:
         assert not {"script", "link", "iframe", "object"} & set(page.tags)
         assert not re.search(r"@import|url\(", text)
 
+    def test_numbers_are_not_broken_into_lines(self, report, clip):
+        text = (report / f"{clip.stem}.html").read_text()
+        cells = re.findall('<td( class="number")?>([^<]*)', text)
+        assert all(bool(kind) == bool(re.fullmatch(r"[0-9.,:]+", words)) for kind, words in cells)
+        assert any(kind for kind, _ in cells)
+
     def test_names_are_text(self, page):
         assert "more" not in page.tags
         assert "Facial expressions in moods & <more>.mp4" in page.words
