@@ -43,7 +43,7 @@ help: ##develop list the targets
 run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ##use recognize faces live: SOURCE=<camera, address, video, image or folder>
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
-analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ##use report on videos, with tables and figures: VIDEO=<video or folder>
+analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ##use report on videos, with tables and plots: VIDEO=<video or folder>
 	@test -n "$(VIDEO)" || { echo "emotion-edge: no video named: make analyze VIDEO=<video or folder>" >&2; exit 2; }
 	@$(BIN)/emotion-edge analyze "$(VIDEO)" --output "$(REPORTS)" --model "$(MODEL)" $(ARGS)
 
@@ -81,7 +81,7 @@ test-picamera2: ##develop run the edge on Picamera2 in a Debian root built here 
 test-v4l2: $(VENV)/test.stamp ##develop run the edge on an emulated USB camera: unplugged, taken, back (root, 1 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/v4l2.sh $(ARGS)
 
-test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its answers (root)
+test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its outputs (root)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)
 
 # ---- the workstation ----

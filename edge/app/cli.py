@@ -21,7 +21,7 @@ from edge.base.settings import Analyze, Config, Demo, Doctor, InstallService, Pr
 COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, "recognize the faces of a camera, video, image or folder"),
     "predict": (Predict, "print the record of each image"),
-    "analyze": (Analyze, "write a report of each video: tables of all faces, and a page with figures"),
+    "analyze": (Analyze, "write a report of each video: tables of all faces, and a page with plots"),
     "demo": (Demo, "run on a clip of a woman who plays several emotions"),
     "config": (Config, "check a configuration file of 'run', show all options, or print their JSON schema"),
     "doctor": (Doctor, "say what of this machine is ready, and what to install for what is not"),

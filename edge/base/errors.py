@@ -57,6 +57,7 @@ def needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge"):
             raise  # our own module is missing: a bug
+        # pip adds the extra to the package that is installed, so this works where no index has the package.
         raise UserError(f"{error.name} is not installed", f"run \"pip install 'emotion-edge[{extra}]'\"") from error
 
 

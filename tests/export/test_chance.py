@@ -14,8 +14,8 @@ def scores(truth, answers):
     return score(np.array(truth), np.eye(2)[np.array(answers)])
 
 
-def test_one_answer_for_all_is_refused():
-    with pytest.raises(UserError, match="answers not smiling for all 10 images"):
+def test_one_class_for_all_is_refused():
+    with pytest.raises(UserError, match="predicts not smiling for all 10 images"):
         require_better_than_chance(scores([0] + [1] * 9, [1] * 10), CLASSES)
 
 

@@ -179,6 +179,21 @@ def test_the_head_for_the_other_labels_is_asked_for_by_name(run_folder, data, tm
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_model_no_better_than_chance_is_exported_only_where_that_is_allowed(run_folder, data, tmp_path, call):
+    moved, bundle = shutil.copytree(data, tmp_path / "data"), tmp_path / "bundle"
+    (moved / "votes.csv").unlink(missing_ok=True)
+    (moved / "test").rename(moved / "named rightly")
+    for number in range(7):
+        shutil.copytree(moved / "named rightly" / str(number), moved / "test" / str((number + 1) % 7))
+    status, printed = call(run_folder, moved, bundle)
+    assert status == 2
+    assert "not better than chance" in printed and "--allow-chance" in printed
+    assert not bundle.exists()
+    status, _ = call(run_folder, moved, bundle, "--allow-chance")
+    assert status == 0
+    assert read_manifest(bundle)["variants"]["float32"]["scores"]["folder"]["accuracy"] < 1 / 7
+
+
 def alter(path: Path) -> None:
     description = json.loads(path.read_text())
     description["data"]["train"] = "0" * 64
