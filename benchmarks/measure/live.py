@@ -1,13 +1,7 @@
 """Age of answers and processor time on a camera of 30 frames a second."""
 
-import json
-import tempfile
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import product
-from pathlib import Path
-
-import numpy as np
 
 from benchmarks.base.edge_run import run_on_camera
 from benchmarks.base.harness import distributions, interleave
@@ -21,16 +15,12 @@ FPS = 30.0
 SECONDS = 15.0
 """Seconds of one run: long against its start, which is counted."""
 
-MAX_AGES = 240
-"""Points that are kept of the course of one run."""
-
 
 def measure_live(plan: Plan) -> list[Row]:
     """Run on every number of cores on a camera that plays the clip, interleaved.
 
-    A row has the share of the frames that were `answered` in the worst run (the others were dropped for newer ones), of
-    each run the 99th percentile of the frames' age at their answer and the share of one core, and from the first run
-    `ages_ms` at the `seconds` of their capture, thinned.
+    A row has the share of the frames that were `answered` in the worst run (the others were dropped for newer ones),
+    and of each run the 99th percentile of the frames' age at their answer and the share of one core.
     """
     results = interleave("live", lambda n: _run(plan, n), product(plan.cores), plan.rounds)
     return [
@@ -39,31 +29,18 @@ def measure_live(plan: Plan) -> list[Row]:
             "cores": n,
             "answered": min(run["answered"] for run in runs),
             **distributions(runs, "age_p99_ms", "cpu"),
-            **thinned(runs[0]["records"], MAX_AGES),
         }
         for (n,), runs in results.items()
     ]
-
-
-def thinned(records: Sequence[Row], most: int) -> Row:
-    """The oldest frame of each few neighbours, so that at most so many points are left."""
-    ages = np.array([record["latency_ms"] for record in records])
-    parts = np.array_split(np.arange(len(ages)), min(most, len(ages)))
-    oldest = [part[ages[part].argmax()] for part in parts]
-    return {"seconds": [records[i]["t"] - records[0]["t"] for i in oldest], "ages_ms": ages[oldest].tolist()}
 
 
 def _run(plan: Plan, cores: int) -> Row:
     with closing(open_source(str(plan.clip))) as source:
         frame = source.read()
     assert frame is not None, "a clip that was checked has a frame"
-    with tempfile.TemporaryDirectory() as folder:
-        lines, size = Path(folder) / "records.jsonl", (frame.width, frame.height)
-        usage, found = run_on_camera(plan, cores, size, FPS, SECONDS, "--jsonl", str(lines))
-        records = [json.loads(line) for line in lines.read_text().splitlines()]
+    usage, found = run_on_camera(plan, cores, (frame.width, frame.height), FPS, SECONDS, "--jsonl", "-")
     answered = found["counts"]["frames"] / found["counts"]["captured"]
-    age = found["ms"]["frame age"]["p99"]
-    return {"answered": answered, "age_p99_ms": age, "cpu": usage.load, "records": records}
+    return {"answered": answered, "age_p99_ms": found["ms"]["frame age"]["p99"], "cpu": usage.load}
 
 
 LIVE = Measurement(

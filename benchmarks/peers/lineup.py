@@ -31,9 +31,6 @@ TIMEOUT, LONG_TIMEOUT = 600.0, 7200.0
 FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)
 """Errors of a package's program: it fails, or leaves no answer or a wrong one."""
 
-MODEL = "{model}"
-"""Option in whose place the file of our model is put."""
-
 
 @dataclass(frozen=True)
 class Participant:
@@ -43,7 +40,7 @@ class Participant:
         name: of both, in tables; `emotion-edge` for our own.
         package: its name in its lock, `requirements/peer-PACKAGE.txt`, and in that of its program, `with_PACKAGE.py`.
         start: the statement that imports what reads a face.
-        options: the last words to its program.
+        options: the last words to its program: the file of our model, then its own.
         finds_faces: whether it looks for faces in a frame.
         version: of the package; the variant for our own; empty until its environment is made.
         python: of its environment, likewise.
@@ -88,7 +85,6 @@ OWN = Participant(
     "edge",
     "from edge.pipeline.pipeline import Pipeline; from edge.faces.recognizer import Recognizer; "
     "from edge.model.interpreter import runtime; runtime()",
-    (MODEL,),
 )
 
 PEERS = (
@@ -98,7 +94,6 @@ PEERS = (
     # It has no model of its own: it runs ours.
     Participant(
         *("mediapipe", "mediapipe", "from mediapipe.tasks.python.vision import ImageClassifier"),
-        options=(MODEL,),
         finds_faces=False,
     ),
 )
@@ -155,7 +150,6 @@ def line_up(plan: Plan) -> Lineup:
     model = str((ours.folder / model_file(ours.variant)).resolve())
     participants, gaps = [replace(OWN, version=ours.variant, options=(model,))], {}
     for peer in PEERS:
-        options = tuple(model if word == MODEL else word for word in peer.options)
         try:
             python = python_of(prepare(peer.package, peer.lock))
         except UserError as error:
@@ -163,5 +157,5 @@ def line_up(plan: Plan) -> Lineup:
             gaps[peer.name] = str(error)
         else:
             version = locked_version(peer.package, peer.lock)
-            participants.append(replace(peer, options=options, version=version, python=python))
+            participants.append(replace(peer, options=(model, *peer.options), version=version, python=python))
     return Lineup(tuple(participants), gaps)

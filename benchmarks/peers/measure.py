@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.bootstrap import paired_difference
-from benchmarks.base.harness import distribution
+from benchmarks.base.harness import distribution, distributions
 from benchmarks.base.measurement import CORES, PACKAGE, PEAK, SCORES, Measurement, points, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, run_fresh
@@ -23,7 +23,6 @@ from benchmarks.measure.pipeline import run_once
 from benchmarks.peers.environment import LOCKS, bytes_in, prepare
 from benchmarks.peers.lineup import LONG_TIMEOUT, OURS, TIMEOUT, Participant, line_up
 from edge.base.classes import EMOTIONS
-from edge.base.errors import UserError
 from edge.base.text_table import Column, Row
 
 Burst = tuple[list[float], int]
@@ -44,16 +43,15 @@ def measure_clip(plan: Plan) -> PartialResults:
 def _answer_clip(plan: Plan, participant: Participant, cores: int) -> Row:
     if participant.name == OURS:
         run = run_once(plan.shipping, plan.clip, cores)
-        return {**run, "first": run["first_record"]}
+        return {**run, "first": run["first_record"], "peaks": run["peak"]}
     answer, usage = participant.run("clip", plan.clip, cores)
     if usage.first_line is None:
         raise ValueError("no line was printed for any frame")
-    return {**json.loads(answer), "first": usage.first_line, "peak": usage.peak}
+    return {**json.loads(answer), "first": usage.first_line, "peaks": usage.peak}
 
 
 def _clip_row(participant: Participant, cores: int, runs: list[Row]) -> Row:
-    fps, first, peaks = (distribution(run[key] for run in runs) for key in ("fps", "first", "peak"))
-    figures = {"fps": fps, "first": first, "peaks": peaks, "peak": int(peaks["maximum"])}
+    figures = distributions(runs, "fps", "first", "peaks") | {"peak": max(run["peaks"] for run in runs)}
     return participant.row(cores=cores, with_faces=runs[0]["with_faces"], **figures)
 
 
@@ -87,14 +85,10 @@ def measure_footprint(plan: Plan) -> PartialResults:
     """
     lineup = line_up(plan)
     sizes = {one.name: bytes_in(one.python.parents[1]) for one in lineup.participants if one.name != OURS}
-    gaps = {}
-    try:  # as the peers': in an environment made from the board's lock
-        model = len(plan.shipping.model)
-        sizes[OURS] = bytes_in(prepare("edge", LOCKS / "edge.txt")) + bytes_in(ROOT / "edge") + model
-    except UserError as error:
-        gaps[OURS] = str(error)
-    found = lineup.measure("peers-footprint", _start, partial(_size_row, sizes), [plan.most_cores], 1 + plan.rounds)
-    return PartialResults([row for row in found.rows if row["name"] not in gaps], found.gaps | gaps)
+    # As the peers': in an environment made from the board's lock.
+    own = bytes_in(prepare("edge", LOCKS / "edge.txt")) + bytes_in(ROOT / "edge") + len(plan.shipping.model)
+    row = partial(_size_row, sizes | {OURS: own})
+    return lineup.measure("peers-footprint", _start, row, [plan.most_cores], 1 + plan.rounds)
 
 
 def _start(participant: Participant, cores: int) -> float:
@@ -106,7 +100,7 @@ def _start(participant: Participant, cores: int) -> float:
 
 
 def _size_row(sizes: Mapping[str, int], participant: Participant, cores: int, times: list[float]) -> Row:
-    return participant.row(size=sizes.get(participant.name), start=distribution(times[1:]))
+    return participant.row(size=sizes[participant.name], start=distribution(times[1:]))
 
 
 def measure_accuracy(plan: Plan) -> PartialResults:

@@ -1,6 +1,6 @@
 """Common part of the packages' programs.
 
-    python -m benchmarks.peers.with_NAME TASK INPUT ANSWER [OPTION]
+    python -m benchmarks.peers.with_NAME TASK INPUT ANSWER MODEL [OPTION]
 
 `clip` answers the frames of a video, `face` the first crop of an array again and again, `faces` all crops of it.
 """

@@ -8,7 +8,7 @@ from fer.fer import FER
 from benchmarks.peers.program import serve
 from edge.base.classes import EMOTIONS
 
-use_tflite = sys.argv[4:] != ["hdf5"]
+use_tflite = sys.argv[5:] != ["hdf5"]
 detector = FER(use_tflite=use_tflite)
 # It widens what its cascade finds by ten pixels on each side. A crop is a face already: 48 pixels would become 68.
 on_crops = FER(use_tflite=use_tflite, offsets=(0, 0))

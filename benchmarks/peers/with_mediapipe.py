@@ -1,4 +1,4 @@
-"""MediaPipe's native image classifier on the model file that the option names: our own, with its metadata."""
+"""MediaPipe's native image classifier on the model file that the command line names: our own, with its metadata."""
 
 import sys
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -23,11 +22,15 @@ MARKERS = "osD^vPX*"
 
 DPI = 100
 
+END_TO_END = "end-to-end"
+
 
 def draw_front(found: Sequence[Point]) -> Figure:
     """Accuracy against time, with the Pareto front by machine, split and labels; the legend names the numbers."""
-    figure, axes = _figure((9, 5), "accuracy against time", "ms of one face, one thread (logarithmic)", "% right")
-    number = count(1)
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes, number = figure.subplots(), count(1)
+    axes.set(title="accuracy against time", xlabel="ms of one face, one thread (logarithmic)", ylabel="% right")
+    axes.grid(alpha=0.3)
     for (where, there), colour, marker in zip(by_place(found).items(), COLOURS, MARKERS, strict=False):
         best = front(there)
         steps = [p.ms for p in best], [100 * p.accuracy for p in best]
@@ -46,20 +49,9 @@ def draw_front(found: Sequence[Point]) -> Figure:
     return figure
 
 
-def draw_ages(record: Record) -> Figure:
-    """Age of frames at their answer, in the course of one run."""
-    figure, axes = _figure((8, 4), "age of frames at their answer, 30 frames a second", "seconds of the run", "ms")
-    for row, colour in zip(record["figures"]["live"], COLOURS, strict=False):
-        label = f"{row['variant']}, cores: {row['cores']} (p99 of all runs {row['age_p99_ms']['p50']:.0f} ms)"
-        axes.plot(row["seconds"], row["ages_ms"], color=colour, linewidth=1, label=label)
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
-    return figure
-
-
 def draw_end_to_end(record: Record) -> Figure:
     """Share of faces that are found by their size, a panel for each resolution; tilted faces have dashed lines."""
-    rows = record["figures"]["end-to-end"]
+    rows = record["figures"][END_TO_END]
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
     series = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
     colours = dict(zip(dict.fromkeys(way for way, _ in series), COLOURS, strict=False))
@@ -67,7 +59,7 @@ def draw_end_to_end(record: Record) -> Figure:
     panels = figure.subplots(-(-len(sizes) // 2), 2, sharex=True, sharey=True, squeeze=False)
     for axes, (width, height) in zip(panels.flat, sizes, strict=False):
         for way, tilt in series:
-            mine = rows_of(record, "end-to-end", width=width, height=height, way=way, tilt=tilt)
+            mine = rows_of(record, END_TO_END, width=width, height=height, way=way, tilt=tilt)
             style = {"color": colours[way], "linestyle": "--" if tilt else "-", "marker": "."}
             label = f"{way}, {f'tilted by {tilt}°' if tilt else 'upright'}"
             axes.plot([row["size"] for row in mine], [100 * row["found"] for row in mine], label=label, **style)
@@ -76,21 +68,14 @@ def draw_end_to_end(record: Record) -> Figure:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0, 0].legend(fontsize=8, loc="lower right")
+    figure.suptitle(f"{record['bundle']['name']} on {machine_name(record)}", fontsize=10)
     figure.supxlabel("width of an upright face, pixels (logarithmic)")
     figure.supylabel("% found: live within 1 s, in images at once")
     return figure
 
 
-CHARTS = {"live": draw_ages, "end-to-end": draw_end_to_end}
-"""Charts by measurement, of those whose table does not say all."""
-
-
 def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
-    """Draw what records have figures of.
-
-    Args:
-        records: what to draw.
-        folder: where the PNGs go; where there are several records, their names begin with that of the bundle.
+    """Draw what records have figures of, as PNGs; where there are several records, names begin with their bundles'.
 
     Returns:
         Their paths, as `benchmarks.report.document.Pictures` says.
@@ -99,23 +84,10 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
     if found := points(records):
         drawn[-1, FRONT] = _save(draw_front(found), folder / f"{FRONT}.png")
     for i, record in enumerate(records):
-        machine = record["machine"]
-        for name in (name for name in CHARTS if record["figures"].get(name)):
-            figure = CHARTS[name](record)
-            where = f"{machine_name(record)}, {machine['runtime']}, OpenCV {machine['opencv']}"
-            figure.suptitle(f"{record['bundle']['name']} on {where}", fontsize=10)
-            drawn[i, name] = _save(figure, folder / f"{_prefix(records, i)}{name}.png")
+        if record["figures"].get(END_TO_END):
+            path = folder / f"{_prefix(records, i)}{END_TO_END}.png"
+            drawn[i, END_TO_END] = _save(draw_end_to_end(record), path)
     return drawn
-
-
-def _figure(size: tuple[float, float], title: str, x: str = "", y: str = "") -> tuple[Figure, Axes]:
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots()
-    axes.set(title=title, xlabel=x, ylabel=y)
-    axes.set_axisbelow(True)
-    if x and y:
-        axes.grid(alpha=0.3)
-    return figure, axes
 
 
 def _prefix(records: Sequence[Record], i: int) -> str:

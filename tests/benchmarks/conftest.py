@@ -146,7 +146,6 @@ def figures() -> Record:
         "live": [
             {
                 **{"variant": "int8", "cores": 2, "answered": 1.0, "age_p99_ms": one(20.0), "cpu": one(0.2)},
-                **{"seconds": [0.0, 0.1, 0.2], "ages_ms": [9.0, 20.0, 8.0]},
             }
         ],
         "face-count": [scaling(n, 1280, 720, 4.0 + n) for n in (1, 8)],
