@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.base.machine import current_state
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
-from benchmarks.base.record import PartialResults, Record, keep, new_record, rounded
+from benchmarks.base.record import PartialResults, Record, keep, new_record
 from benchmarks.measure.accuracy import ACCURACY
 from benchmarks.measure.counts import COUNTS
 from benchmarks.measure.end_to_end import END_TO_END
@@ -71,7 +71,7 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
             if isinstance(found, PartialResults):
                 record["missing"] |= {f"{name}, {who}": why for who, why in found.gaps.items()}
                 found = found.rows
-            record["figures"][name] = rounded(found)
+            record["figures"][name] = found
         record["targets"] = check_targets(record)
         record["states"]["after"] = current_state()
         keep(record, folder)

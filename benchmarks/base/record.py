@@ -72,15 +72,6 @@ def new_record(plan: Plan) -> Record:
     return record
 
 
-def rounded(value: Any) -> Any:
-    """Round all floats to six decimals: a nanosecond of a figure in ms, no noise."""
-    if isinstance(value, dict):
-        return {key: rounded(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(v) for v in value]
-    return round(value, 6) if isinstance(value, float) else value
-
-
 def file_name(record: Record) -> str:
     """Name by the time of the run: names sort in the order of the runs."""
     return f"{datetime.fromisoformat(record['created']):%Y%m%dT%H%M%SZ}.json"

@@ -35,11 +35,7 @@ class EvaluationData:
 
 
 def evaluation_data(plan: Plan) -> EvaluationData:
-    """The split of the plan, read once, with the FER+ votes on it where there are any.
-
-    Raises:
-        UserError: no data set was named, or it or something that reads it is missing.
-    """
+    """The split of the plan, read once, with the FER+ votes on it where there are any."""
     if plan.data is None:
         raise UserError("no data set was named", "name it by --data")
     return _load(plan.data, plan.split, plan.shipping.input_size)

@@ -83,11 +83,7 @@ def frame_bytes(bundle: Bundle) -> int:
 
 
 def instructions(bundle: Bundle) -> int | None:
-    """Instructions of one inference, counted by valgrind where it is installed.
-
-    Raises:
-        UserError: it cannot run one.
-    """
+    """Instructions of one inference, counted by valgrind where it is installed."""
     if shutil.which("valgrind") is None:
         log.warning("instructions: not counted: valgrind is not installed")
         return None

@@ -54,9 +54,6 @@ def measure_end_to_end(plan: Plan) -> list[Row]:
     the edge shows an emotion; and the detections a frame where there is no face (`false_finds`). With a data set it has
     `right`, the share whose most probable emotion is the FER+ majority, the folder's class without votes; `crop_right`,
     of the same crops given to the model as they are; and `difference` of the two, with its interval.
-
-    Raises:
-        UserError: the data set cannot be read, or the demo's portrait cannot be fetched.
     """
     if plan.data is None:
         faces, scored = demo_faces(), None

@@ -110,11 +110,7 @@ def _background(width: int, height: int, seed: int) -> np.ndarray:
 
 
 def demo_faces() -> list[Face]:
-    """The faces of the demo's portrait, and of its clip where it can be fetched.
-
-    Raises:
-        UserError: the portrait cannot be fetched.
-    """
+    """The faces of the demo's portrait, and of its clip where it can be fetched."""
     images = [read_image(fetch(ASTRONAUT))]
     try:
         with closing(open_source(str(fetch(EXPRESSIONS)))) as source:

@@ -55,11 +55,7 @@ class Labels:
 
 
 def measure_label_stability(plan: Plan) -> list[Row]:
-    """Run the edge on the clip with all `SETTINGS`; a row has their `name`, and what `stability` finds.
-
-    Raises:
-        UserError: the clip shows no face for two frames.
-    """
+    """Run the edge on the clip with all `SETTINGS`; a row has their `name`, and what `stability` finds."""
     default = Options(model=plan.shipping.folder, variant=plan.shipping.variant)
     found = {name: watch(plan.clip, replace(default, **changes)) for name, changes in SETTINGS.items()}
     plain = next(iter(found.values()))
@@ -67,11 +63,7 @@ def measure_label_stability(plan: Plan) -> list[Row]:
 
 
 def watch(clip: Path, options: Options) -> Labels:
-    """Run the edge on a clip.
-
-    Raises:
-        UserError: the clip or the model is missing or broken, or shows no face for two frames.
-    """
+    """Run the edge on a clip."""
     faces: dict[int, list[tuple[float, FaceResult]]] = {}
     events, told, began = Events(EventLimits()), 0, 0.0
     with Pipeline(open_source(str(clip)), Recognizer.from_options(options)) as pipeline:

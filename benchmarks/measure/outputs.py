@@ -46,9 +46,6 @@ def measure_outputs(plan: Plan) -> list[Row]:
 
     A row has `cpu`, of each run the share of one core that the process took from its start to its end, and `more`, what
     that is beyond the run without outputs, by the medians.
-
-    Raises:
-        UserError: the packages of an output are not installed, or there is no broker for MQTT.
     """
     if shutil.which("mosquitto", path=BROKERS) is None:
         raise UserError("there is no MQTT broker to tell", "run 'apt install mosquitto'")

@@ -17,11 +17,7 @@ from edge.sources import open_source
 
 
 def check_clip(clip: Path) -> None:
-    """Refuse a clip that the pipeline cannot run on, before minutes of measuring.
-
-    Raises:
-        UserError: the clip is missing or not a video, or the detector's weights cannot be fetched.
-    """
+    """Refuse a clip that the pipeline cannot run on, before minutes of measuring."""
     if not clip.is_file():
         raise UserError(f"{clip}: no such clip", "name a video by --clip, or leave it out for the demo's")
     open_source(str(clip)).close()
@@ -29,11 +25,7 @@ def check_clip(clip: Path) -> None:
 
 
 def measure_pipeline(plan: Plan) -> list[Row]:
-    """Run every variant on every number of cores, interleaved; a row's `runs` are of `run_once`.
-
-    Raises:
-        UserError: the pipeline refuses the clip or the model.
-    """
+    """Run every variant on every number of cores, interleaved; a row's `runs` are of `run_once`."""
     run_once(plan.shipping, plan.clip, 1)  # not counted: it reads the libraries from the disk
     cases = product(plan.bundles, plan.cores)
     results = interleave("pipeline", lambda v, n: run_once(plan.bundles[v], plan.clip, n), cases, plan.rounds)

@@ -28,9 +28,6 @@ def prepare(name: str, lock: Path) -> Path:
         name: of the folder in `PLACE`.
         lock: what is installed, and nothing else: dependencies of a package that are not in it are those of features
             that are not measured.
-
-    Raises:
-        UserError: it cannot be made.
     """
     folder = PLACE / name
     stamp = folder / "lock.txt"
@@ -59,11 +56,7 @@ def python_of(folder: Path) -> Path:
 
 
 def locked_version(package: str, lock: Path) -> str:
-    """The version of a package in a lock.
-
-    Raises:
-        LookupError: the lock has none.
-    """
+    """The version of a package in a lock."""
     for line in lock.read_text().splitlines():
         name, _, version = line.partition("==")
         if name == package:

@@ -63,12 +63,7 @@ class Participant:
         return LOCKS / f"peer-{self.package}.txt"
 
     def run(self, task: str, source: Path, cores: int, timeout: float = TIMEOUT) -> tuple[bytes, Usage]:
-        """Run a task of its program, see `benchmarks.peers.program`; returns its answer, too.
-
-        Raises:
-            UserError: it hangs.
-            RuntimeError: it failed.
-        """
+        """Run a task of its program, see `benchmarks.peers.program`; returns its answer, too."""
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder) / "answer"
             words = [self.module, task, str(source.resolve()), str(answer), *self.options]

@@ -125,11 +125,7 @@ def measure_accuracy(plan: Plan) -> PartialResults:
 
 
 def _answer_faces(faces: Path, participant: Participant, cores: int) -> np.ndarray:
-    """Probabilities, float32 `[n, 7]`.
-
-    Raises:
-        ValueError: the program left something else.
-    """
+    """Probabilities, float32 `[n, 7]`."""
     answer, _ = participant.run("faces", faces, cores, LONG_TIMEOUT)
     found: np.ndarray = np.load(io.BytesIO(answer))
     expected = (len(np.load(faces, mmap_mode="r")), len(EMOTIONS))

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.base.harness import distribution
 from benchmarks.base.plan import Plan, open_variants
-from benchmarks.base.record import SCHEMA_VERSION, Record, new_record, rounded
+from benchmarks.base.record import SCHEMA_VERSION, Record, new_record
 from benchmarks.measure.stages import PARTS, REST
 from benchmarks.targets import check_targets
 from edge.base.classes import EMOTIONS
@@ -95,7 +95,7 @@ def record(plan) -> Record:
             "after": {"governor": "ondemand", "temperature": 82.4, "slowed": True},
         },
         "settings": {"rounds": 1, "threads": [1, 4], "cores": [1, 2, 4], "clip": "clip.mp4", "split": None},
-        "figures": rounded(figures()),
+        "figures": figures(),
     }
     return record | {"targets": check_targets(record)}
 

@@ -1,9 +1,6 @@
-import json
-
 import pytest
 
-from benchmarks.base.harness import distribution
-from benchmarks.base.record import SCHEMA_VERSION, file_name, keep, new_record, read_record, rounded
+from benchmarks.base.record import SCHEMA_VERSION, file_name, keep, new_record, read_record
 from edge.base.errors import UserError
 from edge.model.bundle import model_file
 
@@ -17,14 +14,6 @@ def test_a_new_record_has_the_keys_that_its_schema_names(plan, bundle):
     assert set(record["machine"]) >= {"board", "cpu", "cores", "memory", "os", "governor", "python", "runtime"}
     assert record["bundle"]["variants"]["int8"]["bytes"] == (bundle / model_file("int8")).stat().st_size
     assert record["bundle"]["absent"] == ["float16", "dynamic"]
-
-
-def test_plain_values_survive_json_and_have_no_noise():
-    values = distribution([1 / 3, 2 / 3])
-    plain = rounded({"figures": [values], "cores": (1, 2)})
-    assert json.loads(json.dumps(plain)) == plain
-    assert plain["figures"][0]["mean"] == 0.5
-    assert plain["figures"][0]["values"] == [0.333333, 0.666667]
 
 
 def test_what_was_kept_is_read_again(record, tmp_path):

@@ -20,10 +20,10 @@ def set_rounds(record, measurement, key, **values):
 @pytest.mark.parametrize(
     ("ours", "fer", "expected"),
     [
-        ([200, 201, 202], [20, 20.1, 20.2], ["201.0", "20.1", "10 (9.9 to 10.1)", "ahead"]),
-        ([20, 20.1, 20.2], [200, 201, 202], ["20.1", "201.0", "0.1 (0.099 to 0.101)", "behind"]),
-        ([20, 21, 30], [10, 22, 40], ["21.0", "22.0", "0.955 (0.5 to 3)", "not significantly different"]),
-        ([200, 201], [20, 20], ["200.5", "20.0", "10 (10 to 10.1)", "too few rounds to say"]),
+        ([200, 201, 202], [20, 20.1, 20.2], ["10 (9.9 to 10.1)", "ahead"]),
+        ([20, 20.1, 20.2], [200, 201, 202], ["0.1 (0.099 to 0.101)", "behind"]),
+        ([20, 21, 30], [10, 22, 40], ["0.955 (0.5 to 3)", "not significantly different"]),
+        ([200, 201], [20, 20], ["10 (10 to 10.1)", "too few rounds to say"]),
     ],
 )
 def test_more_frames_a_second_are_better(record, ours, fer, expected):
@@ -38,7 +38,7 @@ def test_less_time_is_better(record, ours, expected):
 
 
 def test_what_does_not_vary_wants_no_rounds(record):
-    assert lines(record, "what is installed") == [["–", "300 MB", "2400 MB", "0.125", "ahead"]]
+    assert lines(record, "what is installed") == [["–", "0.125", "ahead"]]
 
 
 def test_nothing_is_said_of_what_was_not_measured(record):
