@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -119,6 +120,8 @@ def _command(arguments: argparse.Namespace) -> int:
             raise short from error
         raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
     quiet_libraries()
+    if name == "run":
+        return commands.run(settings, partial(typed, Run, arguments))
     command: Callable[[Any], int] = getattr(commands, name.replace("-", "_"))
     return command(settings)
 

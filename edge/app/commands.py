@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +26,9 @@ from edge.sources.frame import Frame
 from edge.sources.pictures import open_images
 
 
-def run(settings: Run) -> int:
-    """Recognize the faces of a source until it ends or is stopped."""
-    return _print_sources() if settings.list_sources else do_run(settings)
+def run(settings: Run, reread: Callable[[], Run]) -> int:
+    """Recognize the faces of a source until it ends or is stopped; `reread` reads its configuration file again."""
+    return _print_sources() if settings.list_sources else do_run(settings, reread)
 
 
 def predict(settings: Predict) -> int:

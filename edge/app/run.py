@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from edge.app.followed_file import FollowedFile
 from edge.app.run_outputs import check_outputs, clock, make_outputs, serve, what_was_kept
 from edge.app.signals import Signals, handled_signals
 from edge.app.watchdog import Heartbeat, announced, notify_waiting
@@ -22,7 +23,7 @@ from edge.base.files import whole_file, writing
 from edge.base.machine import has_display, spare_cores
 from edge.base.progress import Progress
 from edge.base.run_statistics import summary_text
-from edge.base.settings import Capture, Options, Run
+from edge.base.settings import Capture, Run
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FrameResult
 from edge.outputs.window import Window, use_system_fonts
@@ -42,8 +43,12 @@ SIGNAL_INTERVAL = 0.05
 """Seconds after which the main thread looks at signals and the window again."""
 
 
-def do_run(run: Run) -> int:
+def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
     """Recognize the faces of a source until it ends or somebody stops it; return the exit status.
+
+    Args:
+        run: its settings.
+        reread: reads the settings again on SIGHUP, if they come from a configuration file.
 
     Raises:
         UserError: the source, the model or an output cannot be had.
@@ -77,7 +82,7 @@ def do_run(run: Run) -> int:
         reopen = None if run.source == "-" else open_
         with (
             Pipeline(source, recognizer, outputs, reopen, run.events) as pipeline,
-            Reloader(signals.reload, partial(_reload_all, recognizer, page, run.recognition)),
+            Reloader(signals.reload, _reload(run, reread, recognizer, pipeline, page)),
             announced(pipeline.statistics) as heartbeat,
             _progress(run, source) as note,
         ):
@@ -193,7 +198,21 @@ def _watch(
                 pipeline.stop()
 
 
-def _reload_all(recognizer: Recognizer, page: "LivePage | None", options: Options) -> None:
-    recognizer.reload(options)
-    if page:
-        page.reload()
+def _reload(
+    run: Run,
+    reread: Callable[[], Run] | None,
+    recognizer: Recognizer,
+    pipeline: Pipeline,
+    page: "LivePage | None",
+) -> Callable[[], None]:
+    """Return the function that reads configuration file and model again."""
+    file = FollowedFile(run, reread, recognizer, pipeline) if run.config and reread else None
+
+    def reload() -> None:
+        if file:
+            file.follow()
+        recognizer.reload(run.recognition)
+        if page:
+            page.reload()
+
+    return reload

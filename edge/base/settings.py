@@ -360,6 +360,15 @@ class Run:
 NOT_IN_FILES = ("list_sources", "config")
 """Settings of a run that its configuration file has not."""
 
+ADJUSTABLE = (
+    "events.",
+    "recognition.max_classifications",
+    "recognition.max_faces",
+    "recognition.smoothing.",
+    "recognition.quality.",
+)
+"""Beginnings of the names of a run's settings that can be changed without a restart."""
+
 IMAGE_OPTIONS = Options(smoothing=Smoothing(time_constant=0.0))
 """Settings for images, which have no past."""
 

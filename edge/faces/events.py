@@ -35,7 +35,7 @@ class _Presence:
 
 
 class Events:
-    """Finds the events between one result and the next; for one thread.
+    """Finds the events between one result and the next; for one thread. Others may replace `limits`.
 
     An event is a JSON object with `event`, `t` (Unix seconds at which it happened), `source` and `id`. In addition
 
@@ -49,7 +49,7 @@ class Events:
 
     def __init__(self, limits: EventLimits, memory: float = TRACK_TIMEOUT) -> None:
         """Begin without faces; `memory` is the tracker's time-out in seconds."""
-        self._limits, self._memory = limits, memory
+        self.limits, self._memory = limits, memory
         self._present: dict[int, _Presence] = {}
         self._time = -math.inf
 
@@ -100,7 +100,7 @@ class Events:
         emotion = self._shown(face, present)
         if emotion != present.next_emotion:
             present.next_emotion, present.next_since = emotion, time
-        if emotion != present.emotion and time - present.next_since >= self._limits.min_seconds:
+        if emotion != present.emotion and time - present.next_since >= self.limits.min_seconds:
             events.append(self._changed(present, face.id))
         if emotion == present.emotion:
             present.settled = face
@@ -109,7 +109,7 @@ class Events:
     def _shown(self, face: FaceResult, present: _Presence) -> str | None:
         """Return the label where it is that of the last event or probable enough for one; otherwise None."""
         known = face.emotion == present.emotion
-        return face.emotion if known or face.confidence >= self._limits.min_confidence else None
+        return face.emotion if known or face.confidence >= self.limits.min_confidence else None
 
     def _changed(self, present: _Presence, number: int) -> dict[str, Any]:
         duration = round(present.next_since - present.since, 3)

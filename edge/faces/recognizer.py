@@ -97,6 +97,14 @@ class Recognizer:
         self._model = classifier, bundle.template
         self._baseline = PersonalBaseline()  # another model reads the same face otherwise
 
+    def set_options(self, options: Options) -> None:
+        """Use other limits, smoothing and quality from the next frame on, from any thread; faces are kept.
+
+        Options of the model and the detector have no effect here.
+        """
+        self._options = options
+        self._smoother.settings = options.smoothing
+
     def set_live(self, live: bool) -> None:
         """Prepare for a source, before its first frame: live pictures are searched for small faces tile by tile.
 

@@ -9,7 +9,7 @@ from edge.base.settings import Smoothing
 
 
 class Smoother:
-    """The state of all faces; for one thread.
+    """The state of all faces; for one thread. Others may replace `settings`.
 
     Invariant: the probability of a label is never `Smoothing.margin` or more below that of another class, and without
     averaging no class is more probable than the label.
@@ -17,7 +17,7 @@ class Smoother:
 
     def __init__(self, settings: Smoothing, memory: float) -> None:
         """Begin without faces; `memory` is the tracker's time-out in seconds."""
-        self._settings, self._memory = settings, memory
+        self.settings, self._memory = settings, memory
         self._faces: dict[int, _Face] = {}
 
     @property
@@ -54,13 +54,12 @@ class Smoother:
 
     def _gain(self, seconds: float) -> float:
         """Return the weight of the new value: an exponential average in time, independent of the frame rate."""
-        if self._settings.time_constant <= 0:
-            return 1.0
-        return 1 - float(np.exp(-max(0.0, seconds) / self._settings.time_constant))
+        time_constant = self.settings.time_constant  # once: the settings may be replaced at any time
+        return 1 - float(np.exp(-max(0.0, seconds) / time_constant)) if time_constant > 0 else 1.0
 
     def _holds(self, face: "_Face") -> bool:
         """Return whether the label may stay: no class leads by the margin, and it was not weak for the dwell time."""
-        settings = self._settings
+        settings = self.settings
         if face.label is None or settings.time_constant <= 0:
             return False
         own = float(face.probabilities[face.label])
@@ -75,7 +74,7 @@ class Smoother:
     def _most_probable(self, face: "_Face") -> int | None:
         """Return the most probable class; None where it is not probable enough for a label."""
         first = int(face.probabilities.argmax())
-        return first if face.probabilities[first] >= self._settings.unsure_below else None
+        return first if face.probabilities[first] >= self.settings.unsure_below else None
 
 
 @dataclass

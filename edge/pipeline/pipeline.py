@@ -105,6 +105,10 @@ class Pipeline:
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
         ]
 
+    def set_event_limits(self, limits: EventLimits) -> None:
+        """Use other conditions of events from the next frame on, from any thread."""
+        self._events.limits = limits
+
     def _queue_for(self, output: Output, live: bool) -> Channel[FrameResult]:
         carried = {"merge": self._carry_events} if isinstance(output, EventOutput) else {}
         return _channel(32, live or not output.complete, _bytes_of, **carried)

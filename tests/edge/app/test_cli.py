@@ -732,6 +732,26 @@ def test_sighup_loads_the_model_anew_and_keeps_the_old_one_where_the_new_is_brok
     assert fed.end()[0] == 0
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+def test_sighup_reads_the_configuration_file_again(tmp_path, bundle, portrait):
+    file = tmp_path / "home.toml"
+    file.write_text("[recognition]\nthreads = 1\n")
+    fed = Fed(tmp_path, bundle, portrait, "--config", "home.toml", "--event-min-ms", "700")
+    assert fed.record()["faces"][0].get("reason") != "small"
+    file.write_text("[recognition]\nthreads = 2\nquality.min_face_size = 5000\n[events]\nmin_seconds = 3\n")
+    fed.process.send_signal(signal.SIGHUP)
+    told = fed.told("home.toml was read again")
+    assert told.endswith("; changed: recognition.quality.min_face_size; needs a restart: recognition.threads\n")
+    fed.told("the model was loaded anew")
+    assert fed.record()["faces"][0]["reason"] == "small"
+    file.write_text("threads = 2\n")
+    fed.process.send_signal(signal.SIGHUP)
+    assert "home.toml:1: threads: no such option" in fed.told("the options stay as they were")
+    fed.told("the model was loaded anew")
+    assert fed.record()["seq"] == 2
+    assert fed.end()[0] == 0
+
+
 @pytest.mark.parametrize(
     "text", ["8080", ":8080", "host", "host:", "host:http", "host:70000", "::1:80", "a..b:80", "clip.mp4"]
 )
