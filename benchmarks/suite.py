@@ -45,14 +45,6 @@ def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
     """Measure, and keep the record after each measurement: what interrupts a run leaves what was found before.
 
     A bug, or a process that crashes, shows its traceback and costs its own measurement: a run may take hours.
-
-    Args:
-        plan: what to measure on.
-        names: keys of `MEASUREMENTS`.
-        folder: where the record goes.
-
-    Raises:
-        UserError: this machine has no TFLite runtime, or the folder cannot be written to.
     """
     record = new_record(plan)
     wanted = [name for name in MEASUREMENTS if name in names]

@@ -23,11 +23,7 @@ LISTEN = 1.0
 
 
 def describe_machine() -> dict[str, Any]:
-    """Properties of this machine that do not change during a run; see `benchmarks.base.record`.
-
-    Raises:
-        UserError: this machine has no TFLite runtime.
-    """
+    """Properties of this machine that do not change during a run; see `benchmarks.base.record`."""
     package = runtime().split(".")[0].replace("_", "-")
     # 64-bit ARM kernels have no name of the processor; there the board's name says it.
     names = [line.partition(":")[2].strip() for line in _read(CPU_INFO).splitlines() if line.startswith("model name")]

@@ -54,13 +54,7 @@ def points(key: str) -> Value:
 
 
 def relative_to_best(key: str, setting: str, better: int = -1) -> Value:
-    """Ratio of a median to the best one in the same setting, unless they are not significantly different.
-
-    Args:
-        key: of a distribution over rounds.
-        setting: key in which rows must agree to be compared.
-        better: +1 where more is better, -1 where less is.
-    """
+    """Ratio of a median to the best one in the same setting, unless they are not significantly different."""
 
     def value(row: Row, rows: Rows) -> str | None:
         others = [other for other in rows if other[setting] == row[setting]]

@@ -17,15 +17,7 @@ SHIPPING = "int8"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Subjects of the measurements.
-
-    Attributes:
-        bundles: verified variants of one bundle by name, in the order of `VARIANTS`.
-        clip: a video for the pipeline.
-        rounds: turns of every variant in every measurement.
-        data: root of a data set for the accuracy; None: it is not measured.
-        split: of the data set.
-    """
+    """Variants of one bundle by name, a clip, rounds of every measurement, and a split of a data set, if any."""
 
     bundles: dict[str, Bundle]
     clip: Path

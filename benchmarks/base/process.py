@@ -41,7 +41,6 @@ class Usage:
         status: exit status; negative for the signal that ended it.
         seconds: from its start to its end.
         first_line: seconds from its start to its first line on standard output, None if there was none.
-        lines: how many there were.
         cpu: seconds of all its threads on processors.
         peak: the most bytes of RAM that it had at any time (VmHWM).
     """
@@ -49,7 +48,6 @@ class Usage:
     status: int
     seconds: float
     first_line: float | None
-    lines: int
     cpu: float
     peak: int
 
@@ -99,18 +97,6 @@ def call_command(function: Callable[..., Any], *arguments: Any, answer: Path = P
     return [sys.executable, "-m", "benchmarks.base.call", *words]
 
 
-@contextmanager
-def restricted_to(cores: int) -> Iterator[None]:
-    """Restrict the calling thread and those that it starts, as long as the block lasts."""
-    before = os.sched_getaffinity(0) if can_restrict() else None
-    _restrict_to(cores)
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.sched_setaffinity(0, before)
-
-
 def summary(error: Exception) -> str:
     """An error in one line: of a program's traceback the last one says what it was."""
     return (str(error).strip() or repr(error)).splitlines()[-1]
@@ -151,11 +137,12 @@ def _watch(command: Sequence[str], timeout: float) -> Usage:
     with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=alarm) as process:
         assert process.stdout is not None
         first = time.monotonic() - started if process.stdout.readline() else None
-        lines = (first is not None) + sum(1 for _ in process.stdout)
+        for _ in process.stdout:
+            pass
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds, cpu = time.monotonic() - started, used.ru_utime + used.ru_stime
-    return Usage(process.returncode, seconds, first, lines, cpu, used.ru_maxrss * MAXRSS_UNIT)
+    return Usage(process.returncode, seconds, first, cpu, used.ru_maxrss * MAXRSS_UNIT)
 
 
 def main() -> int:

@@ -23,12 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EvaluationData:
-    """A split in memory.
-
-    Attributes:
-        split: images of the models' size, with the classes of their folders.
-        ferplus: int `[n]`, FER+ majority label, -1 where it is not clear; None without votes.
-    """
+    """A split in memory, with the FER+ majority label of each image, -1 where it is not clear; None without votes."""
 
     split: "Split"
     ferplus: "np.ndarray | None"

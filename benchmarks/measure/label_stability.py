@@ -39,13 +39,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of the face with the most frames.
-
-    Attributes:
-        times: of its frames, seconds from the clip's first.
-        labels: int `[n]`, -1 where there is none.
-        probabilities: float32 `[n, classes]`, as shown beside the labels.
-        events: changes of emotion that are told, of all faces.
+    """Labels of the face with the most frames, -1 where there is none, with the times of its frames from the clip's
+    first and the probabilities shown beside them; and the number of changes of emotion that are told, of all faces.
     """
 
     times: np.ndarray

@@ -1,29 +1,37 @@
 """Time of one inference on one face."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.base.harness import distribution, interleave, timed_burst
 from benchmarks.base.measurement import VARIANT, Measurement, relative_to_best
 from benchmarks.base.plan import Plan
-from benchmarks.base.process import restricted_to
+from benchmarks.base.process import call_fresh
 from edge.base.text_table import Column, Row
-from edge.model.bundle import Bundle
+from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
 
 
 def measure_latency(plan: Plan) -> list[Row]:
-    """Time every variant with every number of threads, each on as many cores, interleaved.
+    """Time every variant with every number of threads, each on as many cores, interleaved, in fresh processes.
 
     A row has `ms` of one face, from the crop in memory to float probabilities, of all calls; and `round_ms`, the
     medians of the rounds: where they differ much, the machine was not at rest.
     """
-    turns = {(v, n): _turn(bundle, n) for (v, bundle), n in product(plan.bundles.items(), plan.threads)}
-    results = interleave("latency", lambda *case: turns[case](), turns, plan.rounds)
+    what = time_faces, plan.shipping.folder.resolve()
+    cases = product(plan.bundles, plan.threads)
+    results = interleave("latency", lambda v, n: call_fresh(*what, v, n, cores=n)[0], cases, plan.rounds)
     return [{"variant": variant, "threads": n, **summed_up(bursts)} for (variant, n), bursts in results.items()]
+
+
+def time_faces(folder: str, variant: str, threads: int) -> list[float]:
+    """Seconds of each call after a warm-up; the measured process."""
+    bundle = load_bundle(Path(folder), variant)
+    classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle.input_size)
+    return timed_burst(lambda: classifier.classify(face))
 
 
 def summed_up(bursts: Sequence[Sequence[float]]) -> Row:
@@ -40,19 +48,6 @@ def summed_up(bursts: Sequence[Sequence[float]]) -> Row:
 def random_face(size: int) -> np.ndarray:
     """A crop, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
     return np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-
-
-def _turn(bundle: Bundle, threads: int) -> Callable[[], list[float]]:
-    """A turn of one variant; the runtime's threads keep to the cores of the thread that made them."""
-    with restricted_to(threads):
-        classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle.input_size)
-        classifier.classify(face)
-
-    def turn() -> list[float]:
-        with restricted_to(threads):
-            return timed_burst(partial(classifier.classify, face))
-
-    return turn
 
 
 LATENCY = Measurement(

@@ -24,10 +24,7 @@ TIMEOUT = 1800
 def prepare(name: str, lock: Path) -> Path:
     """The folder of an environment, made anew when its lock has changed.
 
-    Args:
-        name: of the folder in `PLACE`.
-        lock: what is installed, and nothing else: dependencies of a package that are not in it are those of features
-            that are not measured.
+    What is in the lock is installed, and nothing else: other dependencies are those of features that are not measured.
     """
     folder = PLACE / name
     stamp = folder / "lock.txt"

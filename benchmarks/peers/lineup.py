@@ -114,12 +114,7 @@ class Lineup(NamedTuple):
     ) -> PartialResults:
         """Run all packages on every number of cores, interleaved; one that fails loses only its own rows.
 
-        Args:
-            what: is measured.
-            run: measures one of them once.
-            summed_up: makes a row of the results of its rounds.
-            cores: numbers of cores.
-            rounds: turns of each.
+        `run` measures one of them once, and `summed_up` makes a row of the results of its rounds.
         """
         gaps = dict(self.gaps)
 

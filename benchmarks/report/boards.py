@@ -47,11 +47,7 @@ COLUMNS = (
 
 
 def board_records(folder: Path = RECORDS) -> list[Record]:
-    """Records of boards, in the order of the files' names.
-
-    Raises:
-        UserError: one of the files is no record.
-    """
+    """Records of boards, in the order of the files' names."""
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 

@@ -19,15 +19,7 @@ IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width")
 
 @dataclass(frozen=True)
 class Change:
-    """A figure that both records have.
-
-    Attributes:
-        name: measurement, row and key.
-        before: median over the rounds of the first record, in the key's unit.
-        after: of the second.
-        ratio: after / before.
-        better: +1 where more is better, -1 where less is.
-    """
+    """Medians over the rounds of a figure that both records have, and their ratio; -1 where less is better."""
 
     name: str
     before: float

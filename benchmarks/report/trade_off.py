@@ -12,13 +12,9 @@ KINDS = {"accuracy": "folder labels", "ferplus_accuracy": "FER+ majority"}
 
 
 class Point(NamedTuple):
-    """Accuracy and time of a model.
+    """Accuracy of a model, and its median time of one face with one thread.
 
-    Attributes:
-        name: bundle and variant, or another package.
-        where: machine, split and kind of label; only points that agree in it can be compared.
-        ms: milliseconds of one face with one thread, median.
-        accuracy: share of right answers.
+    Only points of one machine, split and kind of label (`where`) can be compared.
     """
 
     name: str

@@ -29,11 +29,6 @@ def test_distribution(values, expected):
     assert tuple(d[key] for key in ("n", "mean", "minimum", "p50", "p95", "p99", "maximum")) == pytest.approx(expected)
 
 
-def test_nothing_has_no_distribution():
-    with pytest.raises(ValueError):
-        distribution([])
-
-
 def test_a_burst_does_not_count_its_warm_up():
     calls: list[int] = []
     times = timed_burst(lambda: calls.append(1), warm_up=0, seconds=0)
