@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.app.arguments import environment
-from edge.app.config import from_file, in_words_of_files, mistakes, read
+from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
 from edge.app.run import capture, do_run
-from edge.app.run_outputs import check_network, check_outputs
+from edge.app.run_outputs import check_network, check_outputs, output_conflicts
 from edge.app.signals import handled_signals
 from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentials
 from edge.base.errors import UserError, needs_extra
@@ -21,7 +21,8 @@ from edge.base.options import build
 from edge.base.settings import Analyze, Capture, Config, Demo, InstallService, Outputs, Predict, Run, UninstallService
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
-from edge.sources import check_capture, list_sources
+from edge.outputs.broker import parse_broker
+from edge.sources import capture_conflicts, check_capture, list_sources
 from edge.sources.frame import Frame
 from edge.sources.pictures import open_images
 
@@ -91,7 +92,7 @@ def config(settings: Config) -> int:
 
 
 def _check_config(path: Path) -> int:
-    found = mistakes(path) or list(_contradictions(path))
+    found = mistakes(path) or in_file(path, _conflicts(from_file(path)))
     for mistake in found:
         print(mistake, file=sys.stderr)
     if found:
@@ -100,14 +101,15 @@ def _check_config(path: Path) -> int:
     return 0
 
 
-def _contradictions(path: Path) -> Iterator[UserError]:
-    """Yield errors about options that do not go together."""
-    run = from_file(path)
-    for check in (lambda: check_capture(run.source, capture(run)), lambda: check_outputs(run)):
+def _conflicts(run: Run) -> Iterator[UserError]:
+    """Yield errors about options of a run that do not go together, and about the broker's address."""
+    yield from capture_conflicts(run.source, capture(run))
+    yield from output_conflicts(run)
+    if run.outputs.mqtt:
         try:
-            check()
+            parse_broker(run.outputs.mqtt)
         except UserError as error:
-            yield UserError(f"{path}: {in_words_of_files(error.problem)}", in_words_of_files(error.remedy))
+            yield error
 
 
 def demo(settings: Demo) -> int:

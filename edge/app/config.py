@@ -56,6 +56,17 @@ def from_file(path: Path) -> Run:
     return build(Run, read(path))
 
 
+def in_file(path: Path, errors: Iterable[UserError]) -> list[UserError]:
+    """Return errors about flags as errors about the options of a file, with the line of the first that is in it."""
+    where = lines(_text(path))
+    found = []
+    for error in errors:
+        problem = in_words_of_files(error.problem)
+        line = next((f":{where[name]}" for name in re.findall(r"[a-z_]+\.[a-z_.]+", problem) if name in where), "")
+        found.append(UserError(f"{path}{line}: {problem}", in_words_of_files(error.remedy)))
+    return found
+
+
 def in_words_of_files(text: str) -> str:
     """Return a text about flags as one about the options of a file."""
     names = {setting.option.flag: setting.name for setting in declared(Run, NOT_IN_FILES)}

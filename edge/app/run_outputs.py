@@ -1,14 +1,16 @@
 """Check a run's outputs before anything is opened, and make them once the source is open."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.base.errors import UserError, needs_extra
+from edge.base.errors import UserError, needs_extra, raise_first
 from edge.base.files import resolved
 from edge.base.settings import Page, Run
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
+from edge.outputs.broker import parse_broker
 from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
 from edge.outputs.video import AnnotatedVideo
@@ -28,13 +30,26 @@ def check_outputs(run: Run) -> None:
     Raises:
         UserError: a file is used twice, or an option of the live page lacks its page or its counterpart.
     """
+    raise_first(output_conflicts(run))
+
+
+def output_conflicts(run: Run) -> Iterator[UserError]:
+    """Yield errors about files that are used twice, and options of the live page without page or counterpart."""
     taken = {resolved(Path(run.source))}
     for path in run.outputs.paths:
         place = path if str(path) == "-" else resolved(path)
         if place in taken:
-            raise UserError(f"{path}: is read from or written to already", "give each output a place of its own")
+            yield UserError(f"{path}: is read from or written to already", "give each output a place of its own")
         taken.add(place)
-    certificate(run.page)
+    yield from _page_conflicts(run.page)
+
+
+def _page_conflicts(page: Page) -> Iterator[UserError]:
+    if bool(page.certificate) != bool(page.key):
+        yield UserError("--web-cert and --web-key: one is missing", "give both, or none")
+    for flag, given in (("--web-cert", page.certificate), ("--web-host", page.proxied_as)):
+        if given and not page.address:
+            yield UserError(f"{flag} is for the live page, and there is none", "add --web, or leave it out")
 
 
 def certificate(page: Page) -> tuple[Path, Path] | None:
@@ -43,11 +58,7 @@ def certificate(page: Page) -> tuple[Path, Path] | None:
     Raises:
         UserError: one of them is missing, or there is no page.
     """
-    if bool(page.certificate) != bool(page.key):
-        raise UserError("--web-cert and --web-key: one is missing", "give both, or none")
-    for flag, given in (("--web-cert", page.certificate), ("--web-host", page.proxied_as)):
-        if given and not page.address:
-            raise UserError(f"{flag} is for the live page, and there is none", "add --web, or leave it out")
+    raise_first(_page_conflicts(page))
     return (page.certificate, page.key) if page.certificate and page.key else None
 
 
@@ -60,7 +71,7 @@ def check_network(run: Run) -> None:
     outputs, page = run.outputs, run.page
     if outputs.mqtt:
         with needs_extra("mqtt"):
-            from edge.outputs.mqtt import parse_broker
+            import edge.outputs.mqtt
         parse_broker(outputs.mqtt)
     if outputs.metrics or page.address:
         with needs_extra("metrics" if outputs.metrics else "web"):
@@ -97,7 +108,7 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         outputs.append(_annotated_images(run, wanted.images))
     if wanted.mqtt:
         with needs_extra("mqtt"):
-            from edge.outputs.mqtt import MqttOutput, parse_broker
+            from edge.outputs.mqtt import MqttOutput
         broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes)
         outputs.append(ToleratedEvents(broker, faults))
     return outputs

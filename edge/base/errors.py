@@ -3,7 +3,7 @@
 import errno
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from edge.base.network import masked
@@ -43,6 +43,12 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, see PEP 383
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def raise_first(errors: Iterable[UserError]) -> None:
+    """Raise the first of some errors, if there is one."""
+    for error in errors:
+        raise error
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import json
 import logging
 import math
 import os
-import socket
 import ssl
 import sys
 import threading
@@ -20,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -28,19 +26,18 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.base.credentials import MQTT_PASSWORD, MQTT_PASSWORD_FILE, MQTT_USER, refuse_credentials
+from edge.base.credentials import MQTT_PASSWORD, MQTT_PASSWORD_FILE, MQTT_USER
 from edge.base.errors import UserError
 from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
 from edge.faces.results import FaceResult, FrameResult, MainFace
+from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
 
 log = logging.getLogger(__name__)
 
 CA = "EMOTION_EDGE_MQTT_CA"
 """Environment variable for the certificates of the broker's authority, instead of the system's."""
-
-PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 PUBLISH_INTERVAL = 1.0
 """Least seconds between two states."""
@@ -88,44 +85,6 @@ FLUSH = 0.45
 """Time-out of each of three steps at the end, seconds: a first connection, the broker's acknowledgements, and closing
 the connection. Together they are shorter than the pipeline's wait for an output.
 """
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Address of a broker.
-
-    Attributes:
-        host: name or address.
-        port: port.
-        tls: whether the connection is encrypted and the broker's certificate verified.
-        prefix: prefix of all topics.
-    """
-
-    host: str
-    port: int
-    tls: bool
-    prefix: str
-
-
-def parse_broker(address: str) -> Broker:
-    """Parse `mqtt://host[:port][/prefix]` or `mqtts://…`; the default prefix is `emotion-edge/<this host>`.
-
-    Raises:
-        UserError: the address cannot be parsed, or has credentials.
-    """
-    refuse_credentials(address, MQTT_USER, MQTT_PASSWORD)
-    parts = urlsplit(address, allow_fragments=False)
-    prefix = parts.path.strip("/") or f"emotion-edge/{socket.gethostname()}"
-    try:
-        host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-        host.encode("idna")
-        if not host or parts.query or set(prefix) & set("+#@"):
-            raise ValueError
-    except (ValueError, KeyError):
-        # The address is not repeated, because it may contain a password.
-        problem = "--mqtt: this is not the address of a broker"
-        raise UserError(problem, "write it as mqtt://host, mqtts://host:8883 or mqtt://host/prefix") from None
-    return Broker(host, port, parts.scheme == "mqtts", prefix)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Sources of frames with one interface: cameras, network streams, other programs, videos and pictures."""
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from edge.base.errors import UserError
+from edge.base.errors import UserError, raise_first
 from edge.base.settings import Capture
 from edge.sources.frame import Frame
 
@@ -112,6 +113,11 @@ def check_capture(spec: str, capture: Capture) -> None:
     Raises:
         UserError: it does not; the source is not named, since its address may hold a password.
     """
+    raise_first(capture_conflicts(spec, capture))
+
+
+def capture_conflicts(spec: str, capture: Capture) -> Iterator[UserError]:
+    """Yield errors about settings in `capture` that the source does not support."""
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
     rtsp, raw = scheme(spec) in ("rtsp", "rtsps"), spec == "-"
@@ -131,7 +137,7 @@ def check_capture(spec: str, capture: Capture) -> None:
         ("--loop", capture.loop, recording, "videos, images and folders"),
     ):
         if given and not fits:
-            raise UserError(f"{option} is for {what}, and the source is something else", "leave it out")
+            yield UserError(f"{option} is for {what}, and the source is something else", "leave it out")
 
 
 def list_sources() -> list[tuple[str, str]]:

@@ -178,11 +178,19 @@ class TestCheck:
         assert capsys.readouterr().out == f"{path}: no mistakes\n"
 
     def test_options_that_do_not_go_together(self, write, capsys):
-        path = write('source = "0"\n[capture]\nloop = true\n[page]\ncertificate = "a"\n')
+        path = write(
+            'source = "0"\n[capture]\nloop = true\nlive = true\n[page]\nkey = "a"\nproxied_as = ["b"]\n'
+            '[outputs]\njsonl = "a"\nevents = "a"\nmqtt = "home.local"\n'
+        )
         assert cli.main(["config", "check", str(path)]) == 2
-        assert capsys.readouterr().err.splitlines() == [
-            f"{path}: capture.loop is for videos, images and folders, and the source is something else: leave it out",
-            f"{path}: page.certificate and page.key: one is missing: give both, or none",
+        assert [line.removeprefix(str(path)) for line in capsys.readouterr().err.splitlines()] == [
+            ":4: capture.live is for standard input, and the source is something else: leave it out",
+            ":3: capture.loop is for videos, images and folders, and the source is something else: leave it out",
+            ": a: is read from or written to already: give each output a place of its own",
+            ":6: page.certificate and page.key: one is missing: give both, or none",
+            ":7: page.proxied_as is for the live page, and there is none: add page.address, or leave it out",
+            ":11: outputs.mqtt: this is not the address of a broker: write it as mqtt://host, mqtts://host:8883 or "
+            "mqtt://host/prefix",
         ]
 
     def test_a_file_is_needed(self, capsys):

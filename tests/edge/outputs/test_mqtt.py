@@ -23,8 +23,9 @@ from edge.base.run_statistics import Statistics
 from edge.base.settings import EventLimits
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.outputs import mqtt
+from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic
-from edge.outputs.mqtt import UNKNOWN, Broker, MqttOutput, Scene, parse_broker, state
+from edge.outputs.mqtt import UNKNOWN, MqttOutput, Scene, state
 
 from ..patience import LONG, patiently
 from ..raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
@@ -36,34 +37,6 @@ PREFIX = "home/hall"
 STATE, AVAILABILITY, EVENTS = (f"{PREFIX}/{name}" for name in ("state", "availability", "events"))
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
-
-
-@pytest.mark.parametrize(
-    ("address", "broker"),
-    [
-        pytest.param("mqtt://pi", Broker("pi", 1883, False, "emotion-edge/attic"), id="the least"),
-        pytest.param("mqtts://pi", Broker("pi", 8883, True, "emotion-edge/attic"), id="encrypted"),
-        pytest.param("mqtt://10.0.0.1:1884/home/hall/", Broker("10.0.0.1", 1884, False, PREFIX), id="all"),
-        pytest.param("mqtts://[::1]:9/x", Broker("::1", 9, True, "x"), id="IPv6"),
-    ],
-)
-def test_addresses(monkeypatch, address, broker):
-    monkeypatch.setattr(mqtt.socket, "gethostname", lambda: "attic")
-    assert parse_broker(address) == broker
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("pi", "http://pi", "mqtt://", "mqtt:///x", "mqtt://pi:port", "mqtt://pi:70000", "mqtt://a..b"),
-        *("mqtt://pi/#", "mqtt://pi#x", "mqtt://pi/a/+/b", "mqtt://pi/a?b=c"),
-        *("mqtt://me:secret@pi", "me:secret@pi", "mqtt://me:se/cret@pi"),
-    ],
-)
-def test_other_addresses_are_refused_and_no_password_is_repeated(address):
-    with pytest.raises(UserError) as caught:
-        parse_broker(address)
-    assert "cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -624,7 +597,8 @@ class TestHostile:
 
 PUBLISHER = """
 import sys, time
-from edge.outputs.mqtt import MqttOutput, parse_broker
+from edge.outputs.broker import parse_broker
+from edge.outputs.mqtt import MqttOutput
 from edge.base.run_statistics import Statistics
 with MqttOutput(parse_broker(sys.argv[1]), Statistics(), ['happy', 'sad']):
     time.sleep(60)
