@@ -1,11 +1,4 @@
-"""Comparison of the variants of a bundle, and of other packages, on this machine.
-
-    python -m benchmarks                                  what takes minutes and wants nothing but this package
-    python -m benchmarks pipeline peers --clip street.mp4
-    python -m benchmarks all --data data/fer2013 --page docs/benchmarks.md
-    python -m benchmarks report benchmarks/results/20260102T030405Z.json
-    python -m benchmarks compare before.json after.json
-    python -m benchmarks boards --page docs/boards.md
+"""Comparison of the variants of a bundle, and of other packages, on this machine: see docs/benchmarks.md.
 
 All measurements are interleaved. Tables go to the screen, figures as JSON and plots into a folder.
 """

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.base.machine import current_state
+from benchmarks.base.measurement import PartialResults
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
-from benchmarks.base.record import PartialResults, Record, keep, new_record
+from benchmarks.base.record import Record, keep, new_record
 from benchmarks.measure.accuracy import ACCURACY
 from benchmarks.measure.counts import COUNTS
 from benchmarks.measure.end_to_end import END_TO_END
 from benchmarks.measure.label_stability import LABEL_STABILITY
 from benchmarks.measure.latency import LATENCY
 from benchmarks.measure.live import LIVE
-from benchmarks.measure.memory import MEMORY
 from benchmarks.measure.outputs import OUTPUTS
 from benchmarks.measure.pipeline import PIPELINE
 from benchmarks.measure.scaling import FACE_COUNT, FRAME_SIZE
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 MEASUREMENTS = {
     one.name: one
     for one in (
-        *(COUNTS, LATENCY, MEMORY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, STRANGERS),
+        *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, STRANGERS),
         *(peers.CLIP, peers.MODELS, peers.FOOTPRINT),
         # Last, because they are long work that warms a board up.
         *(END_TO_END, ACCURACY, peers.ACCURACIES),

@@ -5,10 +5,17 @@ from dataclasses import dataclass, field
 
 from benchmarks.base.bootstrap import Interval, median_ratio, sample, significantly_different
 from benchmarks.base.plan import Plan
-from benchmarks.base.record import PartialResults
 from edge.base.text_table import Column, Row, Rows, Value, draw
 
 NOT_SIGNIFICANT = "not significantly different"
+
+
+@dataclass(frozen=True)
+class PartialResults:
+    """Rows of some participants, and by name of the others why there is none."""
+
+    rows: Sequence[Row]
+    gaps: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,6 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,14 +36,6 @@ from edge.base.text_table import Row
 SCHEMA_VERSION = 3
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class PartialResults:
-    """Rows of some participants, and by name of the others why there is none."""
-
-    rows: Sequence[Row]
-    gaps: dict[str, str]
 
 
 def new_record(plan: Plan) -> Record:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.base.harness import distribution, interleave, timed_burst
-from benchmarks.base.measurement import VARIANT, Measurement, relative_to_best
+from benchmarks.base.measurement import PEAK, VARIANT, Measurement, relative_to_best
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
 from edge.base.text_table import Column, Row
@@ -18,13 +18,20 @@ from edge.model.classifier import EmotionClassifier
 def measure_latency(plan: Plan) -> list[Row]:
     """Time every variant with every number of threads, each on as many cores, interleaved, in fresh processes.
 
-    A row has `ms` of one face, from the crop in memory to float probabilities, of all calls; and `round_ms`, the
-    medians of the rounds: where they differ much, the machine was not at rest.
+    A row has `ms` of one face, from the crop in memory to float probabilities, of all calls; `round_ms`, the medians of
+    the rounds: where they differ much, the machine was not at rest; `file`, bytes of the model's file; and `peak`, the
+    most bytes of RAM of a process, which loads the model and runs it, and no more.
     """
     what = time_faces, plan.shipping.folder.resolve()
     cases = product(plan.bundles, plan.threads)
-    results = interleave("latency", lambda v, n: call_fresh(*what, v, n, cores=n)[0], cases, plan.rounds)
-    return [{"variant": variant, "threads": n, **summed_up(bursts)} for (variant, n), bursts in results.items()]
+    results = interleave("latency", lambda v, n: call_fresh(*what, v, n, cores=n), cases, plan.rounds)
+    return [
+        {
+            **{"variant": variant, "threads": n, **summed_up([burst for burst, _ in runs])},
+            **{"file": len(plan.bundles[variant].model), "peak": max(usage.peak for _, usage in runs)},
+        }
+        for (variant, n), runs in results.items()
+    ]
 
 
 def time_faces(folder: str, variant: str, threads: int) -> list[float]:
@@ -61,6 +68,8 @@ LATENCY = Measurement(
         Column("p95", "ms.p95", ".3f"),
         Column("p99", "ms.p99", ".3f"),
         Column("faces/s", "faces_per_second", ".0f"),
+        Column("file MB", "file", ".2f", 1e-6),
+        PEAK,
         Column("relative to the best", relative_to_best("round_ms", "threads")),
     ),
     {"round_ms": -1},

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from benchmarks.base.harness import interleave
+from benchmarks.base.measurement import PartialResults
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import Usage, run_fresh, summary
-from benchmarks.base.record import PartialResults
 from benchmarks.peers.environment import LOCKS, locked_version, prepare, python_of
 from edge.base.errors import UserError
 from edge.base.text_table import Row

@@ -13,10 +13,9 @@ import numpy as np
 
 from benchmarks.base.bootstrap import paired_difference
 from benchmarks.base.harness import distribution, distributions
-from benchmarks.base.measurement import CORES, PACKAGE, PEAK, SCORES, Measurement, points, spread
+from benchmarks.base.measurement import CORES, PACKAGE, PEAK, SCORES, Measurement, PartialResults, points, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, run_fresh
-from benchmarks.base.record import PartialResults
 from benchmarks.measure.accuracy import evaluation_data, scores
 from benchmarks.measure.latency import random_face, summed_up
 from benchmarks.measure.pipeline import run_once

@@ -121,15 +121,12 @@ def figures() -> Record:
     pipeline = {"fps": one(160.0), "first_record": one(0.4), "peak": 120_000_000, "runs": []}
     pipeline["stage_p50_ms"] = {"detect": 4.0, "classify": 4.0}
     latency = {"ms": distribution([0.5, 0.7, 0.9]), "faces_per_second": 1428.6, "round_ms": one(0.7)}
+    latency |= {"file": 1_000_000, "peak": 50_000_000}
     return {
         "counts": by_variant(
             size=1000, operators={"ADD": 1, "CONV_2D": 2}, operations=3, frame=5000, instructions=None
         ),
         "latency": [{**row, "threads": n} for row in by_variant(**latency) for n in (1, 4)],
-        "memory": [
-            {"variant": v, "file": file, "peak": peak, "runs": [peak]}
-            for v, file, peak in ((None, None, 40_000_000), ("float32", 3000, 60_000_000), ("int8", 1000, 50_000_000))
-        ],
         "pipeline": [{**row, "cores": n} for row in by_variant(**pipeline) for n in (1, 2, 4)],
         "stages": [
             {

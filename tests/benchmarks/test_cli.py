@@ -44,7 +44,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert {(f["variant"], f["threads"]) for f in record["latency"]} == {
         (v, n) for v in ("float32", "int8") for n in {1, cores}
     }
-    assert [f["variant"] for f in record["memory"]] == [None, "float32", "int8"]
+    assert all(10e6 < f["peak"] < 200e6 for f in record["latency"])
     assert {f["variant"] for f in record["pipeline"]} == {"float32", "int8"}
     assert all(f["runs"][0]["frames"] == FRAMES for f in record["pipeline"])
     assert all(f["accuracy"] == pytest.approx(1 / 7, abs=1e-5) for f in record["accuracy"])
@@ -85,14 +85,12 @@ def test_an_interrupted_run_leaves_what_it_found(bundle, clip, tmp_path, monkeyp
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    replace_measurement(monkeypatch, "memory", interrupt)
+    replace_measurement(monkeypatch, "pipeline", interrupt)
     output = tmp_path / "results"
     assert main(["--model", str(bundle), "--clip", str(clip), "--output", str(output), "--rounds", "1"]) == 130
     record = record_of(output)
     assert list(record["figures"]) == ["latency"]
-    assert record["missing"] == dict.fromkeys(
-        ("memory", "pipeline", "stages", "live", "face-count", "frame-size"), NOT_REACHED
-    )
+    assert record["missing"] == dict.fromkeys(("pipeline", "stages", "live", "face-count", "frame-size"), NOT_REACHED)
     assert f"Not measured: pipeline ({NOT_REACHED})." in report(record, {})
 
 
@@ -118,10 +116,10 @@ def test_a_bug_is_shown_and_costs_its_own_measurement(bundle, clip, tmp_path, mo
 
     replace_measurement(monkeypatch, "latency", fail)
     output = tmp_path / "results"
-    words = ["latency", "memory", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
+    words = ["latency", "counts", "--model", str(bundle), "--clip", str(clip), "--output", str(output)]
     assert main([*words, "--rounds", "1"]) == 1
     record = record_of(output)
-    assert list(record["figures"]) == ["memory"]
+    assert list(record["figures"]) == ["counts"]
     assert record["missing"] == {"latency": f"{FAILED}: ValueError: rotten"}
     assert "Traceback (most recent call last)" in caplog.text
 
