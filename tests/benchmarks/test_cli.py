@@ -49,7 +49,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert all(f["runs"][0]["frames"] == FRAMES for f in record["pipeline"])
     assert all(f["accuracy"] == pytest.approx(1 / 7, abs=1e-5) for f in record["accuracy"])
     assert {f["variant"] for f in record["stages"] + record["live"] + record["face-count"]} == {"int8"}
-    assert all(0 < f["overhead"] < 1 for f in record["stages"] if f["cores"] == 1)
+    assert all(0 < f["overhead"] <= 1 for f in record["stages"] if f["cores"] == 1)
     assert all(0 < f["answered"] <= 1 and f["cpu"]["p50"] > 0 for f in record["live"])
     assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8]
     assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*SIZES.items()]
