@@ -133,7 +133,7 @@ class Reader:
             TypeError, ValueError: it is not a picture.
         """
         image, name = _read(picture, rgb)
-        frame = Frame(0, time.time(), BgrPixels(image), name, time.monotonic())
+        frame = Frame(time.time(), BgrPixels(image), name, time.monotonic())
         with self._lock:
             return Result(self._recognizer.recognize(frame))
 

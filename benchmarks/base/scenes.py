@@ -27,19 +27,19 @@ class Scenes:
 
     def __init__(self, faces: int, width: int = WIDTH) -> None:
         """Draw `faces` people, at most eight, into pictures of 16:9."""
-        scale, self._seq = width / WIDTH, 0
+        scale, self._given = width / WIDTH, 0
         side = round(PORTRAIT * scale)
         portrait = cv2.resize(read_image(fetch(ASTRONAUT)), (side, side), interpolation=cv2.INTER_AREA)
         self._pictures = [_picture(portrait, faces, scale, moved) for moved in range(DIFFERENT)]
 
     def read(self) -> Frame | None:
-        if self._seq == FRAMES:
+        if self._given == FRAMES:
             return None
-        i, self._seq = self._seq, self._seq + 1
-        return Frame(i, i / FPS, BgrPixels(self._pictures[i % DIFFERENT]), self.name, time.monotonic())
+        i, self._given = self._given, self._given + 1
+        return Frame(i / FPS, BgrPixels(self._pictures[i % DIFFERENT]), self.name, time.monotonic())
 
     def close(self) -> None:
-        self._seq = FRAMES
+        self._given = FRAMES
 
 
 def _picture(portrait: np.ndarray, faces: int, scale: float, moved: int) -> np.ndarray:

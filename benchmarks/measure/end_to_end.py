@@ -101,7 +101,7 @@ def _watch(
     recognizer.reset()
     recognizer.set_live(way == "live")
     for i in range(WAYS[way]):
-        frame = Frame(i, i / FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
+        frame = Frame(i / FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
         centres = [(x - i, y - i) for x, y in clip.centres]
         for result in recognizer.classify(recognizer.detect(frame)).faces:
             at = next((n for n, centre in enumerate(centres) if is_at(result.box, centre, size)), None)

@@ -92,7 +92,7 @@ class Feed:
             source: an open source, which is closed at the end.
             reopen: opens a live source again, or raises UserError; None ends the run with the stream.
             stop: set by the owner; checked between two frames.
-            deliver: called with each frame; numbers continue after a source was opened again.
+            deliver: called with each frame, numbered; numbers continue after a source was opened again.
             note: called with one of `TROUBLES`, or `back`, when it happens.
         """
         self._source, self._reopen, self._stop = source, reopen, stop
@@ -147,7 +147,7 @@ class Feed:
             self._loss_logger.back()
             self._note("back")
             self._away = False
-        self._deliver(replace(frame, seq=self._count))  # a source that was opened again would count from 0
+        self._deliver(replace(frame, seq=self._count))
         self._count += 1
 
 

@@ -52,7 +52,7 @@ class CameraSource:
             # OpenCV's own search prints a page of warnings when there is no such camera.
             raise _no_camera(name)
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(OPENCV_READ_TIMEOUT))  # OpenCV reads it once
-        self.name, self._capture, self._seq = name, cv2.VideoCapture(device), 0
+        self.name, self._capture = name, cv2.VideoCapture(device)
         _ask_for(capture, self._capture)
         self._first = self._picture()
         if self._first is None:  # only a picture proves that the camera works
@@ -66,9 +66,7 @@ class CameraSource:
         image, self._first = self._first if self._first is not None else self._picture(), None
         if image is None:
             return None
-        frame = Frame(self._seq, time.time(), BgrPixels(to_bgr(image)), self.name, time.monotonic())
-        self._seq += 1
-        return frame
+        return Frame(time.time(), BgrPixels(to_bgr(image)), self.name, time.monotonic())
 
     def close(self) -> None:
         self._capture.release()

@@ -44,7 +44,7 @@ class DecodedSource:
         self.fps, self.duration = decoder.rate, decoder.duration
         self.total = None if live else decoder.frames
         self.damage: str | None = None
-        self._seq, self._opened = 0, time.time() if opened is None else opened
+        self._opened = time.time() if opened is None else opened
 
     def read(self) -> Frame | None:
         picture, self._first = self._first or self._decoder.read(), None
@@ -52,9 +52,7 @@ class DecodedSource:
             self.damage = None if self.live else self._decoder.damage
             return None
         captured = time.time() if self.live else self._opened + picture.seconds
-        frame = Frame(self._seq, captured, picture.pixels, self.name, time.monotonic())
-        self._seq += 1
-        return frame
+        return Frame(captured, picture.pixels, self.name, time.monotonic())
 
     def close(self) -> None:
         """Release the decoder and its input; safe to call twice."""

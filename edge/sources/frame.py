@@ -14,20 +14,20 @@ class Frame:
     """One picture from a source.
 
     Attributes:
-        seq: number of the frame in its source, from 0, counting also those that are dropped later.
         captured: Unix seconds at capture; in a file, the moment it was opened plus the frame's own timestamp.
         pixels: pixels of the picture.
         source: name of the source, as records give it.
         arrived: `time.monotonic()` seconds when it was handed over; its age is counted from here.
         preview: the same picture smaller, where the camera gives one; faces are searched in it.
+        seq: number of the frame in a run, from 0, counting also those that are dropped later; the feed sets it.
     """
 
-    seq: int
     captured: float
     pixels: Pixels
     source: str
     arrived: float
     preview: np.ndarray | None = None
+    seq: int = 0
 
     def age(self) -> float:
         """Return the seconds since the frame arrived."""

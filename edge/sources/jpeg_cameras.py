@@ -41,7 +41,7 @@ class JpegCamera:
             UserError: there is no picture.
         """
         self.name, self._client, self._timeout = name, client, timeout
-        self._response, self._cutter, self._seq, self._closed = response, JpegCutter(), 0, False
+        self._response, self._cutter, self._closed = response, JpegCutter(), False
         self._first = self._checked_picture()
         if self._first is None:
             self.close()
@@ -53,9 +53,7 @@ class JpegCamera:
         image, self._first = self._first if self._first is not None else self._checked_picture(), None
         if image is None or self._closed:
             return None
-        frame = Frame(self._seq, time.time(), BgrPixels(image), self.name, time.monotonic())
-        self._seq += 1
-        return frame
+        return Frame(time.time(), BgrPixels(image), self.name, time.monotonic())
 
     def close(self) -> None:
         self._closed = True

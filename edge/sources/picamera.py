@@ -46,7 +46,6 @@ class Picamera2Source:
         except Exception as error:  # libcamera and Picamera2 raise errors of many types
             self.close()
             raise UserError(f"{self.name}: cannot be started ({error})", "check --size, --fps and --control") from error
-        self._seq = 0
 
     def read(self) -> Frame | None:
         if self._closed:
@@ -63,16 +62,7 @@ class Picamera2Source:
             request.release()
         arrived = time.monotonic()
         pictures = {name: decode(buffers[name], *layout) for name, layout in self._streams.items()}
-        frame = Frame(
-            self._seq,
-            _unix_seconds(sensor_time),
-            BgrPixels(pictures["main"]),
-            self.name,
-            arrived,
-            pictures.get("lores"),
-        )
-        self._seq += 1
-        return frame
+        return Frame(_unix_seconds(sensor_time), BgrPixels(pictures["main"]), self.name, arrived, pictures.get("lores"))
 
     def close(self) -> None:
         # Closing also stops the camera, and does nothing the second time.

@@ -115,7 +115,7 @@ class ImageSource:
         self.total = len(paths)
         self._paths, self._folder, self._strict = iter(paths), folder, strict or len(paths) == 1
         self._told = set() if told is None else told
-        self._unread, self._seq, self._opened = list(unread), 0, time.time()
+        self._unread, self._given, self._opened = list(unread), 0, time.time()
         self._first = self._next()
         if self._first is None:
             raise UserError(f"{folder}: none of its {self.total} images can be read", "see the messages above")
@@ -137,10 +137,9 @@ class ImageSource:
                     raise
                 self._unread.append(error)
                 continue
-            captured = self._opened + self._seq * PICTURE_SPACING
-            frame = Frame(self._seq, captured, BgrPixels(image), self._called(path), time.monotonic())
-            self._seq += 1
-            return frame
+            captured = self._opened + self._given * PICTURE_SPACING
+            self._given += 1
+            return Frame(captured, BgrPixels(image), self._called(path), time.monotonic())
         self._report()
         return None
 

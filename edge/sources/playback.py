@@ -1,5 +1,6 @@
 """Playback of recordings in real time and in a loop."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Realtime:
 
 
 class Loop:
-    """Repeats a recording. Frame numbers and times continue, after a pause of `BETWEEN_ROUNDS`."""
+    """Repeats a recording. Times continue, after a pause of `BETWEEN_ROUNDS`."""
 
     live = False
     total = duration = None
@@ -75,7 +76,7 @@ class Loop:
         self._open, self._source = open_, open_()
         self.name, self.fps = self._source.name, self._source.fps
         self.damage: str | None = None
-        self._seq, self._shift, self._last = 0, 0.0, 0.0
+        self._shift, self._last = 0.0, -math.inf
         self._closed = False
 
     def read(self) -> Frame | None:
@@ -85,8 +86,7 @@ class Loop:
         if frame is None:
             return None
         self._last = frame.captured + self._shift
-        self._seq += 1
-        return replace(frame, seq=self._seq - 1, captured=self._last)
+        return replace(frame, captured=self._last)
 
     def close(self) -> None:
         self._closed = True
@@ -95,7 +95,7 @@ class Loop:
     def _next_round(self) -> Frame | None:
         """Return the first frame of the next round; None where the last round had no frame."""
         self.damage = self._source.damage
-        if self._seq == 0:
+        if math.isinf(self._last):
             return None
         self._source.close()
         self._source = self._open()

@@ -37,7 +37,7 @@ class RawSource:
         self.live, self.fps = capture.live, capture.fps
         self._stream, self._size, self._format = stream, capture.size, LIBCAMERA_NAMES[capture.pixel_format]
         self._bytes = bytes_a_frame(self._format, self._size)
-        self._seq, self._opened = 0, time.time()
+        self._given, self._opened = 0, time.time()
 
     def check_length(self, length: int) -> None:
         """Check that a file of `length` bytes holds whole frames.
@@ -56,25 +56,24 @@ class RawSource:
         if len(content) < self._bytes:
             if content:
                 raise UserError(
-                    f"{self.name}: ends within frame {self._seq}, {len(content)} of {self._bytes} bytes",
+                    f"{self.name}: ends within frame {self._given}, {len(content)} of {self._bytes} bytes",
                     "check --size and --pixel-format against what the other program writes",
                 )
             return None
         # A recording's frames have their own times, by the given rate or else a camera's usual one.
-        captured = time.time() if self.live else self._opened + self._seq / (self.fps or 30.0)
-        if self._seq < CHECKED:
+        captured = time.time() if self.live else self._opened + self._given / (self.fps or 30.0)
+        if self._given < CHECKED:
             self._check(content)
         image = decode(content, self._format, self._size)
-        frame = Frame(self._seq, captured, BgrPixels(image), self.name, time.monotonic())
-        self._seq += 1
-        return frame
+        self._given += 1
+        return Frame(captured, BgrPixels(image), self.name, time.monotonic())
 
     def _check(self, content: bytes) -> None:
         """Check a frame's size and format, by all its bytes or by those of its brightness."""
-        examined = content if self._seq % 2 == 0 else content[: len(content) // 2]
+        examined = content if self._given % 2 == 0 else content[: len(content) // 2]
         if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):
             raise UserError(
-                f"{self.name}: frame {self._seq} is no picture of that size and format ({problem})",
+                f"{self.name}: frame {self._given} is no picture of that size and format ({problem})",
                 "check --size and --pixel-format; without --size a container or an H.264 stream is read",
             )
 

@@ -87,4 +87,4 @@ class Predictor:
         image = self._decoding.decode(content)
         if self._recognizer is None:
             self._recognizer = Recognizer.from_options(self._options)
-        return self._recognizer.recognize(Frame(0, time.time(), BgrPixels(image), "upload", time.monotonic())).record()
+        return self._recognizer.recognize(Frame(time.time(), BgrPixels(image), "upload", time.monotonic())).record()

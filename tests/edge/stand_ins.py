@@ -30,11 +30,11 @@ def picture(colour: Iterable[int] = (90, 90, 90), width: int = 64, height: int =
 
 def frame(seq: int = 0, image: np.ndarray | None = None, captured: float | None = None) -> Frame:
     return Frame(
-        seq,
         1000.0 + seq if captured is None else captured,
         BgrPixels(picture() if image is None else image),
         "test",
         time.monotonic(),
+        seq=seq,
     )
 
 

@@ -66,18 +66,18 @@ class FailingCamera:
 
     def __init__(self, scenes: list[np.ndarray], frames: int, clock: Iterator[int], rate: float = RATE) -> None:
         """`clock` goes on from one camera to the next; `rate` is of frames a second that it gives."""
-        self._scenes, self._frames, self._seq, self._clock, self._rate = scenes, frames, 0, clock, rate
+        self._scenes, self._frames, self._given, self._clock, self._rate = scenes, frames, 0, clock, rate
 
     def read(self) -> Frame | None:
-        if self._seq == self._frames:
+        if self._given == self._frames:
             return None
         time.sleep(1 / self._rate)
-        self._seq += 1
+        self._given += 1
         tick = next(self._clock)
-        return Frame(self._seq, tick / FPS, BgrPixels(self._scenes[tick % SCENES]), self.name, time.monotonic())
+        return Frame(tick / FPS, BgrPixels(self._scenes[tick % SCENES]), self.name, time.monotonic())
 
     def close(self) -> None:
-        self._frames = self._seq
+        self._frames = self._given
 
 
 def soak(model: Path, frames: int, openings: int) -> tuple[Held, Held, dict[str, int]]:

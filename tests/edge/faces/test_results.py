@@ -16,7 +16,7 @@ HAPPY = EMOTIONS.index("happy")
 
 
 def test_the_record_of_a_frame():
-    frame = Frame(812, 1763800000.12345, BgrPixels(np.zeros((4, 4, 3), np.uint8)), "picamera2", 5.0)
+    frame = Frame(1763800000.12345, BgrPixels(np.zeros((4, 4, 3), np.uint8)), "picamera2", 5.0, seq=812)
     probabilities = np.array([0.01, 0.02, 0.03, 0.81, 0.04, 0.05, 0.04], np.float32)
     one = FaceResult(3, (10.04, 20.06, 30.0, 40.5), 0.93456, EMOTIONS, probabilities, HAPPY)
     assert FrameResult(frame, (one,), 0.0214049).record() == {

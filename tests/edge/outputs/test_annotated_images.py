@@ -17,7 +17,7 @@ from edge.sources.pixels import BgrPixels
 
 def result(source, width=320, height=240):
     face = FaceResult(1, (20.0, 40.0, 60.0, 60.0), 0.9, EMOTIONS, np.eye(7, dtype=np.float32)[3], 3)
-    return FrameResult(Frame(0, 0.0, BgrPixels(np.full((height, width, 3), 90, np.uint8)), source, 0.0), (face,), 0.1)
+    return FrameResult(Frame(0.0, BgrPixels(np.full((height, width, 3), 90, np.uint8)), source, 0.0), (face,), 0.1)
 
 
 def files(folder):

@@ -250,7 +250,7 @@ from edge.faces.results import FrameResult
 from edge.outputs.window import Window
 with Window(Clock(live=False)) as window:
     while not window.closed:
-        window.write(FrameResult(Frame(0, 0.0, BgrPixels(np.zeros((240, 320, 3), np.uint8)), "test", 0.0), (), 0.01))
+        window.write(FrameResult(Frame(0.0, BgrPixels(np.zeros((240, 320, 3), np.uint8)), "test", 0.0), (), 0.01))
         window.poll()
         print("shown", flush=True)
         time.sleep(0.02)

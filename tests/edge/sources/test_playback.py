@@ -140,7 +140,7 @@ def timeless(read):
 
 
 class TestLoop:
-    def test_numbers_and_times_go_on(self):
+    def test_times_go_on(self):
         opened = []
 
         def open_():
@@ -149,7 +149,6 @@ class TestLoop:
 
         source = Loop(open_)
         frames = [source.read() for _ in range(7)]
-        assert [frame.seq for frame in frames] == list(range(7))
         pause = BETWEEN_ROUNDS
         rounds = [start + t for start in (0, 2 + pause, 4 + 2 * pause) for t in (0, 1, 2)]
         assert [frame.captured for frame in frames] == pytest.approx(rounds[:7])

@@ -310,7 +310,7 @@ def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
 def test_damaged_pictures_of_a_camera_are_passed_over(monkeypatch, damaged):
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=damaged))
     frames = list(iter(open_source("/dev/video0").read, None))
-    assert [frame.seq for frame in frames] == list(range(FRAMES))
+    assert len(frames) == FRAMES
 
 
 def test_a_camera_that_gives_damaged_pictures_alone_is_none(monkeypatch):

@@ -58,7 +58,7 @@ def edge_recognizer(bundle: Path) -> Recognize:
         raise UserError(problem, "name a bundle of the emotions, such as models/default")
 
     def recognize(image: np.ndarray) -> FaceResult | None:
-        faces = recognizer.recognize(Frame(0, 0.0, BgrPixels(image), "portrait", 0.0)).faces
+        faces = recognizer.recognize(Frame(0.0, BgrPixels(image), "portrait", 0.0)).faces
         return faces[0] if faces else None
 
     return recognize
