@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.base.record import Record, file_name, read_record
-from benchmarks.measure.pipeline import check_clip
+from benchmarks.measure.throughput import check_clip
 from benchmarks.report.boards import board_records, boards_text
 from benchmarks.report.compare import changed_graphs, changes_text, compare, missing
 from benchmarks.report.document import BOARDS_BEGIN, fill_page, reports, split_page, write_page

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.base.machine import current_state
+from benchmarks.base.machine_description import current_state
 from benchmarks.base.measurement import PartialResults
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
@@ -16,10 +16,10 @@ from benchmarks.measure.label_stability import LABEL_STABILITY
 from benchmarks.measure.latency import LATENCY
 from benchmarks.measure.live import LIVE
 from benchmarks.measure.outputs import OUTPUTS
-from benchmarks.measure.pipeline import PIPELINE
 from benchmarks.measure.scaling import FACE_COUNT, FRAME_SIZE
 from benchmarks.measure.stages import STAGES
 from benchmarks.measure.strangers import STRANGERS
+from benchmarks.measure.throughput import PIPELINE
 from benchmarks.peers import measure as peers
 from benchmarks.targets import check_targets
 from edge.base.errors import UserError

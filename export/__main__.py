@@ -15,8 +15,8 @@ from edge.base.machine import quiet_libraries
 from edge.base.text_table import Column, draw
 from export import debug
 from export.convert import Quantization
+from export.exporter import Settings, export
 from export.onnx import check_installed
-from export.pipeline import Settings, export
 from export.ranges import Ranges
 from export.source import TrainedRun, add_source_options, load_run
 

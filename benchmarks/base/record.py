@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.base.machine import current_state, describe_machine
+from benchmarks.base.machine_description import current_state, describe_machine
 from benchmarks.base.plan import Plan
 from edge.base.errors import UserError
 from edge.base.files import write_whole

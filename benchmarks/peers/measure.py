@@ -18,7 +18,7 @@ from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, run_fresh
 from benchmarks.measure.accuracy import evaluation_data, scores
 from benchmarks.measure.latency import random_face, summed_up
-from benchmarks.measure.pipeline import run_once
+from benchmarks.measure.throughput import run_once
 from benchmarks.peers.environment import LOCKS, bytes_in, prepare
 from benchmarks.peers.lineup import LONG_TIMEOUT, OURS, TIMEOUT, Participant, line_up
 from edge.base.classes import EMOTIONS

@@ -35,7 +35,7 @@ from edge.pipeline.reload import Reloader
 from edge.sources import Source, is_recording, open_source
 
 if TYPE_CHECKING:  # its packages are an extra
-    from edge.web.page import LivePage
+    from edge.web.live_page import LivePage
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from edge.sources.pictures import holds_images
 
 if TYPE_CHECKING:  # their packages are extras
     from edge.outputs.prometheus import Metrics
-    from edge.web.page import LivePage
+    from edge.web.live_page import LivePage
 
 
 def check_outputs(run: Run) -> None:
@@ -79,7 +79,7 @@ def check_network(run: Run) -> None:
             import edge.web.exposition
     if page.address:
         with needs_extra("web"):
-            import edge.web.page  # noqa: F401
+            import edge.web.live_page  # noqa: F401
             from edge.web.server import check_certificate
         if files := certificate(page):
             check_certificate(*files)
@@ -155,7 +155,7 @@ def serve(
 
 def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
     with needs_extra("web"):
-        from edge.web.page import LivePage
+        from edge.web.live_page import LivePage
     assert run.page.address
     return LivePage(
         run.page.address,

@@ -25,7 +25,7 @@ from edge.pipeline.pipeline import Pipeline
 from edge.report.digest import Digest, Person
 from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY
 from edge.report.job import Job
-from edge.report.page import page
+from edge.report.report_page import page
 from edge.report.table import Table
 from edge.sources.video import VideoFileSource
 

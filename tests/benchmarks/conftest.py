@@ -24,7 +24,7 @@ SIZE, FRAMES = 16, 6
 @pytest.fixture(autouse=True)
 def _short_look_at_the_machine(monkeypatch):
     """Watch others for a twentieth of a second: each record begins with that."""
-    monkeypatch.setattr("benchmarks.base.machine.LISTEN", 0.05)
+    monkeypatch.setattr("benchmarks.base.machine_description.LISTEN", 0.05)
 
 
 @pytest.fixture

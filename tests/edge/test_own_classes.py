@@ -133,7 +133,7 @@ def test_metrics_count_each_class_from_the_beginning(classes):
 
 @OF_EACH_SIZE
 def test_the_page_has_a_colour_for_each_class(make_bundle, tmp_path, monkeypatch, classes):
-    page_module = pytest.importorskip("edge.web.page")
+    page_module = pytest.importorskip("edge.web.live_page")
     from edge.outputs.prometheus import Metrics
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

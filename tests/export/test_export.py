@@ -14,9 +14,9 @@ from edge.base.errors import UserError, exit_on_user_error
 from edge.base.settings import VARIANTS
 from edge.model.bundle import load_bundle, read_manifest
 from export.__main__ import main
-from export.bundle import check_target, write_bundle
+from export.bundle_writer import check_target, write_bundle
 from export.calibration import calibrate_probabilities
-from export.pipeline import EvaluationSet, check_no_leakage, data_origin
+from export.exporter import EvaluationSet, check_no_leakage, data_origin
 from export.source import load_run
 from tests.train.conftest import EPOCHS
 from train.dataset import Split, load_split

@@ -5,8 +5,8 @@ pytest.importorskip("keras")
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
+from export.exporter import VariantResult, check_parity
 from export.parity import compare
-from export.pipeline import VariantResult, check_parity
 from train.evaluation.evaluate import evaluate
 
 

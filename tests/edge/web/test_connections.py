@@ -21,7 +21,7 @@ from edge.base.settings import Options
 from edge.outputs.prometheus import Metrics
 from edge.web import bodies, connections, predict, server, token
 from edge.web.connections import Parser
-from edge.web.page import LivePage
+from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
 from ..patience import LONG, patiently
@@ -184,7 +184,7 @@ from edge.outputs.prometheus import Metrics
 from edge.base.settings import Options
 from edge.pipeline.pipeline import Pipeline
 from edge.web import connections
-from edge.web.page import LivePage
+from edge.web.live_page import LivePage
 from tests.edge.stand_ins import ScriptedRecognizer, ScriptedSource
 
 feed.FROZEN_TIMEOUT = 1e9  # one picture is enough

@@ -16,7 +16,7 @@ pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 from edge.base.settings import Options
 from edge.outputs.prometheus import Metrics
 from edge.web import token
-from edge.web.page import LivePage
+from edge.web.live_page import LivePage
 
 from ..patience import LONG, patiently
 from ..stand_ins import ScriptedRecognizer, face, free_port, result

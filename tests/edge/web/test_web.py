@@ -28,7 +28,7 @@ from edge.model.bundle import load_bundle
 from edge.outputs.palette import COLOURS
 from edge.outputs.prometheus import Metrics
 from edge.web import app, connections, guard, page, pictures, predict, stats, token
-from edge.web.page import LivePage
+from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
 from ..heif_files import heif

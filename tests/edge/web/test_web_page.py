@@ -14,7 +14,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.settings import Options
 from edge.outputs.prometheus import Metrics
 from edge.web import token
-from edge.web.page import LivePage
+from edge.web.live_page import LivePage
 
 from ..patience import patiently
 from ..stand_ins import ScriptedRecognizer, face, frame, picture, result

@@ -14,7 +14,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from edge.base.errors import exit_on_user_error
-from export.bundle import write_bundle
+from export.bundle_writer import write_bundle
 
 def main():
     write_bundle(Path(sys.argv[1]), {"int8": bytes(100_000)}, {"name": "new"}, "# New", {})

@@ -14,7 +14,7 @@ from edge.base.errors import UserError
 from edge.faces.detector import open_detector
 from edge.model.bundle import load_bundle, read_manifest
 from edge.model.manifest import LabelSet
-from export.bundle import check_target, describe_file, manifest_head, tool_versions, write_bundle
+from export.bundle_writer import check_target, describe_file, manifest_head, tool_versions, write_bundle
 from export.calibration import calibrate_probabilities, representative_faces
 from export.card import FER_2013, model_card
 from export.chance import require_better_than_chance

@@ -1,5 +1,5 @@
 from benchmarks.base import machine
-from benchmarks.base.machine import current_state, describe_machine
+from benchmarks.base.machine_description import current_state, describe_machine
 from edge.base.board import Condition
 from edge.base.machine import usable_cores
 
