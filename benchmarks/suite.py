@@ -18,7 +18,6 @@ from benchmarks.measure.live import LIVE
 from benchmarks.measure.outputs import OUTPUTS
 from benchmarks.measure.scaling import FACE_COUNT, FRAME_SIZE
 from benchmarks.measure.stages import STAGES
-from benchmarks.measure.strangers import STRANGERS
 from benchmarks.measure.throughput import PIPELINE
 from benchmarks.peers import measure as peers
 from benchmarks.targets import check_targets
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 MEASUREMENTS = {
     one.name: one
     for one in (
-        *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, STRANGERS),
+        *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS),
         *(peers.CLIP, peers.MODELS, peers.FOOTPRINT),
         # Last, because they are long work that warms a board up.
         *(END_TO_END, ACCURACY, peers.ACCURACIES),

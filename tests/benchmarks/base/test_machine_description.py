@@ -1,4 +1,4 @@
-from benchmarks.base import machine
+from benchmarks.base import machine_description
 from benchmarks.base.machine_description import current_state, describe_machine
 from edge.base.board import Condition
 from edge.base.machine import usable_cores
@@ -15,9 +15,9 @@ def test_this_machine():
 def test_a_board_has_a_name_and_a_governor(tmp_path, monkeypatch):
     (tmp_path / "model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
     (tmp_path / "governor").write_text("ondemand\n")
-    monkeypatch.setattr(machine, "BOARD", tmp_path / "model")
-    monkeypatch.setattr(machine, "GOVERNOR", tmp_path / "governor")
-    monkeypatch.setattr(machine, "read_condition", lambda: Condition(61.5, slowed=True))
+    monkeypatch.setattr(machine_description, "BOARD", tmp_path / "model")
+    monkeypatch.setattr(machine_description, "GOVERNOR", tmp_path / "governor")
+    monkeypatch.setattr(machine_description, "read_condition", lambda: Condition(61.5, slowed=True))
     found = describe_machine()
     assert (found["board"], found["governor"]) == ("Raspberry Pi 5 Model B Rev 1.0", "ondemand")
     assert current_state() == {"governor": "ondemand", "temperature": 61.5, "slowed": True}
@@ -25,7 +25,7 @@ def test_a_board_has_a_name_and_a_governor(tmp_path, monkeypatch):
 
 def test_what_cannot_be_read_is_none(tmp_path, monkeypatch):
     for name in ("BOARD", "GOVERNOR", "CPU_INFO", "CPU_TIMES"):
-        monkeypatch.setattr(machine, name, tmp_path / "missing")
+        monkeypatch.setattr(machine_description, name, tmp_path / "missing")
     found = describe_machine()
     assert (found["board"], found["governor"], found["busy"]) == (None, None, None)
     assert found["cpu"]

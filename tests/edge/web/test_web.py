@@ -27,7 +27,7 @@ from edge.base.settings import Options
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import COLOURS
 from edge.outputs.prometheus import Metrics
-from edge.web import app, connections, guard, page, pictures, predict, stats, token
+from edge.web import app, connections, guard, live_page, pictures, predict, stats, token
 from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
@@ -359,7 +359,7 @@ class TestPictures:
         ("path", "limit"), [("/stream.mjpg", "MOST_PICTURES"), ("/events", "MOST_EVENTS")], ids=["pictures", "events"]
     )
     def test_clients_beyond_the_limit_are_refused_until_one_leaves(self, serve, monkeypatch, path, limit):
-        monkeypatch.setattr(page, limit, 2)
+        monkeypatch.setattr(live_page, limit, 2)
         with serve() as live, following(live, path):
             topic = live.pictures if limit == "MOST_PICTURES" else live.events
             with following(live, path):

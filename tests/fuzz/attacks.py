@@ -1,13 +1,17 @@
-"""Cost of strangers on the network for a run: frames a second, most memory, lines of log, before and during an attack.
+"""Cost of attackers for a run: frames a second, peak memory and lines of log, before and during each attack.
+
+    python -m tests.fuzz.attacks CLIP
 
 A run on the clip, as fast as it can, serves the live page or metrics on loopback, on half of the cores and with at most
 1024 file descriptors; each attack comes from the others.
 """
 
+import argparse
 import os
 import resource
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,11 +21,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from benchmarks.base.edge_run import edge_command
-from benchmarks.base.measurement import Measurement
-from benchmarks.base.plan import Plan
-from benchmarks.measure.outputs import free_port
-from edge.base.text_table import Column, Row, Value
+from edge.base.text_table import Column, Row, Value, draw
+from tests.edge.stand_ins import free_port
 
 FILES, WARM_UP, SECONDS = 1024, 3.0, 8.0
 """File descriptors that the run may have, seconds from its first frame until figures are taken, and of each."""
@@ -68,13 +69,18 @@ ATTACKS: dict[str, tuple[str, Callable[..., None], tuple[Any, ...]]] = {
 """Attacks by name: on what, by whom."""
 
 
-def measure_strangers(plan: Plan) -> list[Row]:
-    """Attack a run in every way; a row has its `name`, and figures `before` and `during` it: `fps`, `mb`, `lines`."""
+def main() -> None:
+    """Attack a run on the clip in every way, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.attacks", description=__doc__.splitlines()[0])
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="video with a face")
+    clip = parser.parse_args().clip.resolve()
     with tempfile.TemporaryDirectory() as folder:
-        return [_attacked(name, plan, Path(tempfile.mkdtemp(dir=folder))) for name in ATTACKS]
+        rows = [_attacked(name, clip, Path(tempfile.mkdtemp(dir=folder))) for name in ATTACKS]
+    print(draw(COLUMNS, rows, markdown=True))
 
 
-def _attacked(name: str, plan: Plan, folder: Path) -> Row:
+def _attacked(name: str, clip: Path, folder: Path) -> Row:
+    """Return the `name` of an attack, and numbers `before` and `during` it: `fps`, `mb`, `lines`."""
     where, attack, arguments = ATTACKS[name]
     cores, port, records, log = sorted(os.sched_getaffinity(0)), free_port(), folder / "records.jsonl", folder / "log"
     options = [where.removesuffix("-cert"), f"127.0.0.1:{port}", "--jsonl", "-", "--loop", "--no-realtime"]
@@ -96,7 +102,7 @@ def _attacked(name: str, plan: Plan, folder: Path) -> Row:
         mb = int(memory[0]) / 1024 if memory else 0.0
         return {"fps": fps, "mb": mb, "lines": len(log.read_text().splitlines())}
 
-    command = edge_command(str(plan.clip.resolve()), plan.shipping, *options)
+    command = [sys.executable, "-m", "edge", "run", str(clip), "--no-window", *options]
     with (
         records.open("w") as lines,
         log.open("w") as errors,
@@ -120,14 +126,12 @@ def _change(key: str) -> Value:
     return lambda row, rows: f"{row['before'][key]:.0f} → {row['during'][key]:.0f}"
 
 
-STRANGERS = Measurement(
-    "strangers",
-    measure_strangers,
-    "**Strangers on the network**: a run before and during an attack",
-    (
-        Column("strangers", "name"),
-        Column("frames a second", _change("fps")),
-        Column("most MB", _change("mb")),
-        Column("lines of log", _change("lines")),
-    ),
+COLUMNS = (
+    Column("attackers", "name"),
+    Column("frames per second", _change("fps")),
+    Column("peak memory, MB", _change("mb")),
+    Column("lines of log", _change("lines")),
 )
+
+if __name__ == "__main__":
+    main()
