@@ -38,8 +38,8 @@ class FollowedFile:
         self._run = adjusted(self._run, wanted)
         self._recognizer.set_options(self._run.recognition)
         self._pipeline.set_event_limits(self._run.events)
-        left = differences(self._run, wanted)
-        done = [name for name in changed if name not in left]
+        done = [name for name in changed if name.startswith(ADJUSTABLE)]
+        left = [name for name in changed if not name.startswith(ADJUSTABLE)]
         parts = [f"changed: {', '.join(done) or 'nothing'}", f"needs a restart: {', '.join(left)}" if left else ""]
         log.warning("%s was read again; %s", self._run.config, "; ".join(filter(None, parts)))
 

@@ -250,7 +250,7 @@ def from_mapping(
     for name, value in _flat(values, known):
         if name not in known:
             mistakes.append(_unknown(name, known))
-        elif masked(toml_value(value)) != toml_value(value):
+        elif masked(written := toml_value(value)) != written:
             problem = "credentials, queries and keys do not belong in a file"
             mistakes.append(Mistake(name, problem, _elsewhere(known[name].option)))
         else:
