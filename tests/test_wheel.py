@@ -48,7 +48,7 @@ def test_it_runs_beside_files_of_the_same_names(wheel, tmp_path, demo_clip, yune
     programs = environment / ("Scripts" if os.name == "nt" else "bin")
     install = [programs / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, timeout=120)
-    # What it depends on is taken from the environment of the tests, whose own copy of this package comes later.
+    # Its dependencies come from the environment of the tests, whose own copy of this package is found later.
     places = subprocess.run(
         [programs / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         **{"capture_output": True, "text": True, "check": True},

@@ -34,7 +34,7 @@ def prepare(name: str, lock: Path) -> Path:
     try:
         venv.create(folder, clear=True, with_pip=True)
         pip = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
-        # What is there as a source only, as one package is, is built by what is locked, too.
+        # One package is published as source only; it is built with the locked build packages.
         for words in (["-r", str(BUILD)], ["--no-build-isolation", "-r", str(lock)]):
             subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:

@@ -78,7 +78,7 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
         except BaseException:
             source.close()
             raise
-        # What another program wrote into a pipe cannot be read again.
+        # A pipe cannot be read a second time.
         reopen = None if run.source == "-" else open_
         with (
             Pipeline(source, recognizer, outputs, reopen, run.events) as pipeline,

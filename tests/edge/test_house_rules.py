@@ -101,7 +101,7 @@ def test_only_the_interpreter_knows_the_runtimes_and_imports_by_name():
     others = [path for path in modules("edge") if path.name != "interpreter.py"]
     known = ("tensorflow", "ai_edge_litert", "tflite_runtime")
     assert by_file((path, (s for s in strings(path) if s.startswith(known) and " " not in s)) for path in others) == {}
-    # What is imported by name escapes these tests.
+    # These tests do not see imports by name.
     by_name = {"importlib", "importlib.util", "runpy"}
     assert by_file((path, by_name.intersection(imports(path))) for path in others) == {}
     names = {path: (node.id for node in nodes(path) if isinstance(node, ast.Name)) for path in others}

@@ -75,8 +75,8 @@ class TestRecordings:
         assert received == output.seqs == list(range(200))
 
     def test_a_slow_output_loses_nothing(self):
-        # What can be read before the source must wait: the output's queue, a frame in its hand, and all before it
-        # but the caller's queue.
+        # Frames read before the source must wait: the output's queue, the one it writes, and all stages before it
+        # except the caller's queue.
         reachable = 32 + 1 + IN_FLIGHT - 4
         filled, ended = threading.Event(), threading.Event()
         marks = {reachable - 1: filled, 200: ended}

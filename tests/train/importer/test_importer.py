@@ -1,4 +1,4 @@
-"""From what people download to the dataset layout: every rule of the importer on images of a few pixels."""
+"""Importing downloads into the dataset layout: every rule of the importer on images of a few pixels."""
 
 import hashlib
 import json
