@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from pathlib import PurePosixPath
 
@@ -40,8 +41,7 @@ class OwnClasses:
     def place(self, name: str) -> tuple[int, str] | Skipped:
         """Return class number and split of a file, or the reason to leave it out."""
         folder = class_folder(name, self.outer)
-        numbers = {known.casefold(): number for number, known in enumerate(self.classes)}
-        if folder is None or folder.casefold() not in numbers:
+        if folder is None or folder.casefold() not in self._numbers:
             return Skipped(name, "not in the folder of a class")
         split = read_place(name).split
         if split is None and self.has_splits:
@@ -49,7 +49,12 @@ class OwnClasses:
         if split == HELD_OUT:
             self.taken[f"{HELD_OUT} folders read as {self.held_out}"] += 1
             split = self.held_out
-        return numbers[folder.casefold()], split or "train"
+        return self._numbers[folder.casefold()], split or "train"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Class numbers by casefolded names."""
+        return {name.casefold(): number for number, name in enumerate(self.classes)}
 
     def notes(self) -> list[str]:
         """Return lines for the report."""
