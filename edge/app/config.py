@@ -62,7 +62,9 @@ def in_file(path: Path, errors: Iterable[UserError]) -> list[UserError]:
     found = []
     for error in errors:
         problem = in_words_of_files(error.problem)
-        line = next((f":{where[name]}" for name in re.findall(r"[a-z_]+\.[a-z_.]+", problem) if name in where), "")
+        line = next(
+            (f":{where[name]}" for name in re.findall(r"[a-z_]+(?:\[\d+\])?\.[a-z_.]+", problem) if name in where), ""
+        )
         found.append(UserError(f"{path}{line}: {problem}", in_words_of_files(error.remedy)))
     return found
 
@@ -74,20 +76,19 @@ def in_words_of_files(text: str) -> str:
 
 
 def lines(text: str) -> dict[str, int]:
-    """Return the line, from 1, of each table and option in a TOML file, by its dotted name."""
+    """Return the line, from 1, of each table and option in a TOML file, by its dotted name.
+
+    The tables of an array have their numbers from 1, as in `camera[2].source`.
+    """
     found: dict[str, int] = {}
-    table = ""
     rows, begin = text.replace("\r\n", "\n").split("\n"), 0
     for end in range(1, len(rows) + 1):
         try:
             statement = tomllib.loads("\n".join(rows[begin:end]))
         except tomllib.TOMLDecodeError:
             continue  # it goes on in the next line
-        names, header = list(_names(statement)), rows[begin].lstrip().startswith("[")
-        for name in names:
-            found.setdefault(name if header else table + name, begin + 1)
-        if header:
-            table = f"{names[-1]}."
+        for name in _names(tomllib.loads("\n".join(rows[:end]))) if statement else ():
+            found.setdefault(name, begin + 1)
         begin = end
     return found
 
@@ -97,6 +98,9 @@ def _names(statement: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield prefix + key
         if isinstance(value, Mapping):
             yield from _names(value, f"{prefix}{key}.")
+        for number, item in enumerate(value, 1) if isinstance(value, list) else ():
+            if isinstance(item, Mapping):
+                yield from _names({f"{key}[{number}]": item}, prefix)
 
 
 def _text(path: Path) -> str:

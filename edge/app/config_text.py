@@ -1,14 +1,15 @@
 """Settings of a run as a configuration file, and its JSON schema for editors."""
 
+import re
 import textwrap
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING
 from operator import attrgetter
 from typing import Any, get_origin
 
 from edge.app.config import in_words_of_files
 from edge.base.network import masked
-from edge.base.options import Setting, declared
+from edge.base.options import Setting, declared, own
 from edge.base.settings import NOT_IN_FILES, Run
 from edge.base.toml import toml_value
 
@@ -27,21 +28,13 @@ TYPES: dict[Any, dict[str, Any]] = {
 
 def as_toml(run: Run) -> str:
     """Return a configuration file that means a run: each option with its help, commented out if it has no value."""
-    tables: dict[str, list[str]] = defaultdict(list)
-    for setting in declared(Run, NOT_IN_FILES):
-        tables[".".join(setting.path[:-1])].append(_entry(setting, attrgetter(setting.name)(run)))
-    return "\n\n".join(["\n".join([f"[{name}]"] * bool(name) + lines) for name, lines in tables.items()]) + "\n"
+    return "\n\n".join(_tables(run, declared(Run, NOT_IN_FILES))) + "\n"
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of configuration files."""
-    root = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "emotion-edge run"} | _object()
-    for setting in declared(Run, NOT_IN_FILES):
-        table = root
-        for name in setting.path[:-1]:
-            table = table["properties"].setdefault(name, _object())
-        table["properties"][setting.path[-1]] = _property(setting)
-    return root
+    root = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "emotion-edge run"}
+    return root | _object(declared(Run, NOT_IN_FILES))
 
 
 def explained(setting: Setting) -> str:
@@ -51,12 +44,49 @@ def explained(setting: Setting) -> str:
     return "; ".join([in_words_of_files(option.help), *filter(None, notes)])
 
 
+def _tables(values: Any, settings: Iterable[Setting], array: str = "") -> Iterator[str]:
+    """Yield the tables of a file.
+
+    Args:
+        values: instance of a settings class.
+        settings: those of its settings that are shown.
+        array: dotted name of the array that it is a table of; empty for a whole file.
+    """
+    lines: dict[str, list[str]] = {"": [f"[[{array}]]"] if array else []}
+    arrays = []
+    for setting in settings:
+        name = ".".join(setting.path[:-1])
+        if setting.table:
+            arrays.append(setting)
+        else:
+            header = [f"[{'.'.join(filter(None, (array, name)))}]"]
+            lines.setdefault(name, header).append(_entry(setting, attrgetter(setting.name)(values)))
+    yield from ("\n".join(rows) for rows in lines.values() if rows)
+    for setting in arrays:
+        yield from _array(setting, values)
+
+
+def _array(setting: Setting, outer: Any) -> Iterator[str]:
+    """Yield the tables of an array, without what is as in the settings around it; an example where there are none."""
+    tables = attrgetter(setting.name)(outer)
+    for table in tables:
+        yield from _tables(table, own(table, outer), setting.name)
+    if not tables:
+        alone = [one for one in declared(setting.table) if len(one.path) == 1 and not one.table]
+        entries = [_entry(one, None if one.default is MISSING else one.default) for one in alone]
+        text = "\n".join([f"[[{setting.name}]]", *entries])
+        yield f"{_comment(setting)}\n{re.sub(r'^(?!#)', '#', text, flags=re.MULTILINE)}"
+
+
+def _comment(setting: Setting) -> str:
+    return textwrap.fill(explained(setting), WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
 def _entry(setting: Setting, value: Any) -> str:
-    comment = textwrap.fill(explained(setting), WIDTH, initial_indent="# ", subsequent_indent="# ")
     stored = None if value is None else setting.stored(value)
     secret = isinstance(stored, str) and masked(stored) != stored
     word = _example(setting) if stored is None else toml_value(masked(stored) if secret else stored)
-    return f"{comment}\n{'#' * (stored is None or secret)}{setting.path[-1]} = {word}"
+    return f"{_comment(setting)}\n{'#' * (stored is None or secret)}{setting.path[-1]} = {word}"
 
 
 def _example(setting: Setting) -> str:
@@ -66,11 +96,26 @@ def _example(setting: Setting) -> str:
     return "true" if setting.kind is bool else toml_value((*setting.option.choices, setting.option.metavar)[0])
 
 
-def _object() -> dict[str, Any]:
+def _object(settings: Iterable[Setting]) -> dict[str, Any]:
+    """Return the schema of a table."""
+    root = _empty_object()
+    for setting in settings:
+        table = root
+        for name in setting.path[:-1]:
+            table = table["properties"].setdefault(name, _empty_object())
+        table["properties"][setting.path[-1]] = _property(setting)
+        if setting.default is MISSING:
+            table.setdefault("required", []).append(setting.path[-1])
+    return root
+
+
+def _empty_object() -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": {}}
 
 
 def _property(setting: Setting) -> dict[str, Any]:
+    if setting.table:
+        return {"description": explained(setting), "type": "array", "items": _object(declared(setting.table))}
     kind = get_origin(setting.kind) or setting.kind
     found: dict[str, Any] = {"description": explained(setting)} | TYPES.get(kind, {"type": "string"})
     if setting.option.choices:
@@ -78,4 +123,4 @@ def _property(setting: Setting) -> dict[str, Any]:
     if setting.option.bare is not None:
         found = {"description": found["description"], "anyOf": [{"type": "string"}, {"const": True}]}
     found |= {{"ge": "minimum", "le": "maximum"}[end]: limit for end, limit in setting.limits.items()}
-    return found if setting.default is None else found | {"default": setting.stored(setting.default)}
+    return found if setting.default in (None, MISSING) else found | {"default": setting.stored(setting.default)}

@@ -2,15 +2,19 @@
 
 A settings class is a frozen dataclass. Each of its fields is another settings class, or `Annotated` with an `Option`,
 and a range as `msgspec.Meta`. All of them are in `edge.base.settings`.
+
+`Annotated[tuple[SettingsClass, ...], Option(…)]` is an array of tables of a file, `[[name]]`, and is not on the command
+line. A settings class in such a table that the surrounding class has under the same name takes its defaults from there,
+if it is declared before.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from operator import attrgetter
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -112,6 +116,11 @@ class Setting:
     def repeated(self) -> bool:
         """Return whether there may be several values, each a word of its own."""
         return get_origin(self.kind) in (tuple, Mapping)
+
+    @property
+    def table(self) -> Any:
+        """The settings class of each table, where there may be several tables; None for all other settings."""
+        return _table(self.type)
 
     @property
     def effect(self) -> str:
@@ -244,12 +253,36 @@ def from_mapping(
         values: by the names of fields; those of a settings class in it are a mapping again.
         without: dotted names of settings that are not read from files.
     """
-    known = {setting.name: setting for setting in declared(settings, without)}
+    return _from_mapping({setting.name: setting for setting in declared(settings, without)}, values, {})
+
+
+def own(item: T, outer: Any) -> list[Setting]:
+    """Return the settings of a table that are not those of the surrounding settings.
+
+    Args:
+        item: the table.
+        outer: settings in one of whose arrays of tables it is.
+    """
+    shared = _shared(type(item), {field.name: getattr(outer, field.name) for field in fields(outer)})
+    return [
+        setting
+        for setting in declared(type(item))
+        if setting.path[0] not in shared or attrgetter(setting.name)(item) != attrgetter(setting.name)(outer)
+    ]
+
+
+def _from_mapping(
+    known: Mapping[str, Setting], values: Mapping[str, Any], outer: Mapping[str, Setting]
+) -> tuple[dict[str, Any], list[Mistake]]:
+    """Return values and mistakes of `from_mapping`; `outer` are the settings around a table."""
     found: dict[str, Any] = {}
     mistakes = []
     for name, value in _flat(values, known):
         if name not in known:
-            mistakes.append(_unknown(name, known))
+            mistakes.append(_misplaced(name, known, outer) or _unknown(name, known))
+        elif known[name].table:
+            found[name], wrong = _from_tables(known[name], value, known)
+            mistakes += wrong
         elif masked(written := toml_value(value)) != written:
             problem = "credentials, queries and keys do not belong in a file"
             mistakes.append(Mistake(name, problem, _elsewhere(known[name].option)))
@@ -261,11 +294,50 @@ def from_mapping(
     return found, mistakes
 
 
+def _from_tables(
+    setting: Setting, tables: Any, outer: Mapping[str, Setting]
+) -> tuple[tuple[dict[str, Any], ...], list[Mistake]]:
+    """Return the values of each table of an array, and mistakes, which name tables by their numbers from 1."""
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        return (), [
+            Mistake(setting.name, "there may be several tables of it", f"write [[{setting.name}]], once for each")
+        ]
+    known = {one.name: one for one in declared(setting.table)}
+    found, mistakes = [], []
+    for number, table in enumerate(tables, 1):
+        values, wrong = _from_mapping(known, table, outer)
+        place, given = f"{setting.name}[{number}]", {*values, *(mistake.name for mistake in wrong)}
+        found.append(values)
+        mistakes += [replace(mistake, name=f"{place}.{mistake.name}") for mistake in wrong]
+        mistakes += [
+            Mistake(place, f"{name} is missing", f"add it; it is: {one.option.help}")
+            for name, one in known.items()
+            if one.default is MISSING and name not in given
+        ]
+    return tuple(found), mistakes
+
+
+def _misplaced(name: str, known: Mapping[str, Setting], outer: Mapping[str, Setting]) -> Mistake | None:
+    """Return the mistake of an option that a table has not, but the settings around it have."""
+    last = _last(name)
+    if last in _spellings(known) or (meant := _spellings(outer).get(last)) is None:
+        return None
+    return Mistake(name, "an option of the whole file, not of one table", f"write {meant} above the first [[table]]")
+
+
+def _spellings(known: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the names of settings by what users may call them."""
+    return {spelling: one.name for one in known.values() for spelling in one.spellings if spelling}
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", "_")
+
+
 def _unknown(name: str, known: Mapping[str, Setting]) -> Mistake:
     if _is_table(name, known):
         return Mistake(name, "this is a table", f"write [{name}] and its options below")
-    spellings = {spelling: one.name for one in known.values() for spelling in one.spellings if spelling}
-    last = name.rpartition(".")[2].replace("-", "_")
+    spellings, last = _spellings(known), _last(name)
     near = [last] * (last in spellings) or [
         one for word in (name, last) for one in get_close_matches(word, spellings, 1)
     ]
@@ -327,15 +399,36 @@ def _declared(settings: Any, path: tuple[str, ...], defaults: Any, group: str) -
             yield Setting(here, field.type, option, default, title)
 
 
-def _built(settings: Any, values: Mapping[str, Any], prefix: str, defaults: Any) -> Any:
-    given = {}
+def _built(
+    settings: Any,
+    values: Mapping[str, Any],
+    prefix: str,
+    defaults: Any,
+    shared: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    given: dict[str, Any] = {}
     for field in fields(settings):
         name = prefix + field.name
         if is_dataclass(field.type):
-            given[field.name] = _built(field.type, values, f"{name}.", _default(field, defaults))
+            given[field.name] = _built(
+                field.type, values, f"{name}.", shared.get(field.name) or _default(field, defaults)
+            )
         elif name in values:
-            given[field.name] = values[name]
+            given[field.name] = _built_tables(field.type, values[name], given) if _table(field.type) else values[name]
     return settings(**given) if defaults is None else replace(defaults, **given)
+
+
+def _built_tables(annotation: Any, tables: Iterable[Any], outer: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the tables of an array, each from its values by dotted names; what is built already stays."""
+    table = _table(annotation)
+    shared = _shared(table, outer)
+    return tuple(item if is_dataclass(item) else _built(table, item, "", None, shared) for item in tables)
+
+
+def _shared(table: Any, outer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a table takes its defaults from, by the names of its fields."""
+    kinds = {field.name: field.type for field in fields(table) if is_dataclass(field.type)}
+    return {name: outer[name] for name, kind in kinds.items() if type(outer.get(name)) is kind}
 
 
 def _default(field: Field[Any], defaults: Any) -> Any:
@@ -356,6 +449,13 @@ def _kind(annotation: Any) -> Any:
     if get_origin(annotation) is Annotated:
         return _kind(parts[0])
     return _kind(next(part for part in parts if part is not NoneType)) if NoneType in parts else annotation
+
+
+def _table(annotation: Any) -> Any:
+    """Return the settings class of an array of tables; None for other types."""
+    kind = _kind(annotation)
+    item = get_args(kind)[0] if get_origin(kind) is tuple else None
+    return item if is_dataclass(item) else None
 
 
 def _annotations(annotation: Any, wanted: type[T]) -> Iterator[T]:

@@ -16,7 +16,7 @@ from edge.base.options import build, declared, from_mapping
 from edge.base.settings import NOT_IN_FILES, EventLimits, InstallService, Options, Run
 from edge.base.values import Address
 
-from ..base.test_options import EVERYTHING
+from ..base.test_options import EVERYTHING, Door, House
 from .test_secrets import MARK, WITH_CREDENTIALS, WITH_KEYS
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "home.toml"
@@ -121,9 +121,11 @@ def test_every_mistake_is_told_with_line_and_name(write, end_of_line):
 
 def test_lines_are_those_at_which_statements_begin():
     text = 'a = """\nb = 1\n[c]\n"""\n[d."e f"]\ng.h = 1 # [i]\n"j" = [\n1,\n[2]]\n[[k]]\nl = {m = 1}'
+    text += "\n[[k]]\n[k.n]\nl = [{o = 2}, {o = 3}]"
     assert config.lines(text) == {
         **{"a": 1, "d": 5, "d.e f": 5, "d.e f.g": 6, "d.e f.g.h": 6, "d.e f.j": 7},
-        **{"k": 10, "k.l": 11, "k.l.m": 11},
+        **{"k": 10, "k[1]": 10, "k[1].l": 11, "k[1].l.m": 11, "k[2]": 12, "k[2].n": 13, "k[2].n.l": 14},
+        **{"k[2].n.l[1]": 14, "k[2].n.l[1].o": 14, "k[2].n.l[2]": 14, "k[2].n.l[2].o": 14},
     }
 
 
@@ -226,6 +228,40 @@ class TestShow:
         assert MARK not in shown
 
 
+class TestTables:
+    """Arrays of tables, as files show them."""
+
+    @pytest.fixture(autouse=True)
+    def house(self, monkeypatch):
+        monkeypatch.setattr("edge.app.config_text.Run", House)
+
+    def test_each_table_is_shown_with_what_is_its_own(self):
+        house = House(3, EventLimits(2.0), (Door("a", 5, events=EventLimits(2.0)), Door("b", events=EventLimits(3.0))))
+        text = as_toml(house)
+        shown = tomllib.loads(text)["door"]
+        assert shown == [{"name": "a", "bell": 5}, {"name": "b", "bell": 1, "events": {"min_seconds": 3.0}}]
+        values, mistakes = from_mapping(House, tomllib.loads(text))
+        assert mistakes == []
+        assert build(House, values) == house
+        assert "# rings; from 1\nbell = 5" in text
+
+    def test_an_array_without_tables_is_an_example(self):
+        text = as_toml(House())
+        assert (
+            '\n\n# a door\n#[[door]]\n# its name\n#name = "NAME"\n# rings; from 1\n#bell = 1\n# a way\n#path = "FILE"'
+            in text
+        )
+        assert "door" not in tomllib.loads(text)
+
+    def test_the_schema_has_the_options_of_tables(self):
+        values = {"door": [{"name": "a", "events": {"min_seconds": 1}}]}
+        assert accepts(schema(), values)
+        assert accepts(schema(), {"door": []})
+        for wrong in ({"name": 1}, {}, {"name": "a", "bell": 0}, {"name": "a", "number": 2}):
+            assert not accepts(schema(), {"door": [wrong]})
+        assert not accepts(schema(), {"door": {"name": "a"}})
+
+
 def accepts(rule, value):
     """Return whether a value is as a schema, of those that are used here, wants it."""
     if "anyOf" in rule:
@@ -244,6 +280,7 @@ def accepts(rule, value):
             "properties" not in rule
             or all(accepts(rule["properties"].get(key, {"const": ()}), value[key]) for key in value)
         )
+        and all(name in value for name in rule.get("required", ()))
     )
 
 

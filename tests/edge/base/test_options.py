@@ -1,12 +1,14 @@
 """Declared options: their values from words and files, their words, and errors that name them."""
 
-from dataclasses import MISSING, replace
+from dataclasses import MISSING, dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from msgspec import Meta
 
-from edge.base.options import build, declared, from_mapping, words
+from edge.base.options import Option, build, declared, from_mapping, own, words
 from edge.base.settings import (
     DEFAULT_BUNDLE,
     MODELS,
@@ -207,3 +209,85 @@ def test_all_mistakes_are_named_and_the_rest_is_read():
     )
     assert [mistake.name for mistake in mistakes] == ["a", "recognition.threads", "config"]
     assert found == {"recognition.max_faces": 3}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Settings of one table."""
+
+    name: Annotated[str, Option("its name", metavar="NAME")]
+    bell: Annotated[int, Meta(ge=1), Option("rings", "--bell")] = 1
+    path: Annotated[Path | None, Option("a way", metavar="FILE")] = None
+    events: EventLimits = field(default_factory=EventLimits)
+
+
+@dataclass(frozen=True)
+class House:
+    """Settings with an array of tables."""
+
+    number: Annotated[int, Option("its number", "--number")] = 1
+    events: EventLimits = field(default_factory=EventLimits)
+    door: Annotated[tuple[Door, ...], Option("a door")] = ()
+
+
+def test_tables_of_an_array_have_values_and_take_their_defaults_from_around_them():
+    doors = [{"name": "a"}, {"name": "b", "bell": 2, "path": "p", "events": {"min_confidence": 0.7}}]
+    found, mistakes = from_mapping(House, {"events": {"min_seconds": 2}, "door": doors})
+    assert mistakes == []
+    house = build(House, found)
+    assert house.door == (Door("a", events=EventLimits(2.0)), Door("b", 2, Path("p"), EventLimits(2.0, 0.7)))
+    assert build(House, {"door": house.door, "number": 2}).door == house.door, "what is built already stays"
+    assert build(House, {}).door == ()
+
+
+def test_tables_of_an_array_take_over_what_the_command_line_says():
+    found, _ = from_mapping(House, {"events": {"min_seconds": 2}, "door": [{"name": "a"}]})
+    assert build(House, found | {"events.min_seconds": 5.0}).door[0].events.min_seconds == 5.0
+
+
+def test_what_is_its_own_of_a_table_differs_from_the_settings_around_it():
+    door = Door("a", events=EventLimits(2.0, 0.7))
+    assert [one.name for one in own(door, House(events=EventLimits(2.0), door=(door,)))] == [
+        *("name", "bell", "path", "events.min_confidence")
+    ]
+
+
+def test_arrays_of_tables_have_no_words():
+    assert words(House(2, door=(Door("a"),))) == ["--number", "2"]
+    assert setting("door", House).table is Door
+    assert setting("number", House).table is None
+
+
+@pytest.mark.parametrize(
+    ("doors", "name", "problem", "remedy"),
+    [
+        ({"name": "a"}, "door", "there may be several tables of it", "write [[door]], once for each"),
+        ([3], "door", "there may be several tables of it", "write [[door]], once for each"),
+        ([{"name": "a"}, {}], "door[2]", "name is missing", "add it; it is: its name"),
+        ([{"name": 3}], "door[1].name", "3 is not a text", "it is: its name"),
+        ([{"name": "a"}, {"name": "b", "bell": 0}], "door[2].bell", "0 is not a whole number from 1", "it is: rings"),
+        (
+            [{"name": "a", "events": {"min_seconds": -1}}],
+            *("door[1].events.min_seconds", "-1 is not a number from 0", "it is: "),
+        ),
+        ([{"name": "a", "bel": 1}], "door[1].bel", "no such option", "write bell"),
+        ([{"name": "a", "min_seconds": 1}], "door[1].min_seconds", "no such option", "write events.min_seconds"),
+        (
+            [{"name": "a", "number": 1}],
+            *(
+                "door[1].number",
+                "an option of the whole file, not of one table",
+                "write number above the first [[table]]",
+            ),
+        ),
+        (
+            [{"name": "a", "path": "https://user:secret@host"}],
+            *("door[1].path", "credentials, queries and keys do not belong in a file", "leave them out"),
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_table_of_an_array_is_named(doors, name, problem, remedy):
+    _, (mistake,) = from_mapping(House, {"door": doors})
+    assert mistake.name == name
+    assert mistake.problem.startswith(problem)
+    assert mistake.remedy.startswith(remedy)
