@@ -13,6 +13,7 @@ from edge.outputs.annotated_images import AnnotatedImages
 from edge.outputs.broker import parse_broker
 from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
+from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
 from edge.pipeline.output import Output
@@ -36,7 +37,7 @@ def check_outputs(run: Run) -> None:
 def output_conflicts(run: Run) -> Iterator[UserError]:
     """Yield errors about files that are used twice, and options of the live page without page or counterpart."""
     taken = {resolved(Path(run.source))}
-    for path in run.outputs.paths:
+    for path in run.paths:
         place = path if str(path) == "-" else resolved(path)
         if place in taken:
             yield UserError(f"{path}: is read from or written to already", "give each output a place of its own")
@@ -106,6 +107,9 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
     if wanted.images:
         outputs.append(_annotated_images(run, wanted.images))
+    if run.store.path:
+        store = StoreOutput(run.store, run.store.path, recognizer.statistics, faults)
+        outputs.append(ToleratedEvents(store, faults))
     if wanted.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
@@ -169,7 +173,7 @@ def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
 
 def what_was_kept(run: Run, *, shown: bool) -> str:
     """Return a sentence about the destinations of a run's results."""
-    if paths := run.outputs.paths:
+    if paths := run.paths:
         return f"written: {', '.join(str(path) if str(path) != '-' else 'standard output' for path in paths)}"
     if shown or run.page.address:
         return "shown, and nothing written"

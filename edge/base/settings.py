@@ -33,6 +33,8 @@ AtLeastZero = Annotated[float, Meta(ge=0)]
 Seconds = AtLeastZero
 Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0.1)]
+Days = Annotated[float, Meta(ge=0.01)]
+Megabytes = Annotated[float, Meta(ge=1)]
 SearchSide = Annotated[int, Meta(ge=32)]
 
 
@@ -301,6 +303,20 @@ class Outputs:
 
 
 @dataclass(frozen=True)
+class Store:
+    """Settings of a run's history, which is a database."""
+
+    title: ClassVar = "history"
+
+    path: Annotated[
+        Path | None,
+        Option("keep a history in this database: faces by the second, and events, but no pictures", "--store", "FILE"),
+    ] = None
+    keep_days: Annotated[Days, Option("age at which its contents are removed", unit="days")] = 365.0
+    max_size: Annotated[Megabytes, Option("size at which its oldest contents are removed", unit="MB")] = 500.0
+
+
+@dataclass(frozen=True)
 class Page:
     """Settings of the live page."""
 
@@ -352,9 +368,15 @@ class Run:
     wait_for_camera: Annotated[bool, Option("wait for a camera that is not there yet", "--wait-for-camera")] = False
     capture: Capture = field(default_factory=Capture)
     outputs: Outputs = field(default_factory=Outputs)
+    store: Store = field(default_factory=Store)
     events: EventLimits = field(default_factory=EventLimits)
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Files and folders that are written to."""
+        return [*self.outputs.paths, *([self.store.path] if self.store.path else [])]
 
 
 NOT_IN_FILES = ("list_sources", "config")
