@@ -133,7 +133,7 @@ soak: $(VENV)/$(EDGE).stamp ##develop run for long on a failing camera: memory, 
 fuzz: $(VENV)/test.stamp ##develop feed damaged requests, pictures, manifests and models for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-pictures: $(VENV)/workstation.stamp ##develop make the pictures of docs/ anew (needs Chromium)
+pictures: $(VENV)/workstation.stamp ##develop make the pictures of docs/ anew (needs Chromium, mosquitto)
 	@$(BIN)/python docs/pictures.py
 
 test: check ##develop check style, types and imports, and run all tests but the slow ones

@@ -1,6 +1,6 @@
-"""Make the pictures of the docs from what the live page, a video, a report and the metrics show of a drawn face.
+"""Make the pictures of the docs: runs on a drawn face, and the rating of the service's rights.
 
-make pictures               needs Chromium
+make pictures               needs Chromium, mosquitto and systemd-analyze
 """
 
 import io
@@ -21,6 +21,8 @@ from typing import Any
 
 import av
 import matplotlib
+import mqtt_messages
+import service_rating
 from drawn_face import FPS, HEIGHT, WIDTH, frames
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -41,6 +43,8 @@ FILM_WIDTH, FILM_SECONDS, FILM_QUALITY = 720, 10.0, 70
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 REPORT = {"width": 1000, "height": 1250}
+TEXT_PAGE = {"width": 1240, "height": 100}
+"""Pixels; the picture is as high as the page."""
 
 COLOURS = 256
 """Colours of a PNG's palette."""
@@ -66,6 +70,8 @@ def main() -> None:
         edge("analyze", short, "--output", folder)
         with opened(browser, (folder / "face.html").as_uri(), REPORT) as page:
             save(shot(page), "report.png")
+        whole_page(browser, TEXT_PAGE, mqtt_messages.page(mqtt_messages.received(short)), "home-automation.png")
+        whole_page(browser, TEXT_PAGE, service_rating.page(folder), "service.png")
 
 
 def write_clip(path: Path, rounds: int) -> None:
@@ -164,6 +170,13 @@ def still(browser: Browser, size: dict[str, int], name: str, **options: Any) -> 
         page.wait_for_selector("#now[data-emotion=happy]")
         page.wait_for_timeout(1000)
         save(shot(page), name)
+
+
+def whole_page(browser: Browser, size: dict[str, int], text: str, name: str) -> None:
+    """Save a page that is given as HTML, over its full height."""
+    with opened(browser, "about:blank", size) as page:
+        page.set_content(text)
+        save(Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB"), name)
 
 
 def frame(video: Path, second: float) -> Image.Image:

@@ -43,7 +43,7 @@ def analyze(
         output: folder for the reports; made where it is missing.
         annotate: write the annotated video, too.
         thumbnails: show small pictures of faces in the page.
-        blur: make faces unrecognizable in all pictures that are written.
+        blur: make faces unrecognizable in all written pictures.
         model: see `load`.
 
     Raises:

@@ -29,7 +29,7 @@ def representative_faces(training: Split, samples: int, seed: int) -> np.ndarray
         UserError: too few images, or a class has none.
     """
     if samples < MIN_IMAGES:
-        raise UserError(f"{samples} calibration images are too few", f"take at least {MIN_IMAGES}")
+        raise UserError(f"{samples} calibration images are too few", f"use at least {MIN_IMAGES}")
     rng = np.random.default_rng(seed)
     share, left = divmod(samples, len(training.names))
     members = [np.flatnonzero(training.classes == number) for number in range(len(training.names))]

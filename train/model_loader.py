@@ -223,5 +223,5 @@ def check_probabilities(file: str, probabilities: np.ndarray, classes: int) -> n
     if not (np.abs(sums - 1) < sum_tolerance(probabilities.shape[1])).all() or probabilities.min() < 0:
         worst = probabilities[np.abs(np.nan_to_num(sums, nan=np.inf) - 1).argmax()]
         example = ", ".join(f"{value:.3g}" for value in worst)
-        raise UserError(f"{file}: the outputs are no probabilities ({example})", "end it in a softmax")
+        raise UserError(f"{file}: the outputs are not probabilities ({example})", "end it with a softmax")
     return probabilities

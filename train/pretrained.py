@@ -63,6 +63,6 @@ def _published_backbone(alpha: float, weights: str) -> keras.Model:
         reference.load_weights(weights)
     except (ValueError, OSError) as error:
         raise UserError(
-            f"{weights}: does not fit MobileNetV2 with alpha {alpha}", "take the no-top file of that width"
+            f"{weights}: does not fit MobileNetV2 with alpha {alpha}", "use the no-top file of that width"
         ) from error
     return reference

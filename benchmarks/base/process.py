@@ -77,7 +77,7 @@ def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None =
         raise _failure(watcher, done.returncode, done.stderr)
     usage = Usage(**json.loads(done.stdout))
     if timeout and usage.status == -signal.SIGALRM:
-        raise UserError(f"it did not end within {timeout:g} s", "leave it out, or measure where less is to be done")
+        raise UserError(f"it did not end within {timeout:g} s", "leave it out, or give it less to measure")
     if usage.status:
         raise _failure(command, usage.status, done.stderr)
     return usage

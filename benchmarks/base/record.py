@@ -80,7 +80,7 @@ def read_record(path: Path) -> Record:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", remedy) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no record of a benchmark", remedy) from error
+        raise UserError(f"{path}: not the record of a benchmark", remedy) from error
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: has version {version} of the schema, not {SCHEMA_VERSION}", "measure again")
     return record

@@ -98,7 +98,7 @@ def _counted(bundle: Bundle, inferences: int) -> int:
     try:
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=same, timeout=TIMEOUT, check=True)
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"valgrind was not through with an inference in {TIMEOUT} s", REMEDY) from error
+        raise UserError(f"valgrind did not finish an inference within {TIMEOUT} s", REMEDY) from error
     except subprocess.CalledProcessError as error:  # it does not know all instructions of every processor
         raise UserError(f"an inference in valgrind ended with status {error.returncode}", REMEDY) from error
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)

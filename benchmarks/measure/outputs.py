@@ -48,7 +48,7 @@ def measure_outputs(plan: Plan) -> list[Row]:
     that is beyond the run without outputs, by the medians.
     """
     if shutil.which("mosquitto", path=BROKERS) is None:
-        raise UserError("there is no MQTT broker to tell", "run 'apt install mosquitto'")
+        raise UserError("no MQTT broker is installed", "run 'apt install mosquitto'")
     results = interleave("outputs", lambda name: _cpu(name, plan), product(OPTIONS), plan.rounds)
     runs = {name: distribution(loads) for (name,), loads in results.items()}
     return [{"output": name, "cpu": cpu, "more": cpu["p50"] - runs[NONE]["p50"]} for name, cpu in runs.items()]

@@ -129,7 +129,7 @@ def _answer_faces(faces: Path, participant: Participant, cores: int) -> np.ndarr
     found: np.ndarray = np.load(io.BytesIO(answer))
     expected = (len(np.load(faces, mmap_mode="r")), len(EMOTIONS))
     if found.shape != expected or not np.isfinite(found).all():
-        raise ValueError(f"its answers are no probabilities {list(expected)}")
+        raise ValueError(f"its answers are not probabilities {list(expected)}")
     return found
 
 

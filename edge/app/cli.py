@@ -118,7 +118,7 @@ def _command(arguments: argparse.Namespace) -> int:
             raise  # ours: a bug
         if short := shortage(error):
             raise short from error
-        raise UserError(f"a part of the edge cannot be imported ({error})", "see 'emotion-edge doctor'") from error
+        raise UserError(f"a module of the program cannot be imported ({error})", "see 'emotion-edge doctor'") from error
     quiet_libraries()
     if name == "run":
         return commands.run(settings, partial(typed, Run, arguments))

@@ -41,7 +41,7 @@ def mistakes(path: Path) -> list[UserError]:
     """Return the mistakes of a configuration file, in the order of its lines.
 
     Raises:
-        UserError: it cannot be read, or is no TOML.
+        UserError: it cannot be read, or is not TOML.
     """
     text = _text(path)
     return _located(path, text, from_mapping(Run, _parsed(path, text), NOT_IN_FILES)[1])
@@ -108,10 +108,10 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror})", "name a file that is there and may be read"
+            f"{path}: cannot be read ({error.strerror})", "name a file that exists and can be read"
         ) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text in UTF-8", "save it as UTF-8") from error
+        raise UserError(f"{path}: is not UTF-8 text", "save it as UTF-8") from error
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(
-            f"{path}: is no TOML ({error})", "correct that; docs/configuration.md has an example"
+            f"{path}: is not valid TOML ({error})", "correct it; docs/configuration.md has an example"
         ) from error
 
 

@@ -40,7 +40,7 @@ def output_conflicts(run: Run) -> Iterator[UserError]:
     for path in run.paths:
         place = path if str(path) == "-" else resolved(path)
         if place in taken:
-            yield UserError(f"{path}: is read from or written to already", "give each output a place of its own")
+            yield UserError(f"{path}: is already the source or another output", "name a different file for each output")
         taken.add(place)
     yield from _page_conflicts(run.page)
 
@@ -50,7 +50,7 @@ def _page_conflicts(page: Page) -> Iterator[UserError]:
         yield UserError("--web-cert and --web-key: one is missing", "give both, or none")
     for flag, given in (("--web-cert", page.certificate), ("--web-host", page.proxied_as)):
         if given and not page.address:
-            yield UserError(f"{flag} is for the live page, and there is none", "add --web, or leave it out")
+            yield UserError(f"{flag} is for the live page, which is off", "add --web, or leave it out")
 
 
 def certificate(page: Page) -> tuple[Path, Path] | None:
@@ -120,9 +120,7 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
 
 def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
     if not holds_images(Path(run.source)):
-        raise UserError(
-            "--images is for images and folders of images, and the source is something else", "take --video"
-        )
+        raise UserError("--images needs an image or a folder of images as source", "use --video")
     if run.capture.loop:
         raise UserError("--loop would write copies of the images without end", "leave out --loop or --images")
     return AnnotatedImages(folder, [Path(run.source)], recursive=run.capture.recursive)

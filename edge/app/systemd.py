@@ -154,7 +154,7 @@ def unit_text(
         UserError: a word cannot be written into a unit.
     """
     if set(str(command[0])) & set("\"'\\"):
-        raise UserError(f"{command[0]}: systemd starts no program with quotes in its path", "move it elsewhere")
+        raise UserError(f"{command[0]}: systemd cannot start a program with quotes in its path", "move it elsewhere")
     return UNIT_TEXT.format(
         mark=MARK,
         name=SERVICE_NAME,
@@ -212,13 +212,13 @@ def check_systemd() -> None:
     if not BOOTED.is_dir():
         raise UserError("this system does not run systemd", f"let its own service manager start '{SERVICE_NAME} run'")
     if UNIT.exists() and not UNIT.read_text().startswith(MARK):
-        raise UserError(f"{UNIT}: a unit that is not ours is there already", "remove it, or give it another name")
+        raise UserError(f"{UNIT}: another unit has this name", "remove or rename it")
 
 
 def check_root() -> None:
     """Raise UserError unless this user is root."""
     if os.geteuid() != 0:
-        raise UserError("only root may do that, nothing was done", "run it by sudo")
+        raise UserError("only root may do that; nothing was done", "run it with sudo")
 
 
 def install(text: str, address: str | None) -> None:
@@ -239,7 +239,7 @@ def install(text: str, address: str | None) -> None:
 def check_installed() -> None:
     """Raise UserError if there is no service to remove."""
     if not UNIT.exists():
-        raise UserError(f"{UNIT}: there is no such service", f"'{SERVICE_NAME} install-service' makes one")
+        raise UserError(f"{UNIT}: the service is not installed", f"'{SERVICE_NAME} install-service' makes one")
 
 
 def uninstall() -> None:
@@ -306,7 +306,7 @@ def _check_paths(run: Run) -> None:
 def _check_ports(run: Run) -> None:
     for address in (run.page.address, run.outputs.metrics):
         if address and 0 < address.port < FIRST_PORT:
-            raise UserError(f"port {address.port}: the service has no right to it", f"name one from {FIRST_PORT}")
+            raise UserError(f"port {address.port}: the service may not use it", f"name one from {FIRST_PORT}")
 
 
 def _handed_over(run: Run) -> list[tuple[str, Path]]:
@@ -333,12 +333,12 @@ def _check_user(user: str | None, seen: Sequence[Path]) -> None:
         try:
             pwd.getpwnam(user)
         except KeyError as error:
-            raise UserError(f"{user}: no such user", "name one that is there, or none for one of its own") from error
+            raise UserError(f"{user}: no such user", "name an existing user, or leave --user out") from error
         return
     for path in seen:
         if path.is_dir() and path.stat().st_mode & 0o005 != 0o005:
             raise UserError(
-                f"{path}: a user of its own cannot read the program there",
+                f"{path}: the service's user cannot read the program there",
                 f"run 'chmod o+rx {path}', or name a user that can by --user",
             )
 
@@ -349,7 +349,9 @@ def _check_config(path: Path, user: str | None) -> None:
     hidden = any(path.is_relative_to(place) for place in HIDDEN_FOLDERS)
     for folder in () if hidden else path.parents:
         if not _has_right(folder, SEARCH, user):
-            raise UserError(f"{folder}: the service cannot find {path.name} in there", f"run 'chmod o+x {folder}'")
+            raise UserError(
+                f"{folder}: the service cannot enter this folder to read {path.name}", f"run 'chmod o+x {folder}'"
+            )
     if not _has_right(path, READ, user):
         raise UserError(f"{path}: the service cannot read it", f"run 'chmod o+r {path}'")
 
@@ -393,5 +395,5 @@ def _escaped(word: str) -> str:
         UserError: it has control characters, such as an end of line.
     """
     if not word.isprintable():
-        raise UserError(f"{word!r}: unprintable characters in it", "name it otherwise")
+        raise UserError(f"{word!r}: has unprintable characters", "rename it")
     return word.replace("%", "%%")

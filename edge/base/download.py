@@ -61,7 +61,7 @@ class Downloader:
         """
         host, plain = shown_host(url), _without_user(url)
         if not plain.startswith(("http://", "https://")):
-            raise DownloadError(f"{host or url} is not reached by http")
+            raise DownloadError(f"{host or url} is not an HTTP address")
         request = urllib.request.Request(plain, headers=dict(headers or {}))  # noqa: S310 - checked above
         if credentials := self._credentials.get(host):
             request.add_unredirected_header("Authorization", credentials)
@@ -87,7 +87,7 @@ class Downloader:
                     if done > limit:
                         raise DownloadError(f"{host}: sends more than {limit} bytes")
                     if time.monotonic() > self._deadline:
-                        raise DownloadError(f"{host}: not through after {TIME_LIMIT:.0f} s")
+                        raise DownloadError(f"{host}: not finished after {TIME_LIMIT:.0f} s")
                     into.write(part)
                     progress.update(done)
         except (OSError, http.client.HTTPException) as error:
@@ -120,7 +120,7 @@ class RemoteFile(io.RawIOBase):
         _, _, size = response.headers.get("Content-Range", "").rpartition("/")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT or not size.isdecimal():
             response.close()
-            raise NoPartsError(f"{shown_host(url)}: sends no parts of files")
+            raise NoPartsError(f"{shown_host(url)}: does not serve parts of files")
         self.size, self._position = int(size), 0
         self._tail = downloader.content(response, TAIL, task)
 
@@ -155,7 +155,7 @@ class RemoteFile(io.RawIOBase):
         response = self._downloader.open(self._url, {"Range": f"bytes={start}-{end - 1}"})
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             response.close()
-            raise DownloadError(f"{shown_host(self._url)}: sends no parts of files any more")
+            raise DownloadError(f"{shown_host(self._url)}: no longer serves parts of files")
         return self._downloader.content(response, end - start, self._task)
 
 

@@ -92,12 +92,12 @@ def shortage(error: Exception) -> UserError | None:
     """Return the error for a shortage of files, memory or threads; None where the exception means something else."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EMFILE, errno.ENFILE):
-        return UserError("too many open files", "allow more by 'ulimit -n', or end other programs")
+        return UserError("too many open files", "allow more with 'ulimit -n', or end other programs")
     unmapped = isinstance(error, ImportError) and "failed to map segment" in str(error)
     # By its code, so that this module need not import OpenCV.
     opencv = getattr(error, "code", None) == OPENCV_NO_MEMORY
     if isinstance(error, MemoryError) or number == errno.ENOMEM or unmapped or opencv:
         return UserError("there is not enough memory", "end other programs, or raise this one's limit")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return UserError("no more threads can be started", "allow more by 'ulimit -u', or end other programs")
+        return UserError("no more threads can be started", "allow more with 'ulimit -u', or end other programs")
     return None

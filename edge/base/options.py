@@ -341,7 +341,7 @@ def _unknown(name: str, known: Mapping[str, Setting]) -> Mistake:
     near = [last] * (last in spellings) or [
         one for word in (name, last) for one in get_close_matches(word, spellings, 1)
     ]
-    return Mistake(name, "no such option", f"write {spellings[near[0]]}" if near else "leave it out")
+    return Mistake(name, "unknown option", f"write {spellings[near[0]]}" if near else "leave it out")
 
 
 def _is_table(name: str, known: Collection[str]) -> bool:

@@ -68,22 +68,20 @@ class Smoothing:
     time_constant: Annotated[
         Seconds,
         Option(
-            "time after which a label's change has gone two thirds of its way; 0 takes each frame as it is",
+            "time constant of the exponential average of a face's probabilities; 0: no average",
             "--smoothing-ms",
             "MS",
             unit="s",
         ),
     ] = 0.3
-    margin: Annotated[
-        Share, Option("a class that is more probable than the present label by this much replaces it at once")
-    ] = 0.1
-    unsure_below: Annotated[Share, Option("a label needs at least this probability to begin with")] = 0.35
-    slack: Annotated[Share, Option("how far below that its probability may fall later")] = 0.05
+    margin: Annotated[Share, Option("lead in probability with which another class replaces the label at once")] = 0.1
+    unsure_below: Annotated[Share, Option("lowest probability of a new label")] = 0.35
+    slack: Annotated[Share, Option("a label is kept until its probability is this much below unsure_below")] = 0.05
     dwell: Annotated[
         Seconds,
         Option(
-            "time for which a label may stay that is less probable than that, or than another class by less than the "
-            "margin",
+            "longest time for which a label is kept with a lower probability than that, or behind another class by "
+            "less than margin",
             unit="s",
         ),
     ] = 0.3
@@ -97,16 +95,16 @@ class EventLimits:
 
     min_seconds: Annotated[
         Seconds,
-        Option("time for which an emotion must last before its change is an event", "--event-min-ms", "MS", unit="s"),
+        Option("shortest time for which an emotion must last to be an event", "--event-min-ms", "MS", unit="s"),
     ] = 0.5
     min_confidence: Annotated[
-        Share, Option("lowest confidence that it must have meanwhile", "--event-min-confidence", "P")
+        Share, Option("lowest confidence of the emotion during that time", "--event-min-confidence", "P")
     ] = 0.5
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Least quality of a face that is labelled; 0 asks for nothing."""
+    """Lowest quality of a labelled face; 0 turns a limit off."""
 
     min_face_size: Annotated[AtLeastZero, Option("smallest labelled face: shorter side of its box", unit="pixels")] = (
         24.0
@@ -117,14 +115,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class Cameras:
-    """Settings that cameras and streams are asked for; they may grant others."""
+    """Settings requested from cameras and streams; they may choose others."""
 
     title: ClassVar = "cameras and streams"
 
     size: Annotated[
         Size | None,
         Option(
-            "picture that a camera is asked for, or that raw frames have",
+            "size requested from a camera, or the size of raw frames",
             "--size",
             "WxH",
             unit="pixels",
@@ -132,16 +130,16 @@ class Cameras:
         ),
     ] = None
     fps: Annotated[
-        Rate | None, Option("frames a second that a camera is asked for, or that raw frames have", "--fps", "N")
+        Rate | None, Option("frames a second requested from a camera, or the rate of raw frames", "--fps", "N")
     ] = None
     preview_side: Annotated[
         SearchSide,
-        Option("longer side of the small picture that a Raspberry Pi's camera makes as well", unit="pixels"),
+        Option("longer side of a Raspberry Pi camera's second, small picture, for face detection", unit="pixels"),
     ] = 320
     controls: Annotated[
         Mapping[str, bool | int | float | list[int | float]],
         Option(
-            "a control of libcamera's for a Raspberry Pi's camera, as ExposureTime=10000; may be given again",
+            "libcamera control of a Raspberry Pi camera, such as ExposureTime=10000; may be repeated",
             "--control",
             "NAME=VALUE",
             read=Control.parse,
@@ -151,22 +149,22 @@ class Cameras:
     rtsp_transport: Annotated[
         str,
         Option(
-            "how RTSP cameras send: udp has less delay, and holes where packets are lost",
+            "transport of RTSP streams: udp has less delay, but lost packets damage pictures",
             "--rtsp-transport",
             choices=("tcp", "udp"),
         ),
     ] = "tcp"
     pixel_format: Annotated[
-        str, Option("of raw frames: bgr24, rgb24, gray, yuv420p, nv12", "--pixel-format", "FORMAT")
+        str, Option("pixel format of raw frames: bgr24, rgb24, gray, yuv420p, nv12", "--pixel-format", "FORMAT")
     ] = "bgr24"
     live: Annotated[
         bool,
-        Option("standard input is about now: drop late frames instead of holding their sender back", "--live"),
+        Option("treat standard input as live: drop late frames instead of slowing the sender", "--live"),
     ] = False
     decoder: Annotated[
         str | None,
         Option(
-            "hardware that decodes videos and streams; where this machine has none, software does",
+            "hardware decoder of videos and streams; without such hardware, software decodes",
             "--decoder",
             choices=("v4l2m2m",),
         ),
@@ -179,8 +177,8 @@ class Folders:
 
     title: ClassVar = "folders of images"
 
-    recursive: Annotated[bool, Option("read the images of the folders in it, too", "--recursive")] = False
-    strict: Annotated[bool, Option("end at the first image that cannot be read", "--strict")] = False
+    recursive: Annotated[bool, Option("also read the images in subfolders", "--recursive")] = False
+    strict: Annotated[bool, Option("stop at the first unreadable image", "--strict")] = False
 
 
 @dataclass(frozen=True)
@@ -192,8 +190,8 @@ class Playback:
     realtime: Annotated[
         bool | None,
         Option(
-            "play at the recording's own pace and drop late frames, like a camera; the default with --loop, and with "
-            "--web where nothing is written",
+            "play at the recorded speed and drop late frames, as a camera does; the default with --loop, and with "
+            "--web if nothing is written",
             "--realtime",
         ),
     ] = None
@@ -212,24 +210,24 @@ class Options:
     title: ClassVar = "recognition"
 
     model: Model = DEFAULT_BUNDLE
-    variant: Annotated[str, Option("which model of the bundle", "--variant", choices=VARIANTS)] = "int8"
+    variant: Annotated[str, Option("variant of the bundle's model", "--variant", choices=VARIANTS)] = "int8"
     threads: Annotated[Count, Option("threads of one inference", "--threads", "N")] = 1
-    detector: Annotated[str, Option("finder of faces; haar: OpenCV 4 only", "--detector", choices=DETECTORS)] = "yunet"
+    detector: Annotated[str, Option("face detector; haar needs OpenCV 4", "--detector", choices=DETECTORS)] = "yunet"
     detector_size: Annotated[
         SearchSide | None,
         Option(
-            "longer side of the picture that is searched: more finds smaller faces and takes longer",
+            "longer side of the picture for face detection: more finds smaller faces and takes longer",
             "--detector-size",
             "PIXELS",
             unit="pixels",
-            default="320, and large pictures more finely as well",
+            default="320, plus a finer search of large pictures",
         ),
     ] = None
     detector_threshold: Annotated[Share, Option("lowest score of a face")] = 0.6
     detect_interval: Annotated[
         Seconds,
         Option(
-            "time between two searches of the whole picture; known faces are followed in between; 0: every frame",
+            "time between two detections in the whole picture; known faces are tracked in between; 0: every frame",
             "--detect-interval-ms",
             "MS",
             unit="s",
@@ -238,20 +236,20 @@ class Options:
     max_classifications: Annotated[
         Count,
         Option(
-            "faces that are classified in one frame; where there are more, they take turns",
+            "most faces classified in one frame; more faces take turns",
             "--max-classifications",
             "N",
         ),
     ] = 2
     max_faces: Annotated[
         Count,
-        Option("faces a frame that are followed, the surest first; the others are counted", "--max-faces", "N"),
+        Option("most faces tracked, highest score first; the others are only counted", "--max-faces", "N"),
     ] = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
     personal_baseline: Annotated[
         bool,
         Option(
-            "judge each face by its own expression at rest, learnt from 3 seconds and kept in memory only",
+            "compare each face with its own expression at rest, learnt in 3 seconds and kept only in memory",
             "--personal-baseline",
         ),
     ] = False
@@ -265,20 +263,18 @@ class Outputs:
     title: ClassVar = "outputs"
 
     video: Annotated[Path | None, Option("write the annotated video: .mp4, .mkv or .webm", "--video", "FILE")] = None
-    images: Annotated[Path | None, Option("write annotated copies of the images that are read", "--images", "DIR")] = (
-        None
-    )
+    images: Annotated[Path | None, Option("write annotated copies of the images", "--images", "DIR")] = None
     jsonl: Annotated[Path | None, Option("write the records, one a line; - for standard output", "--jsonl", "FILE")] = (
         None
     )
-    events: Annotated[Path | None, Option("write who came, left and changed, one event a line", "--events", "FILE")] = (
-        None
-    )
+    events: Annotated[
+        Path | None, Option("write the events, one a line: a face came, left or changed", "--events", "FILE")
+    ] = None
     summary: Annotated[Path | None, Option("write the summary as JSON", "--summary", "FILE")] = None
     mqtt: Annotated[
         str | None,
         Option(
-            "tell a broker, and Home Assistant through it: mqtt://host[:port][/prefix], or mqtts:// for TLS",
+            "publish to a broker, and through it to Home Assistant: mqtt://host[:port][/prefix], or mqtts:// for TLS",
             "--mqtt",
             "ADDRESS",
             credentials=(MQTT_USER, MQTT_PASSWORD),
@@ -287,7 +283,7 @@ class Outputs:
     metrics: Annotated[
         Address | None,
         Option(
-            "serve metrics for Prometheus, at 127.0.0.1:9108 where nothing else is said",
+            "serve metrics for Prometheus; without an address at 127.0.0.1:9108",
             "--metrics",
             "HOST:PORT",
             bare=Address("127.0.0.1", 9108),
@@ -325,19 +321,19 @@ class Page:
     address: Annotated[
         Address | None,
         Option(
-            "show it in browsers; on this machine alone, at port 8080, unless an address is given",
+            "serve the live page; without an address at 127.0.0.1:8080, for this machine only",
             "--web",
             "HOST:PORT",
             bare=Address("127.0.0.1", 8080),
             read=Address.parse,
         ),
     ] = None
-    certificate: Annotated[Path | None, Option("certificate of the page, PEM, for https", "--web-cert", "FILE")] = None
-    key: Annotated[Path | None, Option("its key", "--web-key", "FILE")] = None
+    certificate: Annotated[Path | None, Option("TLS certificate of the live page, PEM", "--web-cert", "FILE")] = None
+    key: Annotated[Path | None, Option("private key of the certificate, PEM", "--web-key", "FILE")] = None
     proxied_as: Annotated[
         tuple[str, ...],
         Option(
-            "name by which a proxy is asked for the page; a token is needed then; may be given again",
+            "host name under which a proxy serves the page; requires a token; may be repeated",
             "--web-host",
             "NAME",
             read=parse_host,
@@ -364,8 +360,8 @@ class Run:
     config: Annotated[
         Path | None, Option("read options from a TOML file; those on the command line win", "--config", "FILE")
     ] = None
-    list_sources: Annotated[bool, Option("say what cameras there are, and end", "--list-sources")] = False
-    wait_for_camera: Annotated[bool, Option("wait for a camera that is not there yet", "--wait-for-camera")] = False
+    list_sources: Annotated[bool, Option("list the cameras and exit", "--list-sources")] = False
+    wait_for_camera: Annotated[bool, Option("wait until the camera is there", "--wait-for-camera")] = False
     capture: Capture = field(default_factory=Capture)
     outputs: Outputs = field(default_factory=Outputs)
     store: Store = field(default_factory=Store)
@@ -406,7 +402,7 @@ class Predict(Folders):
     """Settings of `predict`."""
 
     images: Annotated[tuple[Path, ...], Option("an image, or a folder of images", "images", "IMAGE")] = ()
-    output: Annotated[Path | None, Option("write annotated copies of the images there", "--output", "DIR")] = None
+    output: Annotated[Path | None, Option("folder for annotated copies of the images", "--output", "DIR")] = None
     recognition: Options = field(default=IMAGE_OPTIONS, metadata=OMIT_VIDEO_OPTIONS)
 
 
@@ -414,9 +410,9 @@ class Predict(Folders):
 class Wanted:
     """Wanted parts of a report."""
 
-    annotated: Annotated[bool, Option("write an annotated video, too", "--annotate")] = False
+    annotated: Annotated[bool, Option("also write an annotated video", "--annotate")] = False
     thumbnails: Annotated[bool, Option("show small pictures of faces in the report", "--no-thumbnails")] = True
-    blur: Annotated[bool, Option("make faces unrecognizable in all pictures that are written", "--blur")] = False
+    blur: Annotated[bool, Option("make faces unrecognizable in all written pictures", "--blur")] = False
 
 
 @dataclass(frozen=True)
@@ -424,8 +420,10 @@ class Analyze:
     """Settings of `analyze`."""
 
     videos: Annotated[tuple[Path, ...], Option("a video, or a folder of videos", "videos", "VIDEO")]
-    output: Annotated[Path, Option("where the reports go", "--output", "DIR")]
-    jobs: Annotated[Count | None, Option("videos at a time", "--jobs", "N", default="one a core")] = None
+    output: Annotated[Path, Option("folder of the reports", "--output", "DIR")]
+    jobs: Annotated[Count | None, Option("videos analyzed at the same time", "--jobs", "N", default="one a core")] = (
+        None
+    )
     wanted: Wanted = field(default_factory=Wanted)
     recognition: Options = field(default_factory=Options, metadata=OMIT_CLASSIFICATION_LIMIT)
 
@@ -434,7 +432,7 @@ class Analyze:
 class Demo:
     """Settings of `demo`."""
 
-    directory: Annotated[Path, Option("where the results go", "--directory", "DIR")] = Path("demo")
+    directory: Annotated[Path, Option("folder of the results", "--directory", "DIR")] = Path("demo")
     events: EventLimits = field(default_factory=EventLimits)
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
@@ -447,7 +445,7 @@ class Config:
     action: Annotated[
         str,
         Option(
-            "check: find the mistakes of FILE; show: print all options with those of FILE, as a file again; schema: "
+            "check: list the mistakes in FILE; show: print all options as a file, with the values of FILE; schema: "
             "print the JSON schema, for editors",
             "action",
             choices=("check", "show", "schema"),
@@ -467,7 +465,7 @@ class Doctor:
 class InstallService:
     """Settings of `install-service`."""
 
-    user: Annotated[str | None, Option("who it runs as", "--user", "NAME", default="a user of its own")] = None
+    user: Annotated[str | None, Option("user of the service", "--user", "NAME", default="a user of its own")] = None
     yes: Annotated[bool, Option("do not ask", "--yes")] = False
     run: Run = field(default_factory=Run, metadata={OMITTED: ("list_sources",)})
 

@@ -50,7 +50,7 @@ class Address(NamedTuple):
         try:
             host.encode("idna")
         except UnicodeError as error:
-            raise ValueError(f"{text} is not an address: {host} is no name of a machine") from error
+            raise ValueError(f"{text} is not an address: {host} is not a host name") from error
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ def parse_name(text: str) -> str:
         ValueError: it is.
     """
     if not text:
-        raise ValueError("an empty name, which would mean the folder that this runs in")
+        raise ValueError("an empty name, which would mean the current folder")
     return text
 
 

@@ -127,7 +127,7 @@ def _json_links(page: str) -> dict[str, str]:
     try:
         return {str(file["filename"]): str(file["url"]) for file in json.loads(page)["files"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise DownloadError("the package index gives a page that is not one of an index") from error
+        raise DownloadError("the answer is not a page of a package index") from error
 
 
 def _html_links(page: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def open_detector(name: str, side: int = 320, threshold: float = 0.6) -> Detecto
         return YuNet(fetch(YUNET), side, threshold)
     if name == "haar":
         return Haar(side, threshold)
-    raise UserError(f"{name}: no such detector", f"take one of {', '.join(DETECTORS)}")
+    raise UserError(f"{name}: no such detector", f"use one of {', '.join(DETECTORS)}")
 
 
 class YuNet:
@@ -92,7 +92,7 @@ class Haar:
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
             raise UserError(
                 f"OpenCV {cv2.__version__} ships no Haar cascade",
-                "take '--detector yunet' or OpenCV 4's wheels",
+                "use '--detector yunet' or OpenCV 4's wheels",
             )
         self._side, self._threshold = side, threshold
         self._cascade = cv2.CascadeClassifier(str(path))

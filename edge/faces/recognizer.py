@@ -85,7 +85,7 @@ class Recognizer:
         """Load the bundle anew, from any thread; the old model classifies until the new one has been validated.
 
         Raises:
-            UserError: it is missing, damaged, of other classes, or gives no probabilities; the old one stays.
+            UserError: it is missing, damaged, or has other classes or invalid outputs; the old one stays.
         """
         bundle, classifier = _load(options)
         if bundle.classes != self.classes:  # which every output has told others

@@ -130,7 +130,9 @@ def read_variant(folder: Path, manifest: Mapping[str, Any], variant: str) -> byt
     try:
         content = read_regular(path, MODEL_BYTES)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: the file is missing", "make it by 'make export' or take another --variant") from error
+        raise UserError(
+            f"{path}: the file is missing", "make it with 'make export' or use another --variant"
+        ) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})", "restore the file or export again") from error
     if (found := sha256(content)) != known[variant]["sha256"]:

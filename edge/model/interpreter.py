@@ -54,7 +54,7 @@ def _make(module: Any, model: bytes, threads: int, shape: Sequence[int]) -> Any:
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{module.__name__} cannot run this model ({first_line(error)})",
-            "export it again, or take another variant",
+            "export it again, or use another variant",
         ) from error
     return interpreter
 

@@ -56,14 +56,14 @@ def check_model_outputs(classifier: EmotionClassifier) -> None:
     """Classify a black, a grey and a white face, and one of noise.
 
     Raises:
-        UserError: the outputs are no probabilities.
+        UserError: the outputs are not probabilities.
     """
     side = classifier.input_size
     noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
     plain = [np.full_like(noise, level) for level in (0, 127, 255)]
     outputs = classifier.classify(np.concatenate([*plain, noise]))
     if not (np.isfinite(outputs).all() and (np.abs(outputs.sum(axis=1) - 1) < sum_tolerance(classifier.classes)).all()):
-        raise UserError("gives no probabilities", EXPORT_AGAIN)
+        raise UserError("its outputs are not probabilities", EXPORT_AGAIN)
 
 
 def sum_tolerance(classes: int) -> float:

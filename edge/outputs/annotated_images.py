@@ -42,7 +42,10 @@ class AnnotatedImages:
             UserError: copies would replace images that are read, or be read as images by the next run.
         """
         if folder.suffix.lower() in PICTURE_SUFFIXES:
-            raise UserError(f"{folder}: annotated images go into a folder", "name one without a suffix")
+            raise UserError(
+                f"{folder}: annotated images are written to a folder, not to one file",
+                "name a folder without a suffix",
+            )
         place = resolved(folder)
         for source in map(resolved, sources):
             read = source if source.is_dir() else source.parent

@@ -416,7 +416,7 @@ def _check_variables(broker: Broker) -> None:
         if os.environ.get(name) and not os.environ.get(MQTT_USER):
             raise UserError(f"{name} is set, and {MQTT_USER} is not", f"set {MQTT_USER}, too, or neither")
     if os.environ.get(CA) and not broker.tls:
-        raise UserError(f"{CA} is set, and the broker's address is one without TLS", "write it as mqtts://")
+        raise UserError(f"{CA} is set, but the broker's address has no TLS", "write it as mqtts://")
 
 
 def _password() -> str | None:

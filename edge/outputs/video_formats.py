@@ -80,5 +80,5 @@ def encoder_for(container: Container) -> str:
             return str(av.codec.Codec(name, "w").name)
     raise UserError(
         f"PyAV {av.__version__} has none of the encoders {', '.join(container.encoders)}",
-        "install the PyAV of PyPI, or take another format",
+        "install the PyAV of PyPI, or use another format",
     )

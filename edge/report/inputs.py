@@ -113,7 +113,7 @@ def _videos_at(path: Path) -> tuple[list[Path], list[Path]]:
         raise UserError(f"{path}: no such file or folder", "give a video or a folder of videos") from error
     if not path.is_dir():
         if is_picture(path):
-            raise UserError(f"{path}: a picture, not a video", "take 'emotion-edge predict' or 'run' for pictures")
+            raise UserError(f"{path}: a picture, not a video", "use 'emotion-edge predict' or 'run' for pictures")
         return [path], []
     files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".") and not _is_report(p))
     videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]

@@ -94,7 +94,9 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
 
 def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
     if job.made_from(load_bundle(job.options.model, job.options.variant)) != made_from:
-        raise UserError(f"{job.video}: it or the model was changed meanwhile", "analyze it when it is complete")
+        raise UserError(
+            f"{job.video}: the video or the model changed during the analysis", "analyze it again when it is complete"
+        )
     if job.wanted.blur and (left_out := statistics.count_of("faces_left_out")):
         raise UserError(
             f"{job.video}: {left_out} faces beyond --max-faces were not followed, and would not be blurred",

@@ -151,5 +151,5 @@ def list_sources() -> list[tuple[str, str]]:
 def _camera_number(spec: str) -> int:
     _, _, number = spec.partition(":")
     if number and not number.isdigit():
-        raise UserError(f"{spec}: no number of a camera", "write picamera2 or picamera2:1")
+        raise UserError(f"{spec}: not a camera number", "write picamera2 or picamera2:1")
     return int(number or 0)

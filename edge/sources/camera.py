@@ -143,6 +143,6 @@ def _taken(path: str) -> bool:
 
 def _no_camera(name: str) -> UserError:
     return UserError(
-        f"{name}: no camera that gives pictures",
+        f"{name}: not a camera that gives pictures",
         "plug one in, close other programs that use it, or name another source; the demo needs no camera",
     )

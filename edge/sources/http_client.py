@@ -127,7 +127,7 @@ def no_answer(name: str, error: Unanswered, remedy: str) -> UserError:
     if error.untrusted:
         remedy = f"put its certificate, or that of its authority, into a file and set {CERT_FILE_VARIABLE} to the path"
         return UserError(f"{name}: its certificate is not trusted", remedy)
-    return UserError(f"{name}: no video from there ({error})", remedy)
+    return UserError(f"{name}: no video from this address ({error})", remedy)
 
 
 def _authentication(address: str, credentials: tuple[str, str] | None) -> list[Any]:

@@ -47,7 +47,9 @@ class JpegCamera:
             self.close()
             reason = self._cutter.refusal or "nothing that is a JPEG"
             smaller, other = "set the camera to send smaller JPEGs", "check in a browser that the address gives JPEGs"
-            raise UserError(f"{name}: no picture from there ({reason})", smaller if self._cutter.too_large else other)
+            raise UserError(
+                f"{name}: no picture from this address ({reason})", smaller if self._cutter.too_large else other
+            )
 
     def read(self) -> Frame | None:
         image, self._first = self._first if self._first is not None else self._checked_picture(), None

@@ -105,7 +105,7 @@ def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
         return SnapshotSource(name, client, response, READ_TIMEOUT, capture.fps)
     if capture.fps:
         response.close()
-        raise UserError(f"--fps: {name} sends a stream, at a rate of its own", "leave it out")
+        raise UserError(f"--fps: {name} sends a stream, whose rate the camera sets", "leave it out")
     if kind == "mjpeg":
         return MjpegSource(name, client, response, READ_TIMEOUT)
     response.close()
@@ -151,7 +151,7 @@ def _no_video(name: str, recorded: bool, reason: str) -> UserError:
     remedy = f"{_REMEDY}, or try another transport by --rtsp-transport" if name.startswith("rtsp") else _REMEDY
     if recorded:
         remedy = "download it and name the file: not every web server sends parts of files"
-    return UserError(f"{name}: no video from there ({reason})", remedy)
+    return UserError(f"{name}: no video from this address ({reason})", remedy)
 
 
 def _credentials() -> tuple[str, str] | None:

@@ -196,5 +196,7 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise unreadable(path, error, "give the path of an image") from error
     if len(content) > MAX_PICTURE_BYTES:
-        raise UserError(f"{path}: more than {MAX_PICTURE_BYTES // 10**6} MB, no image", "give a smaller one")
+        raise UserError(
+            f"{path}: more than {MAX_PICTURE_BYTES // 10**6} MB, too large for an image", "give a smaller one"
+        )
     return bytes(content)

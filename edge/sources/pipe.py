@@ -57,7 +57,7 @@ def open_stdin(capture: Capture) -> RawSource | PipeSource:
             source.check_length(status.st_size - stream.tell())
         return source
     if capture.pixel_format != Capture.pixel_format:
-        raise UserError("raw frames have no size of their own", "give it by --size WIDTHxHEIGHT")
+        raise UserError("the size of raw frames is missing", "give it by --size WIDTHxHEIGHT")
     return PipeSource(stream, capture)
 
 

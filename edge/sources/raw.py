@@ -31,9 +31,7 @@ class RawSource:
         """
         assert capture.size, "without it there are no raw frames"
         if capture.pixel_format not in LIBCAMERA_NAMES:
-            raise UserError(
-                f"{capture.pixel_format}: no such pixel format", f"take one of {', '.join(LIBCAMERA_NAMES)}"
-            )
+            raise UserError(f"{capture.pixel_format}: no such pixel format", f"use one of {', '.join(LIBCAMERA_NAMES)}")
         self.live, self.fps = capture.live, capture.fps
         self._stream, self._size, self._format = stream, capture.size, LIBCAMERA_NAMES[capture.pixel_format]
         self._bytes = bytes_a_frame(self._format, self._size)
@@ -73,7 +71,7 @@ class RawSource:
         examined = content if self._given % 2 == 0 else content[: len(content) // 2]
         if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):
             raise UserError(
-                f"{self.name}: frame {self._given} is no picture of that size and format ({problem})",
+                f"{self.name}: frame {self._given} does not have that size and format ({problem})",
                 "check --size and --pixel-format; without --size a container or an H.264 stream is read",
             )
 

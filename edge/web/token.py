@@ -23,7 +23,7 @@ def own_token(environ: Mapping[str, str]) -> str | None:
         raise UserError(f"{VARIABLE} has {len(token)} characters", f"give it {SHORTEST} or more, or unset it")
     if not (token.isascii() and token.isprintable()):
         remedy = "give it printable ASCII characters, and no line breaks"
-        raise UserError(f"{VARIABLE} has characters that no header can carry", remedy)
+        raise UserError(f"{VARIABLE} has characters that HTTP headers do not allow", remedy)
     return token or None
 
 
@@ -41,7 +41,7 @@ def kept_token(environ: Mapping[str, str]) -> tuple[str, bool]:
         except FileExistsError:
             return _read(path), False
     except OSError as error:
-        raise UserError(f"{path}: no token can be kept here ({error.strerror})", f"set {VARIABLE}") from error
+        raise UserError(f"{path}: the token cannot be stored here ({error.strerror})", f"set {VARIABLE}") from error
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
@@ -76,4 +76,4 @@ def _state_folder(environ: Mapping[str, str]) -> Path:
     try:
         return Path.home() / ".local" / "state" / "emotion-edge"
     except RuntimeError as error:
-        raise UserError("this user has no home folder to keep a token in", f"set {VARIABLE}") from error
+        raise UserError("this user has no home folder to store a token in", f"set {VARIABLE}") from error

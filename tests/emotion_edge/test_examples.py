@@ -19,6 +19,7 @@ from ..edge.app.test_cli import own_lines
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 30
+CLASSES = ["not smiling", "smiling"]
 
 pytestmark = pytest.mark.usefixtures("yunet")
 
@@ -46,6 +47,22 @@ def test_a_video_as_a_table(tmp_path, demo_clip):
     pytest.importorskip("pandas")
     assert "happy" in run(tmp_path, "video_to_dataframe.py", demo_clip)
     assert (tmp_path / "faces.csv").read_text().startswith("frame,time_s,person,x,y")
+
+
+def test_classes_of_ones_own_become_a_data_set(tmp_path):
+    portrait = cv2.imread(str(fetch(ASTRONAUT)))
+    for number, folder in enumerate(CLASSES):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        for copy in range(10):  # a tenth of a class is a split of its own
+            photo = cv2.convertScaleAbs(portrait, beta=10 * number + copy)
+            cv2.imwrite(str(tmp_path / "photos" / folder / f"{copy}.png"), photo)
+    printed = run(tmp_path, "own_classes.py", "photos", "faces")
+    assert printed.startswith("make data SOURCE=faces DATA=data/faces\n")
+    assert {path.parent.name for path in (tmp_path / "faces").glob("*/*.png")} == set(CLASSES)
+    assert len(list((tmp_path / "faces").glob("*/*.png"))) == 20
+    command = [sys.executable, "-m", "train.importer", "faces", "--output", "data/faces"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+    assert (tmp_path / "data" / "faces" / "classes.txt").read_text().split("\n")[:2] == CLASSES
 
 
 class Hook(BaseHTTPRequestHandler):

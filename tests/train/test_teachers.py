@@ -104,7 +104,7 @@ def test_a_teacher_of_logits_is_refused(bars, knobs, tmp_path):
     logits = LoadedModel("logits.keras", "", 32, lambda images: np.full((len(images), 7), 2, np.float32))
     config = from_dict(knobs | {"teachers": ["a"], "teacher_share": 0.5})
     training = load_labelled(bars, "train", 32, 1, config.labels)
-    with pytest.raises(UserError, match=r"logits\.keras: the outputs are no probabilities"):
+    with pytest.raises(UserError, match=r"logits\.keras: the outputs are not probabilities"):
         distill(training, [[logits]], bars, config, tmp_path / "teacher_probabilities.npz")
 
 

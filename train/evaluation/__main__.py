@@ -147,7 +147,7 @@ def _evaluate_portraits(args: argparse.Namespace) -> int:
 
 def _evaluate_split(args: argparse.Namespace) -> int:
     if args.split == "train" and not args.allow_train:
-        remedy = "take a split the training never saw, such as test, or add --allow-train"
+        remedy = "use a split that was not trained on, such as test, or add --allow-train"
         raise UserError("the model learned from the split train", remedy)
     models = load_models(args.model)
     split = load_split(args.data, args.split, models[0].input_size, 3)

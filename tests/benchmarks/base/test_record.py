@@ -26,8 +26,8 @@ def test_what_was_kept_is_read_again(record, tmp_path):
     ("content", "problem"),
     [
         pytest.param(None, "cannot be read", id="absent"),
-        pytest.param("no json", "no record", id="no JSON"),
-        pytest.param("[1]", "no record", id="another JSON"),
+        pytest.param("no json", "not the record", id="no JSON"),
+        pytest.param("[1]", "not the record", id="another JSON"),
         pytest.param('{"schema_version": 1}', "version 1", id="an older one"),
     ],
 )

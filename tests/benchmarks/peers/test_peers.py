@@ -185,4 +185,4 @@ def test_answers_are_scored_as_our_own_are(take_part, plan, votes, monkeypatch):
     on_majority = works["ferplus_difference"]
     assert (on_majority["estimate"] if votes else on_majority) == (pytest.approx(-1 / 3) if votes else None)
     assert set(found.gaps) == {"no number", "too few"}
-    assert found.gaps["too few"] == "its answers are no probabilities [7, 7]"
+    assert found.gaps["too few"] == "its answers are not probabilities [7, 7]"

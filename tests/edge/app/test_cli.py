@@ -347,11 +347,11 @@ BAD_INPUTS = {
     "strict about a video": ("run CLIP --strict", "--strict is for folders"),
     "strict about a camera": ("run 97 --strict", "--strict is for folders of images"),
     "folders in images to predict": ("predict text.png --recursive", "--recursive is for folders"),
-    "no such camera": ("run 97", "camera 97: no camera that gives pictures"),
+    "no such camera": ("run 97", "camera 97: not a camera that gives pictures"),
     "a folder among images to predict": ("predict nothing", "nothing: no images in this folder"),
     "copies in the folder that is read": ("predict mixed --output mixed", "mixed: is a folder that images are read"),
-    "copies in a file": ("run mixed --images a.png", "a.png: annotated images go into a folder"),
-    "copies of a video": ("run CLIP --images copies", "--images is for images and folders of images"),
+    "copies in a file": ("run mixed --images a.png", "a.png: annotated images are written to a folder"),
+    "copies of a video": ("run CLIP --images copies", "--images needs an image or a folder of images"),
     "copies without end": ("run mixed --images copies --loop", "--loop would write copies"),
     "folders in a file": ("run text.png --recursive", "--recursive is for folders"),
     "folders in a camera": ("run 97 --recursive", "--recursive is for folders of images"),
@@ -411,7 +411,7 @@ def test_a_program_says_one_line_of_a_missing_camera(tmp_path, bundle):
     """In a process of its own, where FFmpeg and OpenCV would write to stderr, too."""
     status, out, err = edge(tmp_path, "run", "/dev/video97", "--model", bundle, "--jsonl", "r.jsonl")
     assert (status, out, files(tmp_path)) == (2, "", set())
-    assert err.startswith("emotion-edge: /dev/video97: no camera that gives pictures")
+    assert err.startswith("emotion-edge: /dev/video97: not a camera that gives pictures")
     assert err.count("\n") == 1, err
 
 
@@ -568,7 +568,7 @@ def test_nothing_is_written_over_the_source_or_twice(tmp_path, clip, bundle, opt
     content = (tmp_path / "own.avi").read_bytes()
     status, out, err = edge(tmp_path, "run", "own.avi", "--model", bundle, *options.split())
     assert (status, out) == (2, "")
-    assert "is read from or written to already" in err
+    assert "is already the source or another output" in err
     assert files(tmp_path) == {"own.avi"}
     assert (tmp_path / "own.avi").read_bytes() == content
 
@@ -623,7 +623,7 @@ def test_the_limits_of_events_are_the_users(tmp_path, clip, bundle, options, tol
 def test_records_and_events_do_not_share_standard_output(tmp_path, clip, bundle):
     status, out, err = edge(tmp_path, "run", clip, "--model", bundle, "--events", "-", "--jsonl", "-")
     assert (status, out) == (2, "")
-    assert "written to already" in err
+    assert "is already the source or another output" in err
 
 
 def test_the_sources_of_a_machine_are_listed(tmp_path, monkeypatch, capsys):
@@ -746,7 +746,7 @@ def test_sighup_reads_the_configuration_file_again(tmp_path, bundle, portrait):
     assert fed.record()["faces"][0]["reason"] == "small"
     file.write_text("threads = 2\n")
     fed.process.send_signal(signal.SIGHUP)
-    assert "home.toml:1: threads: no such option" in fed.told("the options stay as they were")
+    assert "home.toml:1: threads: unknown option" in fed.told("the options stay as they were")
     fed.told("the model was loaded anew")
     assert fed.record()["seq"] == 2
     assert fed.end()[0] == 0

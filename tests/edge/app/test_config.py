@@ -108,8 +108,8 @@ def test_every_mistake_is_told_with_line_and_name(write, end_of_line):
     path.write_bytes(MISTAKES.replace("\n", end_of_line).encode())
     begins = [line.partition(": it is")[0] for line in told(path)]
     assert begins == [
-        "home.toml:2: threads: no such option: write recognition.threads",
-        "home.toml:6: recognition.treads: no such option: write recognition.threads",
+        "home.toml:2: threads: unknown option: write recognition.threads",
+        "home.toml:6: recognition.treads: unknown option: write recognition.threads",
         "home.toml:7: recognition.threads: 0 is not a whole number from 1",
         "home.toml:8: recognition.smoothing.margin: 2 is not a number from 0 to 1",
         "home.toml:10: camera: a file has one camera: name it by source, and leave [[camera]] out",
@@ -133,18 +133,18 @@ def test_a_run_tells_the_first_mistake_and_how_many_there_are(write, capsys):
     path = write("threads = 1\nstrict = true\n[foo]\n")
     assert cli.main(["run", "--config", str(path)]) == 2
     line = capsys.readouterr().err
-    assert f"{path}:1: threads: no such option (2 more mistakes): write recognition.threads" in line
+    assert f"{path}:1: threads: unknown option (2 more mistakes): write recognition.threads" in line
     assert f"'emotion-edge config check {path}' shows all" in line
     path.write_text("threads = 1\n")
     assert cli.main(["run", "--config", str(path)]) == 2
-    assert capsys.readouterr().err == f"emotion-edge: {path}:1: threads: no such option: write recognition.threads\n"
+    assert capsys.readouterr().err == f"emotion-edge: {path}:1: threads: unknown option: write recognition.threads\n"
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        pytest.param(b"a = \n", r"is no TOML \(Invalid value \(at line 1, column 5\)\)", id="syntax"),
-        pytest.param(b"source = '\xff'", "is no text in UTF-8", id="encoding"),
+        pytest.param(b"a = \n", r"is not valid TOML \(Invalid value \(at line 1, column 5\)\)", id="syntax"),
+        pytest.param(b"source = '\xff'", "is not UTF-8 text", id="encoding"),
         pytest.param(None, "cannot be read", id="missing"),
     ],
 )
@@ -188,9 +188,9 @@ class TestCheck:
         assert [line.removeprefix(str(path)) for line in capsys.readouterr().err.splitlines()] == [
             ":4: capture.live is for standard input, and the source is something else: leave it out",
             ":3: capture.loop is for videos, images and folders, and the source is something else: leave it out",
-            ": a: is read from or written to already: give each output a place of its own",
+            ": a: is already the source or another output: name a different file for each output",
             ":6: page.certificate and page.key: one is missing: give both, or none",
-            ":7: page.proxied_as is for the live page, and there is none: add page.address, or leave it out",
+            ":7: page.proxied_as is for the live page, which is off: add page.address, or leave it out",
             ":11: outputs.mqtt: this is not the address of a broker: write it as mqtt://host, mqtts://host:8883 or "
             "mqtt://host/prefix",
         ]

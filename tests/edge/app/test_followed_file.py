@@ -76,9 +76,9 @@ def test_only_what_has_changed_since_is_told_as_changed(follow):
 
 
 def test_with_a_mistake_all_stays_as_it_was(follow):
-    ours, lines = follow(UserError("home.toml:1: threads: no such option", "write recognition.threads"))
+    ours, lines = follow(UserError("home.toml:1: threads: unknown option", "write recognition.threads"))
     assert (ours.options, ours.limits) == (None, None)
-    assert lines == ["the options stay as they were: home.toml:1: threads: no such option: write recognition.threads"]
+    assert lines == ["the options stay as they were: home.toml:1: threads: unknown option: write recognition.threads"]
 
 
 def test_each_name_of_what_can_be_changed_is_that_of_a_setting():

@@ -34,7 +34,7 @@ def test_options_that_a_run_has_are_in_its_table_alone():
 
 def test_what_stands_around_a_table_stays():
     page = "before\n<!-- options of demo: x -->\nold\n<!-- end of options -->\nafter\n"
-    begin, _, end = filled(page).partition("| `--directory DIR` | demo | where the results go |")
+    begin, _, end = filled(page).partition("| `--directory DIR` | demo | folder of the results |")
     assert begin.startswith("before\n<!-- options of demo: x -->\n")
     assert "old" not in begin + end
     assert end.endswith("<!-- end of options -->\nafter\n")

@@ -150,7 +150,7 @@ def test_a_command_that_fails_does_not_repeat_it(tmp_path, monkeypatch, capsys, 
 
 @pytest.mark.parametrize("address", [address for address in WITH_KEYS if not address.startswith("srt")])
 def test_a_camera_that_does_not_answer_is_named_without_its_keys(address):
-    with pytest.raises(UserError, match="no video from there") as caught:
+    with pytest.raises(UserError, match="no video from this address") as caught:
         open_source(address)
     assert MARK not in str(caught.value)
 

@@ -287,7 +287,7 @@ class TestConfigurationFile:
     def test_mistakes_in_it_are_told_before_anything_is_done(self, system, path, capsys):
         path.write_text("threads = 3\n")
         assert install("--yes", "--config", str(path)) == 2
-        assert f"{path}:1: threads: no such option" in capsys.readouterr().err
+        assert f"{path}:1: threads: unknown option" in capsys.readouterr().err
         assert system == []
 
     def test_a_private_address_is_not_hidden_by_the_source_in_it(self, system, path, capsys):
@@ -327,18 +327,18 @@ def open_secrets():
     ("words", "prepare", "message"),
     [
         pytest.param("0 --yes", lambda: systemd.BOOTED.rmdir(), "this system does not run systemd", id="no systemd"),
-        pytest.param("0 --yes", other_unit, "a unit that is not ours", id="another unit of that name"),
+        pytest.param("0 --yes", other_unit, "another unit has this name", id="another unit of that name"),
         pytest.param("0", lambda: None, "there is no terminal to ask", id="nobody to ask"),
         pytest.param("- --yes --size 8x8", lambda: None, "no standard input", id="standard input"),
         pytest.param("0 --yes --user nobody-of-that-name", lambda: None, "no such user", id="no such user"),
         pytest.param("0 --yes --jsonl /srv/r.jsonl", lambda: None, "may write to", id="a place that is read-only"),
         pytest.param("0 --yes --jsonl ../r.jsonl", lambda: None, "may write to", id="out of its folder"),
-        pytest.param("0 --yes --events a --jsonl a", lambda: None, "written to already", id="one file for two"),
+        pytest.param("0 --yes --events a --jsonl a", lambda: None, "is already the source", id="one file for two"),
         pytest.param("0 --yes --model models/default", lambda: None, "give the whole path", id="a relative model"),
         pytest.param("0 --yes --model nowhere", lambda: None, "no model bundle here", id="no model"),
         pytest.param("rtsp://me:secret@cam/ --yes", lambda: None, "credentials do not belong", id="credentials"),
         pytest.param("0 --yes --variant dynamic", lambda: None, "dynamic", id="a variant that is not there"),
-        pytest.param("0 --yes --web 0.0.0.0:443", lambda: None, "port 443: the service has no right", id="a low port"),
+        pytest.param("0 --yes --web 0.0.0.0:443", lambda: None, "port 443: the service may not", id="a low port"),
         pytest.param(
             "0 --yes --web --web-cert c.pem --web-key k.pem", lambda: None, "k.pem: no certificate", id="no such key"
         ),
@@ -366,7 +366,7 @@ def test_without_root_it_only_shows(system, monkeypatch, capsys):
     assert install("0", "--yes") == 2
     out, err = capsys.readouterr()
     assert "[Service]" in out
-    assert "only root may do that, nothing was done" in err
+    assert "only root may do that; nothing was done" in err
     assert (system, systemd.UNIT.exists()) == ([], False)
 
 
@@ -378,7 +378,7 @@ def test_a_run_is_checked_as_a_run(system, capsys):
 
 def test_there_must_be_one_to_take_away(system, capsys):
     assert cli.main(["uninstall-service", "--yes"]) == 2
-    assert "there is no such service" in capsys.readouterr().err
+    assert "the service is not installed" in capsys.readouterr().err
     assert system == []
 
 

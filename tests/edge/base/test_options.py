@@ -168,13 +168,13 @@ def test_a_file_has_names_and_values():
 @pytest.mark.parametrize(
     ("values", "name", "problem", "remedy"),
     [
-        ({"sauce": "0"}, "sauce", "no such option", "write source"),
-        ({"threads": 1}, "threads", "no such option", "write recognition.threads"),
-        ({"recognition": {"treads": 1}}, "recognition.treads", "no such option", "write recognition.threads"),
-        ({"page": {"web": "x"}}, "page.web", "no such option", "write page.address"),
-        ({"smoothing-ms": 3}, "smoothing-ms", "no such option", "write recognition.smoothing.time_constant"),
-        ({"output": {"jsonl": "a"}}, "output.jsonl", "no such option", "write outputs.jsonl"),
-        ({"zzz": {}}, "zzz", "no such option", "leave it out"),
+        ({"sauce": "0"}, "sauce", "unknown option", "write source"),
+        ({"threads": 1}, "threads", "unknown option", "write recognition.threads"),
+        ({"recognition": {"treads": 1}}, "recognition.treads", "unknown option", "write recognition.threads"),
+        ({"page": {"web": "x"}}, "page.web", "unknown option", "write page.address"),
+        ({"smoothing-ms": 3}, "smoothing-ms", "unknown option", "write recognition.smoothing.time_constant"),
+        ({"output": {"jsonl": "a"}}, "output.jsonl", "unknown option", "write outputs.jsonl"),
+        ({"zzz": {}}, "zzz", "unknown option", "leave it out"),
         ({"events": 3}, "events", "this is a table", "write [events] and its options below"),
         ({"recognition": {"threads": 0}}, "recognition.threads", "0 is not a whole number from 1", "it is: threads"),
         ({"recognition": {"threads": "2"}}, "recognition.threads", '"2" is not a whole number from 1', "it is: "),
@@ -270,8 +270,8 @@ def test_arrays_of_tables_have_no_words():
             [{"name": "a", "events": {"min_seconds": -1}}],
             *("door[1].events.min_seconds", "-1 is not a number from 0", "it is: "),
         ),
-        ([{"name": "a", "bel": 1}], "door[1].bel", "no such option", "write bell"),
-        ([{"name": "a", "min_seconds": 1}], "door[1].min_seconds", "no such option", "write events.min_seconds"),
+        ([{"name": "a", "bel": 1}], "door[1].bel", "unknown option", "write bell"),
+        ([{"name": "a", "min_seconds": 1}], "door[1].min_seconds", "unknown option", "write events.min_seconds"),
         (
             [{"name": "a", "number": 1}],
             *(

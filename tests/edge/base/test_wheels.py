@@ -112,7 +112,7 @@ def test_a_proxy_is_asked(index):
         pytest.param({"wheels": {NAME: wheel({"other": b""})}}, f"does not hold {MEMBER}", id="without the file"),
         pytest.param({"wheels": {NAME: wheel({MEMBER: CONTENT + b"x"})}}, "more than 1024 bytes", id="too large"),
         pytest.param({"wheels": {NAME: wheel({MEMBER: bytes(50 << 20)})}}, "more than 1024 bytes", id="bomb"),
-        pytest.param({"kind": "+json"}, "not one of an index", id="not a page of an index"),
+        pytest.param({"kind": "+json"}, "not a page of a package index", id="not a page of an index"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_few_words(index, damage, reason):
@@ -134,7 +134,7 @@ def test_a_page_without_end_is_given_up(index, monkeypatch):
 
 def test_a_download_without_end_is_given_up(index, monkeypatch):
     monkeypatch.setattr(download, "TIME_LIMIT", -1.0)
-    with pytest.raises(DownloadError, match="not through after"):
+    with pytest.raises(DownloadError, match="not finished after"):
         fetch(index.address)
 
 
@@ -147,7 +147,7 @@ def test_an_index_cannot_make_us_read_files_of_this_machine(index, tmp_path):
             str(tmp_path / NAME).encode(),
         )
     )
-    with pytest.raises(DownloadError, match="not reached by http"):
+    with pytest.raises(DownloadError, match="not an HTTP address"):
         fetch(index.address)
 
 

@@ -123,7 +123,7 @@ def test_yunet_is_opened_by_its_name(yunet, portrait):
 
 
 def test_an_unknown_detector_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="hog: no such detector: take one of yunet, haar"):
+    with pytest.raises(UserError, match="hog: no such detector: use one of yunet, haar"):
         open_detector("hog")
     assert DETECTORS == ("yunet", "haar")
 
@@ -142,5 +142,5 @@ def test_haar_finds_the_face_too(portrait):
 
 def test_haar_where_opencv_has_none_is_the_users_to_put_right(monkeypatch):
     monkeypatch.delattr(detector.cv2, "CascadeClassifier", raising=False)
-    with pytest.raises(UserError, match="ships no Haar cascade: take '--detector yunet'"):
+    with pytest.raises(UserError, match="ships no Haar cascade: use '--detector yunet'"):
         Haar(320, 0.6)

@@ -96,7 +96,7 @@ def test_what_is_no_model_is_one_line(tmp_path, bundle, content, message):
 
 def test_what_answers_no_probabilities_is_refused(tmp_path, bundle, tiny):
     logits = tiny.tiny_model(softmax=False)
-    with pytest.raises(UserError, match="gives no probabilities"):
+    with pytest.raises(UserError, match="its outputs are not probabilities"):
         validate_model(load_bundle(with_model(tmp_path / "made", bundle, logits)))
 
 
@@ -132,5 +132,5 @@ def test_a_model_that_fails_on_plain_faces_is_refused(level):
         answers[(faces == level).all(axis=(1, 2, 3))] = np.nan
         return answers
 
-    with pytest.raises(UserError, match="gives no probabilities"):
+    with pytest.raises(UserError, match="its outputs are not probabilities"):
         check_model_outputs(SimpleNamespace(input_size=8, classify=classify))

@@ -668,7 +668,7 @@ def test_files_that_cannot_be_used_are_told_before_the_run(tmp_path, monkeypatch
     [
         ("MQTT_PASSWORD", "PASSWORD is set, and EMOTION_EDGE_MQTT_USER is not"),
         ("MQTT_PASSWORD_FILE", "PASSWORD_FILE is set, and EMOTION_EDGE_MQTT_USER is not"),
-        ("CA", "without TLS"),
+        ("CA", "has no TLS"),
     ],
 )
 def test_a_variable_that_would_not_be_used_is_refused(monkeypatch, variable, message):

@@ -495,7 +495,7 @@ class TestRuns:
     def test_a_video_that_changes_meanwhile_has_no_report(self, tmp_path, clip, bundle):
         video = Path(shutil.copy(clip, tmp_path / "a.mp4"))
         job = Job(video, Place(tmp_path / "out", "a"), Options(model=bundle), Wanted())
-        with pytest.raises(UserError, match="it or the model was changed meanwhile"):
+        with pytest.raises(UserError, match="the video or the model changed during the analysis"):
             analyze_video(job, lambda share: os.utime(video, (1, 1)))
         assert files(tmp_path / "out") == set()
         with pytest.raises(UserError, match="cannot be read"):

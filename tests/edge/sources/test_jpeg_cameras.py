@@ -176,7 +176,7 @@ def test_a_snapshot_camera_that_fails_is_lost(answering):
 @pytest.mark.parametrize(
     ("answer", "rate", "match"),
     [
-        pytest.param(sending(PART, Content_Type=MJPEG), 5.0, "a rate of its own", id="a stream"),
+        pytest.param(sending(PART, Content_Type=MJPEG), 5.0, "whose rate the camera sets", id="a stream"),
         pytest.param(snapshot, 0.5, "too slow", id="too slow"),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_redirection_is_followed_without_credentials(answering, credentials):
 @pytest.mark.parametrize("place", ["file:///etc/hostname", "ftp://127.0.0.1/", "/round"])
 def test_a_redirection_to_elsewhere_or_without_end_is_refused(answering, place):
     server = answering(lambda handler: respond(handler, b"", 302, Location=place))
-    refused(server.address, "no video from there")
+    refused(server.address, "no video from this address")
     assert len(server.asked) < 20
 
 
@@ -321,7 +321,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("answer", [pytest.param(answer, id=name) for name, answer in HOSTILE.items()])
 def test_a_hostile_camera_is_given_up_in_time(answering, hurry, answer):
-    refused(answering(answer).address, "no (video|picture) from there")
+    refused(answering(answer).address, "no (video|picture) from this address")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
@@ -351,7 +351,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 )
 def test_smaller_pictures_are_the_remedy_for_large_ones_alone(answering, content, remedy):
     answer = sending(content, b"", Content_Type="image/jpeg", Content_Length=str(len(content)))
-    assert remedy in refused(answering(answer).address, "no picture from there").remedy
+    assert remedy in refused(answering(answer).address, "no picture from this address").remedy
 
 
 def test_one_damaged_or_huge_picture_among_sound_ones_is_passed_over(answering):

@@ -179,7 +179,7 @@ def test_an_rtsp_camera_that_stops_sending_is_given_up(rtsp_server, monkeypatch)
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp", "tcp"])
 def test_nobody_there_is_told_at_once(scheme):
     address = f"{scheme.upper()}://127.0.0.1:{free_port()}/cam"
-    with pytest.raises(UserError, match=r"no video from there \(Connection refused") as caught:
+    with pytest.raises(UserError, match=r"no video from this address \(Connection refused") as caught:
         open_source(address + "?key=secret")
     assert address.replace(scheme.upper(), scheme) in caught.value.problem
     assert "secret" not in str(caught.value)
@@ -248,7 +248,7 @@ def serving():
 def test_a_hostile_server_is_given_up(serving, monkeypatch, scheme, function):
     monkeypatch.setattr(network, "OPEN_TIMEOUT", 0.3)
     monkeypatch.setattr(network, "READ_TIMEOUT", 0.3)
-    with pytest.raises(UserError, match="no video from there"):
+    with pytest.raises(UserError, match="no video from this address"):
         open_source(f"{scheme}://127.0.0.1:{serving(function)}/x")
 
 
@@ -306,7 +306,7 @@ def test_a_stream_that_becomes_too_large_is_given_up(serving, tmp_path, monkeypa
 def test_nothing_at_a_port_of_udp_is_given_up(monkeypatch):
     """It may be written with a sign that looks like credentials."""
     monkeypatch.setattr(network, "OPEN_TIMEOUT", 0.5)
-    with pytest.raises(UserError, match=r"no video from there \(no answer in time"):
+    with pytest.raises(UserError, match=r"no video from this address \(no answer in time"):
         open_source(f"udp://@127.0.0.1:{free_port()}")
 
 
@@ -357,7 +357,7 @@ def test_a_playlist_without_an_end_is_live(site):
 
 @pytest.mark.parametrize(("address", "reason"), [("http://", "URLError"), ("http://127.0.0.1/ü", "UnicodeEncodeError")])
 def test_an_address_that_cannot_be_asked_is_told_by_the_kind_of_error(address, reason):
-    with pytest.raises(UserError, match=rf"no video from there \({reason}\)"):
+    with pytest.raises(UserError, match=rf"no video from this address \({reason}\)"):
         open_source(address)
 
 
@@ -367,7 +367,7 @@ def test_a_playlist_opens_no_file(site, tmp_path, reached):
     clip = write_video(tmp_path / "secret.ts", shades(50))
     text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"
     (folder / "list.m3u8").write_text(text.format(reached.format(clip=clip)))
-    with pytest.raises(UserError, match="no video from there"):
+    with pytest.raises(UserError, match="no video from this address"):
         open_source(f"{address}/list.m3u8")
 
 

@@ -140,7 +140,7 @@ def test_a_playlist_opens_no_file(piped, tmp_path):
 
 def test_raw_frames_need_their_size(piped):
     piped(b"")
-    with pytest.raises(UserError, match="no size of their own"):
+    with pytest.raises(UserError, match="size of raw frames is missing"):
         open_source("-", Capture(pixel_format="gray"))
 
 

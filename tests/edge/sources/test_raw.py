@@ -118,7 +118,7 @@ def test_no_picture_is_refused(image, pixels):
 )
 def test_a_wrong_size_or_format_is_told_at_once(sent, read, size):
     frames = source(as_sent(scene(), sent) * 9, size=size, pixel_format=read)
-    with pytest.raises(UserError, match="is no picture of that size and format"):
+    with pytest.raises(UserError, match="does not have that size and format"):
         [frames.read() for _ in range(CHECKED)]
 
 

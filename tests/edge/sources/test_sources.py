@@ -292,7 +292,7 @@ def test_a_camera_by_its_device_file(camera):
 def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
     monkeypatch.setattr(camera_module, "camera_devices", lambda: devices)
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
-    with pytest.raises(UserError, match=f"{spec}: no camera that gives pictures") as caught:
+    with pytest.raises(UserError, match=f"{spec}: not a camera that gives pictures") as caught:
         open_source(spec)
     assert "plug one in" in caught.value.remedy
     assert "demo" in caught.value.remedy
@@ -302,7 +302,7 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
     monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
-    with pytest.raises(UserError, match="camera 1: no camera that gives pictures"):
+    with pytest.raises(UserError, match="camera 1: not a camera that gives pictures"):
         CameraSource(1, Capture())
 
 
@@ -315,7 +315,7 @@ def test_damaged_pictures_of_a_camera_are_passed_over(monkeypatch, damaged):
 
 def test_a_camera_that_gives_damaged_pictures_alone_is_none(monkeypatch):
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=range(10**6)))
-    with pytest.raises(UserError, match="no camera that gives pictures"):
+    with pytest.raises(UserError, match="not a camera that gives pictures"):
         open_source("/dev/video0")
 
 
@@ -370,7 +370,7 @@ def test_a_camera_that_this_user_may_not_open(device, monkeypatch):
 @linux
 def test_what_is_no_camera_is_nobodys(device):
     """A file knows no buffers: that it is asked for them tells nothing."""
-    with pytest.raises(UserError, match=f"{device}: no camera that gives pictures"):
+    with pytest.raises(UserError, match=f"{device}: not a camera that gives pictures"):
         CameraSource(device, Capture())
 
 
@@ -381,6 +381,6 @@ def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     silent.left = 0
     monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
     monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: silent)
-    with pytest.raises(UserError, match="camera 0: no camera that gives pictures"):
+    with pytest.raises(UserError, match="camera 0: not a camera that gives pictures"):
         open_source("0")
     assert not silent.opened

@@ -671,12 +671,12 @@ class TestToken:
             raise RuntimeError("Could not determine home directory.")
 
         monkeypatch.setattr("pathlib.Path.home", home)
-        with pytest.raises(UserError, match="no home folder to keep a token in"):
+        with pytest.raises(UserError, match="no home folder to store a token in"):
             token.kept_token({})
 
     @pytest.mark.parametrize(
         ("given", "problem"),
-        [("12345", "has 5 characters"), ("€" * 16, "no header can carry"), ("a-token-that-is\nlong", "no header can")],
+        [("12345", "has 5 characters"), ("€" * 16, "headers do not allow"), ("a-token-that-is\nlong", "headers do")],
     )
     def test_one_that_is_short_or_cannot_be_sent_is_refused(self, given, problem):
         with pytest.raises(UserError, match=problem):

@@ -277,11 +277,11 @@ def test_a_keras_model_that_breaks_the_contract_is_refused(change, message, tmp_
         pytest.param("model.h5", [], "model.h5: neither a .keras nor a .tflite file", id="other kind"),
         pytest.param("broken.keras", [], "broken.keras: not a readable Keras model", id="broken Keras"),
         pytest.param("broken.tflite", [], "broken.tflite: ", id="broken TFLite"),
-        pytest.param("logits.tflite", [], "logits.tflite: the outputs are no probabilities", id="logits"),
+        pytest.param("logits.tflite", [], "logits.tflite: the outputs are not probabilities", id="logits"),
         pytest.param("changed", [], "model_int8.tflite: sha256", id="changed bundle"),
         pytest.param("emptied", [], "emptied: the bundle has no model file", id="emptied bundle"),
         pytest.param("good.tflite", ["--split", "val"], "val: no such split", id="missing split"),
-        pytest.param("good.tflite", ["--split", "train"], "a split the training never saw", id="training split"),
+        pytest.param("good.tflite", ["--split", "train"], "a split that was not trained on", id="training split"),
         pytest.param("good.tflite", ["--votes", "required"], "this data set has no votes", id="no votes"),
     ],
 )

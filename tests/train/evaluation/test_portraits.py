@@ -149,12 +149,12 @@ def change(portraits: Path, old: str, new: str) -> None:
         pytest.param(lambda p: (p / "people.csv").unlink(), "people.csv: the file is missing", id="no table"),
         pytest.param(lambda p: change(p, "gender", "sex"), "column 'gender' is missing", id="no column"),
         pytest.param(
-            lambda p: (p / "people.csv").write_text("id,age,gender,ethnicity\n"), "it names nobody", id="empty"
+            lambda p: (p / "people.csv").write_text("id,age,gender,ethnicity\n"), "it has no rows", id="empty"
         ),
         pytest.param(lambda p: (p / "people.csv").write_bytes(b"\xff\xfe\x00"), "cannot be read", id="not text"),
         pytest.param(lambda p: change(p, "w1,", ","), "row 2 has no id", id="no id"),
         pytest.param(lambda p: change(p, "w1,", "w0,"), "w0 is in it twice", id="twice"),
-        pytest.param(lambda p: change(p, "w1,22", "w1,young"), "'young' is no age in years", id="no age"),
+        pytest.param(lambda p: change(p, "w1,22", "w1,young"), "'young' is not an age in years", id="no age"),
         pytest.param(lambda p: change(p, "w1,22,female,white\n", ""), "w1.png: people.csv names no such", id="unknown"),
         pytest.param(lambda p: (p / "smiling" / "w1.png").unlink(), "smiling: no picture of w1", id="no picture"),
         pytest.param(lambda p: shutil.rmtree(p / "smiling"), "smiling: no such folder", id="no pose"),

@@ -60,7 +60,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})", needs) from error
     if missing or not rows:
-        raise UserError(f"{path}: {f'column {missing[0]!r} is missing' if missing else 'it names nobody'}", needs)
+        raise UserError(f"{path}: {f'column {missing[0]!r} is missing' if missing else 'it has no rows'}", needs)
     ids = [row["id"] for row in rows]
     if "" in ids:
         raise UserError(f"{path}: row {ids.index('') + 1} has no id", "the id is the pictures' name without its ending")
@@ -78,7 +78,9 @@ def _age_band(age: str, path: Path) -> str:
     if age == NOT_GIVEN:
         return age
     if not age.isdecimal() or int(age) >= AGE_BANDS[-1][0]:
-        raise UserError(f"{path}: {age!r} is no age in years", "write whole years, or NA where the age was not given")
+        raise UserError(
+            f"{path}: {age!r} is not an age in years", "write whole years, or NA where the age was not given"
+        )
     return next(name for end, name in AGE_BANDS if int(age) < end)
 
 
