@@ -1,7 +1,8 @@
 """Notify systemd that a run is ready, alive or ending (sd_notify(3)); do nothing if systemd did not start it.
 
-A run is alive if frames are processed, or if the feed tries to open a lost source again and no frame waits for its
-answer. A running main thread proves neither. Outputs do not count, since a run continues without one that hangs.
+A run is alive if frames are processed, if it is paused, or if the feed tries to open a lost source again and no frame
+waits for its answer. A running main thread proves neither. Outputs do not count, since a run continues without one that
+hangs.
 """
 
 import os
@@ -51,7 +52,7 @@ class Heartbeat:
     """Heartbeat that is sent only while a pipeline is alive."""
 
     def __init__(self, statistics: Statistics) -> None:
-        self._count = statistics.count_of
+        self._statistics, self._count = statistics, statistics.count_of
         self._answered = self._captured = self._tried = 0
         self._next = 0.0
 
@@ -70,6 +71,8 @@ class Heartbeat:
     def _alive(self) -> bool:
         answered, captured = self._count("frames"), self._count("captured")
         tried = sum(self._count(f"source.{trouble}") for trouble in TROUBLES)
+        if self._statistics.states().get("paused"):
+            return True
         waiting = captured > self._captured
         if answered == self._answered and (waiting or tried == self._tried):
             return False

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import cv2
 import numpy as np
@@ -13,17 +12,13 @@ from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.faces.alignment import crop_face
 from edge.faces.baseline import PersonalBaseline
-from edge.faces.detector import open_detector
+from edge.faces.networks import Networks
 from edge.faces.quality import shortcoming
 from edge.faces.results import FaceResult, FrameResult
 from edge.faces.roi_search import Search
 from edge.faces.scheduler import ClassificationScheduler
 from edge.faces.smoother import Smoother
 from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
-from edge.model.bundle import Bundle, load_bundle
-from edge.model.classifier import EmotionClassifier
-from edge.model.manifest import FaceTemplate
-from edge.model.validation import validate_model
 from edge.sources.frame import Frame
 
 
@@ -39,63 +34,48 @@ class Recognizer:
     """Detects, tracks and classifies faces. `detect` belongs to one thread and `classify` to one, perhaps another.
 
     Attributes:
-        classes: names of the model's classes; they stay the same for a run.
-        identity: of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle.
         statistics: what this and the pipeline measure.
     """
 
-    def __init__(
-        self,
-        search: Search,
-        classifier: EmotionClassifier,
-        template: FaceTemplate,
-        options: Options,
-        classes: tuple[str, ...],
-    ) -> None:
-        """Combine the parts; the options for loading a model and a detector are not used here."""
-        self._search = search
-        self._model = classifier, template  # one value, so that a reload changes both between two frames
-        self._options = options
-        self.classes = classes
+    def __init__(self, networks: Networks, options: Options) -> None:
+        """Begin without faces; the options for loading the networks are not used here.
+
+        Raises:
+            UserError: the networks do not fit the options.
+        """
+        if options.personal_baseline and networks.loaded.classes != EMOTIONS:
+            raise UserError(
+                f"--personal-baseline knows the seven emotions at rest, and {options.model} has other classes",
+                "leave --personal-baseline out",
+            )
+        self._networks, self._model, self._options = networks, networks.loaded, options
+        self._search = Search(networks.detector, options.detector_size, options.detect_interval)
         self.statistics = Statistics()
-        self.identity: Mapping[str, str] = {}
         self._level, self._threads = 0, cv2.getNumThreads()
         self.reset()
 
     @classmethod
     def from_options(cls, options: Options) -> "Recognizer":
-        """Load the bundle and the detector.
+        """Load networks for this recognizer alone.
 
         Raises:
-            UserError: either is missing, damaged or not for this machine.
+            UserError: they are missing, damaged, not for this machine, or do not fit the options.
         """
-        bundle, classifier = _load(options)
-        if options.personal_baseline and bundle.classes != EMOTIONS:
-            raise UserError(
-                f"--personal-baseline knows the seven emotions at rest, and {bundle.folder} has other classes",
-                "leave --personal-baseline out",
-            )
-        make = partial(open_detector, options.detector, threshold=options.detector_threshold)
-        search = Search(make, options.detector_size, options.detect_interval)
-        recognizer = cls(search, classifier, bundle.template, options, bundle.classes)
-        recognizer.identity = bundle.identity
-        return recognizer
+        return cls(Networks.load(options), options)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the model's classes; they stay the same for a run."""
+        return self._networks.loaded.classes
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Identity of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle."""
+        return self._networks.loaded.identity
 
     def reload(self, options: Options) -> None:
-        """Load the bundle anew, from any thread; the old model classifies until the new one has been validated.
-
-        Raises:
-            UserError: it is missing, damaged, or has other classes or invalid outputs; the old one stays.
-        """
-        bundle, classifier = _load(options)
-        if bundle.classes != self.classes:  # which every output has told others
-            raise UserError(
-                f"{bundle.folder}: the new model has other classes, {', '.join(bundle.classes)}",
-                "stop the run and start it again",
-            )
-        self.identity = bundle.identity
-        self._model = classifier, bundle.template
-        self._baseline = PersonalBaseline()  # another model reads the same face otherwise
+        """Load the bundle anew for all recognizers that share it, from any thread; see `Networks.reload`."""
+        self._networks.reload(options)
 
     def set_options(self, options: Options) -> None:
         """Use other limits, smoothing and quality from the next frame on, from any thread; faces are kept.
@@ -167,13 +147,14 @@ class Recognizer:
     def _classify_faces(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
         if not tracks:
             return {}
-        classifier, template = self._model
-        crops = np.stack(
-            [crop_face(frame.pixels, track.detection, template, classifier.input_size) for track in tracks]
-        )
+        model = self._networks.loaded
+        if model is not self._model:  # another model reads the same face otherwise
+            self._model, self._baseline = model, PersonalBaseline()
+        side = model.classifier.input_size
+        crops = np.stack([crop_face(frame.pixels, track.detection, model.template, side) for track in tracks])
         return {
             track.id: self._face_result(track, crop, probabilities, frame.captured)
-            for track, crop, probabilities in zip(tracks, crops, classifier.classify(crops), strict=True)
+            for track, crop, probabilities in zip(tracks, crops, self._networks.classify(model, crops), strict=True)
         }
 
     def _face_result(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
@@ -193,10 +174,3 @@ class Recognizer:
 def _moved(face: FaceResult, track: Track) -> FaceResult:
     """Return the last result of a face at its present place."""
     return replace(face, box=track.detection.box, score=track.detection.score)
-
-
-def _load(options: Options) -> tuple[Bundle, EmotionClassifier]:
-    """Load the bundle and its classifier, validated in a separate process."""
-    bundle = load_bundle(options.model, options.variant)
-    validate_model(bundle)
-    return bundle, EmotionClassifier.from_bundle(bundle, options.threads)

@@ -137,6 +137,13 @@ class Channel(Generic[T]):
                 self._bytes = 0
             self._changed.notify_all()
 
+    def clear(self) -> None:
+        """Drop all items; they do not count as dropped."""
+        with self._changed:
+            self._items.clear()
+            self._bytes = 0
+            self._changed.notify_all()
+
     def _drop_oldest_for(self, item: T) -> T:
         dropped = self._remove_oldest()
         self.dropped += 1

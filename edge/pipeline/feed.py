@@ -17,6 +17,7 @@ import numpy as np
 
 from edge.base.errors import UserError
 from edge.pipeline.channel import Closed
+from edge.pipeline.gate import Gate
 from edge.sources import Source
 from edge.sources.frame import Frame
 from edge.sources.pixels import Pixels
@@ -41,6 +42,9 @@ TICK = 0.1
 
 TROUBLES = ("lost", "silent", "frozen", "unopened")
 """Reasons for reopening a source; `unopened`: it could not be opened."""
+
+PAUSED = "paused"
+"""Reason for closing a source that is no trouble."""
 
 SAMPLED = 8
 """Step in rows and columns of the pixels that are compared for changes."""
@@ -85,6 +89,8 @@ class Feed:
         stop: threading.Event,
         deliver: Callable[[Frame], None],
         note: Callable[[str], None] = lambda event: None,
+        gate: Gate | None = None,
+        name: str | None = None,
     ) -> None:
         """Prepare; `run` starts.
 
@@ -94,11 +100,14 @@ class Feed:
             stop: set by the owner; checked between two frames.
             deliver: called with each frame, numbered; numbers continue after a source was opened again.
             note: called with one of `TROUBLES`, or `back`, when it happens.
+            gate: while it is paused, a live source that can be opened again is closed, and others are not read.
+            name: name of the camera, instead of the source's own.
         """
         self._source, self._reopen, self._stop = source, reopen, stop
         self._deliver, self._note = deliver, note
+        self._gate, self._name = gate or Gate(), name
         self._count, self._away, self._freeze_detector = 0, False, _FreezeDetector()
-        self._loss_logger = _LossLogger(source.name)
+        self._loss_logger = _LossLogger(name or source.name)
 
     def run(self) -> None:
         """Read until the end.
@@ -111,27 +120,37 @@ class Feed:
             self._watch()
         else:
             with closing(self._source):
-                while not self._stop.is_set() and (frame := self._source.read()) is not None:
+                while self._gate.wait(self._stop) and (frame := self._source.read()) is not None:
                     self._pass_on(frame)
                     del frame  # large, and not needed while the next one is decoded
 
     def _watch(self) -> None:
         trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
         while not self._stop.is_set() and self._reopen is not None:
+            if trouble == PAUSED:
+                self._freeze_detector = _FreezeDetector()  # nothing of a picture is kept
+                if self._gate.wait(self._stop):
+                    trouble, pause = self._read(self._reopen), FIRST_RETRY_DELAY
+                continue
             self._loss_logger.lost(trouble, pause)
             self._note(trouble)
             self._away = True
             if self._stop.wait(pause):
                 return
-            trouble = self._read(self._reopen)
+            trouble = PAUSED if self._gate.paused else self._read(self._reopen)
             pause = min(2 * pause, MAX_RETRY_DELAY) if self._away else FIRST_RETRY_DELAY
 
     def _read(self, open_: Callable[[], Source]) -> str:
         """Watch a reader until it ends, is stopped or is abandoned; return the reason."""
-        reader = _Reader(open_, self._stop, self._pass_on, self._freeze_detector)
+        reader = _Reader(open_, self._stop, self._pass_on, self._freeze_detector, self._gate)
         trouble = "lost"
         while not reader.ended.wait(TICK) and not self._stop.is_set():
-            if found := reader.check_silent() or self._freeze_detector.check_frozen():
+            if self._gate.paused:
+                if self._reopen is not None:
+                    trouble = PAUSED
+                    break
+                reader.hold()
+            elif found := reader.check_silent() or self._freeze_detector.check_frozen():
                 trouble = found
                 break
         reader.abandon()
@@ -143,11 +162,13 @@ class Feed:
         return trouble
 
     def _pass_on(self, frame: Frame) -> None:
+        if self._gate.paused:  # it was being read when the camera was paused
+            return
         if self._away:
             self._loss_logger.back()
             self._note("back")
             self._away = False
-        self._deliver(replace(frame, seq=self._count))
+        self._deliver(replace(frame, seq=self._count, source=self._name or frame.source))
         self._count += 1
 
 
@@ -166,8 +187,10 @@ class _Reader:
         stop: threading.Event,
         deliver: Callable[[Frame], None],
         freeze_detector: "_FreezeDetector",
+        gate: Gate,
     ) -> None:
         self._open, self._stop, self._deliver, self._freeze_detector = open_, stop, deliver, freeze_detector
+        self._gate = gate
         self.ended, self._abandoned = threading.Event(), threading.Event()
         self.opened = False
         self.error: BaseException | None = None
@@ -179,6 +202,10 @@ class _Reader:
     def check_silent(self) -> str | None:
         """Return `silent` after too long without a frame, otherwise None."""
         return "silent" if time.monotonic() - self._last > self._timeout else None
+
+    def hold(self) -> None:
+        """Count the time until now as if there had been a frame."""
+        self._last = time.monotonic()
 
     def abandon(self) -> None:
         """Take no more frames from it. If its read returns, it closes the source."""
@@ -193,9 +220,11 @@ class _Reader:
                 self.opened = True
                 # A polled source makes a new request for each picture, so opening it again changes nothing.
                 watched = not getattr(source, "polled", False)
-                while not self._over() and (frame := source.read()) is not None:
+                while self._may_read() and (frame := source.read()) is not None:
                     if self._abandoned.is_set():  # read() has returned after all, while another reader is active
                         return
+                    if self._gate.paused:
+                        continue
                     self._last, self._timeout = time.monotonic(), FRAME_TIMEOUT
                     if watched:
                         self._freeze_detector.update(frame.pixels)
@@ -207,8 +236,11 @@ class _Reader:
         finally:
             self.ended.set()
 
-    def _over(self) -> bool:
-        return self._stop.is_set() or self._abandoned.is_set()
+    def _may_read(self) -> bool:
+        """Wait while the camera is paused and this reader is not abandoned for it."""
+        while self._gate.paused and not self._abandoned.wait(TICK) and not self._stop.is_set():
+            pass
+        return not (self._stop.is_set() or self._abandoned.is_set())
 
 
 class _LossLogger:

@@ -33,4 +33,4 @@ class EventOutput(Output, Protocol):
     """A destination of all events in order; events of a dropped frame come with the next frame."""
 
     def end(self, events: Sequence[dict[str, Any]]) -> None:
-        """Take the events at the end of the run, after the last frame; not called if the run fails."""
+        """Take events without a frame: of frames that a pause drops, and after the last frame unless the run fails."""

@@ -24,6 +24,7 @@ from edge.faces.results import FrameResult
 from edge.pipeline.channel import Channel, Closed
 from edge.pipeline.faults import Faults
 from edge.pipeline.feed import Feed
+from edge.pipeline.gate import Gate
 from edge.pipeline.governor import Governor
 from edge.pipeline.output import EventOutput, Output
 from edge.sources import Source
@@ -65,6 +66,10 @@ class Pipeline:
         outputs: Sequence[Output] = (),
         reopen: Callable[[], Source] | None = None,
         limits: EventLimits | None = None,
+        *,
+        gate: Gate | None = None,
+        name: str | None = None,
+        governed: bool = True,
     ) -> None:
         """Take ownership of the source, which is closed at the end.
 
@@ -74,12 +79,17 @@ class Pipeline:
             outputs: entered, written to and left on threads of their own.
             reopen: opens a live source again when it is lost; None ends the run with the stream.
             limits: conditions of the events that results carry; the default ones where there are none.
+            gate: pauses and resumes the source; frames that are under way at a pause are dropped.
+            name: name of the camera in results, instead of the source's own.
+            governed: whether work is reduced when the board is hot or results are late; False where somebody else
+                governs several pipelines.
         """
         drop = source.live
         recognizer.set_live(live=drop)
         self.statistics = recognizer.statistics
         self.statistics.set("faces_visible", 0)
         self._source, self._recognizer, self._reopen = source, recognizer, reopen
+        self._name, self.gate = name, gate or Gate()
         self._events, self._last_events = Events(limits or EventLimits()), tuple[dict[str, Any], ...]()
         self._stopping = threading.Event()
         self._error: BaseException | None = None
@@ -97,7 +107,7 @@ class Pipeline:
             ("classify", self._classify, ()),
             *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
         ]
-        if drop:
+        if drop and governed:
             stages.append(("governor", self._govern, ()))
         self._waited_for = {output.name for output in outputs if output.complete and not drop}
         # Daemons, so that a thread that hangs in a driver does not keep the process alive.
@@ -121,6 +131,7 @@ class Pipeline:
         return replace(following, events=events[lost:]) if dropped.events else following
 
     def __enter__(self) -> "Pipeline":
+        self.gate.follow(self._follow_gate)
         try:
             for thread in self._threads:
                 thread.start()
@@ -203,12 +214,19 @@ class Pipeline:
 
     def _capture(self) -> None:
         with self._stage(self._frames):
-            Feed(self._source, self._reopen, self._stopping, self._deliver, self._note_source).run()
+            Feed(
+                self._source, self._reopen, self._stopping, self._deliver, self._note_source, self.gate, self._name
+            ).run()
 
     def _deliver(self, frame: Frame) -> None:
         self.statistics.count("captured")  # first, so that no frame is processed before it is counted
         self._frames.put(frame)
         self._frames.wait_for_room(frame.nbytes)  # before the next one is decoded
+
+    def _follow_gate(self, paused: bool) -> None:
+        self.statistics.set("paused", paused)
+        for channel in (self._frames, self._found, self._results) if paused else ():
+            channel.clear()
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")
@@ -242,7 +260,10 @@ class Pipeline:
             self._last_events = tuple(self._events.end())  # before the queues close, and their outputs end
 
     def _classify_one(self, found: Found) -> None:
-        result = self._events.add_to(self._recognizer.classify(found))
+        result = self._recognizer.classify(found)
+        if self.gate.paused:
+            return
+        result = self._events.add_to(result)
         self._note(result)
         queues = [*self._queues, self._results]
         for queue in queues:
@@ -252,6 +273,10 @@ class Pipeline:
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:
         def write(result: FrameResult) -> None:
+            if self.gate.paused:
+                if isinstance(output, EventOutput):
+                    output.end(result.events)
+                return
             with self.statistics.timed(output.name):
                 output.write(result)
 

@@ -58,6 +58,8 @@ class Realtime:
         seconds = self._start + captured - now
         if seconds > MAX_FRAME_WAIT:
             self._start -= seconds - MAX_FRAME_WAIT
+        if seconds < -MAX_FRAME_WAIT:  # the reader was paused; what was missed is not played in a hurry
+            self._start -= seconds
         return min(max(0.0, seconds), MAX_FRAME_WAIT)
 
 

@@ -148,3 +148,12 @@ def test_the_watchdog_outlasts_two_attempts_to_open_a_camera():
 
     assert 2 * (MAX_RETRY_DELAY + 2 * FRAME_TIMEOUT) < WATCHDOG_TIMEOUT
     assert HEARTBEAT_INTERVAL < WATCHDOG_TIMEOUT / 10
+
+
+def test_a_paused_run_is_alive(manager):
+    statistics = Statistics()
+    statistics.set("paused", True)
+    heartbeat = Heartbeat(statistics)
+    for beat in range(3):
+        heartbeat.update(beat * HEARTBEAT_INTERVAL)
+    assert heard(manager) == ["WATCHDOG=1"] * 3

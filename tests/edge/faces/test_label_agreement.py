@@ -6,8 +6,8 @@ import pytest
 from edge.base.classes import EMOTIONS
 from edge.base.settings import EventLimits, Options, Quality, Smoothing
 from edge.faces.events import Events
+from edge.faces.networks import Loaded, Networks
 from edge.faces.recognizer import Recognizer
-from edge.faces.roi_search import Search
 from edge.model.manifest import FaceTemplate
 from edge.outputs.mqtt import Scene, state
 
@@ -42,9 +42,12 @@ class CrowdDetector:
 
 def results(seed, smoothing):
     generator = np.random.default_rng(seed)
-    search = Search(lambda side: CrowdDetector(generator), 320, every=0)
-    options = Options(smoothing=smoothing, quality=Quality(min_face_size=24, min_sharpness=0), max_classifications=1)
-    recognizer = Recognizer(search, WanderingClassifier(generator), TEMPLATE, options, EMOTIONS)
+    loaded = Loaded(WanderingClassifier(generator), TEMPLATE, EMOTIONS)
+    quality = Quality(min_face_size=24, min_sharpness=0)
+    options = Options(
+        smoothing=smoothing, quality=quality, max_classifications=1, detector_size=320, detect_interval=0.0
+    )
+    recognizer = Recognizer(Networks(loaded, lambda side: CrowdDetector(generator)), options)
     for i in range(FRAMES):
         yield recognizer.classify(recognizer.detect(frame(i, picture(width=320, height=240), 1000 + i / 30)))
 

@@ -13,8 +13,8 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.settings import Options, Quality, Smoothing
 from edge.faces.detector import open_detector
+from edge.faces.networks import Loaded, Networks
 from edge.faces.recognizer import Recognizer
-from edge.faces.roi_search import Search
 from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.manifest import FaceTemplate
@@ -26,6 +26,9 @@ from ..stand_ins import detection, frame, likely, picture
 
 RED, GREEN, BLUE = (0, 0, 255), (0, 255, 0), (255, 0, 0)  # BGR
 WHOLE_BOX = FaceTemplate(((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)), (0.0, 0.0, 1.0, 1.0))
+
+EVERY_PICTURE = {"detector_size": 320, "detect_interval": 0.0}
+"""Options with which each whole picture is searched."""
 
 
 class ScriptedDetector:
@@ -44,10 +47,9 @@ def recognizer(bundle):
 
     def make(*detections, smoothing=Smoothing(time_constant=0), quality=Quality(min_sharpness=0), **other):  # noqa: B008 - frozen
         classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
-        search = Search(lambda side: ScriptedDetector(*detections), 320, every=0)
-        return Recognizer(
-            search, classifier, WHOLE_BOX, Options(smoothing=smoothing, quality=quality, **other), EMOTIONS
-        )
+        networks = Networks(Loaded(classifier, WHOLE_BOX, EMOTIONS), lambda side: ScriptedDetector(*detections))
+        options = Options(smoothing=smoothing, quality=quality, **EVERY_PICTURE | other)
+        return Recognizer(networks, options)
 
     return make
 
@@ -178,8 +180,8 @@ def test_a_real_face_is_found_and_keeps_its_number(bundle, yunet):
 
 def test_detectors_are_behind_one_protocol(yunet, bundle, portrait):
     classifier = EmotionClassifier.from_bundle(load_bundle(bundle))
-    search = Search(partial(open_detector, "yunet"), 320, every=0.2)
-    made = Recognizer(search, classifier, WHOLE_BOX, Options(), EMOTIONS)
+    networks = Networks(Loaded(classifier, WHOLE_BOX, EMOTIONS), partial(open_detector, "yunet"))
+    made = Recognizer(networks, Options(detector_size=320))
     assert len(made.detect(frame(0, portrait)).tracks) == 1
 
 
@@ -314,12 +316,10 @@ class ScriptedClassifier:
     ],
 )
 def test_a_slight_smile_after_seconds_at_rest(options, emotion):
-    search, classifier = (
-        Search(lambda side: ScriptedDetector(*[[square(20, 20)]] * 42), 320, every=0),
-        ScriptedClassifier(),
-    )
+    detector, classifier = ScriptedDetector(*[[square(20, 20)]] * 42), ScriptedClassifier()
+    networks = Networks(Loaded(classifier, WHOLE_BOX, EMOTIONS), lambda side: detector)
     quality = {"quality": Quality(min_sharpness=0)}
-    made = Recognizer(search, classifier, WHOLE_BOX, Options(**quality | options), EMOTIONS)
+    made = Recognizer(networks, Options(**EVERY_PICTURE | quality | options))
     answers(made, *[scene()] * 32)
     smile = np.full(len(EMOTIONS), 0.001, np.float32)
     smile[[EMOTIONS.index("neutral"), EMOTIONS.index("happy")]] = 0.745, 0.25

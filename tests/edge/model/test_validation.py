@@ -13,7 +13,7 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.base.settings import Options
-from edge.faces import recognizer as recognizer_module
+from edge.faces import networks as networks_module
 from edge.faces.recognizer import Recognizer
 from edge.model import validation
 from edge.model.bundle import MANIFEST, load_bundle, model_file
@@ -115,12 +115,12 @@ def test_the_running_model_stays_where_the_new_one_would_end_the_process(cache, 
     shutil.copy(yunet, cache)
     options = Options(model=bundle)
     recognizer = Recognizer.from_options(options)
-    before = recognizer.identity, recognizer._model
-    monkeypatch.setattr(recognizer_module, "validate_model", lambda new: validate_model(new, python(DIES)))
+    before = recognizer.identity, recognizer._networks.loaded
+    monkeypatch.setattr(networks_module, "validate_model", lambda new: validate_model(new, python(DIES)))
     shutil.rmtree(cache / "validated")
     with pytest.raises(UserError, match="SIGSEGV"):
         recognizer.reload(options)
-    assert (recognizer.identity, recognizer._model) == before
+    assert (recognizer.identity, recognizer._networks.loaded) == before
 
 
 @pytest.mark.parametrize("level", [0, 127, 255])
