@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING
 from typing import Any, TypeVar, get_origin
 
@@ -40,6 +41,17 @@ def typed(settings: type[T], arguments: argparse.Namespace) -> T:
     parsed = {name: value for name, value in vars(arguments).items() if name in options and value is not None}
     given = {name: _collected(options[name], value) for name, value in parsed.items()}
     return build(settings, environment(settings) | _file(given) | given)
+
+
+def joined(words: Iterable[str]) -> list[str]:
+    """Join flags with times before now, such as `--from -2h`, which argparse would take for a flag."""
+    found: list[str] = []
+    for word in words:
+        if re.fullmatch(r"-\d[\d.]*[a-z]", word) and found and re.fullmatch(r"--[a-z][a-z-]*", found[-1]):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def whole_number(least: int) -> Callable[[str], int]:

@@ -13,17 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from edge.app.arguments import add_options, typed
+from edge.app.arguments import add_options, joined, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
 from edge.base.machine import check_memory_limit, package_version, quiet_libraries
 from edge.base.network import masked
-from edge.base.settings import Analyze, Config, Demo, Doctor, InstallService, Predict, Run, UninstallService
+from edge.base.settings import Analyze, Config, Demo, Doctor, History, InstallService, Predict, Run, UninstallService
 
 COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, "recognize the faces of a camera, video, image or folder"),
     "predict": (Predict, "print the record of each image"),
     "analyze": (Analyze, "write a report of each video: tables of all faces, and a page with plots"),
     "demo": (Demo, "run on a clip of a woman who plays several emotions"),
+    "history": (History, "show what a run with --store saw, or write it as a table: 'history history.db --from -2h'"),
     "config": (Config, "check a configuration file of 'run', show all options, or print their JSON schema"),
     "doctor": (Doctor, "say what of this machine is ready, and what to install for what is not"),
     "install-service": (
@@ -99,7 +100,7 @@ def _discard_output() -> None:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    arguments, rest = _parser().parse_known_args(argv)
+    arguments, rest = _parser().parse_known_args(joined(sys.argv[1:] if argv is None else argv))
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")  # with the usage of the command
     return arguments

@@ -11,6 +11,7 @@ from edge.app.arguments import environment
 from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
+from edge.app.history import export_history, history_text
 from edge.app.run import capture, do_run
 from edge.app.run_outputs import check_network, check_outputs, output_conflicts
 from edge.app.signals import handled_signals
@@ -18,7 +19,18 @@ from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentia
 from edge.base.errors import UserError, needs_extra
 from edge.base.network import public
 from edge.base.options import build
-from edge.base.settings import Analyze, Capture, Config, Demo, InstallService, Outputs, Predict, Run, UninstallService
+from edge.base.settings import (
+    Analyze,
+    Capture,
+    Config,
+    Demo,
+    History,
+    InstallService,
+    Outputs,
+    Predict,
+    Run,
+    UninstallService,
+)
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
 from edge.outputs.broker import parse_broker
@@ -76,6 +88,15 @@ def analyze(settings: Analyze) -> int:
             if not outcome.failed:
                 print(outcome.text, flush=True)
     return 2 if failed else 0
+
+
+def history(settings: History) -> int:
+    """Show a history, or write it as tables."""
+    if settings.table.csv or settings.table.parquet:
+        export_history(settings)
+    else:
+        print(history_text(settings))
+    return 0
 
 
 def config(settings: Config) -> int:

@@ -14,7 +14,7 @@ from msgspec import Meta
 from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, MQTT_PASSWORD, MQTT_USER
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.options import OMITTED, Option
-from edge.base.values import Address, Control, Size, parse_host, parse_name
+from edge.base.values import Address, Control, Size, parse_host, parse_name, parse_time
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -436,6 +436,44 @@ class Demo:
     events: EventLimits = field(default_factory=EventLimits)
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class HistorySpan:
+    """Part of a history that is shown."""
+
+    begin: Annotated[
+        float | None,
+        Option(
+            "beginning: 2026-11-27, 2026-11-27T10:30 (local time), or -2h, two hours ago; also s, m, d, w",
+            "--from",
+            "TIME",
+            default="a day before the end",
+            read=parse_time,
+        ),
+    ] = None
+    end: Annotated[float | None, Option("end, written like it", "--to", "TIME", default="now", read=parse_time)] = None
+    camera: Annotated[str | None, Option("one camera only", "--camera", "NAME")] = None
+
+
+@dataclass(frozen=True)
+class HistoryTable:
+    """Tables that are written of a history."""
+
+    csv: Annotated[Path | None, Option("write a table with a row for each face and second", "--csv", "FILE")] = None
+    parquet: Annotated[Path | None, Option("write it as Parquet", "--parquet", "FILE")] = None
+    events: Annotated[bool, Option("write the events instead", "--events")] = False
+
+
+@dataclass(frozen=True)
+class History:
+    """Settings of `history`."""
+
+    file: Annotated[Path | None, Option("the database that a run writes by --store", "file", "FILE")] = None
+    config: Annotated[Path | None, Option("the configuration file of the run names it", "--config", "FILE")] = None
+    span: HistorySpan = field(default_factory=HistorySpan)
+    table: HistoryTable = field(default_factory=HistoryTable)
+    store: Store = field(default_factory=Store, metadata={OMITTED: ("path", "keep_days", "max_size")})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """Values that users write as one word: sizes, addresses, controls, paths. `str` of a value is its word again."""
 
 import json
+import re
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -81,6 +84,24 @@ class Control(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}={json.dumps(self.value).strip('[]')}"
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+"""Seconds of the units of times before now."""
+
+
+def parse_time(text: str) -> float:
+    """Return the Unix seconds of `2026-11-27`, `2026-11-27T10:30` (local time), or of `-2h`, two hours ago.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if ago := re.fullmatch(r"-(\d{1,9}(?:\.\d+)?)([smhdw])", text):
+        return time.time() - float(ago[1]) * UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"{text} is not a time: write it as 2026-11-27T10:30, or -2h for two hours ago") from error
 
 
 def parse_name(text: str) -> str:

@@ -73,6 +73,7 @@ def test_the_walk_sees_the_files_it_is_about():
 
 
 EXTRAS = {
+    "edge/app/history_parquet.py": {"pyarrow"},
     "edge/base/ffmpeg.py": {"av"},
     "edge/base/options.py": {"msgspec"},
     "edge/base/settings.py": {"msgspec"},

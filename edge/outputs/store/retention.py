@@ -3,8 +3,8 @@
 import sqlite3
 
 from edge.base.settings import Store
+from edge.outputs.store.history import DAY
 
-DAY = 24 * 3600
 MEGABYTE = 1_000_000
 
 PIECE = 1000
