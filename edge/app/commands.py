@@ -81,9 +81,7 @@ def analyze(settings: Analyze) -> int:
         from edge.report.batch import analyze_videos
     failed = False
     with handled_signals(hangup_reloads=False) as signals:
-        for outcome in analyze_videos(
-            settings.videos, settings.output, settings.recognition, settings.wanted, settings.jobs, signals.stop
-        ):
+        for outcome in analyze_videos(settings, signals.stop):
             failed |= outcome.failed
             if not outcome.failed:
                 print(outcome.text, flush=True)

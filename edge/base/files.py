@@ -228,6 +228,57 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def claimed(path: Path, owner: str = "") -> Iterator[bool]:
+    """Claim the work that `path` stands for; yield False where another process has claimed it.
+
+    A claim is a locked file with the owner's name, removed at the end; the claim of a process that is killed ends with
+    it. On a file system without locks every claim is granted.
+
+    Raises:
+        UserError: no such file can be created.
+    """
+    with _told_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    granted = _is_granted(handle, path)
+    try:
+        if granted:
+            with suppress(OSError):  # a full disk, where the name is lost and the claim holds
+                os.write(handle, os.fsencode(owner))
+        yield granted
+    finally:
+        if granted:
+            with suppress(OSError):
+                path.unlink()
+        os.close(handle)
+
+
+def claim_owner(path: Path) -> str | None:
+    """Return the owner's name of a claim; None where there is no claim."""
+    try:
+        return os.fsdecode(path.read_bytes()) or None
+    except OSError:
+        return None
+
+
+def _is_granted(handle: int, path: Path) -> bool:
+    if not fcntl:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    with suppress(OSError):  # removed by its last owner before it was locked here: a claim on nothing
+        found = path.stat()
+        if (found.st_ino, found.st_dev) == (os.fstat(handle).st_ino, os.fstat(handle).st_dev):
+            os.ftruncate(handle, 0)
+            return True
+    return False
+
+
 def check_folder(path: Path) -> None:
     """Check that files can be written to a folder, which may not exist yet.
 

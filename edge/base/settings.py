@@ -14,7 +14,8 @@ from msgspec import Meta
 from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, MQTT_PASSWORD, MQTT_USER
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.options import OMITTED, Option
-from edge.base.values import Address, Control, Size, parse_host, parse_name, parse_time
+from edge.base.shard import Shard
+from edge.base.values import Address, Control, Size, parse_clock, parse_host, parse_name, parse_time
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -35,6 +36,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0.1)]
 Days = Annotated[float, Meta(ge=0.01)]
 Megabytes = Annotated[float, Meta(ge=1)]
+Minutes = Annotated[float, Meta(ge=0.1)]
 SearchSide = Annotated[int, Meta(ge=32)]
 
 
@@ -407,12 +409,39 @@ class Predict(Folders):
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Frames of a video that are analyzed."""
+
+    title: ClassVar = "frames"
+
+    start: Annotated[
+        Seconds | None,
+        Option("begin there: seconds, or as 1:02:30", "--from", "TIME", unit="s", read=parse_clock),
+    ] = None
+    end: Annotated[
+        Seconds | None,
+        Option("end before there: seconds, or as 1:02:30", "--to", "TIME", unit="s", read=parse_clock),
+    ] = None
+    every: Annotated[Count, Option("analyze one of so many frames", "--every", "N")] = 1
+    split_minutes: Annotated[
+        Minutes | None,
+        Option(
+            "cut a longer video into stretches of about this length, which are analyzed at the same time",
+            "--split-minutes",
+            "N",
+            unit="minutes",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Wanted parts of a report."""
 
     annotated: Annotated[bool, Option("also write an annotated video", "--annotate")] = False
     thumbnails: Annotated[bool, Option("show small pictures of faces in the report", "--no-thumbnails")] = True
     blur: Annotated[bool, Option("make faces unrecognizable in all written pictures", "--blur")] = False
+    excerpt: Excerpt = field(default_factory=Excerpt)
 
 
 @dataclass(frozen=True)
@@ -421,9 +450,20 @@ class Analyze:
 
     videos: Annotated[tuple[Path, ...], Option("a video, or a folder of videos", "videos", "VIDEO")]
     output: Annotated[Path, Option("folder of the reports", "--output", "DIR")]
+    recursive: Annotated[bool, Option("find the videos of the folders in a folder, too", "--recursive")] = False
     jobs: Annotated[Count | None, Option("videos analyzed at the same time", "--jobs", "N", default="one a core")] = (
         None
     )
+    shard: Annotated[
+        Shard | None,
+        Option(
+            "do one part of the work of several machines, as 3/40; array: the part of a Slurm array's task or of an "
+            "indexed Kubernetes Job",
+            "--shard",
+            "I/N",
+            read=Shard.parse,
+        ),
+    ] = None
     wanted: Wanted = field(default_factory=Wanted)
     recognition: Options = field(default_factory=Options, metadata=OMIT_CLASSIFICATION_LIMIT)
 

@@ -124,6 +124,19 @@ def parse_path(text: str) -> Path:
     return Path(parse_name(text))
 
 
+def parse_clock(text: str) -> float:
+    """Return the seconds that `90`, `1:30`, or `0:01:30.5` means.
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    parts = text.split(":")
+    whole, last = parts[:-1], parts[-1]
+    if len(parts) > 3 or not all(part.isdecimal() for part in whole) or not last.replace(".", "", 1).isdecimal():
+        raise ValueError(f"{text} is not a time: write it in seconds, or as 1:02:30")
+    return sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
+
+
 def parse_host(text: str) -> str:
     """Return the name of a host in small letters, as it travels.
 

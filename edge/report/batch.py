@@ -5,25 +5,24 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import cv2
 
-from edge.base.errors import UserError, printable
+from edge.base.errors import printable
 from edge.base.files import check_folder
 from edge.base.machine import quiet_libraries, usable_cores
-from edge.base.settings import Options, Wanted
+from edge.base.settings import Analyze
 from edge.faces.recognizer import Recognizer
-from edge.model.bundle import load_bundle
-from edge.report.inputs import PAGE
-from edge.report.job import Job, find_jobs
+from edge.model.bundle import Bundle, load_bundle
+from edge.report.job import find_jobs
 from edge.report.progress import BatchProgress
-from edge.report.video import analyze_video
+from edge.report.sharing import part_of
+from edge.report.task import Outcome, Task, crashed, described, run_task, tasks_of
 
 POLL_INTERVAL = 0.1
 """Seconds between two checks for signals."""
@@ -37,76 +36,60 @@ STEPS = 200
 _processes = multiprocessing.get_context("spawn")  # a forked process with OpenCV's threads would hang
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Outcome of a video: a line with its counts, or with the error."""
-
-    text: str
-    failed: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "text", printable(self.text))
-
-
-def analyze_videos(
-    named: Sequence[Path], folder: Path, options: Options, wanted: Wanted, at_once: int | None, stop: threading.Event
-) -> Iterator[Outcome]:
-    """Analyze the given videos and those in the given folders.
+def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome]:
+    """Analyze the given videos and those in the given folders, or this shard's part of them.
 
     Args:
-        named: files and folders.
-        folder: folder of the reports.
-        options: options of the recognizer.
-        wanted: parts of the reports.
-        at_once: number of processes; None for one per core.
+        settings: settings of the command.
         stop: ends the work when it is set.
 
     Yields:
-        The outcome of each video when it ends. Errors are also written to stderr at once.
+        The outcome of each task when it ends. Errors are also written to stderr at once.
 
     Raises:
-        UserError: the model or the detector cannot be used.
+        UserError: the model or the detector cannot be used, or settings do not go together.
         KeyboardInterrupt: `stop` was set.
     """
-    check_folder(folder)
-    bundle = load_bundle(options.model, options.variant)
-    Recognizer.from_options(options)  # an error in the model would occur for every video
-    jobs, problems, left_out = find_jobs(named, folder, options, wanted)
-    known, left = [], []
-    for job in jobs:
-        if job.is_done(bundle):
-            known.append(_told(job, "as it was", job.place.summary()))
-        else:
-            left.append(job)
-    with BatchProgress({job.video: _size(job.video) for job in left}) as progress:
-        for outcome in (*known, *(Outcome(str(problem), failed=True) for problem in problems)):
+    check_folder(settings.output)
+    bundle = load_bundle(settings.recognition.model, settings.recognition.variant)
+    Recognizer.from_options(settings.recognition)  # an error in the model would occur for every video
+    jobs, problems, left_out = find_jobs(
+        settings.videos, settings.output, settings.recognition, settings.wanted, recursive=settings.recursive
+    )
+    tasks = part_of(settings.shard, tasks_of(jobs, problems))
+    left = [task for task in tasks if not task.is_done(bundle)]
+    with BatchProgress({task.name: task.size for task in left}) as progress:
+        for outcome in (*_known(tasks, left, bundle), *(Outcome(str(problem), failed=True) for problem in problems)):
             if outcome.failed:
                 progress.tell(f"emotion-edge: {outcome.text}")
             yield outcome
         if left_out:
             count, first = len(left_out), printable(str(left_out[0]))
             progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
-        yield from _run(left, at_once or usable_cores(), stop, progress)
+        yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
 
 
-def _size(video: Path) -> int:
-    """Return the size in bytes; 0 for a video that has disappeared, which its process will report."""
-    try:
-        return video.stat().st_size
-    except OSError:
-        return 0
+def _known(tasks: Sequence[Task], left: Sequence[Task], bundle: Bundle) -> Iterator[Outcome]:
+    """Yield the outcomes of earlier runs, one for each video."""
+    waiting = {task.job.video for task in left}
+    for job in dict.fromkeys(task.job for task in tasks if task.job.video not in waiting):
+        if job.is_done(bundle):
+            yield described(job, "as it was", job.place.summary())
 
 
-def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: BatchProgress) -> Iterator[Outcome]:
+def _run(
+    tasks: Sequence[Task], bundle: Bundle, at_once: int, stop: threading.Event, progress: BatchProgress
+) -> Iterator[Outcome]:
     # The stages of one video run in parallel already, so its decoder gets the remaining cores.
-    threads = max(1, usable_cores() // min(at_once, max(1, len(jobs))) - 1)
-    waiting, running = deque(jobs), list[_Worker]()
+    threads = max(1, usable_cores() // min(at_once, max(1, len(tasks))) - 1)
+    waiting, running = deque(tasks), list[_Worker]()
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(_Worker(waiting.popleft(), threads))
+            if len(running) < at_once:
+                for task, claim in islice(_unclaimed(waiting, bundle), at_once - len(running)):
+                    running.append(_Worker(task, threads, claim))
             wait([worker.news for worker in running], POLL_INTERVAL)
-            if stop.is_set():
+            if stop.wait(0 if running else POLL_INTERVAL):
                 raise KeyboardInterrupt
             for worker in list(running):
                 if outcome := worker.outcome(progress):
@@ -119,13 +102,24 @@ def _run(jobs: Sequence[Job], at_once: int, stop: threading.Event, progress: Bat
             worker.end()
 
 
-class _Worker:
-    """A process that analyzes one video."""
+def _unclaimed(waiting: deque[Task], bundle: Bundle) -> Iterator[tuple[Task, ExitStack]]:
+    """Yield tasks that no other process is at, with claims on them; the others go to the end of the queue."""
+    for _ in range(len(waiting)):
+        task, claim = waiting.popleft(), ExitStack()
+        if claim.enter_context(task.claimed(bundle)):
+            yield task, claim
+        else:
+            claim.close()
+            waiting.append(task)
 
-    def __init__(self, job: Job, threads: int) -> None:
-        self.job = job
+
+class _Worker:
+    """A process that does one task, and the claim on it."""
+
+    def __init__(self, task: Task, threads: int, claim: ExitStack) -> None:
+        self.task, self._claim = task, claim
         self.news, theirs = _processes.Pipe(duplex=False)
-        self.process = _processes.Process(target=_work, args=(job, threads, theirs), daemon=True)
+        self.process = _processes.Process(target=_work, args=(task, threads, theirs), daemon=True)
         with _no_interruption():
             self.process.start()
         theirs.close()  # so that reading ends with the process
@@ -139,15 +133,13 @@ class _Worker:
                 if isinstance(news, Outcome):
                     outcome = news
                 else:
-                    progress.note(self.job.video, news)
+                    progress.note(self.task.name, news)
         except (EOFError, OSError):
-            self.end()
-            self.job.place.clear_leftovers()
-            code = self.process.exitcode
-            outcome = Outcome(f"{self.job.video}: its process ended with status {code}: check the file", failed=True)
+            self.process.join(WORKER_STOP_TIMEOUT)
+            outcome = crashed(self.task, self.process.exitcode)
         if outcome:
             self.end()
-            progress.end(self.job.video)
+            progress.end(self.task.name)
             if outcome.failed:
                 progress.tell(f"emotion-edge: {outcome.text}")
         return outcome
@@ -159,10 +151,11 @@ class _Worker:
             self.process.kill()
             self.process.join()
         self.news.close()
+        self._claim.close()
 
 
-def _work(job: Job, threads: int, news: Connection) -> None:
-    """Main function of the process: analyze one video."""
+def _work(task: Task, threads: int, news: Connection) -> None:
+    """Do one task; main function of a process."""
     signal.signal(signal.SIGTERM, _interrupt)
     quiet_libraries()
     cv2.setNumThreads(threads)
@@ -175,24 +168,7 @@ def _work(job: Job, threads: int, news: Connection) -> None:
             news.send(share)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or its parent has ended
-        try:
-            summary = analyze_video(job, tell, threads)
-            news.send(_told(job, _counts(summary), summary))
-        except UserError as error:
-            news.send(Outcome(str(error), failed=True))
-
-
-def _told(job: Job, what: str, summary: dict[str, Any]) -> Outcome:
-    """Describe a report in a line; that of a damaged video is kept, but counts as a failure."""
-    report = f"{what}, see {job.place.path(PAGE)}"
-    if incomplete := summary.get("incomplete"):
-        return Outcome(f"{job.video}: {incomplete['reason']}, what could be read was kept: {report}", failed=True)
-    return Outcome(f"{job.video}: {report}")
-
-
-def _counts(summary: dict[str, Any]) -> str:
-    persons = len(summary["persons"]) + summary["persons_left_out"]
-    return f"{summary['frames']['answered']} frames, persons: {persons}"
+        news.send(run_task(task, tell, threads))
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -1,7 +1,7 @@
 """Figures of a report, collected frame by frame in memory that does not grow with the video."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappush, heappushpop
 from itertools import count
@@ -47,6 +47,7 @@ class Episode:
         end: time of the first frame without it, or of the last frame in which the person was seen.
         peak: highest probability of the label.
         peak_time: time of the peak.
+        peak_box: box of the face at the peak.
         picture: JPEG of the face at the peak, if wanted.
     """
 
@@ -57,6 +58,7 @@ class Episode:
     end: float = 0.0
     peak: float = 0.0
     peak_time: float = 0.0
+    peak_box: Box = (0.0, 0.0, 0.0, 0.0)
     picture: bytes | None = None
 
     @property
@@ -175,6 +177,15 @@ class Digest:
                 kept.append(episode if place < PICTURED else replace(episode, picture=None))
         return sorted(kept, key=lambda episode: (episode.start, episode.person))
 
+    def take_pictures(self, frame_at: Callable[[float], Pixels | None]) -> None:
+        """Make the pictures of the longest episodes, of results that came without pixels, from the frames at a time."""
+        longest = [
+            episode for heap in self._longest.values() for _, _, episode in sorted(heap, reverse=True)[:PICTURED]
+        ]
+        for episode in sorted(longest, key=lambda episode: episode.peak_time):
+            if (pixels := frame_at(episode.peak_time)) is not None:
+                episode.picture = _jpeg(_cut(pixels, episode.peak_box))
+
     def _spend(self, until: float) -> None:
         """Count each face of the last frame for the time until the next one."""
         if self._last is None:
@@ -212,7 +223,7 @@ class Digest:
 
     def _at_peak(self, face: FaceResult, result: FrameResult) -> None:
         episode = self._open[face.id]
-        episode.peak, episode.peak_time = face.confidence, result.frame.captured
+        episode.peak, episode.peak_time, episode.peak_box = face.confidence, result.frame.captured, face.box
         if self._pictures:
             self._faces_at_peak[face.id] = _cut(result.frame.pixels, face.box)
 

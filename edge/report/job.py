@@ -1,15 +1,19 @@
 """Job of one video, and the check whether it is done."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.base.errors import UserError
-from edge.base.files import resolved
+from edge.base.errors import UserError, raise_first
+from edge.base.files import resolved, sha256
 from edge.base.settings import Options, Wanted
 from edge.model.bundle import Bundle
 from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, find_places, find_videos, fingerprint
+
+KEY_LETTERS = 16
+"""Length of a job's key."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class Job:
             "wanted": asdict(self.wanted),
         }
 
+    def key(self, bundle: Bundle) -> str:
+        """Return a hash of everything that the files depend on.
+
+        Raises:
+            UserError: the video cannot be read.
+        """
+        return sha256(json.dumps(self.made_from(bundle), sort_keys=True).encode())[:KEY_LETTERS]
+
     def is_done(self, bundle: Bundle) -> bool:
         """Return whether all files exist and were made from the same video, model and settings."""
         there = all(self.place.path(ending).is_file() for ending in self.endings())
@@ -58,17 +70,34 @@ class Jobs(NamedTuple):
     left_out: list[Path]
 
 
-def find_jobs(named: Iterable[Path], folder: Path, options: Options, wanted: Wanted) -> Jobs:
+def find_jobs(
+    named: Iterable[Path], folder: Path, options: Options, wanted: Wanted, *, recursive: bool = False
+) -> Jobs:
     """Find the given videos and those in the given folders, and choose a place for each report.
 
     Raises:
-        UserError: a report would overwrite a video to be analyzed.
+        UserError: a report would overwrite a video to be analyzed, or what is wanted does not go together.
     """
-    videos, problems, left_out = find_videos(named)
+    raise_first(_conflicts(options, wanted))
+    videos, problems, left_out = find_videos(named, recursive=recursive)
     places = find_places(videos, folder)
-    jobs = [Job(video, place, options, wanted) for video, place in zip(videos, places, strict=True)]
+    jobs = [Job(video.path, place, options, wanted) for video, place in zip(videos, places, strict=True)]
     _check_outputs(jobs)
     return Jobs(jobs, problems, left_out)
+
+
+def _conflicts(options: Options, wanted: Wanted) -> Iterator[UserError]:
+    """Yield errors about parts of a report that do not go together."""
+    excerpt = wanted.excerpt
+    if excerpt.start is not None and excerpt.end is not None and excerpt.start >= excerpt.end:
+        yield UserError("--from is not before --to", "give an earlier --from")
+    in_one_piece = {
+        "--annotate": wanted.annotated,
+        "--blur": wanted.blur,
+        "--personal-baseline": options.personal_baseline,
+    }
+    for flag in (name for name, given in in_one_piece.items() if given and excerpt.split_minutes):
+        yield UserError(f"{flag} needs videos in one piece, and --split-minutes cuts them", "leave one of the two out")
 
 
 def _check_outputs(jobs: Sequence[Job]) -> None:

@@ -16,7 +16,7 @@ BATCH = 8192
 """Rows per write, which make a row group of the Parquet file."""
 
 _FACE = (
-    ("frame", pa.int64(), "number of the frame in the video, from 0"),
+    ("frame", pa.int64(), "number of the frame among those that were analyzed, from 0"),
     ("time_s", pa.float64(), "the frame's own time, seconds from the start of the video"),
     ("person", pa.int32(), "number of the person's track, from 1"),
     *((name, pa.float32(), f"{what} of the face's box, pixels") for name, what in (

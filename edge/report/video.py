@@ -1,10 +1,13 @@
 """Analyze one video frame by frame; its files appear together at the end."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import cv2
@@ -13,8 +16,7 @@ import numpy as np
 from edge.base.errors import UserError, printable
 from edge.base.files import whole_file, writing
 from edge.base.machine import package_version
-from edge.base.run_statistics import Statistics
-from edge.faces.events import EVERY_CHANGE
+from edge.faces.events import EVERY_CHANGE, Events
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import load_bundle, read_card
 from edge.model.interpreter import runtime
@@ -23,17 +25,21 @@ from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
 from edge.report.digest import Digest, Person
+from edge.report.excerpt import ExcerptSource, Span
 from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY
 from edge.report.job import Job
 from edge.report.report_page import page
+from edge.report.seams import joined
+from edge.report.stretches import Part, PartWriter, Stretch
 from edge.report.table import Table
-from edge.sources.video import VideoFileSource
+from edge.sources.decoder import damaged_in
+from edge.sources.pixels import Pixels
 
 
 def analyze_video(
     job: Job, progress: Callable[[float], None] = lambda share: None, threads: int | None = None
 ) -> dict[str, Any]:
-    """Process every frame of a video and write its files.
+    """Process the wanted frames of a video and write its files.
 
     Args:
         job: the job.
@@ -46,41 +52,139 @@ def analyze_video(
     Raises:
         UserError: the video cannot be read, or a file cannot be written; no file is written then.
     """
-    bundle, card = load_bundle(job.options.model, job.options.variant), read_card(job.options.model)
-    made_from = job.made_from(bundle)
-    job.place.clear_leftovers()
+    excerpt = job.wanted.excerpt
+    span = Span(excerpt.start or 0.0, math.inf if excerpt.end is None else excerpt.end)
+    source = ExcerptSource(job.video, span, excerpt.every, threads)
+    with closing(source), _Report(job, source.fps) as report:
+        recognizer = _recognize(job, source, report.outputs, progress)
+        return report.finish(source.total, source.damage, recognizer.statistics.count_of("faces_left_out"))
+
+
+def analyze_stretch(
+    job: Job, stretch: Stretch, path: Path, progress: Callable[[float], None], threads: int | None = None
+) -> None:
+    """Process the frames of a stretch of a video and write the results to `path`; otherwise like `analyze_video`."""
+    with whole_file(path) as part:
+        source = ExcerptSource(job.video, stretch.span(), job.wanted.excerpt.every, threads)
+        with closing(source):
+            _recognize(job, source, [PartWriter(part, source)], progress)
+
+
+def join_stretches(job: Job, paths: Sequence[Path]) -> dict[str, Any]:
+    """Write the files of a video from the results of its stretches; otherwise like `analyze_video`."""
+    events = Events(EVERY_CHANGE)
+    with _Report(job, None) as report:
+        parts = [Part(path, report.digest.classes) for path in paths]
+        with ExitStack() as entered:
+            for output in report.outputs:
+                entered.enter_context(output)
+            for result in map(events.add_to, joined(parts)):
+                for output in report.outputs:
+                    output.write(result)
+        if job.wanted.thumbnails:
+            report.digest.take_pictures(partial(_pixels_at, job.video))
+        spoilt = sum(part.spoilt for part in parts)
+        damage = next((part.damage for part in parts if part.damage), None)
+        return report.finish(None, damage or (damaged_in(spoilt) if spoilt else None))
+
+
+def _recognize(
+    job: Job, source: ExcerptSource, outputs: Sequence[Output], progress: Callable[[float], None]
+) -> Recognizer:
     # Classify every face in every frame, so that a report does not depend on the schedule.
     recognizer = Recognizer.from_options(replace(job.options, max_classifications=job.options.max_faces))
-    with ExitStack() as files:
-        source = VideoFileSource(job.video, opened=0.0, threads=threads)  # times count from the start of the video
-        files.callback(source.close)
-        # Closed in reverse order: the summary, which marks the report as complete, appears last.
-        parts = {
-            ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
-        }
-        digest = Digest(job.wanted.thumbnails, bundle.classes)
-        outputs = _outputs(job, digest, parts, source.fps)
-        with Pipeline(source, recognizer, outputs, limits=EVERY_CHANGE) as pipeline:
-            for result in pipeline:
-                if source.duration:
-                    progress(min(1.0, result.frame.captured / source.duration))
-        _check(job, made_from, recognizer.statistics)
+    with Pipeline(source, recognizer, outputs, limits=EVERY_CHANGE) as pipeline:
+        for result in pipeline:
+            if (share := source.share(result.frame.captured)) is not None:
+                progress(share)
+    return recognizer
+
+
+def _pixels_at(video: Path, seconds: float) -> Pixels | None:
+    """Return the picture at a time of a video; None where it is no longer to be had."""
+    try:
+        with closing(ExcerptSource(video, Span(seconds), threads=1)) as source:
+            frame = source.read()
+    except UserError:
+        return None
+    return None if frame is None else frame.pixels
+
+
+class _Report:
+    """The files of a report, which appear together when it is finished.
+
+    Attributes:
+        digest: the numbers of the page.
+        outputs: outputs of the pipeline, the digest among them.
+    """
+
+    def __init__(self, job: Job, fps: float | None) -> None:
+        """Prepare; `fps` is the rate of an annotated video."""
+        self._job, self._fps = job, fps
+        self._bundle = load_bundle(job.options.model, job.options.variant)
+        self._card = read_card(job.options.model)
+        self._made_from = job.made_from(self._bundle)
+        self.digest = Digest(job.wanted.thumbnails, self._bundle.classes)
+        self.outputs: list[Output] = []
+
+    def __enter__(self) -> "_Report":
+        job = self._job
+        job.place.clear_leftovers()
+        with ExitStack() as files:
+            # Closed in reverse order: the summary, which marks the report as complete, appears last.
+            self._parts = {
+                ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()
+            }
+            self.outputs = _outputs(job, self.digest, self._parts, self._fps)
+            self._files = files.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
+
+    def finish(self, announced: int | None, damage: str | None, faces_left_out: int = 0) -> dict[str, Any]:
+        """Write page and summary from the digest; return the content of the summary.
+
+        Args:
+            announced: number of frames that the file itself states.
+            damage: what is missing from the file; None where it is whole.
+            faces_left_out: number of faces that were not followed.
+        """
+        job = self._job
+        self._check(faces_left_out)
         summary = {
             "video": printable(job.video.name),
-            "made_from": made_from,
-            "incomplete": _incomplete(source, digest),
-            **_findings(digest, source.total),
+            "made_from": self._made_from,
+            "incomplete": {"until_s": round(self.digest.duration, 3), "reason": damage} if damage else None,
+            **_findings(self.digest, announced),
             "versions": _versions(),
         }
-        text = page(digest, summary, bundle, card)
+        text = page(self.digest, summary, self._bundle, self._card)
         with writing(job.place.path(PAGE)):  # a file's name may be in no known encoding
-            parts[PAGE].write_text(text, encoding="utf-8", errors="replace")
+            self._parts[PAGE].write_text(text, encoding="utf-8", errors="replace")
         with writing(job.place.path(SUMMARY)):
-            parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
+            self._parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
         job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on old files are replaced
         if not job.wanted.annotated:
             job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show faces that this report hides
-    return summary
+        return summary
+
+    def _check(self, faces_left_out: int) -> None:
+        job = self._job
+        if job.made_from(load_bundle(job.options.model, job.options.variant)) != self._made_from:
+            raise UserError(
+                f"{job.video}: the video or the model changed during the analysis",
+                "analyze it again when it is complete",
+            )
+        if not self.digest.frames:
+            raise UserError(f"{job.video}: it has no frame between --from and --to", "give times within the video")
+        if job.wanted.blur and faces_left_out:
+            raise UserError(
+                f"{job.video}: {faces_left_out} faces beyond --max-faces were not followed, and would not be blurred",
+                "allow more by --max-faces",
+            )
 
 
 def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None) -> list[Output]:
@@ -90,23 +194,6 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
     if job.wanted.blur:
         seen = [Blurred(output, job.options.detect_interval) for output in seen]
     return [Table(parts[CSV], parts[PARQUET], digest.classes), *seen]
-
-
-def _check(job: Job, made_from: dict[str, Any], statistics: Statistics) -> None:
-    if job.made_from(load_bundle(job.options.model, job.options.variant)) != made_from:
-        raise UserError(
-            f"{job.video}: the video or the model changed during the analysis", "analyze it again when it is complete"
-        )
-    if job.wanted.blur and (left_out := statistics.count_of("faces_left_out")):
-        raise UserError(
-            f"{job.video}: {left_out} faces beyond --max-faces were not followed, and would not be blurred",
-            "allow more by --max-faces",
-        )
-
-
-def _incomplete(source: VideoFileSource, digest: Digest) -> dict[str, Any] | None:
-    """Return the reason and the last time of a damaged video; None for a whole one."""
-    return {"until_s": round(digest.duration, 3), "reason": source.damage} if source.damage else None
 
 
 def _findings(digest: Digest, announced: int | None) -> dict[str, Any]:

@@ -27,6 +27,12 @@ CLOSED = {"format_whitelist": ",".join(FILE_FORMATS), "protocol_whitelist": "non
 ANALYSIS = {"analyzeduration": "500000", "probesize": "1000000"}
 """FFmpeg's limits on reading a stream before the first picture, in microseconds and bytes."""
 
+INDEXED = ("mov", "matroska")
+"""FFmpeg's names of the containers with an index of key frames by time."""
+
+SEEK_MARGIN = 1.0
+"""Seconds before a time at which a key frame is looked for: indexes are in the order of decoding, not of showing."""
+
 READ_SIZE = 256 * 1024
 """Bytes a read."""
 
@@ -68,10 +74,11 @@ PLAIN_MATRICES, BT709_AFTERWARDS = (BT709, UNTOLD, *BT601), (BT709, *BT2020)
 
 
 class Picture(NamedTuple):
-    """A decoded frame, and its time in seconds from the start of the container."""
+    """A decoded frame, its time in seconds from the start of the container, and whether decoding may begin with it."""
 
     pixels: YuvPixels
     seconds: float
+    is_key: bool = False
 
 
 class NoVideo(Exception):  # noqa: N818 - for the caller, who knows what was opened, to make an error of
@@ -157,8 +164,32 @@ class Decoder:
                 self._times.restart()
             elif (pixels := self._converted(frame)) is not None:
                 self._patience = self._read_timeout
-                return Picture(pixels, self._times.place(None if frame.pts is None else frame.pts * self._tick))
+                stamp = None if frame.pts is None else frame.pts * self._tick
+                return Picture(pixels, self._times.place(stamp), bool(frame.key_frame))
         return None
+
+    @property
+    def can_seek(self) -> bool:
+        """Return whether the container is a file with an index by time."""
+        return self._size is not None and self._container.format.name.split(",")[0] in INDEXED
+
+    @property
+    def spoilt(self) -> int:
+        """Return the number of packets and pictures so far that are corrupt or cannot be decoded."""
+        return self._losses.spoilt
+
+    def seek(self, seconds: float) -> None:
+        """Continue with a key frame before `seconds`, of an indexed file of which no picture has been read.
+
+        Raises:
+            NoVideo: the file has no such place.
+        """
+        start = (self._container.start_time or 0) / av.time_base
+        target = max(0.0, seconds - SEEK_MARGIN) + start
+        try:
+            self._container.seek(round(target / self._tick), stream=self._stream)
+        except av.error.FFmpegError as error:
+            raise NoVideo(_reason(error)) from error
 
     def close(self) -> None:
         """Close the container and its file; safe to call twice."""
@@ -246,7 +277,7 @@ class Decoder:
         if self._is_cut_off():
             return f"is cut off after {self._times.last:.1f} s"
         lost = self._losses.total()
-        return f"is damaged in {lost} place{'s' * (lost > 1)}" if lost else None
+        return damaged_in(lost) if lost else None
 
     def _is_cut_off(self) -> bool:
         if self._size is None:
@@ -258,6 +289,11 @@ class Decoder:
             return False
         missing = self.duration - (self._reached - (self._container.start_time or 0) / av.time_base)
         return missing > max(UNREACHED_SECONDS, UNREACHED_SHARE * self.duration)
+
+
+def damaged_in(places: int) -> str:
+    """Return the words for a file of which some places cannot be decoded."""
+    return f"is damaged in {places} place{'s' * (places > 1)}"
 
 
 def _reason(error: Any) -> str:

@@ -82,6 +82,7 @@ EXTRAS = {
     "edge/sources/picamera.py": {"picamera2"},
     "edge/outputs/mqtt.py": {"paho"},
     "edge/outputs/prometheus.py": {"prometheus_client"},
+    "edge/report/stretches.py": {"pyarrow"},
     "edge/report/table.py": {"pyarrow"},
     "edge/web/app.py": {"starlette"},
     "edge/web/guard.py": {"starlette"},

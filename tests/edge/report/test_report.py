@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +36,7 @@ from edge.report.digest import UNLABELLED
 from edge.report.inputs import Place
 from edge.report.job import Job, _check_outputs
 from edge.report.progress import BatchProgress
+from edge.report.task import Task
 from edge.report.video import analyze_video
 from edge.sources.video import open_video
 
@@ -430,7 +432,9 @@ class TestRuns:
             "emotion-edge: videos/empty.mp4: the file is empty: give a video, an image or a folder of images",
         ]
         endings = (".csv", ".parquet", ".html", ".json")
-        assert files(tmp_path / "out") == {f"{name}{ending}" for name in "ac" for ending in endings}
+        reports = {f"{name}{ending}" for name in "ac" for ending in endings}
+        assert files(tmp_path / "out") == reports | {"b.error.txt", "d.error.txt", "empty.error.txt"}
+        assert (tmp_path / "out/b.error.txt").read_text().startswith("videos/b.mp4: not a video that can be decoded")
 
     @pytest.mark.slow
     def test_what_is_done_is_skipped_and_what_changed_is_done_again(self, tmp_path, clip, bundle, write_clip):
@@ -503,18 +507,20 @@ class TestRuns:
         assert files(tmp_path / "out") == set()
 
     def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
-        worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        worker = _Worker(Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
         patiently(lambda: any(tmp_path.glob(".a-*.csv")))
         worker.process.kill()
         found = []
-        with BatchProgress({clip: 1}) as progress:
+        with BatchProgress({str(clip): 1}) as progress:
             patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
         assert found[-1].failed
         assert "its process ended with status -9" in capsys.readouterr().err
-        assert files(tmp_path) == set(), "nothing is left of what it had begun"
+        assert files(tmp_path) == {"a.error.txt"}, "nothing is left of what it had begun"
 
     def test_what_a_killed_run_left_is_cleared_by_the_next(self, clip, bundle, tmp_path):
-        worker = _Worker(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True)), threads=1)
+        worker = _Worker(
+            Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))), 1, ExitStack()
+        )
         patiently(lambda: any(tmp_path.glob("..a.annotated-*.mp4")))  # the part that is written is a part's own
         worker.process.kill()
         worker.end()
@@ -524,11 +530,11 @@ class TestRuns:
 
     def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
         video = write_clip(tmp_path / "a.mp4")
-        worker = _Worker(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted()), threads=1)
+        worker = _Worker(Task(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
         for number in (signal.SIGINT, signal.SIGHUP):
             os.kill(worker.process.pid, number)
         found = []
-        with BatchProgress({video: 1}) as progress:
+        with BatchProgress({str(video): 1}) as progress:
             patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
         assert not found[-1].failed
 
@@ -572,7 +578,7 @@ class TestRuns:
 class TestProgress:
     def test_the_share_of_all_bytes_and_the_videos_that_are_through(self, monkeypatch, capsys):
         monkeypatch.setattr("edge.base.progress.LINE_EVERY", 0.0)
-        a, b = Path("a.mp4"), Path("b.mp4")
+        a, b = "a.mp4", "b.mp4"
         with BatchProgress({a: 3_000_000, b: 1_000_000}) as progress:
             progress.note(a, 0.5)
             progress.tell("emotion-edge: b.mp4: no video")
@@ -587,8 +593,8 @@ class TestProgress:
         ]
 
     def test_nothing_is_said_of_what_is_quick(self, capsys):
-        with BatchProgress({Path("a.mp4"): 3}) as progress:
-            progress.end(Path("a.mp4"))
+        with BatchProgress({"a.mp4": 3}) as progress:
+            progress.end("a.mp4")
         assert capsys.readouterr().err == ""
 
 

@@ -1,0 +1,173 @@
+"""Stretches of a long video, each analyzed by itself into a part; the parts are joined to the whole."""
+
+import json
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile, ParquetWriter
+
+from edge.base.settings import Excerpt
+from edge.faces.results import FaceResult, FrameResult
+from edge.report.excerpt import ExcerptSource, Span
+from edge.sources.frame import Frame
+from edge.sources.pixels import BgrPixels
+from edge.sources.video import open_video
+
+LEAD_IN = 5.0
+"""Seconds before a stretch that are analyzed as well, after which tracks and averages are those of the whole video."""
+
+BATCH = 4096
+"""Rows that are written or read at a time."""
+
+MINUTE = 60.0
+
+SCHEMA = pa.schema(
+    [
+        ("captured", pa.float64()),
+        ("id", pa.int32()),  # null in the one row of a frame without faces
+        ("box", pa.list_(pa.float64(), 4)),
+        ("score", pa.float64()),
+        ("probabilities", pa.list_(pa.float32())),
+        ("label", pa.int16()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+class Stretch(NamedTuple):
+    """Stretch `number`, from 1, of `total`, and its nominal times; it begins and ends at key frames."""
+
+    number: int
+    total: int
+    start: float
+    end: float
+
+    def span(self) -> Span:
+        """Return the frames of the stretch: those that no neighbour has."""
+        first, last = self.number == 1, self.number == self.total
+        return Span(self.start, self.end, not first, not last, 0.0 if first else LEAD_IN)
+
+    def __str__(self) -> str:
+        return f"stretch {self.number} of {self.total}"
+
+
+def stretches_of(video: Path, wanted: Excerpt) -> list[Stretch]:
+    """Divide a video; none where it is short enough, or has no index of key frames by time.
+
+    Raises:
+        UserError: the video cannot be read.
+    """
+    if not wanted.split_minutes:
+        return []
+    decoder = open_video(video, threads=1)
+    duration, can_seek = decoder.duration, decoder.can_seek
+    decoder.close()
+    if not duration or not can_seek:
+        return []
+    start, end = wanted.start or 0.0, min(duration, wanted.end or math.inf)
+    count = max(1, round((end - start) / (wanted.split_minutes * MINUTE)))
+    if count == 1:
+        return []
+    cuts = [start + i * (end - start) / count for i in range(count)]
+    ends = [*cuts[1:], math.inf if wanted.end is None else wanted.end]
+    return [Stretch(i + 1, count, *cut) for i, cut in enumerate(zip(cuts, ends, strict=True))]
+
+
+class PartWriter:
+    """Output of a pipeline that keeps every result of a stretch, with its lead-in, without pictures."""
+
+    name = "part"
+    complete = True
+
+    def __init__(self, path: Path, source: ExcerptSource) -> None:
+        self._path, self._source = path, source
+        self._rows: list[dict[str, Any]] = []
+        self._size: tuple[int, int] | None = None
+
+    def __enter__(self) -> "PartWriter":
+        self._writer = ParquetWriter(str(self._path), SCHEMA)
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        self._size = self._size or (result.frame.width, result.frame.height)
+        faces = [_row(face) for face in result.faces] or [{}]
+        self._rows += [{"captured": result.frame.captured, **face} for face in faces]
+        if len(self._rows) >= BATCH:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._writer:
+            if error is None:
+                self._flush()
+                self._writer.add_key_value_metadata({"part": json.dumps(self._ending())})
+
+    def _flush(self) -> None:
+        self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA))
+        self._rows = []
+
+    def _ending(self) -> dict[str, Any]:
+        source = self._source
+        return {"begins": source.begins, "size": self._size, "damage": source.damage, "spoilt": source.spoilt}
+
+
+class Part:
+    """The results of a stretch, read again.
+
+    Attributes:
+        damage: what is missing from the file after this stretch; None where its end was not read, or is whole.
+        spoilt: number of places in the stretch that could not be decoded.
+    """
+
+    def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
+        """Open it; `classes` are those of the model."""
+        self._path, self._classes = path, classes
+        with ParquetFile(path) as file:
+            ending = json.loads(file.metadata.metadata[b"part"])
+        self.damage: str | None = ending["damage"]
+        self.spoilt: int = ending["spoilt"]
+        self._begins = math.inf if ending["begins"] is None else ending["begins"]
+        width, height = ending["size"] or (1, 1)
+        # Pictures are gone; what is left of them is their size, in one pixel's memory.
+        self._pixels = BgrPixels(np.broadcast_to(np.uint8(0), (height, width, 3)))
+
+    def lead_in(self) -> Iterator[FrameResult]:
+        """Yield the results before the stretch."""
+        return (result for result in self._results() if result.frame.captured < self._begins)
+
+    def own(self) -> Iterator[FrameResult]:
+        """Yield the results of the stretch."""
+        return (result for result in self._results() if result.frame.captured >= self._begins)
+
+    def _results(self) -> Iterator[FrameResult]:
+        for captured, rows in groupby(self._rows(), key=lambda row: row["captured"]):
+            faces = tuple(self._face(row) for row in rows if row["id"] is not None)
+            yield FrameResult(Frame(captured, self._pixels, self._path.name, 0.0), faces, 0.0)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        with ParquetFile(self._path) as file:
+            for batch in file.iter_batches(BATCH):
+                yield from batch.to_pylist()
+
+    def _face(self, row: dict[str, Any]) -> FaceResult:
+        probabilities = np.array(row["probabilities"], np.float32)
+        box = tuple(row["box"])
+        return FaceResult(row["id"], box, row["score"], self._classes, probabilities, row["label"], row["reason"])
+
+
+def _row(face: FaceResult) -> dict[str, Any]:
+    return {
+        "id": face.id,
+        "box": list(map(float, face.box)),
+        "score": float(face.score),
+        "probabilities": face.probabilities,
+        "label": face.label,
+        "reason": face.reason,
+    }
