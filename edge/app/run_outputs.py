@@ -166,6 +166,7 @@ def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
         certificate(run.page),
         proxied_as=run.page.proxied_as,
         stays=is_recording(run.source),
+        history=run.store.path,
     )
 
 

@@ -22,6 +22,7 @@ from edge.outputs.palette import colour_of
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
+from edge.web.history import HistoryReader, asked_span
 from edge.web.pictures import MEDIA_TYPE, OPENING
 from edge.web.predict import KINDS, MOST_BYTES, Busy, Predictor
 from edge.web.rates import Rate
@@ -44,6 +45,7 @@ class Live(Protocol):
     events: Topic
     stats: Stats
     predictor: Predictor
+    history: HistoryReader | None
     latest: bytes | None
     classes: tuple[str, ...]
     exposition: Callable[[str], tuple[bytes, str]]
@@ -62,6 +64,7 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route("/events", Stream(live.events, "text/event-stream", b"retry: 1000\n\n"), methods=["GET"]),
             Route("/api/v1/latest", partial(_latest, live)),
             Route("/api/v1/stats", partial(_stats, live)),
+            Route("/api/v1/history", _history(live)),
             Route("/api/v1/predict", _predict(live), methods=["POST"], max_body_size=MOST_BYTES),
             Route("/healthz", partial(_health, live)),
             Route("/metrics", partial(_metrics, live)),
@@ -143,6 +146,26 @@ def _predict(live: Live) -> Callable[[Request], Any]:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many pixels, or too slow to decode")
         except (Busy, UserError) as error:
             return refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error) or "busy", {"Retry-After": "1"})
+
+    return answer
+
+
+def _history(live: Live) -> Callable[[Request], Any]:
+    rate = Rate(a_second=2, at_once=10)
+
+    async def answer(request: Request) -> Response:
+        if live.history is None:
+            return refused(HTTPStatus.NOT_FOUND, "this run keeps no history")
+        if not rate.allows(client_of(request)):
+            return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many questions", {"Retry-After": "1"})
+        try:
+            return JSONResponse(await live.history.answer(asked_span(request.query_params)))
+        except ValueError as error:
+            return refused(HTTPStatus.BAD_REQUEST, str(error))
+        except Busy:
+            return refused(HTTPStatus.SERVICE_UNAVAILABLE, "busy", {"Retry-After": "1"})
+        except UserError:
+            return refused(HTTPStatus.SERVICE_UNAVAILABLE, "the history cannot be read, or not in time")
 
     return answer
 

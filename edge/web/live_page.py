@@ -16,6 +16,7 @@ from edge.pipeline.faults import Faults
 from edge.sources.frame import Frame
 from edge.web.app import create_app
 from edge.web.guard import Guard
+from edge.web.history import HistoryReader
 from edge.web.pictures import Encoder
 from edge.web.predict import Predictor
 from edge.web.server import Server, check_certificate
@@ -41,6 +42,7 @@ class LivePage:
         latest: latest record as JSON; None before the first.
         classes: names of the model's classes.
         predictor: classifies uploaded pictures.
+        history: reads the history of the run; None where it keeps none.
         encoder: encodes the pictures.
         exposition: returns the metrics in Prometheus's format.
     """
@@ -57,6 +59,7 @@ class LivePage:
         *,
         proxied_as: Sequence[str] = (),
         stays: bool = False,
+        history: Path | None = None,
     ) -> None:
         """Listen.
 
@@ -67,6 +70,7 @@ class LivePage:
             certificate: files of a certificate and its key, for TLS.
             proxied_as: host names of a proxy, in lower case; clients then need a token.
             stays: whether it shows the last picture after the end of the run, until it is closed.
+            history: the database of the run's history.
 
         Raises:
             UserError: the address cannot be listened on, the certificate cannot be read, or no token can be stored.
@@ -75,6 +79,7 @@ class LivePage:
             check_certificate(*certificate)  # first, because a new token must be shown
         self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
         self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
+        self.history = HistoryReader(history) if history else None
         self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
         self.latest: bytes | None = None
         self.classes = metrics.classes
@@ -128,6 +133,8 @@ class LivePage:
         self._closed = True
         self._server.stop(self._close_topics)
         self.predictor.close()
+        if self.history:
+            self.history.close()
 
     def reload(self) -> None:
         """Use and name the bundle that was loaded again; from any thread."""

@@ -101,6 +101,13 @@ class TestRows:
             output.write(at(1000.1, face()))
             patiently(lambda: seconds_of(tmp_path / "history.db") == [1000])
 
+    def test_a_day_of_a_face_takes_less_than_ten_megabytes(self, made, tmp_path):
+        write(made(), *(at(1000.1 + second, face()) for second in range(200)))
+        for second in range(1200, 3000, 200):
+            write(made(), *(at(second + 0.1 + i, face()) for i in range(200)))
+        assert len(seconds_of(tmp_path / "history.db")) == 2000
+        assert (tmp_path / "history.db").stat().st_size < 2000 * 10_000_000 / 86_400
+
     def test_no_picture_is_kept(self, made, tmp_path):
         with made() as output:
             output.write(at(1000.1, face()))

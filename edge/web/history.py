@@ -1,0 +1,91 @@
+"""Answer questions to the history of the run."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge.base.values import parse_time
+from edge.outputs.store.database import reading
+from edge.outputs.store.history import DAY, Hour, Span, events, gaps, hours, limited
+from edge.pipeline.pipeline import NO_LABEL
+from edge.web.predict import Busy
+
+MOST_DAYS = 31
+"""Longest span of one question, days."""
+
+MOST_EVENTS, MOST_HOURS, MOST_GAPS = 1000, 5000, 100
+"""Most events, hours of cameras and gaps in one answer, the newest ones."""
+
+MOST_WAITING = 4
+"""Most questions that wait or are answered at one time."""
+
+QUERY_TIMEOUT = 10.0
+"""Time-out of one question, seconds; a small board needs some for a month."""
+
+
+class HistoryReader:
+    """Reads a history on a thread of its own, with a connection of its own for each question."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "history")
+        self._waiting = 0
+
+    async def answer(self, span: Span) -> dict[str, Any]:
+        """Return what a history says about a span, as plain values for JSON, see `History` in openapi.json.
+
+        Raises:
+            Busy: too many questions wait.
+            UserError: the history cannot be read, or not in time.
+        """
+        with self._place():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, span)
+
+    def close(self) -> None:
+        """Stop; do not wait for a question in progress."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._waiting >= MOST_WAITING:
+            raise Busy
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def _read(self, span: Span) -> dict[str, Any]:
+        with reading(self._path) as connection, limited(connection, QUERY_TIMEOUT):
+            newest = sorted(hours(connection, span), key=lambda hour: hour.start)[-MOST_HOURS:]
+            found = events(connection, span, MOST_EVENTS + 1)
+            return {
+                "from": span.begin,
+                "to": span.end,
+                "hours": [_plain(hour) for hour in newest],
+                "events": found[-MOST_EVENTS:],
+                "events_left_out": len(found) > MOST_EVENTS,
+                "gaps": gaps(connection, span)[-MOST_GAPS:],
+            }
+
+
+def asked_span(query: Mapping[str, str]) -> Span:
+    """Return the span of `from`, `to` (see `parse_time`) and `camera`; by default the last day of all cameras.
+
+    Raises:
+        ValueError: these are no times, or the span is empty or too long.
+    """
+    end = parse_time(query["to"]) if "to" in query else time.time()
+    begin = parse_time(query["from"]) if "from" in query else end - DAY
+    if not 0 < end - begin <= MOST_DAYS * DAY:
+        raise ValueError(f"'from' must be before 'to', by at most {MOST_DAYS} days")
+    return Span(begin, end, query.get("camera"))
+
+
+def _plain(hour: Hour) -> dict[str, Any]:
+    labels = {label or NO_LABEL: seconds for label, seconds in hour.labels.items()}
+    return {"camera": hour.camera, "t": hour.start, "seconds": hour.seconds, "labels": labels}
