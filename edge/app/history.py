@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from edge.base.errors import UserError, needs_extra, printable
 from edge.base.files import resolved, whole_file, writing
-from edge.base.settings import History
+from edge.base.settings import DAY, History
 from edge.base.text_table import table
 from edge.outputs.store.database import reading
-from edge.outputs.store.history import COLUMNS, DAY, Hour, Span, classes, events, faces, gaps, hours, iso
+from edge.outputs.store.history import COLUMNS, Hour, Span, classes, events, faces, gaps, hours, iso
 
 SHOWN_EVENTS = 20
 """Newest events that are shown on the terminal."""

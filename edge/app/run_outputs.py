@@ -13,6 +13,7 @@ from edge.outputs.annotated_images import AnnotatedImages
 from edge.outputs.broker import parse_broker
 from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
+from edge.outputs.rotation import rotation_of
 from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
@@ -100,9 +101,9 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
     wanted, live = run.outputs, source.live
     outputs: list[Output] = []
     if wanted.jsonl:
-        outputs.append(JsonLines(wanted.jsonl, live=live))
+        outputs.append(JsonLines(wanted.jsonl, live=live, rotation=rotation_of(wanted)))
     if wanted.events:
-        outputs.append(EventLines(wanted.events, live=live))
+        outputs.append(EventLines(wanted.events, live=live, rotation=rotation_of(wanted)))
     if wanted.video:
         outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
     if wanted.images:

@@ -39,6 +39,10 @@ Megabytes = Annotated[float, Meta(ge=1)]
 Minutes = Annotated[float, Meta(ge=0.1)]
 SearchSide = Annotated[int, Meta(ge=32)]
 
+MEGABYTE = 1_000_000
+DAY = 24 * 3600
+"""Bytes and seconds of these units."""
+
 
 def model_folder(model: str | Path) -> Path:
     """Return the folder of a bundle, given its path or the name of one that ships; a folder here is `./name`, too."""
@@ -271,6 +275,24 @@ class Outputs:
     )
     events: Annotated[
         Path | None, Option("write the events, one a line: a face came, left or changed", "--events", "FILE")
+    ] = None
+    rotate_size: Annotated[
+        Megabytes | None,
+        Option(
+            "size at which a camera's file of records or events is renamed, and a new one begun",
+            "--rotate-size",
+            "MB",
+            unit="MB",
+        ),
+    ] = None
+    keep_days: Annotated[
+        Days | None,
+        Option(
+            "begin new files of a camera's records and events each day, too, and remove renamed ones of this age",
+            "--keep-days",
+            "DAYS",
+            unit="days",
+        ),
     ] = None
     summary: Annotated[Path | None, Option("write the summary as JSON", "--summary", "FILE")] = None
     mqtt: Annotated[

@@ -11,22 +11,23 @@ from typing import Any, Self, TextIO
 from edge.base.errors import UserError
 from edge.base.files import end_at_line, whole_file
 from edge.faces.results import FrameResult
+from edge.outputs.rotation import RotatingFile, Rotation
 
 
 class JsonLines:
     """Writes the record of each frame as a line to a file or, for `-`, to standard output.
 
     A recording's file appears whole at the end. A camera's file grows line by line, so that others can follow it, and
-    ends with a whole line even on a full disk.
+    ends with a whole line even on a full disk. It can be rotated.
     """
 
     name = "jsonl"
     complete = True
 
-    def __init__(self, path: Path, *, live: bool) -> None:
-        self._path, self._live = path, live
+    def __init__(self, path: Path, *, live: bool, rotation: Rotation | None = None) -> None:
+        self._path, self._live, self._rotation = path, live, rotation
         self._file = ExitStack()
-        self._stream: TextIO = sys.stdout
+        self._stream: TextIO | RotatingFile = sys.stdout
 
     def __enter__(self) -> Self:
         if str(self._path) == "-":
@@ -38,7 +39,9 @@ class JsonLines:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Entered second, so closed first: before the rename.
-            self._stream = self._file.enter_context(path.open("w"))
+            rotated = self._live and self._rotation
+            stream: TextIO | RotatingFile = RotatingFile(path, rotated) if rotated else path.open("w")
+            self._stream = self._file.enter_context(stream)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
         return self

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edge.base.settings import DAY
 from edge.base.values import parse_time
 from edge.outputs.store.database import reading
-from edge.outputs.store.history import DAY, Hour, Span, events, gaps, hours, limited
+from edge.outputs.store.history import Hour, Span, events, gaps, hours, limited
 from edge.pipeline.pipeline import NO_LABEL
 from edge.web.predict import Busy
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-DAY = 24 * 3600
-
 QUARTER = 900
 """Seconds by which faces are grouped: the local hours of all time zones begin at such a time."""
 

@@ -2,10 +2,7 @@
 
 import sqlite3
 
-from edge.base.settings import Store
-from edge.outputs.store.history import DAY
-
-MEGABYTE = 1_000_000
+from edge.base.settings import DAY, MEGABYTE, Store
 
 PIECE = 1000
 """Most rows of faces and events that are removed at a time."""
