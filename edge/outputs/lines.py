@@ -39,9 +39,10 @@ class JsonLines:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Entered second, so closed first: before the rename.
-            rotated = self._live and self._rotation
-            stream: TextIO | RotatingFile = RotatingFile(path, rotated) if rotated else path.open("w")
-            self._stream = self._file.enter_context(stream)
+            if self._live and self._rotation:
+                self._stream = self._file.enter_context(RotatingFile(path, self._rotation))
+            else:
+                self._stream = self._file.enter_context(path.open("w"))
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})", "give the path of a file") from error
         return self
