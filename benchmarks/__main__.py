@@ -25,7 +25,7 @@ from edge.base.settings import DEFAULT_BUNDLE
 ROUNDS = 5
 """Enough to see whether the rounds agree; a board takes some minutes for them."""
 
-ALL, PEERS = "all", "peers"
+ALL, ALL_PEERS = "all", "peers"
 USUAL = [name for name, measurement in MEASUREMENTS.items() if measurement.usual]
 
 
@@ -84,8 +84,8 @@ def _names(arguments: Namespace) -> Sequence[str]:
     if not arguments.what:
         return [name for name in USUAL if name != "accuracy" or arguments.data]
     asked = set(MEASUREMENTS) if ALL in arguments.what else set(arguments.what)
-    if PEERS in asked:  # stands for all that is measured of them
-        asked |= {name for name in MEASUREMENTS if name.startswith(PEERS)}
+    if ALL_PEERS in asked:  # stands for all that is measured of them
+        asked |= {name for name in MEASUREMENTS if name.startswith(ALL_PEERS)}
     return list(asked)
 
 
@@ -109,8 +109,8 @@ def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    name = words.pop(0) if words[:1] and words[0] in COMMANDS else ""
-    command, description = COMMANDS[name]
+    name = words.pop(0) if words[:1] and words[0] in BENCHMARK_COMMANDS else ""
+    command, description = BENCHMARK_COMMANDS[name]
     parser = ArgumentParser(prog=f"python -m benchmarks {name}".strip(), description=description)
     _add_arguments(parser, name)
     arguments = parser.parse_args(words)
@@ -119,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_on_user_error(lambda: command(arguments))
 
 
-COMMANDS = {
+BENCHMARK_COMMANDS = {
     "": (
         benchmark,
         "Compare the variants of a bundle, and other packages, on this machine. 'report RECORD…' shows an earlier run "

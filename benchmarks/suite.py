@@ -30,7 +30,7 @@ MEASUREMENTS = {
     one.name: one
     for one in (
         *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS),
-        *(peers.CLIP, peers.MODELS, peers.FOOTPRINT),
+        *(peers.CLIP, peers.MODELS_ALONE, peers.FOOTPRINT),
         # Last, because they are long work that warms a board up.
         *(END_TO_END, ACCURACY, peers.ACCURACIES),
     )

@@ -7,7 +7,9 @@ from math import comb, cos, pi, sin
 import cv2
 import numpy as np
 
-WIDTH, HEIGHT, FPS = 640, 480, 25
+from edge.base.geometry import Point
+
+DRAWING_WIDTH, DRAWING_HEIGHT, DRAWING_FPS = 640, 480, 25
 HOLD, CHANGE = 2.0, 0.4
 """Seconds of each expression, and of the change to the next at its end."""
 
@@ -15,8 +17,6 @@ OVERSAMPLING = 3
 SKIN, SHADE, HAIR, LIP, MOUTH = (150, 180, 225), (120, 150, 200), (40, 50, 70), (90, 90, 190), (40, 30, 70)
 CLOTH, WALL, WHITE, IRIS, BLACK = (140, 90, 60), (120, 110, 100), (245, 245, 245), (60, 50, 40), (10, 10, 10)
 """Colours, BGR."""
-
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ PLAY = (
 
 def frames() -> Iterator[np.ndarray]:
     """Yield one round of the play, uint8 BGR `[480, 640, 3]`."""
-    for number in range(round(len(PLAY) * HOLD * FPS)):
-        yield draw(_expression_at(number / FPS), _sway(number / FPS))
+    for number in range(round(len(PLAY) * HOLD * DRAWING_FPS)):
+        yield draw(_expression_at(number / DRAWING_FPS), _sway(number / DRAWING_FPS))
 
 
-def draw(expression: Expression, centre: Point = (WIDTH / 2, HEIGHT / 2)) -> np.ndarray:
+def draw(expression: Expression, centre: Point = (DRAWING_WIDTH / 2, DRAWING_HEIGHT / 2)) -> np.ndarray:
     """Draw the face with the middle of its nose at `centre`."""
     pen = _Pen(centre)
     _head(pen)
@@ -66,7 +66,7 @@ def draw(expression: Expression, centre: Point = (WIDTH / 2, HEIGHT / 2)) -> np.
             _wrinkles(pen, side)
     pen.line(SHADE, 3, (-2, -10), (-16, 24), (4, 26))
     _mouth(pen, expression)
-    return cv2.resize(pen.canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pen.canvas, (DRAWING_WIDTH, DRAWING_HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def _expression_at(seconds: float) -> Expression:
@@ -81,7 +81,7 @@ def _expression_at(seconds: float) -> Expression:
 
 def _sway(seconds: float) -> Point:
     turn = 2 * pi * seconds / (len(PLAY) * HOLD)
-    return WIDTH / 2 + 50 * sin(turn), HEIGHT / 2 - 5 + 12 * sin(2 * turn)
+    return DRAWING_WIDTH / 2 + 50 * sin(turn), DRAWING_HEIGHT / 2 - 5 + 12 * sin(2 * turn)
 
 
 class _Pen:
@@ -89,7 +89,7 @@ class _Pen:
 
     def __init__(self, centre: Point) -> None:
         self._centre = np.array(centre)
-        self.canvas = np.full((HEIGHT * OVERSAMPLING, WIDTH * OVERSAMPLING, 3), WALL, np.uint8)
+        self.canvas = np.full((DRAWING_HEIGHT * OVERSAMPLING, DRAWING_WIDTH * OVERSAMPLING, 3), WALL, np.uint8)
 
     def ellipse(self, colour: Sequence[int], x: float, y: float, width: float, height: float) -> None:
         centre = np.round((self._centre + np.array((x, y))) * OVERSAMPLING).astype(int)

@@ -19,8 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.outputs.home_assistant import discovery_topic
 
-PREFIX = "home/hall"
-DISCOVERY = discovery_topic(PREFIX)
+TOPIC_PREFIX = "home/hall"
+DISCOVERY = discovery_topic(TOPIC_PREFIX)
 
 TIMEOUT = 10.0
 """Seconds to wait for the broker to listen."""
@@ -44,7 +44,7 @@ def received(clip: Path) -> list[Message]:
         messages.append(Message(time.monotonic() - begin, message.topic, message.payload.decode()))
 
     with _broker() as port, _subscribed(port, note):
-        address = f"mqtt://127.0.0.1:{port}/{PREFIX}"
+        address = f"mqtt://127.0.0.1:{port}/{TOPIC_PREFIX}"
         command = [sys.executable, "-m", "edge.app.cli", "run", clip, "--realtime", "--no-window", "--mqtt", address]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return [Message(one.seconds - messages[0].seconds, one.topic, one.payload) for one in messages]

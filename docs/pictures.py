@@ -23,7 +23,7 @@ import av
 import matplotlib
 import mqtt_messages
 import service_rating
-from drawn_face import FPS, HEIGHT, WIDTH, frames
+from drawn_face import DRAWING_FPS, DRAWING_HEIGHT, DRAWING_WIDTH, frames
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -46,7 +46,7 @@ REPORT = {"width": 1000, "height": 1250}
 TEXT_PAGE = {"width": 1240, "height": 100}
 """Pixels; the picture is as high as the page."""
 
-COLOURS = 256
+PALETTE_SIZE = 256
 """Colours of a PNG's palette."""
 
 SCRAPES = 60
@@ -77,9 +77,9 @@ def main() -> None:
 def write_clip(path: Path, rounds: int) -> None:
     """Write a video of the drawn face, which plays its emotions `rounds` times."""
     pictures = list(frames())
-    with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
+    with create_video(path, (DRAWING_WIDTH, DRAWING_HEIGHT), DRAWING_FPS) as writer:
         for number in range(rounds * len(pictures)):
-            writer.write(BgrPixels(pictures[number % len(pictures)]), number / FPS)
+            writer.write(BgrPixels(pictures[number % len(pictures)]), number / DRAWING_FPS)
 
 
 @contextmanager
@@ -188,7 +188,7 @@ def frame(video: Path, second: float) -> Image.Image:
 
 def save(picture: Image.Image, name: str) -> None:
     """Write a PNG with a palette."""
-    picture.quantize(COLOURS, kmeans=1).save(DOCS / name, optimize=True)
+    picture.quantize(PALETTE_SIZE, kmeans=1).save(DOCS / name, optimize=True)
 
 
 def scrapes() -> list[str]:

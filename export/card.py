@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.base.settings import Smoothing
-from edge.base.text_table import UNKNOWN, table
+from edge.base.text_table import NO_VALUE, table
 from edge.model.manifest import LabelSet
 from export.figures import RELIABILITY, RISK_COVERAGE, ROBUSTNESS
-from train.evaluation.evaluate import TITLES
+from train.evaluation.evaluate import LABEL_TITLES
 from train.evaluation.measure import Measured
 from train.evaluation.metrics import Scores
 from train.evaluation.portraits.report import NOT_MEASURED
@@ -114,7 +114,7 @@ _SHORT = {"ferplus": "FER+", "fer2013": "FER-2013", "folder": "the folders"}
 
 _COUNTS = dict(enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=2))
 
-_START = {"imagenet": "weights of ImageNet", "none": "weights at random"}
+_STARTED_FROM = {"imagenet": "weights of ImageNet", "none": "weights at random"}
 
 _BALANCE = """
 So is a logit adjustment of {:g} in favour of rare classes (Menon et al. 2020, arXiv 2007.07314)."""
@@ -159,7 +159,7 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         views=", where it looks at the face and at its mirror image" if manifest["mirror"] else "",
         created=manifest["created"],
         data=_data(manifest["data"], fer),
-        start=_START.get(training["weights"], f"what `{training['weights']}` had learnt"),
+        start=_STARTED_FROM.get(training["weights"], f"what `{training['weights']}` had learnt"),
         learnt=_learnt(training["config"]["labels"], manifest["labels"]),
         taught=_taught(training["config"]),
         epochs=training["epochs"],
@@ -167,11 +167,13 @@ def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) ->
         temperature=manifest["temperature"],
         balance=_BALANCE.format(manifest["logit_adjustment"]) if manifest["logit_adjustment"] else "",
         split=manifest["split"],
-        images=" and ".join(f"{s.images:,} images by the {TITLES[label_set]}" for label_set, s in m.scores.items()),
+        images=" and ".join(
+            f"{s.images:,} images by the {LABEL_TITLES[label_set]}" for label_set, s in m.scores.items()
+        ),
         variants=_variants_table(manifest["variants"]),
         classes_tables="\n\n".join(_classes_table(label_set, measured, names) for label_set in _own_first(m)),
         small=small,
-        own=TITLES[m.labels],
+        own=LABEL_TITLES[m.labels],
         confusion=_confusion_table(scores, names),
         calibration=_calibration_table(manifest["variants"], m.labels),
         threshold=default.threshold,
@@ -219,7 +221,7 @@ def _own_first(measured: Measured) -> list[LabelSet]:
 
 def _variants_table(variants: Mapping[str, Any]) -> str:
     label_sets = list(variants["float32"]["scores"])
-    scores = [column for label_set in label_sets for column in (f"accuracy, {TITLES[label_set]}", "macro-F1")]
+    scores = [column for label_set in label_sets for column in (f"accuracy, {LABEL_TITLES[label_set]}", "macro-F1")]
     header = ["variant", "MB", *scores, "same label as float32"]
     rows = [
         [
@@ -247,7 +249,7 @@ def _classes_table(label_set: LabelSet, measured: Mapping[str, Measured], names:
         ]
         for i, name in enumerate(names)
     ]
-    return f"Class by class ({TITLES[label_set]}):\n\n{table(header, rows, markdown=True)}"
+    return f"Class by class ({LABEL_TITLES[label_set]}):\n\n{table(header, rows, markdown=True)}"
 
 
 def _confusion_table(scores: Scores, names: Sequence[str]) -> str:
@@ -334,4 +336,4 @@ def _commonest(scores: Scores) -> int:
 
 
 def _share(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.1%}"
+    return NO_VALUE if value is None else f"{value:.1%}"

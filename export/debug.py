@@ -37,7 +37,7 @@ COMPARED_FACES = 32
 WORST = 6
 """Number of layers shown in full."""
 
-BARS, BINS = "▁▂▃▄▅▆▇█", 40
+BARS, HISTOGRAM_BINS = "▁▂▃▄▅▆▇█", 40
 
 DEFAULT = "(nothing to add)"
 """Options of the default export."""
@@ -259,7 +259,7 @@ def layer_report(errors: Sequence[LayerError], samples: dict[str, np.ndarray]) -
 
 def bars(sample: np.ndarray, low: float, high: float) -> str:
     """Format a histogram of the sample from low to high in one line; heights are logarithmic."""
-    counts = np.log1p(np.histogram(sample, BINS, (low, max(high, low + 1e-9)))[0])
+    counts = np.log1p(np.histogram(sample, HISTOGRAM_BINS, (low, max(high, low + 1e-9)))[0])
     return "".join(BARS[int(np.ceil(c / max(counts.max(), 1e-9) * (len(BARS) - 1)))] for c in counts)
 
 

@@ -46,9 +46,9 @@ def _first_of(where: list[str]) -> str:
 
 
 def _faults(graph: Graph, operator: Operator) -> list[str]:
-    if operator.kind not in SUPPORTED | CHECKED.keys():
+    if operator.kind not in SUPPORTED | OPERATOR_CHECKS.keys():
         return ["is not among the supported operations"]
-    checks = (_not_integer, _too_many_dimensions, *CHECKED.get(operator.kind, ()))
+    checks = (_not_integer, _too_many_dimensions, *OPERATOR_CHECKS.get(operator.kind, ()))
     return [fault for check in checks if (fault := check(graph, operator))]
 
 
@@ -119,7 +119,7 @@ _UNLIMITED = (
 SUPPORTED = frozenset(_UNLIMITED.split())
 """Operations that the table lists without a limit that a file shows."""
 
-CHECKED: dict[str, tuple[Check, ...]] = {
+OPERATOR_CHECKS: dict[str, tuple[Check, ...]] = {
     "AVERAGE_POOL_2D": (_fused(tflite.Pool2DOptions),),
     "CONCATENATION": (_fused(tflite.ConcatenationOptions),),
     "CONV_2D": (_parameter_computed, _uneven_dilation(tflite.Conv2DOptions)),

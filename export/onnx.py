@@ -10,7 +10,7 @@ from edge.base.files import whole_folder, writing
 from train.model import deployable
 from train.model_loader import predict_keras
 
-MODEL, FACES = "model.onnx", "calibration.npy"
+ONNX_FILE, CALIBRATION_FILE = "model.onnx", "calibration.npy"
 
 
 def check_installed() -> None:
@@ -44,9 +44,9 @@ def write_onnx(folder: Path, network: keras.Model, faces: np.ndarray) -> None:
     with writing(folder), whole_folder(folder) as new:
         model = planar(network)
         pixels = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32", name="pixels")
-        model.export(new / MODEL, format="onnx", input_signature=[pixels], verbose=False)
-        np.save(new / FACES, faces)
-        labels = predict_onnx(new / MODEL, faces).argmax(axis=1)
+        model.export(new / ONNX_FILE, format="onnx", input_signature=[pixels], verbose=False)
+        np.save(new / CALIBRATION_FILE, faces)
+        labels = predict_onnx(new / ONNX_FILE, faces).argmax(axis=1)
         others = int((labels != predict_keras(deployable(network), faces).argmax(axis=1)).sum())
         if others:
             raise UserError(

@@ -10,7 +10,7 @@ Ranges = Literal["minmax", "percentile", "mse"]
 """`minmax`: the extremes of calibration; `percentile`: without the outermost 0.01% of the values on either side;
 `mse`: the range with the least mean square error of rounding and clipping together."""
 
-TAIL = 0.0001
+TAIL_SHARE = 0.0001
 PER_FACE = 2000
 """Values drawn from each tensor on each face."""
 
@@ -90,7 +90,7 @@ def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict
 
 def percentile_range(seen: np.ndarray) -> tuple[float, float]:
     """Return minimum and maximum without the tails; the range always includes zero, as the format requires."""
-    low, high = np.quantile(seen, [TAIL, 1 - TAIL])
+    low, high = np.quantile(seen, [TAIL_SHARE, 1 - TAIL_SHARE])
     return min(float(low), 0.0), max(float(high), 0.0)
 
 

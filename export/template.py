@@ -13,7 +13,7 @@ SAMPLES = 2000
 LEAST_FACES = 50
 """Medians of fewer are chance."""
 
-SIDE, BORDER = 192, 48
+ENLARGED_SIDE, BORDER = 192, 48
 """Crops are enlarged to this side, and get this border: the detector wants larger faces, with something around them."""
 
 
@@ -43,15 +43,15 @@ def measure_template(training: Split, detector: Detector, seed: int) -> dict[str
 
 
 def _enlarged(face: np.ndarray) -> np.ndarray:
-    large = cv2.resize(face[..., ::-1], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(face[..., ::-1], (ENLARGED_SIDE, ENLARGED_SIDE), interpolation=cv2.INTER_CUBIC)
     return cv2.copyMakeBorder(large, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
 
 
 def _median(found: list[Detection]) -> dict[str, Any]:
     landmarks = np.median([face.landmarks for face in found if face.landmarks is not None], axis=0)
     x, y, w, h = np.median([face.box for face in found], axis=0)
-    box = np.array([x - BORDER, y - BORDER, w, h]) / SIDE
+    box = np.array([x - BORDER, y - BORDER, w, h]) / ENLARGED_SIDE
     return {
-        "landmarks": ((landmarks.astype(float) - BORDER) / SIDE).round(4).tolist(),
+        "landmarks": ((landmarks.astype(float) - BORDER) / ENLARGED_SIDE).round(4).tolist(),
         "box": box.round(4).tolist(),
     }

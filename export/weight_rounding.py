@@ -6,7 +6,7 @@ channels correlate.
 
 import numpy as np
 
-ROWS = 20_000
+SAMPLED_PLACES = 20_000
 """Places that are sampled from all faces."""
 
 DAMPING = 0.01
@@ -23,7 +23,7 @@ def round_weights(weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     Returns:
         int8 `[outputs, channels]`, -127 to 127.
     """
-    drawn = np.random.default_rng(0).permutation(len(inputs))[:ROWS]
+    drawn = np.random.default_rng(0).permutation(len(inputs))[:SAMPLED_PLACES]
     centred = inputs[drawn] - inputs[drawn].mean(axis=0)
     correlation = (centred.T @ centred).astype(np.float64)
     correlation += (DAMPING * np.trace(correlation) / len(correlation) + 1e-9) * np.eye(len(correlation))

@@ -26,7 +26,7 @@ from export.graph import packed
 RELU, LINEAR = tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.NONE
 SAME, VALID = tflite.Padding.SAME, tflite.Padding.VALID
 
-SIDE = 64
+INPUT_SIDE = 64
 """Pixels of the input shape in the file; the runtime resizes it. Any multiple of 32 will do."""
 
 HEADS = ("cls", "obj", "bbox", "kps")
@@ -49,7 +49,7 @@ def build(weights: dict[str, np.ndarray]) -> tuple[bytes, list[Names]]:
         block that belongs behind it.
     """
     graph = _Graph(weights)
-    image = graph.tensor([1, SIDE, SIDE, 4], name="image")
+    image = graph.tensor([1, INPUT_SIDE, INPUT_SIDE, 4], name="image")
     y = graph.convolution(graph.pad(image), ["420"], ["421"], RELU, stride=2, padding=VALID)
     y = graph.pool(graph.unit(y, "backbone.model0.conv2"))
     levels = []

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
+from edge.base.values import AtLeastOne
 from edge.model.manifest import LabelSet
 
 PRESETS = Path(__file__).parent / "presets"
@@ -23,13 +24,12 @@ PRESETS = Path(__file__).parent / "presets"
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 NotNegative = Annotated[float, Meta(ge=0, lt=1e6)]
 Positive = Annotated[float, Meta(gt=0, lt=1e6)]
-Count = Annotated[int, Meta(ge=1)]
 
 
 class Stage(Struct, frozen=True, forbid_unknown_fields=True):
     """One part of the training with its own learning rate schedule: linear warm-up, then cosine decay to 1%."""
 
-    epochs: Count
+    epochs: AtLeastOne
     learning_rate: Positive  # peak, after the warm-up
     resolution: Annotated[int, Meta(ge=32)]  # side of the backbone's input, pixels; a smaller one trains faster
     train_backbone: bool  # false: only the head is trained, and the backbone's statistics are frozen
@@ -63,14 +63,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     image_size: Annotated[int, Meta(ge=16)]  # side of the model's input, pixels
     grey: bool  # the graph converts colour to grey, and the network has one input channel
     alpha: Positive  # MobileNetV2's width multiplier
-    head: tuple[Count, ...]  # units of the dense layers between pooling and softmax
+    head: tuple[AtLeastOne, ...]  # units of the dense layers between pooling and softmax
     dropout: Fraction  # before each dense layer
     labels: Annotated[tuple[LabelSet, ...], Meta(min_length=1)]  # each that the data set has is learnt by a head
     label_smoothing: Fraction  # of class folders' labels; the votes are soft already
     teachers: tuple[str, ...]  # runs, bundles or model files whose probabilities are distilled; may be empty
     teacher_share: Fraction  # weight of the teachers' probabilities in a label
-    batch_size: Count
-    ghost_batches: Count  # parts of a batch, each normalized by itself (arXiv 1705.08741) and computed in parallel
+    batch_size: AtLeastOne
+    ghost_batches: AtLeastOne  # parts of a batch, each normalized by itself (arXiv 1705.08741) and computed in parallel
     weight_decay: NotNegative  # AdamW's, decoupled (arXiv 1711.05101)
     warmup_fraction: Fraction  # of a stage's steps, in which the learning rate rises from zero
     batch_norm_momentum: Fraction  # of the moving statistics, per ghost batch

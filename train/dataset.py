@@ -21,6 +21,7 @@ from edge.model.manifest import LabelSet
 from edge.sources.pictures import decode_picture
 
 SPLITS = ("train", "val", "test")
+"""In ascending order of value: of two copies, the importer leaves out the one in the less valuable split."""
 
 FER2013_PREFIXES = ("Training_", "PublicTest_", "PrivateTest_")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-RESAMPLES = 4000
-PERCENTILES = (2.5, 97.5)
+from train.evaluation.metrics import CONFIDENCE_PERCENTILES
+
+SAMPLE_RESAMPLES = 4000
 
 MIN_ROUNDS = 3
 """Fewer rounds say nothing about the spread: no difference is called significant."""
@@ -37,8 +38,8 @@ def sample(figure: Any) -> np.ndarray:
 def median_ratio(before: np.ndarray, after: np.ndarray) -> Interval:
     """Ratio of the medians of two samples of positive values, `after` to `before`."""
     choose = np.random.default_rng(0).choice
-    medians = [np.median(choose(values, (RESAMPLES, len(values))), axis=1) for values in (before, after)]
-    low, high = np.percentile(medians[1] / medians[0], PERCENTILES)
+    medians = [np.median(choose(values, (SAMPLE_RESAMPLES, len(values))), axis=1) for values in (before, after)]
+    low, high = np.percentile(medians[1] / medians[0], CONFIDENCE_PERCENTILES)
     return Interval(float(np.median(after) / np.median(before)), float(low), float(high))
 
 
@@ -52,6 +53,6 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
     n = len(ours)
     won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     # Resampling images is drawing how many of them each of the two wins.
-    draws = np.random.default_rng(0).multinomial(n, [won / n, lost / n, 1 - (won + lost) / n], RESAMPLES)
-    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, PERCENTILES)
+    draws = np.random.default_rng(0).multinomial(n, [won / n, lost / n, 1 - (won + lost) / n], SAMPLE_RESAMPLES)
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, CONFIDENCE_PERCENTILES)
     return Interval((won - lost) / n, float(low), float(high))

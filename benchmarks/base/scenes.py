@@ -10,42 +10,42 @@ from edge.sources.frame import Frame
 from edge.sources.pictures import read_image
 from edge.sources.pixels import BgrPixels
 
-FRAMES, FPS = 150, 30.0
+SCENE_FRAMES, SCENE_FPS = 150, 30.0
 DIFFERENT = 20
 """Pictures, each with the people a pixel further; then the first comes again."""
 
-WIDTH, HEIGHT = 1280, 720
-COLUMNS, PORTRAIT = 4, 300
+SCENE_WIDTH, SCENE_HEIGHT = 1280, 720
+SCENE_COLUMNS, PORTRAIT = 4, 300
 """Portraits stand in two rows of four in a picture of 1280×720; in others everything is larger or smaller."""
 
 
 class Scenes:
     """A recording of a number of faces."""
 
-    name, live, fps, total = "generated", False, FPS, FRAMES
+    name, live, fps, total = "generated", False, SCENE_FPS, SCENE_FRAMES
     duration = damage = None
 
-    def __init__(self, faces: int, width: int = WIDTH) -> None:
+    def __init__(self, faces: int, width: int = SCENE_WIDTH) -> None:
         """Draw `faces` people, at most eight, into pictures of 16:9."""
-        scale, self._given = width / WIDTH, 0
+        scale, self._given = width / SCENE_WIDTH, 0
         side = round(PORTRAIT * scale)
         portrait = cv2.resize(read_image(fetch(ASTRONAUT)), (side, side), interpolation=cv2.INTER_AREA)
         self._pictures = [_picture(portrait, faces, scale, moved) for moved in range(DIFFERENT)]
 
     def read(self) -> Frame | None:
-        if self._given == FRAMES:
+        if self._given == SCENE_FRAMES:
             return None
         i, self._given = self._given, self._given + 1
-        return Frame(i / FPS, BgrPixels(self._pictures[i % DIFFERENT]), self.name, time.monotonic())
+        return Frame(i / SCENE_FPS, BgrPixels(self._pictures[i % DIFFERENT]), self.name, time.monotonic())
 
     def close(self) -> None:
-        self._given = FRAMES
+        self._given = SCENE_FRAMES
 
 
 def _picture(portrait: np.ndarray, faces: int, scale: float, moved: int) -> np.ndarray:
     side = len(portrait)
-    picture = np.full((round(HEIGHT * scale), round(WIDTH * scale), 3), 90, np.uint8)
+    picture = np.full((round(SCENE_HEIGHT * scale), round(SCENE_WIDTH * scale), 3), 90, np.uint8)
     for n in range(faces):
-        x, y = (round(scale * (moved + place)) for place in ((n % COLUMNS) * 318, (n // COLUMNS) * 350))
+        x, y = (round(scale * (moved + place)) for place in ((n % SCENE_COLUMNS) * 318, (n // SCENE_COLUMNS) * 350))
         picture[y : y + side, x : x + side] = portrait
     return picture

@@ -35,7 +35,7 @@ SETTLED = 10
 FEW, MANY = 1, 401
 """Inferences of two runs under valgrind, whose difference leaves the start out: that differs by some ten million."""
 
-TIMEOUT = 600
+VALGRIND_TIMEOUT = 600
 """Seconds for one of them: valgrind is some fifty times slower."""
 
 REMEDY = "count on another machine, or without valgrind"
@@ -96,9 +96,11 @@ def _counted(bundle: Bundle, inferences: int) -> int:
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *program]
     same = os.environ | {"PYTHONHASHSEED": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=same, timeout=TIMEOUT, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, env=same, timeout=VALGRIND_TIMEOUT, check=True
+        )
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"valgrind did not finish an inference within {TIMEOUT} s", REMEDY) from error
+        raise UserError(f"valgrind did not finish an inference within {VALGRIND_TIMEOUT} s", REMEDY) from error
     except subprocess.CalledProcessError as error:  # it does not know all instructions of every processor
         raise UserError(f"an inference in valgrind ended with status {error.returncode}", REMEDY) from error
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)

@@ -26,7 +26,7 @@ from edge.sources.pixels import BgrPixels
 log = logging.getLogger(__name__)
 
 RESOLUTIONS = ((640, 480), (1280, 720), (1920, 1080), (3840, 2160))
-SIZES = (16, 20, 24, 28, 32, 40, 48, 64, 96)
+FACE_WIDTHS = (16, 20, 24, 28, 32, 40, 48, 64, 96)
 """Pixels of the shorter side of the box: the width of an upright face."""
 
 LABELLED_RESOLUTIONS, LABELLED_SIZES = ((1280, 720),), (24, 32, 48, 64, 96)
@@ -36,10 +36,10 @@ MAX_FACES = 400
 TILTS = (0, 20)
 """Degrees; half of the faces are tilted to either side."""
 
-FPS, SOON = 15, 1.0
+CLIP_FPS, SOON_SECONDS = 15, 1.0
 """Frames a second of a live source, and seconds in which a face in it is to be found."""
 
-WAYS = {"live": round(FPS * SOON) + 1, "image": 1}
+WAYS = {"live": round(CLIP_FPS * SOON_SECONDS) + 1, "image": 1}
 """Frames that are looked at."""
 
 Shown = list[FaceResult | None]
@@ -57,7 +57,7 @@ def measure_end_to_end(plan: Plan) -> list[Row]:
     """
     if plan.data is None:
         faces, scored = demo_faces(), None
-        cases, clips = list(product(RESOLUTIONS, TILTS, SIZES, WAYS)), BACKGROUNDS
+        cases, clips = list(product(RESOLUTIONS, TILTS, FACE_WIDTHS, WAYS)), BACKGROUNDS
     else:
         faces, scored = _labelled(plan)
         cases, clips = list(product(LABELLED_RESOLUTIONS, TILTS[:1], LABELLED_SIZES, WAYS)), -(-len(faces) // IN_A_CLIP)
@@ -101,7 +101,7 @@ def _watch(
     recognizer.reset()
     recognizer.set_live(way == "live")
     for i in range(WAYS[way]):
-        frame = Frame(i / FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
+        frame = Frame(i / CLIP_FPS, BgrPixels(clip.frame(i, *resolution)), "generated", 0.0)
         centres = [(x - i, y - i) for x, y in clip.centres]
         for result in recognizer.classify(recognizer.detect(frame)).faces:
             at = next((n for n, centre in enumerate(centres) if is_at(result.box, centre, size)), None)

@@ -19,16 +19,16 @@ from edge.sources.pictures import read_image
 
 log = logging.getLogger(__name__)
 
-FRAMES = 30
+CLIP_FRAMES = 30
 
 BACKGROUNDS = 3
 """Different backgrounds: one plain, the others textured."""
 
-COLUMNS, ROWS = 2, 2
-IN_A_CLIP = COLUMNS * ROWS
+CLIP_COLUMNS, CLIP_ROWS = 2, 2
+IN_A_CLIP = CLIP_COLUMNS * CLIP_ROWS
 """Faces of one clip; each has a part of the picture to itself."""
 
-MARGIN = 0.2
+SHOWN_MARGIN = 0.2
 """Margin that is shown around a face, in shares of its box on each side."""
 
 FROM_CLIP, FRAMES_APART = 4, 110
@@ -58,14 +58,17 @@ class Clip(NamedTuple):
 def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: int, number: int) -> Clip:
     """Four faces at random places in the quarters of a background; clips of other numbers have the next four."""
     chance = np.random.default_rng(number)
-    canvas = _background(width + FRAMES, height + FRAMES, number % BACKGROUNDS).copy()
+    canvas = _background(width + CLIP_FRAMES, height + CLIP_FRAMES, number % BACKGROUNDS).copy()
     chosen = islice(cycle(faces), number * IN_A_CLIP, (number + 1) * IN_A_CLIP)
     centres = []
-    for (column, row), face in zip(product(range(COLUMNS), range(ROWS)), chosen, strict=False):
+    for (column, row), face in zip(product(range(CLIP_COLUMNS), range(CLIP_ROWS)), chosen, strict=False):
         part, middle = _scaled(face, size, tilt * chance.choice((-1, 1)))
-        free_x, free_y = width // COLUMNS - FRAMES - part.shape[1], height // ROWS - FRAMES - part.shape[0]
-        x = column * width // COLUMNS + FRAMES + int(chance.integers(0, max(1, free_x)))
-        y = row * height // ROWS + FRAMES + int(chance.integers(0, max(1, free_y)))
+        free_x, free_y = (
+            width // CLIP_COLUMNS - CLIP_FRAMES - part.shape[1],
+            height // CLIP_ROWS - CLIP_FRAMES - part.shape[0],
+        )
+        x = column * width // CLIP_COLUMNS + CLIP_FRAMES + int(chance.integers(0, max(1, free_x)))
+        y = row * height // CLIP_ROWS + CLIP_FRAMES + int(chance.integers(0, max(1, free_y)))
         canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
         centres.append((x + middle[0], y + middle[1]))
     return Clip(canvas, centres)
@@ -84,7 +87,7 @@ def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:
     scale = size / min(w, h)
     fitting = min(1.0, 2 * scale)
     near = cv2.resize(face.image, None, fx=fitting, fy=fitting, interpolation=cv2.INTER_AREA)
-    shown = round(scale * (1 + 2 * MARGIN) * w), round(scale * (1 + 2 * MARGIN) * h)
+    shown = round(scale * (1 + 2 * SHOWN_MARGIN) * w), round(scale * (1 + 2 * SHOWN_MARGIN) * h)
     middle = shown[0] / 2, shown[1] / 2
     centre = fitting * (x + w / 2), fitting * (y + h / 2)
     turn = cv2.getRotationMatrix2D(centre, tilt, scale / fitting)

@@ -10,9 +10,9 @@ from benchmarks.base.plan import Plan
 from edge.base.text_table import Column, Row
 from edge.sources import open_source
 
-FPS = 30.0
+LIVE_FPS = 30.0
 
-SECONDS = 15.0
+LIVE_SECONDS = 15.0
 """Seconds of one run: long against its start, which is counted."""
 
 
@@ -38,7 +38,7 @@ def _run(plan: Plan, cores: int) -> Row:
     with closing(open_source(str(plan.clip))) as source:
         frame = source.read()
     assert frame is not None, "a clip that was checked has a frame"
-    usage, found = run_on_camera(plan, cores, (frame.width, frame.height), FPS, SECONDS, "--jsonl", "-")
+    usage, found = run_on_camera(plan, cores, (frame.width, frame.height), LIVE_FPS, LIVE_SECONDS, "--jsonl", "-")
     answered = found["counts"]["frames"] / found["counts"]["captured"]
     return {"answered": answered, "age_p99_ms": found["ms"]["frame age"]["p99"], "cpu": usage.load}
 

@@ -18,10 +18,10 @@ from benchmarks.base.process import ROOT, call_command
 from edge.base.errors import UserError
 from edge.base.text_table import Column, Row, Rows
 
-SIZE, FPS, SECONDS = (640, 480), 15.0, 12.0
+WATCHED_SIZE, WATCHED_FPS, WATCHED_SECONDS = (640, 480), 15.0, 12.0
 """Size and rate of the camera, and seconds of one run."""
 
-TIMEOUT = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a server to listen."""
 
 BROKERS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
@@ -68,7 +68,7 @@ def _cpu(name: str, plan: Plan) -> float:
             _connected(port).close()
         if "viewer" in name:
             stack.enter_context(_started(call_command(view, port)))
-        return run_on_camera(plan, plan.most_cores, SIZE, FPS, SECONDS, *options)[0].load
+        return run_on_camera(plan, plan.most_cores, WATCHED_SIZE, WATCHED_FPS, WATCHED_SECONDS, *options)[0].load
 
 
 @contextmanager
@@ -95,10 +95,10 @@ def view(port: int) -> None:
 
 
 def _connected(port: int) -> socket.socket:
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + CONNECT_TIMEOUT
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), TIMEOUT)
+            return socket.create_connection(("127.0.0.1", port), CONNECT_TIMEOUT)
         except OSError:
             if time.monotonic() > end:
                 raise

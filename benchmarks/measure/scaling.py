@@ -9,26 +9,26 @@ from benchmarks.base.harness import distributions, interleave
 from benchmarks.base.measurement import PIXELS, VARIANT, Measurement, spread
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import call_fresh
-from benchmarks.base.scenes import FRAMES, WIDTH, Scenes
+from benchmarks.base.scenes import SCENE_FRAMES, SCENE_WIDTH, Scenes
 from edge.base.machine import spare_cores
 from edge.base.settings import Options
 from edge.base.text_table import Column, Row
 from edge.faces.recognizer import Recognizer
 from edge.pipeline.pipeline import Pipeline
 
-FACES = (1, 2, 4, 8)
-SIZES = {320: 180, 640: 360, 1280: 720, 1920: 1080}
+FACE_COUNTS = (1, 2, 4, 8)
+HEIGHT_BY_WIDTH = {320: 180, 640: 360, 1280: 720, 1920: 1080}
 """Heights of frames by their widths."""
 
 
 def measure_face_count(plan: Plan) -> list[Row]:
     """Time frames of 1280×720 with one to eight faces, interleaved, in fresh processes; rows as below."""
-    return _measure("face-count", plan, [(faces, WIDTH) for faces in FACES])
+    return _measure("face-count", plan, [(faces, SCENE_WIDTH) for faces in FACE_COUNTS])
 
 
 def measure_frame_size(plan: Plan) -> list[Row]:
     """Time frames of four sizes, interleaved, in fresh processes; rows as below."""
-    return _measure("frame-size", plan, [(1, width) for width in SIZES])
+    return _measure("frame-size", plan, [(1, width) for width in HEIGHT_BY_WIDTH])
 
 
 def _measure(name: str, plan: Plan, scenes: Sequence[tuple[int, int]]) -> list[Row]:
@@ -38,7 +38,13 @@ def _measure(name: str, plan: Plan, scenes: Sequence[tuple[int, int]]) -> list[R
     results = interleave(name, lambda *scene: call_fresh(*what, *scene, cores=cores)[0], scenes, plan.rounds)
     return [
         {
-            **{"variant": bundle.variant, "cores": cores, "faces": faces, "width": width, "height": SIZES[width]},
+            **{
+                "variant": bundle.variant,
+                "cores": cores,
+                "faces": faces,
+                "width": width,
+                "height": HEIGHT_BY_WIDTH[width],
+            },
             "found": min(run["found"] for run in runs),
             **distributions(runs, "ms"),
         }
@@ -52,7 +58,7 @@ def run_scenes(folder: str, variant: str, faces: int, width: int) -> Row:
     recognizer = Recognizer.from_options(Options(model=Path(folder), variant=variant))
     with Pipeline(Scenes(faces, width), recognizer) as pipeline:
         found = sum(len(result.faces) for result in pipeline)
-    return {"found": found / (faces * FRAMES), "ms": 1000 / pipeline.statistics.fps()}
+    return {"found": found / (faces * SCENE_FRAMES), "ms": 1000 / pipeline.statistics.fps()}
 
 
 FOUND_AND_TIME = (

@@ -42,7 +42,7 @@ PARTS = ("decode", "search", "detect", "track", "align", "classify", "smooth", "
 NETWORKS = ("decode", "detect", "classify")
 """Parts that are work of libraries; the others are the pipeline's own."""
 
-REST = "rest"
+REST_OF_TIME = "rest"
 
 
 def measure_stages(plan: Plan) -> list[Row]:
@@ -79,8 +79,8 @@ def run_stages(folder: str, variant: str, clip: str) -> Row:
     Returns:
         Frames a second of each stage `alone` (decode, detect, classify) and `together`; `overhead`, the share of the
         processor's time that went neither into decoding nor into the networks; and `shares` of that time by part
-        (`PARTS`, and `REST` for what is in none of them: handing over, waking up), each without the parts inside it, of
-        a run that writes its records to a file.
+        (`PARTS`, and `REST_OF_TIME` for what is in none of them: handing over, waking up), each without the parts
+        inside it, of a run that writes its records to a file.
     """
     cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
     options = Options(model=Path(folder), variant=variant)
@@ -132,7 +132,7 @@ def shares(clip: str, options: Options, outputs: Sequence[Output] = ()) -> dict[
                 pass
         passed = time.process_time() - began
     found = {part: (seconds - before[part]) / passed for part, seconds in spent.seconds.items()}
-    return {part: found.get(part, 0.0) for part in PARTS} | {REST: 1 - sum(found.values())}
+    return {part: found.get(part, 0.0) for part in PARTS} | {REST_OF_TIME: 1 - sum(found.values())}
 
 
 def _parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, str]]:
@@ -175,7 +175,7 @@ def _together(clip: str, recognizer: Recognizer) -> float:
 
 
 def _shares_table(rows: Rows) -> list[str]:
-    columns = (VARIANT, *(Column(part, f"shares.{part}", ".1%") for part in (*PARTS, REST)))
+    columns = (VARIANT, *(Column(part, f"shares.{part}", ".1%") for part in (*PARTS, REST_OF_TIME)))
     known = [row for row in rows if row["shares"]]
     return ["Processor time of a frame on one core:", draw(columns, known, markdown=True)] if known else []
 

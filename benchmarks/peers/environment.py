@@ -17,7 +17,7 @@ LOCKS = ROOT / "requirements"
 BUILD = LOCKS / "build.txt"
 """The lock of what builds packages."""
 
-TIMEOUT = 1800
+INSTALL_TIMEOUT = 1800
 """Seconds for a download of half a gigabyte."""
 
 
@@ -36,7 +36,7 @@ def prepare(name: str, lock: Path) -> Path:
         pip = [str(python_of(folder)), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
         # One package is published as source only; it is built with the locked build packages.
         for words in (["-r", str(BUILD)], ["--no-build-isolation", "-r", str(lock)]):
-            subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=TIMEOUT)
+            subprocess.run([*pip, *words], check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or str(error)
         raise UserError(

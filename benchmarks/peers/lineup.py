@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 OURS = "emotion-edge"
 
-TIMEOUT, LONG_TIMEOUT = 600.0, 7200.0
+TASK_TIMEOUT, LONG_TASK_TIMEOUT = 600.0, 7200.0
 """Seconds after which a package's program counts as one that hangs; the second, where it answers thousands of faces."""
 
 FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)
@@ -62,7 +62,7 @@ class Participant:
     def lock(self) -> Path:
         return LOCKS / f"peer-{self.package}.txt"
 
-    def run(self, task: str, source: Path, cores: int, timeout: float = TIMEOUT) -> tuple[bytes, Usage]:
+    def run(self, task: str, source: Path, cores: int, timeout: float = TASK_TIMEOUT) -> tuple[bytes, Usage]:
         """Run a task of its program, see `benchmarks.peers.program`; returns its answer, too."""
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder) / "answer"

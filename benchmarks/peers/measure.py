@@ -20,7 +20,7 @@ from benchmarks.measure.accuracy import evaluation_data, scores
 from benchmarks.measure.latency import random_face, summed_up
 from benchmarks.measure.throughput import run_once
 from benchmarks.peers.environment import LOCKS, bytes_in, prepare
-from benchmarks.peers.lineup import LONG_TIMEOUT, OURS, TIMEOUT, Participant, line_up
+from benchmarks.peers.lineup import LONG_TASK_TIMEOUT, OURS, TASK_TIMEOUT, Participant, line_up
 from edge.base.classes import EMOTIONS
 from edge.base.text_table import Column, Row
 
@@ -92,7 +92,7 @@ def measure_footprint(plan: Plan) -> PartialResults:
 
 def _start(participant: Participant, cores: int) -> float:
     code = f"{participant.start}; print(flush=True)"
-    seconds = run_fresh([str(participant.python), "-c", code], cores, timeout=TIMEOUT).first_line
+    seconds = run_fresh([str(participant.python), "-c", code], cores, timeout=TASK_TIMEOUT).first_line
     if seconds is None:
         raise ValueError("its import ended the process")
     return seconds
@@ -125,7 +125,7 @@ def measure_accuracy(plan: Plan) -> PartialResults:
 
 def _answer_faces(faces: Path, participant: Participant, cores: int) -> np.ndarray:
     """Probabilities, float32 `[n, 7]`."""
-    answer, _ = participant.run("faces", faces, cores, LONG_TIMEOUT)
+    answer, _ = participant.run("faces", faces, cores, LONG_TASK_TIMEOUT)
     found: np.ndarray = np.load(io.BytesIO(answer))
     expected = (len(np.load(faces, mmap_mode="r")), len(EMOTIONS))
     if found.shape != expected or not np.isfinite(found).all():
@@ -163,7 +163,7 @@ CLIP = Measurement(
     {"fps": +1, "peaks": -1},
 )
 
-MODELS = Measurement(
+MODELS_ALONE = Measurement(
     "peers-model",
     measure_models,
     "**Their models alone**, interleaved with this one's on one core: a crop in memory to probabilities; the peak of "

@@ -31,10 +31,10 @@ threads. The README of XNNPACK has a table: columns RPi 3+ and RPi 4 (BCM2711, A
 SEEN = {"CONV_2D": slice(1, 4), "FULLY_CONNECTED": slice(1, 2), "DEPTHWISE_CONV_2D": slice(1, 3)}
 """Dimensions of the weights that an output sees, by operator; by convention, others are not counted."""
 
-KINDS = {"float32": "float", "float16": "float", "int8": "int8"}
+ARITHMETIC = {"float32": "float", "float16": "float", "int8": "int8"}
 """Kind of arithmetic of a variant."""
 
-COLUMNS = (
+BOARD_COLUMNS = (
     Column("board", "board"),
     Column("variant", "variant"),
     Column("ms a face", lambda row, rows: f"{row['latency']['ms']['p50']:.2f}" if row["latency"] else row["gap"]),
@@ -57,13 +57,13 @@ def boards_text(bundles: Bundles, records: Sequence[Record]) -> str:
     there = [machine_name(record) for record in records]
     unmeasured = [board for board in PUBLISHED if not any(name.startswith(board) for name in there)]
     rows += [_row(board, variant, bundles, gap="not measured") for board in unmeasured for variant in bundles]
-    return f"{draw(COLUMNS, rows, markdown=True)}\n\n{_method(bundles)}"
+    return f"{draw(BOARD_COLUMNS, rows, markdown=True)}\n\n{_method(bundles)}"
 
 
 def estimate(board: str, variant: str, bundles: Bundles) -> float | None:
     """Milliseconds of a face, in proportion to the multiply-adds; None where there is nothing to go by."""
     published = next((ms for name, ms in PUBLISHED.items() if board.startswith(name)), {})
-    ms = published.get(KINDS.get(variant, ""))
+    ms = published.get(ARITHMETIC.get(variant, ""))
     return None if ms is None or variant not in bundles else ms * multiply_adds(bundles[variant].model) / REFERENCE
 
 

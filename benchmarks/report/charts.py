@@ -11,18 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.base.record import Record, machine_name, rows_of
+from benchmarks.measure.end_to_end import END_TO_END
 from benchmarks.report.document import FRONT
 from benchmarks.report.trade_off import Point, by_place, front, points
 from edge.base.files import whole_file, writing
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's palette, the yellow late: it is hard to see on white."""
 
 MARKERS = "osD^vPX*"
 
 DPI = 100
-
-END_TO_END = "end-to-end"
 
 
 def draw_front(found: Sequence[Point]) -> Figure:
@@ -31,7 +30,7 @@ def draw_front(found: Sequence[Point]) -> Figure:
     axes, number = figure.subplots(), count(1)
     axes.set(title="accuracy against time", xlabel="ms of one face, one thread (logarithmic)", ylabel="% right")
     axes.grid(alpha=0.3)
-    for (where, there), colour, marker in zip(by_place(found).items(), COLOURS, MARKERS, strict=False):
+    for (where, there), colour, marker in zip(by_place(found).items(), SERIES_COLOURS, MARKERS, strict=False):
         best = front(there)
         steps = [p.ms for p in best], [100 * p.accuracy for p in best]
         axes.step(*steps, where="post", color=colour, label=f"front: {where}")
@@ -51,15 +50,15 @@ def draw_front(found: Sequence[Point]) -> Figure:
 
 def draw_end_to_end(record: Record) -> Figure:
     """Share of faces that are found by their size, a panel for each resolution; tilted faces have dashed lines."""
-    rows = record["figures"][END_TO_END]
+    rows = record["figures"][END_TO_END.name]
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
     series = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
-    colours = dict(zip(dict.fromkeys(way for way, _ in series), COLOURS, strict=False))
+    colours = dict(zip(dict.fromkeys(way for way, _ in series), SERIES_COLOURS, strict=False))
     figure = Figure(figsize=(10, 1 + 3 * -(-len(sizes) // 2)), layout="constrained")
     panels = figure.subplots(-(-len(sizes) // 2), 2, sharex=True, sharey=True, squeeze=False)
     for axes, (width, height) in zip(panels.flat, sizes, strict=False):
         for way, tilt in series:
-            mine = rows_of(record, END_TO_END, width=width, height=height, way=way, tilt=tilt)
+            mine = rows_of(record, END_TO_END.name, width=width, height=height, way=way, tilt=tilt)
             style = {"color": colours[way], "linestyle": "--" if tilt else "-", "marker": "."}
             label = f"{way}, {f'tilted by {tilt}°' if tilt else 'upright'}"
             axes.plot([row["size"] for row in mine], [100 * row["found"] for row in mine], label=label, **style)
@@ -84,9 +83,9 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
     if found := points(records):
         drawn[-1, FRONT] = _save(draw_front(found), folder / f"{FRONT}.png")
     for i, record in enumerate(records):
-        if record["figures"].get(END_TO_END):
-            path = folder / f"{_prefix(records, i)}{END_TO_END}.png"
-            drawn[i, END_TO_END] = _save(draw_end_to_end(record), path)
+        if record["figures"].get(END_TO_END.name):
+            path = folder / f"{_prefix(records, i)}{END_TO_END.name}.png"
+            drawn[i, END_TO_END.name] = _save(draw_end_to_end(record), path)
     return drawn
 
 

@@ -65,7 +65,7 @@ def changed_graphs(before: Record, after: Record) -> list[str]:
     return [f"{variant}: {_changed_kinds(old[variant], new[variant])}" for variant in changed]
 
 
-COLUMNS = (
+CHANGE_COLUMNS = (
     Column("figure", "name"),
     Column("before", "before", ".3g"),
     Column("after", "after", ".3g"),
@@ -77,7 +77,7 @@ COLUMNS = (
 
 def changes_text(changes: list[Change]) -> str:
     """A table of all changes in Markdown."""
-    return draw(COLUMNS, [asdict(change) | {"result": change.result} for change in changes], markdown=True)
+    return draw(CHANGE_COLUMNS, [asdict(change) | {"result": change.result} for change in changes], markdown=True)
 
 
 def _changed_kinds(before: dict[str, int], after: dict[str, int]) -> str:

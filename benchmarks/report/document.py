@@ -23,7 +23,7 @@ BOARDS_BEGIN = "<!-- boards: written by make boards -->"
 Pictures = Mapping[tuple[int, str], Path]
 """Paths by index of the record and measurement; a picture of all records has the index -1."""
 
-IDLE = 0.05
+MAX_BUSY_SHARE = 0.05
 """Share of the processor time that other programs may take on a machine that counts as idle."""
 
 
@@ -89,7 +89,7 @@ def _machine_lines(machine: Row) -> list[str]:
     return [
         f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB",
         f"{machine['os']}, Python {machine['python']}, {machine['runtime']}, OpenCV {machine['opencv']}",
-        *([busy] if (machine["busy"] or 0) > IDLE else []),
+        *([busy] if (machine["busy"] or 0) > MAX_BUSY_SHARE else []),
     ]
 
 

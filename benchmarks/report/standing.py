@@ -24,7 +24,7 @@ FIGURES = {
 }
 """Names of the figures in which two packages are compared, by measurement and key."""
 
-COLUMNS = (
+STANDING_COLUMNS = (
     PACKAGE,
     Column("figure", "figure"),
     Column("cores", "cores"),
@@ -36,7 +36,7 @@ COLUMNS = (
 def standing_text(record: Record) -> str:
     """A table in Markdown; empty where no other package was measured."""
     rows = sorted((row for figure in FIGURES for row in _rows(record, *figure)), key=lambda row: row["name"])
-    return f"{TITLE}\n\n{draw(COLUMNS, rows, markdown=True)}" if rows else ""
+    return f"{TITLE}\n\n{draw(STANDING_COLUMNS, rows, markdown=True)}" if rows else ""
 
 
 def _rows(record: Record, measurement: str, key: str) -> Iterator[Row]:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from benchmarks.base.record import Record, machine_name, rows_of
 from benchmarks.peers.lineup import OURS
-from edge.base.text_table import UNKNOWN, Row, table
+from edge.base.text_table import NO_VALUE, Row, table
 
-KINDS = {"accuracy": "folder labels", "ferplus_accuracy": "FER+ majority"}
+LABEL_KINDS = {"accuracy": "folder labels", "ferplus_accuracy": "FER+ majority"}
 """Keys of an accuracy, and its kind of label."""
 
 
@@ -29,7 +29,7 @@ def points(records: Sequence[Record]) -> list[Point]:
     for record in records:
         place = ", ".join(filter(None, (machine_name(record), record["settings"]["split"])))
         for name, ms, row in _timed(record):
-            for key, labels in KINDS.items():
+            for key, labels in LABEL_KINDS.items():
                 if row[key] is not None:
                     where = f"{place}, {labels}"
                     found.setdefault((name, where), Point(name, where, ms, row[key]))
@@ -55,7 +55,7 @@ def by_place(candidates: Sequence[Point]) -> dict[str, list[Point]]:
 def trade_off_text(records: Sequence[Record]) -> str:
     """A table of all models; empty where there is none."""
     rows = [
-        [p.name, where, f"{p.ms:.3f}", f"{p.accuracy:.2%}", "yes" if p in front(there) else UNKNOWN]
+        [p.name, where, f"{p.ms:.3f}", f"{p.accuracy:.2%}", "yes" if p in front(there) else NO_VALUE]
         for where, there in by_place(points(records)).items()
         for p in there
     ]

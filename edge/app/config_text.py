@@ -16,7 +16,7 @@ from edge.base.toml import toml_value
 WIDTH = 120
 """Longest line of a comment."""
 
-TYPES: dict[Any, dict[str, Any]] = {
+JSON_TYPES: dict[Any, dict[str, Any]] = {
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
@@ -117,7 +117,7 @@ def _property(setting: Setting) -> dict[str, Any]:
     if setting.table:
         return {"description": explained(setting), "type": "array", "items": _object(declared(setting.table))}
     kind = get_origin(setting.kind) or setting.kind
-    found: dict[str, Any] = {"description": explained(setting)} | TYPES.get(kind, {"type": "string"})
+    found: dict[str, Any] = {"description": explained(setting)} | JSON_TYPES.get(kind, {"type": "string"})
     if setting.option.choices:
         found["enum"] = list(setting.option.choices)
     if setting.option.bare is not None:

@@ -15,7 +15,7 @@ from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
-WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 8
+DEMO_WIDTH, DEMO_HEIGHT, DEMO_FPS, DEMO_SECONDS = 640, 480, 25, 8
 FACE = (224.0, 120.0)
 """Centre of the face in the portrait, pixels."""
 
@@ -41,34 +41,34 @@ def write_demo_clip(path: Path) -> None:
         UserError: the portrait is not in the cache and cannot be fetched.
     """
     portrait = read_image(fetch(ASTRONAUT))
-    with create_video(path, (WIDTH, HEIGHT), FPS) as writer:
+    with create_video(path, (DEMO_WIDTH, DEMO_HEIGHT), DEMO_FPS) as writer:
         for number, picture in enumerate(_frames(portrait)):
-            writer.write(BgrPixels(picture), number / FPS)
+            writer.write(BgrPixels(picture), number / DEMO_FPS)
 
 
 def _frames(portrait: np.ndarray) -> Iterator[np.ndarray]:
     background = _background()
-    for i in range(FPS * SECONDS):
-        yield _place(portrait, background, *_path(i / (FPS * SECONDS)))
+    for i in range(DEMO_FPS * DEMO_SECONDS):
+        yield _place(portrait, background, *_path(i / (DEMO_FPS * DEMO_SECONDS)))
 
 
 def _path(t: float) -> tuple[float, float, float, float]:
     """Return x and y in pixels, scale and angle in degrees of the face at `t` from 0 to 1. Out of sight near 0.6."""
-    away = np.exp(-(((t - 0.6) / 0.06) ** 2)) * 1.3 * WIDTH
-    x = WIDTH * (0.5 + 0.2 * np.sin(2 * np.pi * t)) + away
-    y = HEIGHT * (0.45 + 0.1 * np.sin(4 * np.pi * t))
+    away = np.exp(-(((t - 0.6) / 0.06) ** 2)) * 1.3 * DEMO_WIDTH
+    x = DEMO_WIDTH * (0.5 + 0.2 * np.sin(2 * np.pi * t)) + away
+    y = DEMO_HEIGHT * (0.45 + 0.1 * np.sin(4 * np.pi * t))
     return x, y, 1.0 + 0.5 * np.sin(2 * np.pi * t - 1), 12 * np.sin(6 * np.pi * t)
 
 
 def _place(portrait: np.ndarray, background: np.ndarray, x: float, y: float, scale: float, angle: float) -> np.ndarray:
     move = cv2.getRotationMatrix2D(FACE, angle, scale)
     move[:, 2] += np.array((x - FACE[0], y - FACE[1]))
-    size = (WIDTH, HEIGHT)
+    size = (DEMO_WIDTH, DEMO_HEIGHT)
     mask = cv2.warpAffine(np.ones(portrait.shape[:2], np.float32), move, size)[..., None]
     picture = cv2.warpAffine(portrait, move, size, flags=cv2.INTER_AREA)
     return (picture * mask + background * (1 - mask)).astype(np.uint8)
 
 
 def _background() -> np.ndarray:
-    shade = np.linspace(60, 140, HEIGHT, dtype=np.float32)[:, None, None]
-    return np.broadcast_to(shade, (HEIGHT, WIDTH, 3))
+    shade = np.linspace(60, 140, DEMO_HEIGHT, dtype=np.float32)[:, None, None]
+    return np.broadcast_to(shade, (DEMO_HEIGHT, DEMO_WIDTH, 3))

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
+from edge.base.classes import NO_LABEL
 from edge.base.errors import UserError, needs_extra, printable
 from edge.base.files import resolved, whole_file, writing
 from edge.base.settings import DAY, History
@@ -18,8 +19,6 @@ SHOWN_EVENTS = 20
 """Newest events that are shown on the terminal."""
 
 EVENT_COLUMNS = ("time", "t", "source", "event", "id", "from", "to", "emotion", "duration_s")
-
-NO_LABEL = "none"
 
 
 class TableWriter(Protocol):

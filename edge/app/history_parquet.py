@@ -9,11 +9,9 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from edge.base.files import whole_file, writing
+from edge.report.table import ROW_GROUP_ROWS
 
-BATCH = 8192
-"""Rows per write, which make a row group."""
-
-TYPES = {
+COLUMN_TYPES = {
     **dict.fromkeys(("second", "face", "frames", "id"), pa.int64()),
     **dict.fromkeys(("t", "confidence", "duration_s"), pa.float64()),
 }
@@ -38,7 +36,7 @@ class ParquetTable:
 
     def write(self, row: Mapping[str, Any]) -> None:
         self._rows.append(row)
-        if len(self._rows) >= BATCH:
+        if len(self._rows) >= ROW_GROUP_ROWS:
             self._flush()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -53,4 +51,4 @@ class ParquetTable:
 
 
 def _type(name: str) -> pa.DataType:
-    return TYPES.get(name) or (pa.float32() if name.startswith("p_") else pa.string())
+    return COLUMN_TYPES.get(name) or (pa.float32() if name.startswith("p_") else pa.string())

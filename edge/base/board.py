@@ -20,7 +20,7 @@ ASKING = 1.0
 """Timeout of `vcgencmd`, seconds."""
 
 
-MODEL = Path("/proc/device-tree/model")
+DEVICE_TREE_MODEL = Path("/proc/device-tree/model")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Condition:
 def raspberry_pi() -> bool:
     """Return whether this machine is a Raspberry Pi."""
     try:
-        return MODEL.read_text().startswith("Raspberry Pi")
+        return DEVICE_TREE_MODEL.read_text().startswith("Raspberry Pi")
     except OSError:
         return False
 

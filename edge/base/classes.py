@@ -11,7 +11,10 @@ MIN_CLASSES, MAX_CLASSES = 2, 50
 NAME_RULE = "1 to 32 letters of a to z, digits, blanks, '-' and '_', with a letter first"
 """Form of a class name, which outputs use in pictures, style sheets, topics, columns and templates."""
 
-RESERVED = ("none", "unsure", "not judged")
+NO_LABEL = "none"
+"""Stands for no label in tables of events and counters."""
+
+RESERVED = (NO_LABEL, "unsure", "not judged")
 """Names that outputs give to a face without a label."""
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9 _-]{0,31}")

@@ -22,7 +22,7 @@ TIME_LIMIT = 300.0
 PART = 1 << 16
 """Bytes a read."""
 
-TAIL = 1 << 16
+TAIL_BYTES = 1 << 16
 """Bytes at the end of a file that are requested first: an archive has its directory there."""
 
 NO_RANGE = (400, 405, 416, 501)
@@ -116,13 +116,13 @@ class RemoteFile(io.RawIOBase):
             DownloadError: the server cannot be reached.
         """
         self._downloader, self._url, self._task = downloader, url, task
-        response = downloader.open(url, {"Range": f"bytes=-{TAIL}"})
+        response = downloader.open(url, {"Range": f"bytes=-{TAIL_BYTES}"})
         _, _, size = response.headers.get("Content-Range", "").rpartition("/")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT or not size.isdecimal():
             response.close()
             raise NoPartsError(f"{shown_host(url)}: does not serve parts of files")
         self.size, self._position = int(size), 0
-        self._tail = downloader.content(response, TAIL, task)
+        self._tail = downloader.content(response, TAIL_BYTES, task)
 
     def readable(self) -> bool:
         return True

@@ -17,7 +17,7 @@ from edge.base.text_table import table
 WINDOW = 5000
 """Durations kept for each stage: enough for a p99, and bounded however long the run."""
 
-PERCENTILES = (50, 95, 99)
+SUMMARY_PERCENTILES = (50, 95, 99)
 
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -187,9 +187,12 @@ def summary_text(summary: dict[str, Any]) -> str:
         *([f"{n} events lost by outputs that were too slow"] if (n := counts.get("events_lost")) else []),
         *(["errors: " + ", ".join(f"{n} in {part}" for part, n in errors.items())] if errors else []),
     ]
-    rows = [[name, *(f"{values[f'p{q}']:.2f}" for q in PERCENTILES)] for name, values in summary["ms"].items()]
-    return "\n".join([*lines, table(["ms", *(f"p{q}" for q in PERCENTILES)], rows)])
+    rows = [[name, *(f"{values[f'p{q}']:.2f}" for q in SUMMARY_PERCENTILES)] for name, values in summary["ms"].items()]
+    return "\n".join([*lines, table(["ms", *(f"p{q}" for q in SUMMARY_PERCENTILES)], rows)])
 
 
 def _percentiles(values: np.ndarray) -> dict[str, float]:
-    return {f"p{q}": round(float(v), 3) for q, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)}
+    return {
+        f"p{q}": round(float(v), 3)
+        for q, v in zip(SUMMARY_PERCENTILES, np.percentile(values, SUMMARY_PERCENTILES), strict=True)
+    }

@@ -15,12 +15,13 @@ from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, MQTT_PASSWORD, M
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.options import OMITTED, Option
 from edge.base.shard import Shard
-from edge.base.values import Address, Control, Size, parse_clock, parse_host, parse_name, parse_time
+from edge.base.values import Address, AtLeastOne, Control, Share, Size, parse_clock, parse_host, parse_name, parse_time
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 MODELS = next(
-    (place for place in (PACKAGE / "models", PACKAGE.parent / "models") if place.is_dir()), PACKAGE / "models"
+    (place for place in (PACKAGE_FOLDER / "models", PACKAGE_FOLDER.parent / "models") if place.is_dir()),
+    PACKAGE_FOLDER / "models",
 )
 """Folder of the bundles that ship: inside the installed package, or beside it in a checkout."""
 
@@ -29,10 +30,8 @@ DEFAULT_BUNDLE = MODELS / "default"
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 DETECTORS = ("yunet", "haar")
 
-Count = Annotated[int, Meta(ge=1)]
 AtLeastZero = Annotated[float, Meta(ge=0)]
 Seconds = AtLeastZero
-Share = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0.1)]
 Days = Annotated[float, Meta(ge=0.01)]
 Megabytes = Annotated[float, Meta(ge=1)]
@@ -217,7 +216,7 @@ class Options:
 
     model: Model = DEFAULT_BUNDLE
     variant: Annotated[str, Option("variant of the bundle's model", "--variant", choices=VARIANTS)] = "int8"
-    threads: Annotated[Count, Option("threads of one inference", "--threads", "N")] = 1
+    threads: Annotated[AtLeastOne, Option("threads of one inference", "--threads", "N")] = 1
     detector: Annotated[str, Option("face detector; haar needs OpenCV 4", "--detector", choices=DETECTORS)] = "yunet"
     detector_size: Annotated[
         SearchSide | None,
@@ -240,7 +239,7 @@ class Options:
         ),
     ] = 0.2
     max_classifications: Annotated[
-        Count,
+        AtLeastOne,
         Option(
             "most faces classified in one frame; more faces take turns",
             "--max-classifications",
@@ -248,7 +247,7 @@ class Options:
         ),
     ] = 2
     max_faces: Annotated[
-        Count,
+        AtLeastOne,
         Option("most faces tracked, highest score first; the others are only counted", "--max-faces", "N"),
     ] = 16
     smoothing: Smoothing = field(default_factory=Smoothing)
@@ -444,7 +443,7 @@ class Excerpt:
         Seconds | None,
         Option("end before there: seconds, or as 1:02:30", "--to", "TIME", unit="s", read=parse_clock),
     ] = None
-    every: Annotated[Count, Option("analyze one of so many frames", "--every", "N")] = 1
+    every: Annotated[AtLeastOne, Option("analyze one of so many frames", "--every", "N")] = 1
     split_minutes: Annotated[
         Minutes | None,
         Option(
@@ -473,9 +472,9 @@ class Analyze:
     videos: Annotated[tuple[Path, ...], Option("a video, or a folder of videos", "videos", "VIDEO")]
     output: Annotated[Path, Option("folder of the reports", "--output", "DIR")]
     recursive: Annotated[bool, Option("find the videos of the folders in a folder, too", "--recursive")] = False
-    jobs: Annotated[Count | None, Option("videos analyzed at the same time", "--jobs", "N", default="one a core")] = (
-        None
-    )
+    jobs: Annotated[
+        AtLeastOne | None, Option("videos analyzed at the same time", "--jobs", "N", default="one a core")
+    ] = None
     shard: Annotated[
         Shard | None,
         Option(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-UNKNOWN = "–"
+NO_VALUE = "–"
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -33,7 +33,7 @@ class Column(NamedTuple):
             for key in self.value.split("."):
                 value = None if value is None else value[key]
         if value is None:
-            return UNKNOWN
+            return NO_VALUE
         return format(value * self.scale if self.scale != 1 else value, self.shown)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from msgspec import Meta
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
 Pixels = Annotated[int, Meta(ge=1)]
 
 
@@ -86,7 +88,7 @@ class Control(NamedTuple):
         return f"{self.name}={json.dumps(self.value).strip('[]')}"
 
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 """Seconds of the units of times before now."""
 
 
@@ -97,7 +99,7 @@ def parse_time(text: str) -> float:
         ValueError: it is something else.
     """
     if ago := re.fullmatch(r"-(\d{1,9}(?:\.\d+)?)([smhdw])", text):
-        return time.time() - float(ago[1]) * UNITS[ago[2]]
+        return time.time() - float(ago[1]) * SECONDS_BY_UNIT[ago[2]]
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError) as error:

@@ -13,7 +13,7 @@ NEUTRAL = EMOTIONS.index("neutral")
 RESTING = tuple(EMOTIONS.index(name) for name in ("neutral", "sad", "angry"))
 """Labels that a face at rest may have; one that smiles or is surprised is not at rest."""
 
-SECONDS = 3.0
+BASELINE_SECONDS = 3.0
 """Time for which a face must keep one of these labels until its baseline is known."""
 
 INTERVAL = 0.1
@@ -25,20 +25,21 @@ MIN_READINGS = 10
 PERCENTILE = 90
 """Percentile of the log-odds at rest that is the baseline: what comes and goes while a person talks belongs to it."""
 
-REST = -2.5
+REST_LOG_ODDS = -2.5
 """Log-odds against neutral that the baseline of each other class is shifted to: neutral is then 67% or more."""
 
 MAX_SHIFT = 3.5
 """Largest shift of a class's log-odds, to either side."""
 
-SMALLEST = 1 / 512
+MIN_PROBABILITY = 1 / 512
 """Lower limit of a probability in a logarithm: half a step of the int8 models' output."""
 
 
 class PersonalBaseline:
     """The resting expressions of all faces, in memory only; for one thread.
 
-    A face's log-odds against neutral are shifted so that its baseline, from its first seconds at rest, becomes `REST`.
+    A face's log-odds against neutral are shifted so that its baseline, from its first seconds at rest, becomes
+    `REST_LOG_ODDS`.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class PersonalBaseline:
         face = self._faces.get(track)
         if face is None or face.shift is None:
             return probabilities
-        weights = np.maximum(probabilities, SMALLEST) * np.exp(face.shift)
+        weights = np.maximum(probabilities, MIN_PROBABILITY) * np.exp(face.shift)
         return (weights / weights.sum()).astype(np.float32)
 
     def learn(self, track: int, probabilities: np.ndarray, label: int | None, time: float) -> None:
@@ -77,7 +78,7 @@ class PersonalBaseline:
         if label in RESTING and (not face.readings or time - face.last >= INTERVAL):
             face.readings.append(log_odds(probabilities))
             face.last = time
-        if time - face.began >= SECONDS and len(face.readings) >= MIN_READINGS:
+        if time - face.began >= BASELINE_SECONDS and len(face.readings) >= MIN_READINGS:
             face.shift, face.readings = _shift(np.array(face.readings)), []
 
     def keep(self, tracks: Collection[int]) -> None:
@@ -87,13 +88,13 @@ class PersonalBaseline:
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of each class against neutral, float `[..., 7]`."""
-    logs = np.log(np.maximum(probabilities, SMALLEST))
+    logs = np.log(np.maximum(probabilities, MIN_PROBABILITY))
     return logs - logs[..., NEUTRAL, None]
 
 
 def _shift(readings: np.ndarray) -> np.ndarray:
     """Return the shift of each class's log-odds, float `[7]`, from readings `[n, 7]` at rest."""
-    shift = np.clip(REST - np.percentile(readings, PERCENTILE, axis=0), -MAX_SHIFT, MAX_SHIFT)
+    shift = np.clip(REST_LOG_ODDS - np.percentile(readings, PERCENTILE, axis=0), -MAX_SHIFT, MAX_SHIFT)
     shift[NEUTRAL] = 0.0
     return shift
 

@@ -36,7 +36,7 @@ MOST = 500
 SHAPES = 4
 """Most interpreters that are kept, one per input shape; planning a new one takes as long as an inference."""
 
-PIXELS = 640 * 640
+MAX_PLANNED_PIXELS = 640 * 640
 """Most pixels of all input shapes that are kept, unless there is only one: an interpreter takes 90 bytes a pixel."""
 
 PIXELS_A_THREAD = 128 * 128
@@ -126,7 +126,8 @@ class Network:
     def _make_room(self, pixels: int) -> None:
         """Drop the least recently used plans, to make room for one of `pixels`."""
         while self._plans and (
-            len(self._plans) == SHAPES or pixels + sum(height * width for height, width, _ in self._plans) > PIXELS
+            len(self._plans) == SHAPES
+            or pixels + sum(height * width for height, width, _ in self._plans) > MAX_PLANNED_PIXELS
         ):
             self._plans.popitem(last=False)
 

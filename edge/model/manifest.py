@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from edge.base.classes import fault_in
 from edge.base.geometry import Box
+from edge.base.values import Share
 
 FORMAT_VERSION = 2
 
@@ -18,7 +19,6 @@ set."""
 LONGEST_REASON = 200
 """Most characters of an error about a field, as it may contain the field's value."""
 
-Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Side = Annotated[int, Meta(ge=8, le=1024)]
 Place = Annotated[float, Meta(ge=-10, le=10)]

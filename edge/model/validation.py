@@ -21,7 +21,7 @@ from edge.model.bundle import Bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.interpreter import runtime
 
-TIMEOUT = 60.0
+ANSWER_TIMEOUT = 60.0
 """Time-out of the process, seconds."""
 
 MAX_VALIDATION_MEMORY_BYTES = 2 << 30
@@ -88,11 +88,11 @@ def _refusal(model: bytes, command: Sequence[str]) -> str:
             env=child_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # the libraries' own messages about the model
-            timeout=TIMEOUT,
+            timeout=ANSWER_TIMEOUT,
             start_new_session=True,  # Ctrl-C is for the one who started it
         )
     except subprocess.TimeoutExpired:
-        return f"the model has not answered within {TIMEOUT:.0f} s"
+        return f"the model has not answered within {ANSWER_TIMEOUT:.0f} s"
     except OSError as error:
         return f"the model cannot be validated in a separate process ({error.strerror})"
     if done.returncode < 0:

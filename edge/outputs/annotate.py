@@ -12,7 +12,7 @@ from edge.outputs.palette import INK, PAPER, colour_of
 from edge.outputs.panel import FONT, draw_panel, panel_layout, percent, place_panel
 from edge.sources.pixels import BgrPixels, Pixels
 
-SMALLEST = 8
+MIN_STATUS_LINES = 8
 """Least height of a picture with a status line, in lines of text."""
 
 
@@ -63,7 +63,7 @@ def draw(result: FrameResult, status: str, picture: Pixels) -> None:
         with picture.drawing(_area(label, at).within(*frame.size)) as ground:
             ground[:] = colour
             _write(ground, label, INK)
-    if status and SMALLEST * line.height <= frame.height:
+    if status and MIN_STATUS_LINES * line.height <= frame.height:
         with picture.drawing(_area(line, corner).within(*frame.size)) as ground:
             ground //= 3
             _write(ground, line, PAPER)

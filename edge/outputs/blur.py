@@ -14,7 +14,7 @@ from edge.faces.tracker import TRACK_TIMEOUT
 from edge.pipeline.output import Output
 from edge.sources.pixels import Pixels
 
-MARGIN = 0.4
+COVERED_MARGIN = 0.4
 """Covered margin on each side of a face, in shares of its box: hair, chin and movement."""
 
 SLACK = 0.1
@@ -79,7 +79,7 @@ def hide(pixels: Pixels, boxes: list[Box]) -> Pixels:
     """Return a copy of the picture with the boxes and their surroundings replaced by coloured squares."""
     picture = pixels.copy()
     for box in boxes:
-        area = surroundings(box, MARGIN, pixels)
+        area = surroundings(box, COVERED_MARGIN, pixels)
         cells = pixels.part(area, (CELLS, CELLS), cv2.INTER_AREA)
         with picture.drawing(area) as part:
             cv2.resize(cells, area.size, dst=part, interpolation=cv2.INTER_NEAREST)

@@ -60,7 +60,7 @@ NO_FRAMES = 10.0
 EVENTS_A_SECOND = 20
 """Most events published in a second; others are counted. Six faces that appear at once make twelve."""
 
-QUEUED = 200
+MAX_QUEUED_EVENTS = 200
 """Most events that wait for an acknowledgement, and most that wait for a connection; others are counted."""
 
 KEEPALIVE = 30
@@ -81,7 +81,7 @@ STABLE = 60.0
 MAX_RECONNECT_DELAY = 60
 """Longest pause between attempts to connect, seconds; pauses begin with one second and double."""
 
-FLUSH = 0.45
+FLUSH_STEP_SECONDS = 0.45
 """Time-out of each of three steps at the end, seconds: a first connection, the broker's acknowledgements, and closing
 the connection. Together they are shorter than the pipeline's wait for an output.
 """
@@ -100,7 +100,7 @@ class Scene:
     main: FaceResult | None = None
 
 
-UNKNOWN = Scene()
+UNKNOWN_SCENE = Scene()
 
 
 def state(
@@ -109,7 +109,7 @@ def state(
     """Return the state as a JSON object.
 
     Args:
-        scene: the latest scene; `UNKNOWN` where it is out of date.
+        scene: the latest scene; `UNKNOWN_SCENE` where it is out of date.
         fps: present frame rate; None while it is unknown.
         conditions: states of `edge.base.run_statistics`.
         left_out: number of events that were not published.
@@ -175,7 +175,7 @@ class MqttOutput:
         )
         self._ration = _Ration()
         self._main = MainFace()
-        self._scene = UNKNOWN
+        self._scene = UNKNOWN_SCENE
         self._published: dict[str, Any] = {}
         self._published_at = self._greeted_at = -math.inf
         self._asked = False  # for the discovery message
@@ -212,26 +212,26 @@ class MqttOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tried.wait(FLUSH)  # a short run may end before the broker has answered
+        self._tried.wait(FLUSH_STEP_SECONDS)  # a short run may end before the broker has answered
         self._stopping.set()
         self._thread.join()
         self._beat()
         if farewell := self._say_offline():
             with suppress(RuntimeError, ValueError):  # the connection is lost, or the queue is full
-                farewell.wait_for_publish(FLUSH)
+                farewell.wait_for_publish(FLUSH_STEP_SECONDS)
         # With the will, so that a broker that has not answered still publishes it later.
         self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
         # On another thread: paho may wait for ever for a broker that does not read, or for a name to be resolved.
         stopper = threading.Thread(target=self._client.loop_stop, name="mqtt stop", daemon=True)
         stopper.start()
-        stopper.join(FLUSH)
+        stopper.join(FLUSH_STEP_SECONDS)
         self._statistics.count(LEFT_OUT, len(self._waiting))
 
     def _make_client(self) -> Client:
         client = _Client(self._on_failure)
         client.will_set(self._availability_topic, OFFLINE, qos=1, retain=True)
         client.reconnect_delay_set(1, MAX_RECONNECT_DELAY)
-        client.max_queued_messages_set(QUEUED)
+        client.max_queued_messages_set(MAX_QUEUED_EVENTS)
         _check_variables(self._broker)
         if user := os.environ.get(MQTT_USER):
             client.username_pw_set(user, _password())
@@ -261,7 +261,7 @@ class MqttOutput:
         """Publish the state if it has changed or must be renewed."""
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)
-        scene = UNKNOWN if fps == 0 else self._scene  # faces from before the camera was lost are out of date
+        scene = UNKNOWN_SCENE if fps == 0 else self._scene  # faces from before the camera was lost are out of date
         current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT), self._classes)
         changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
         properties = Properties(PacketTypes.PUBLISH)
@@ -274,7 +274,7 @@ class MqttOutput:
                 self._published, self._published_at = current, now
 
     def _tell(self, event: dict[str, Any]) -> None:
-        if not self._ration.take() or len(self._waiting) >= QUEUED:
+        if not self._ration.take() or len(self._waiting) >= MAX_QUEUED_EVENTS:
             self._statistics.count(LEFT_OUT)
             return
         with self._lock:

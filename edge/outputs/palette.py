@@ -1,6 +1,6 @@
 """Colours of drawings, BGR."""
 
-COLOURS = (
+CLASS_COLOURS = (
     (0, 94, 213),
     (115, 158, 0),
     (167, 121, 204),
@@ -24,4 +24,4 @@ PAPER = (255, 255, 255)
 
 def colour_of(label: int | None) -> tuple[int, int, int]:
     """Return the colour of a class; from the thirteenth on colours repeat, and names alone tell classes apart."""
-    return UNSURE if label is None else COLOURS[label % len(COLOURS)]
+    return UNSURE if label is None else CLASS_COLOURS[label % len(CLASS_COLOURS)]

@@ -8,11 +8,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
+from edge.base.classes import NO_LABEL
 from edge.base.machine import package_version
 from edge.base.run_statistics import BOUNDS, under
 from edge.faces.recognizer import Recognizer
 from edge.pipeline.feed import TROUBLES
-from edge.pipeline.pipeline import LABEL_CHANGES, NO_LABEL
+from edge.pipeline.pipeline import LABEL_CHANGES
 
 PREFIX = "emotion_edge_"
 

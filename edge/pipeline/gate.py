@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-TICK = 0.1
+STOP_CHECK_SECONDS = 0.1
 """Seconds after which a paused thread looks again whether it was stopped."""
 
 
@@ -46,6 +46,6 @@ class Gate:
     def wait(self, stop: threading.Event) -> bool:
         """Wait while the camera is paused; return False where `stop` was set."""
         while self.paused:
-            if stop.wait(TICK):
+            if stop.wait(STOP_CHECK_SECONDS):
                 return False
         return not stop.is_set()

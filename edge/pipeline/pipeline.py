@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from edge.base.board import Condition, read_condition
+from edge.base.classes import NO_LABEL
 from edge.base.files import writing
 from edge.base.settings import EventLimits
 from edge.faces.events import Events
@@ -41,8 +42,8 @@ QUEUE_BYTES = 20 << 20
 CARRIED_EVENTS = 1000
 """Most events of dropped frames that wait for the next frame of an output; older ones are lost and counted."""
 
-LABEL_CHANGES, NO_LABEL = "label_changes.", "none"
-"""Beginning of the counters of `emotion_changed` events by the new label, and the end of the one without a label."""
+LABEL_CHANGES = "label_changes."
+"""Beginning of the counters of `emotion_changed` events by the new label."""
 
 STOP_TIMEOUT = 1.5
 """Seconds to wait for threads after the pipeline was stopped; a hanging one is abandoned."""

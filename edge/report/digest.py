@@ -19,7 +19,7 @@ from edge.sources.pixels import Pixels
 UNLABELLED = ("unsure", "not judged")
 """States of a face without a label (not judged: small, turned or blurred); the others are the classes."""
 
-BINS, FIRST_WIDTH = 600, 0.1
+TIMELINE_BINS, FIRST_BIN_SECONDS = 600, 0.1
 """Most parts of a timeline, and the initial seconds of each; they double when there would be more parts."""
 
 PERSONS = 24
@@ -74,7 +74,7 @@ class Person:
         id: id of the track.
         first, last: times at which the person was first and last seen, seconds.
         classes: names of the model's classes.
-        bins: float64 `[BINS, states + classes]`: for each part of the video, seconds in each state, and the
+        bins: float64 `[TIMELINE_BINS, states + classes]`: for each part of the video, seconds in each state, and the
             probabilities times their duration, where the face could be judged.
         episodes: number of episodes of each emotion.
     """
@@ -87,7 +87,7 @@ class Person:
     episodes: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.bins = np.zeros((BINS, len(self.states) + len(self.classes)))
+        self.bins = np.zeros((TIMELINE_BINS, len(self.states) + len(self.classes)))
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class Digest:
         self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0
         self.duration = self.left_out_seconds = 0.0
         self.size = (0, 0)
-        self.width = FIRST_WIDTH
+        self.width = FIRST_BIN_SECONDS
         self.classes = classes
         self._pictures = pictures
         self._persons: dict[int, Person] = {}
@@ -192,7 +192,7 @@ class Digest:
             return
         since, faces = self._last
         self._spacing = max(0.0, until - since)
-        while until >= BINS * self.width:
+        while until >= TIMELINE_BINS * self.width:
             self._halve()
         bins, shares = _spread(since, until, self.width)
         for face in faces:
@@ -201,7 +201,7 @@ class Digest:
     def _halve(self) -> None:
         self.width *= 2
         for person in self._persons.values():
-            pairs = person.bins.reshape(BINS // 2, 2, -1).sum(axis=1)
+            pairs = person.bins.reshape(TIMELINE_BINS // 2, 2, -1).sum(axis=1)
             person.bins = np.concatenate([pairs, np.zeros_like(pairs)])
 
     def _happened(self, events: Sequence[dict[str, Any]], time: float) -> None:

@@ -22,12 +22,12 @@ from edge.sources.video import open_video
 LEAD_IN = 5.0
 """Seconds before a stretch that are analyzed as well, after which tracks and averages are those of the whole video."""
 
-BATCH = 4096
+STRETCH_ROWS = 4096
 """Rows that are written or read at a time."""
 
 MINUTE = 60.0
 
-SCHEMA = pa.schema(
+STRETCH_SCHEMA = pa.schema(
     [
         ("captured", pa.float64()),
         ("id", pa.int32()),  # null in the one row of a frame without faces
@@ -91,14 +91,14 @@ class PartWriter:
         self._size: tuple[int, int] | None = None
 
     def __enter__(self) -> "PartWriter":
-        self._writer = ParquetWriter(str(self._path), SCHEMA)
+        self._writer = ParquetWriter(str(self._path), STRETCH_SCHEMA)
         return self
 
     def write(self, result: FrameResult) -> None:
         self._size = self._size or (result.frame.width, result.frame.height)
         faces = [_row(face) for face in result.faces] or [{}]
         self._rows += [{"captured": result.frame.captured, **face} for face in faces]
-        if len(self._rows) >= BATCH:
+        if len(self._rows) >= STRETCH_ROWS:
             self._flush()
 
     def __exit__(
@@ -110,7 +110,7 @@ class PartWriter:
                 self._writer.add_key_value_metadata({"part": json.dumps(self._ending())})
 
     def _flush(self) -> None:
-        self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=SCHEMA))
+        self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, schema=STRETCH_SCHEMA))
         self._rows = []
 
     def _ending(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Part:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         with ParquetFile(self._path) as file:
-            for batch in file.iter_batches(BATCH):
+            for batch in file.iter_batches(STRETCH_ROWS):
                 yield from batch.to_pylist()
 
     def _face(self, row: dict[str, Any]) -> FaceResult:

@@ -12,7 +12,7 @@ from pyarrow.parquet import ParquetWriter
 
 from edge.faces.results import FrameResult
 
-BATCH = 8192
+ROW_GROUP_ROWS = 8192
 """Rows per write, which make a row group of the Parquet file."""
 
 _FACE = (
@@ -65,7 +65,7 @@ class Table:
 
     def write(self, result: FrameResult) -> None:
         self._rows += result.rows()
-        if len(self._rows) >= BATCH:
+        if len(self._rows) >= ROW_GROUP_ROWS:
             self._flush()
 
     def __exit__(

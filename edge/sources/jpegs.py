@@ -15,7 +15,7 @@ MAX_JPEG_PIXELS = 24_000_000
 MAX_SCANS = 64
 """Most scans of a JPEG that is decoded: each covers the whole picture, and may take only 10 bytes of the file."""
 
-_START = b"\xff\xd8\xff"
+_JPEG_START = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 """A marker. Within coded data a byte 255 is followed by 0, by another 255, or by a restart marker."""
 
@@ -76,9 +76,9 @@ class JpegCutter:
 
     def _to_start(self) -> bool:
         """Drop the bytes before the next JPEG; return False where none has begun."""
-        start = self._buffer.find(_START)
+        start = self._buffer.find(_JPEG_START)
         if start < 0:
-            del self._buffer[: -len(_START)]
+            del self._buffer[: -len(_JPEG_START)]
             return False
         del self._buffer[:start]
         return True

@@ -98,9 +98,9 @@ def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
         response = client.get()
         kind = _kind(response)
     except Unanswered as error:
-        raise no_answer(name, error, _REMEDY) from None
+        raise no_answer(name, error, _CAMERA_REMEDY) from None
     except (OSError, http.client.HTTPException) as error:
-        raise no_answer(name, Unanswered(error), _REMEDY) from None
+        raise no_answer(name, Unanswered(error), _CAMERA_REMEDY) from None
     if kind == "snapshot":
         return SnapshotSource(name, client, response, READ_TIMEOUT, capture.fps)
     if capture.fps:
@@ -141,14 +141,16 @@ def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
     return options
 
 
-_REMEDY = f"check address, network and credentials ({CAMERA_USER}, {CAMERA_PASSWORD})"
+_CAMERA_REMEDY = f"check address, network and credentials ({CAMERA_USER}, {CAMERA_PASSWORD})"
 
 
 def _no_video(name: str, recorded: bool, reason: str) -> UserError:
     if reason.startswith("Protocol not found"):
         remedy = "let a program that can do it write into a pipe: … | emotion-edge run - --live"
         return UserError(f"{name}: PyAV's FFmpeg was built without that protocol", remedy)
-    remedy = f"{_REMEDY}, or try another transport by --rtsp-transport" if name.startswith("rtsp") else _REMEDY
+    remedy = (
+        f"{_CAMERA_REMEDY}, or try another transport by --rtsp-transport" if name.startswith("rtsp") else _CAMERA_REMEDY
+    )
     if recorded:
         remedy = "download it and name the file: not every web server sends parts of files"
     return UserError(f"{name}: no video from this address ({reason})", remedy)

@@ -12,7 +12,7 @@ from edge.sources.pixels import BgrPixels
 
 log = logging.getLogger(__name__)
 
-SIZE = (1280, 720)
+DEFAULT_SIZE = (1280, 720)
 """Default size of the picture."""
 
 BUFFERS = 4
@@ -71,7 +71,7 @@ class Picamera2Source:
 
     def _start(self, capture: Capture) -> dict[str, tuple[str, tuple[int, int], int]]:
         """Configure and start; return the granted format, size and stride of each stream."""
-        size = capture.size or SIZE
+        size = capture.size or DEFAULT_SIZE
         controls = dict(capture.controls) | ({"FrameRate": capture.fps} if capture.fps else {})
         configuration = self._camera.create_video_configuration(
             main={"size": size, "format": "RGB888"},  # which is BGR in memory

@@ -91,7 +91,7 @@ TO_BT709 = (np.linalg.inv(_from_rgb(0.2126, 0.0722)) @ _from_rgb(0.299, 0.114))[
 
 FROM_BT709 = np.linalg.inv(TO_BT709)
 
-ROWS_AT_A_TIME = 256
+CONVERTED_ROWS = 256
 """Rows that are converted at a time; an even number."""
 
 
@@ -162,8 +162,8 @@ class YuvPixels:
             bottom, right = self.height - other.height, self.width - other.width
             if bottom or right:
                 image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-            for top in range(0, self.height, ROWS_AT_A_TIME):
-                area = Area(0, top, self.width, min(top + ROWS_AT_A_TIME, self.height))
+            for top in range(0, self.height, CONVERTED_ROWS):
+                area = Area(0, top, self.width, min(top + CONVERTED_ROWS, self.height))
                 self._put(image[area.rows], area)
 
     def _put(self, image: np.ndarray, area: Area) -> None:

@@ -13,7 +13,7 @@ from edge.sources.raw_check import problem_of
 LIBCAMERA_NAMES = {"bgr24": "RGB888", "rgb24": "BGR888", "gray": "R8", "yuv420p": "YUV420", "nv12": "NV12"}
 """libcamera's names of FFmpeg's pixel formats; libcamera names bytes in the opposite order."""
 
-CHECKED = 8
+CHECKED_FRAMES = 8
 """Number of first frames that are checked against the given size and format."""
 
 
@@ -60,7 +60,7 @@ class RawSource:
             return None
         # A recording's frames have their own times, by the given rate or else a camera's usual one.
         captured = time.time() if self.live else self._opened + self._given / (self.fps or 30.0)
-        if self._given < CHECKED:
+        if self._given < CHECKED_FRAMES:
             self._check(content)
         image = decode(content, self._format, self._size)
         self._given += 1

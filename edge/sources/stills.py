@@ -11,7 +11,7 @@ from edge.sources.frame import to_bgr
 from edge.sources.image_formats import HEAD, BrokenPicture, TooManyPixels, TooManyScans, picture_kind
 from edge.sources.jpegs import MAX_SCANS, count_scans
 
-ROWS_AT_A_TIME = 256
+BLENDED_ROWS = 256
 """Rows of a transparent picture blended with white at a time; the whole picture would take four times its memory."""
 
 
@@ -112,7 +112,7 @@ def _over_white(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Blend BGR `[h, w, 3]` with white by an opacity `[h, w]`, both uint8, in place."""
     if alpha is None or alpha.min() == 255:
         return image
-    for top in range(0, len(image), ROWS_AT_A_TIME):
-        rows, share = image[top : top + ROWS_AT_A_TIME], alpha[top : top + ROWS_AT_A_TIME, :, None] / np.float32(255)
+    for top in range(0, len(image), BLENDED_ROWS):
+        rows, share = image[top : top + BLENDED_ROWS], alpha[top : top + BLENDED_ROWS, :, None] / np.float32(255)
         rows[:] = rows * share + 255 * (1 - share) + 0.5
     return image

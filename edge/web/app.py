@@ -24,7 +24,7 @@ from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
 from edge.web.history import HistoryReader, asked_span
 from edge.web.pictures import MEDIA_TYPE, OPENING
-from edge.web.predict import KINDS, MOST_BYTES, Busy, Predictor
+from edge.web.predict import MOST_BYTES, UPLOAD_KINDS, Busy, Predictor
 from edge.web.rates import Rate
 from edge.web.stats import Stats
 from edge.web.topics import Full, Topic
@@ -141,7 +141,7 @@ def _predict(live: Live) -> Callable[[Request], Any]:
             with live.predictor.place():  # before the body, which may have megabytes
                 return JSONResponse(await live.predictor.predict(await _body(request)))
         except Damaged:
-            return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no image that can be read: {', '.join(KINDS)}")
+            return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"no image that can be read: {', '.join(UPLOAD_KINDS)}")
         except TooCostly:
             return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too many pixels, or too slow to decode")
         except (Busy, UserError) as error:

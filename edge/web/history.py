@@ -21,7 +21,7 @@ MOST_DAYS = 31
 MOST_EVENTS, MOST_HOURS, MOST_GAPS = 1000, 5000, 100
 """Most events, hours of cameras and gaps in one answer, the newest ones."""
 
-MOST_WAITING = 4
+MOST_QUESTIONS = 4
 """Most questions that wait or are answered at one time."""
 
 QUERY_TIMEOUT = 10.0
@@ -52,7 +52,7 @@ class HistoryReader:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MOST_QUESTIONS:
             raise Busy
         self._waiting += 1
         try:

@@ -24,7 +24,7 @@ from edge.web.stats import Stats
 from edge.web.token import kept_token, own_token
 from edge.web.topics import Topic
 
-MOST_PICTURES, MOST_EVENTS = 8, 16
+MAX_PICTURE_CLIENTS, MAX_EVENT_CLIENTS = 8, 16
 """Most clients of each stream at one time."""
 
 
@@ -80,7 +80,7 @@ class LivePage:
         self.stats, self.predictor, self.encoder = Stats(metrics.statistics, options), Predictor(options), Encoder()
         self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
         self.history = HistoryReader(history) if history else None
-        self.pictures, self.events = Topic(MOST_PICTURES), Topic(MOST_EVENTS)
+        self.pictures, self.events = Topic(MAX_PICTURE_CLIENTS), Topic(MAX_EVENT_CLIENTS)
         self.latest: bytes | None = None
         self.classes = metrics.classes
         self.stays, self._closed = stays, False

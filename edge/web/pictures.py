@@ -7,7 +7,7 @@ import cv2
 from edge.base.geometry import Area
 from edge.sources.frame import Frame
 
-RATE = 15.0
+MAX_PICTURES_A_SECOND = 15.0
 """Most pictures per second: enough for faces, and half of a camera's rate."""
 
 WIDEST = 960
@@ -22,7 +22,7 @@ OPENING = b"--" + BOUNDARY + b"\r\n"
 
 
 class Encoder:
-    """Makes parts of an MJPEG stream, at most `RATE` a second; for one thread.
+    """Makes parts of an MJPEG stream, at most `MAX_PICTURES_A_SECOND` a second; for one thread.
 
     A part's headers have its frame's number and size. MJPEG and records come on two connections, so a picture may
     arrive before or after its record. Clients match the two by the number, and scale boxes by the size; see picture.js.
@@ -41,7 +41,7 @@ class Encoder:
         if now < self._due:
             return None
         # From a camera with an irregular rate, take as many as allowed.
-        self._due = max(self._due + 1 / RATE, now)
+        self._due = max(self._due + 1 / MAX_PICTURES_A_SECOND, now)
         return self.encoded(frame)
 
     def encoded(self, frame: Frame) -> bytes:

@@ -19,13 +19,13 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 16_000_000
 """Largest picture, pixels; it takes 48 MB and a fraction of a second."""
 
-MOST_WAITING = 4
+MOST_WAITING_PICTURES = 4
 """Most pictures that are received, queued or classified at one time."""
 
 DECODING_TIMEOUT = 10.0
 """Time-out of decoding, seconds; the largest picture takes a fraction of a second, on a small board a few seconds."""
 
-KINDS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF")
+UPLOAD_KINDS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF")
 """Kinds of pictures that phones and browsers send."""
 
 
@@ -51,7 +51,7 @@ class Predictor:
         Raises:
             Busy: none is left.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MOST_WAITING_PICTURES:
             raise Busy
         self._waiting += 1
         try:
@@ -67,7 +67,7 @@ class Predictor:
             TooCostly: it has too many pixels, or takes too long or too much memory.
             UserError: the bundle can no longer be loaded.
         """
-        if picture_kind(content[:HEAD]) not in KINDS:
+        if picture_kind(content[:HEAD]) not in UPLOAD_KINDS:
             raise Damaged
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, content)
 

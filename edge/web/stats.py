@@ -11,7 +11,7 @@ from edge.model.bundle import Bundle, load_bundle
 STATISTICS_WINDOW = 60
 """Number of latest frames whose ages are shown."""
 
-IDLE = 3.0
+PAUSED_SECONDS = 3.0
 """Seconds without a frame after which a run counts as paused, since its camera is lost or hangs; also the window of the
 frame rate."""
 
@@ -51,7 +51,7 @@ class Stats:
         """Return `starting`, `running`, `paused` or `ended`."""
         if self._ended:
             return "ended"
-        if self.idle > IDLE:
+        if self.idle > PAUSED_SECONDS:
             return "paused"
         return "running" if self._source is not None else "starting"
 
@@ -62,7 +62,7 @@ class Stats:
             "state": self.state,
             "idle_s": round(self.idle, 1),
             "source": self._source,
-            "fps": round(self._statistics.recent_fps(IDLE) or 0.0, 1),
+            "fps": round(self._statistics.recent_fps(PAUSED_SECONDS) or 0.0, 1),
             "frame_age_ms": {"p50": self._age(50), "p95": self._age(95)},
             "counts": {name: counts.get(name, 0) for name in PASSED_ON},
             "dropped": under("dropped.", counts),

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.base.harness import distribution
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.base.record import SCHEMA_VERSION, Record, new_record
-from benchmarks.measure.stages import PARTS, REST
+from benchmarks.measure.stages import PARTS, REST_OF_TIME
 from benchmarks.targets import check_targets
 from edge.base.classes import EMOTIONS
 from edge.model.bundle import MANIFEST, model_file
@@ -116,7 +116,7 @@ def by_variant(**figures) -> list[Record]:
 
 
 def figures() -> Record:
-    shares = dict.fromkeys(PARTS, 0.12) | {REST: 1 - 0.12 * len(PARTS)}
+    shares = dict.fromkeys(PARTS, 0.12) | {REST_OF_TIME: 1 - 0.12 * len(PARTS)}
     accuracy = dict.fromkeys(("ferplus_images", "ferplus_accuracy", "ferplus_macro_f1", "ferplus_difference"))
     pipeline = {"fps": one(160.0), "first_record": one(0.4), "peak": 120_000_000, "runs": []}
     pipeline["stage_p50_ms"] = {"detect": 4.0, "classify": 4.0}

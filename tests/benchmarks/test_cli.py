@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.base.record import keep, read_record
-from benchmarks.measure.scaling import SIZES
+from benchmarks.measure.scaling import HEIGHT_BY_WIDTH
 from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT, report
 from benchmarks.suite import FAILED, MEASUREMENTS, NOT_REACHED
 from edge.base.assets import YUNET, fetch
@@ -32,7 +32,7 @@ def _detector():
 @pytest.mark.slow
 @pytest.mark.usefixtures("_detector")
 def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("benchmarks.measure.live.SECONDS", 2.0)
+    monkeypatch.setattr("benchmarks.measure.live.LIVE_SECONDS", 2.0)
     output = tmp_path / "results"
     arguments = ["--model", str(bundle), "--clip", str(clip), "--data", str(data), "--output", str(output)]
     assert main([*arguments, "--rounds", "1"]) == 0
@@ -52,7 +52,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert all(0 < f["overhead"] <= 1 for f in record["stages"] if f["cores"] == 1)
     assert all(0 < f["answered"] <= 1 and f["cpu"]["p50"] > 0 for f in record["live"])
     assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8]
-    assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*SIZES.items()]
+    assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*HEIGHT_BY_WIDTH.items()]
     shown = capfd.readouterr().out
     assert "not in this bundle: float16, dynamic" in shown
     assert main(["report", *map(str, output.glob("*.json")), "--output", str(tmp_path / "again")]) == 0

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -180,6 +181,24 @@ def test_training_and_export_take_the_classes_from_the_edge():
         takers = [shown(path) for path in modules(folder) if "edge.base.classes" in set(imports(path))]
         if len(modules(folder)) > 1:  # more than the empty __init__
             assert takers, f"nothing in {folder}/ imports edge.base.classes"
+
+
+def constants(path: Path) -> set[str]:
+    """Constants and type aliases of a module: names with a capital that are assigned outside functions and classes."""
+    statements = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    targets = [target for node in statements for target in getattr(node, "targets", None) or [node.target]]
+    named = (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+    return {name for name in named if name != name.lower()}
+
+
+def test_no_two_modules_have_a_constant_of_one_name():
+    """A constant that two modules share is imported, and different meanings have different names."""
+    homes = defaultdict(list)
+    for path in modules(*PACKAGES, "docs"):
+        for name in constants(path) - {"T"}:  # the type variable, as everyone calls it
+            homes[name].append(shown(path))
+    assert {"CLASS_COLOURS", "DEMO_FPS", "Share"} <= homes.keys()
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
 
 
 def test_opencv_is_loaded_before_pyav():

@@ -3,7 +3,7 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.faces.detector import Detection
-from export.template import BORDER, SIDE, measure_template
+from export.template import BORDER, ENLARGED_SIDE, measure_template
 from train.dataset import Split
 
 
@@ -13,8 +13,15 @@ class Stub:
     def detect(self, image):
         if image.max() == 0:
             return []
-        places = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32) * SIDE + BORDER
-        return [Detection((BORDER + 0.1 * SIDE, float(BORDER), 0.8 * SIDE, float(SIDE)), 0.9, places)]
+        places = (
+            np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32) * ENLARGED_SIDE
+            + BORDER
+        )
+        return [
+            Detection(
+                (BORDER + 0.1 * ENLARGED_SIDE, float(BORDER), 0.8 * ENLARGED_SIDE, float(ENLARGED_SIDE)), 0.9, places
+            )
+        ]
 
 
 def crops(white: int, black: int) -> Split:

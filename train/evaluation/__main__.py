@@ -23,7 +23,7 @@ from edge.base.text_table import table
 from edge.model.bundle import MANIFEST, MODEL_CARD, load_bundle, read_card
 from edge.model.manifest import LabelSet
 from train.dataset import SPLITS, Split, available_labels, load_split, read_ferplus_majority
-from train.evaluation.evaluate import TITLES, Evaluation, evaluate
+from train.evaluation.evaluate import LABEL_TITLES, Evaluation, evaluate
 from train.evaluation.metrics import Scores
 from train.evaluation.portraits.answers import answer, edge_recognizer
 from train.evaluation.portraits.figures import summarize
@@ -37,7 +37,7 @@ def report(title: str, evaluation: Evaluation, names: Sequence[str]) -> str:
     """Format the figures and tables of an evaluation."""
     lines = [title]
     for label_set, scores in evaluation.scores.items():
-        lines += _table(f"{TITLES[label_set]}, {scores.images:,} images", scores, names)
+        lines += _table(f"{LABEL_TITLES[label_set]}, {scores.images:,} images", scores, names)
     if evaluation.without_majority:
         lines.append(f"  FER+: {evaluation.without_majority:,} images without a clear majority left out")
     return "\n".join(lines)
@@ -54,7 +54,7 @@ def write_results(folder: Path, name: str, split: Split, results: dict[LoadedMod
     """
     for model, evaluation in results.items():
         suffix = f"_{Path(model.file).stem}" if len(results) > 1 else ""
-        panels = {TITLES[label_set]: scores for label_set, scores in evaluation.scores.items()}
+        panels = {LABEL_TITLES[label_set]: scores for label_set, scores in evaluation.scores.items()}
         draw_confusion(folder / f"confusion{suffix}.png", f"{model.file} on {name}", panels, split.names)
     record = {
         "split": name,

@@ -9,7 +9,11 @@ import numpy as np
 from edge.model.manifest import LabelSet
 from train.evaluation.metrics import Scores, score
 
-TITLES: dict[LabelSet, str] = {"ferplus": "FER+ majority", "fer2013": "FER-2013 labels", "folder": "folder labels"}
+LABEL_TITLES: dict[LabelSet, str] = {
+    "ferplus": "FER+ majority",
+    "fer2013": "FER-2013 labels",
+    "folder": "folder labels",
+}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ import numpy as np
 CALIBRATION_BINS = 15
 """Guo et al. 2017's number, for comparison with published figures."""
 
+CONFIDENCE_PERCENTILES = (2.5, 97.5)
+"""Ends of a 95% confidence interval among resampled values."""
+
 SMALLEST_PROBABILITY = 1e-7
 """Lower limit of a probability in a logarithm; quantized models do output zero."""
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from edge.base.errors import UserError
-from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE, Skipped
+from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE_FILE, Skipped
 
 MAX_BYTES = 2 * 1024**3
 """Largest expanded size of a zip, bytes; FER-2013 takes 80 MB."""
@@ -60,7 +60,7 @@ class Archive:
         """Return the content of a member, at most as long as it claims, or the reason to leave it out."""
         member = self._members[name]
         if member.file_size > MAX_FILE_BYTES or member.compress_size > MAX_FILE_BYTES:
-            return Skipped(name, TOO_LARGE)
+            return Skipped(name, TOO_LARGE_FILE)
         try:
             return _expand(self._archive, member)
         except NotImplementedError:

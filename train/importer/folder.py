@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE, Skipped
+from train.importer.source_files import MAX_FILE_BYTES, TOO_LARGE_FILE, Skipped
 
 
 class Folder:
@@ -30,7 +30,7 @@ class Folder:
                 data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             return Skipped(name, f"cannot be read ({error.strerror})")
-        return data if len(data) <= MAX_FILE_BYTES else Skipped(name, TOO_LARGE)
+        return data if len(data) <= MAX_FILE_BYTES else Skipped(name, TOO_LARGE_FILE)
 
     def _walk(self) -> Iterator[Path]:
         """Yield every file, and visit each real folder once, as links can form a circle."""

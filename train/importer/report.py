@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 
 from edge.base.errors import printable
 from edge.base.text_table import table
+from train.dataset import SPLITS
 from train.importer.names import count_files
 from train.importer.source_files import Skipped
-from train.importer.splits import SPLITS, Image, same_pixels
+from train.importer.splits import Image, same_pixels
 
 MAX_LISTED = 5
 """Most lines of each list on the screen; import.json has all."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 MAX_FILE_BYTES = 64 * 1024**2
 """Largest file that is read, bytes; face crops are far smaller."""
 
-TOO_LARGE = f"larger than {MAX_FILE_BYTES // 1024**2} MiB"
+TOO_LARGE_FILE = f"larger than {MAX_FILE_BYTES // 1024**2} MiB"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-SPLITS = ("train", "val", "test")
-"""Splits in ascending order of value; of two copies, the one in the less valuable split is left out."""
+from train.dataset import SPLITS
 
 HELD_OUT_SHARE = 0.1
 

@@ -24,7 +24,7 @@ VOTE_COLUMNS = (
 """Answers of the annotators; NF means 'no face'."""
 
 
-_REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"
+_SIDECAR_REMEDY = "give the sidecar of FER+ votes, or fer2013new.csv"
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ def read_votes(path: Path) -> list[Votes]:
         UserError: the file is missing, lacks a column or all rows, or a count is not a whole number from 0.
     """
     try:
-        rows = read_rows(path, [column.lower() for column in VOTE_COLUMNS], _REMEDY)
+        rows = read_rows(path, [column.lower() for column in VOTE_COLUMNS], _SIDECAR_REMEDY)
         votes = [_parse_row(f"{path}, line {line}", row) for line, row in rows]
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})", _REMEDY) from error
+        raise UserError(f"{path} cannot be read ({error.strerror})", _SIDECAR_REMEDY) from error
     if not votes:
-        raise UserError(f"{path} holds no votes", _REMEDY)
+        raise UserError(f"{path} holds no votes", _SIDECAR_REMEDY)
     return votes
 
 
 def _parse_row(place: str, row: dict[str, str]) -> Votes:
     if not row.keys() & {"file", "image name"}:
-        raise UserError(f"{place}: no column file, and none called Image name", _REMEDY)
+        raise UserError(f"{place}: no column file, and none called Image name", _SIDECAR_REMEDY)
     name = row.get("file") or row.get("image name") or ""
     return Votes(name, row.get("usage", ""), tuple(_parse_count(place, column, row) for column in VOTE_COLUMNS))
 

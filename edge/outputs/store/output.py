@@ -22,7 +22,7 @@ from edge.pipeline.faults import Faults
 
 log = logging.getLogger(__name__)
 
-QUEUED = 256
+MAX_QUEUED_BATCHES = 256
 """Most batches that wait for the writer, each of a second or of a frame's events; the oldest are lost and counted."""
 
 IDLE = 1.0
@@ -34,7 +34,7 @@ OVER = 2.0
 TRIM_INTERVAL = 60.0
 """Seconds between two removals of what is too old, unless there is more to remove."""
 
-FLUSH = 1.0
+WRITER_STOP_SECONDS = 1.0
 """Seconds to wait at the end for the writer; it is shorter than the pipeline's wait for an output."""
 
 UPSERT = """
@@ -92,7 +92,7 @@ class StoreOutput:
             open_database(path).close()
         self._store, self._path, self._faults = store, path, faults
         self._seconds, self._lock = Seconds(), threading.Lock()
-        self._batches: Channel[Batch] = Channel(QUEUED, drop_oldest=True)
+        self._batches: Channel[Batch] = Channel(MAX_QUEUED_BATCHES, drop_oldest=True)
         statistics.watch("store writer", self._batches)
         self._connection: sqlite3.Connection | None = None
         self._gap: _Gap | None = None
@@ -118,7 +118,7 @@ class StoreOutput:
         self._hand_over(self._end_seconds(0.0), ())
         self._stopping.set()
         self._batches.close()
-        self._thread.join(FLUSH)
+        self._thread.join(WRITER_STOP_SECONDS)
 
     def _hand_over(self, faces: Sequence[FaceSecond], events: Sequence[dict[str, Any]]) -> None:
         if faces or events:

@@ -7,7 +7,7 @@ from edge.base.settings import DAY, MEGABYTE, Store
 PIECE = 1000
 """Most rows of faces and events that are removed at a time."""
 
-OLDEST = """
+NEWEST_OF_PIECE = """
 SELECT max(t) FROM (
     SELECT t FROM (SELECT t FROM events UNION ALL SELECT second AS t FROM faces) ORDER BY t LIMIT ?
 )
@@ -23,7 +23,7 @@ def trim(connection: sqlite3.Connection, store: Store, now: float) -> bool:
         now: Unix seconds.
     """
     limit = now if _bytes(connection) > store.max_size * MEGABYTE else now - store.keep_days * DAY
-    (newest_of_piece,) = connection.execute(OLDEST, (PIECE,)).fetchone()
+    (newest_of_piece,) = connection.execute(NEWEST_OF_PIECE, (PIECE,)).fetchone()
     if newest_of_piece is None:
         return False
     horizon = min(limit, newest_of_piece)

@@ -46,6 +46,6 @@ def test_a_valgrind_that_does_not_know_this_processor_is_a_gap(bundle, tmp_path,
     valgrind.write_text(f"#!/bin/sh\n{script}\n")
     valgrind.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(counts, "TIMEOUT", 1)
+    monkeypatch.setattr(counts, "VALGRIND_TIMEOUT", 1)
     with pytest.raises(UserError, match=problem):
         instructions(load_bundle(bundle, "int8"))

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.base.plan import Plan, open_variants
 from benchmarks.measure import end_to_end
 from benchmarks.measure.accuracy import EvaluationData
-from benchmarks.measure.face_clips import BACKGROUNDS, FRAMES, demo_faces, draw_clip
+from benchmarks.measure.face_clips import BACKGROUNDS, CLIP_FRAMES, demo_faces, draw_clip
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.faces.alignment import crop_face
 from edge.faces.detector import open_detector
@@ -27,7 +27,7 @@ def plan(clip):
 @pytest.mark.parametrize("number", range(BACKGROUNDS))
 def test_faces_have_their_size_and_place(yunet, portrait, tilt, number):
     clip = draw_clip(demo_faces()[:1], *SIZE, tilt, 64, number)
-    for i in (0, FRAMES - 1):
+    for i in (0, CLIP_FRAMES - 1):
         image = clip.frame(i, *SIZE)
         assert image.shape == (480, 640, 3)
         found = open_detector("yunet", 640).detect(image)
@@ -38,7 +38,7 @@ def test_faces_have_their_size_and_place(yunet, portrait, tilt, number):
 
 def test_what_is_large_enough_is_found(plan, yunet, portrait, monkeypatch):
     monkeypatch.setattr(end_to_end, "RESOLUTIONS", (SIZE,))
-    monkeypatch.setattr(end_to_end, "SIZES", (8, 64))
+    monkeypatch.setattr(end_to_end, "FACE_WIDTHS", (8, 64))
     monkeypatch.setattr(end_to_end, "TILTS", (0,))
     rows = end_to_end.measure_end_to_end(plan)
     assert [(row["way"], row["size"], row["found"], row["faces"]) for row in rows] == [

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from benchmarks.measure.stages import NETWORKS, PARTS, REST, CpuTime, shares
+from benchmarks.measure.stages import NETWORKS, PARTS, REST_OF_TIME, CpuTime, shares
 from edge.base.settings import Options
 from edge.outputs.lines import JsonLines
 from tests.benchmarks.conftest import write_clip
@@ -49,7 +49,7 @@ def test_the_shares_of_a_run_are_a_whole(bundle, tmp_path):
     clip = write_clip(tmp_path / "long.avi", 100)  # more than queues hold: no stage has ended with the first frame
     options = Options(model=bundle, variant="int8")
     found = shares(str(clip), options, [JsonLines(tmp_path / "records.jsonl", live=True)])
-    assert set(found) == {*PARTS, REST}
+    assert set(found) == {*PARTS, REST_OF_TIME}
     assert sum(found.values()) == pytest.approx(1)
     assert all(found[part] > 0 for part in ("search", "detect", "outputs"))
     assert set(NETWORKS) < set(PARTS)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.app import demo
-from edge.app.demo import FPS, HEIGHT, SECONDS, WIDTH, write_demo_clip
+from edge.app.demo import DEMO_FPS, DEMO_HEIGHT, DEMO_SECONDS, DEMO_WIDTH, write_demo_clip
 from edge.base.errors import UserError
 from edge.base.settings import Options, Smoothing
 from edge.faces.detector import YuNet
@@ -33,9 +33,9 @@ def frames(clip):
 
 
 def test_the_clip_is_as_long_and_large_as_it_says(clip, frames):
-    assert len(frames) == FPS * SECONDS == 200
-    assert frames[0].shape == (HEIGHT, WIDTH, 3) == (480, 640, 3)
-    assert cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FPS) == FPS
+    assert len(frames) == DEMO_FPS * DEMO_SECONDS == 200
+    assert frames[0].shape == (DEMO_HEIGHT, DEMO_WIDTH, 3) == (480, 640, 3)
+    assert cv2.VideoCapture(str(clip)).get(cv2.CAP_PROP_FPS) == DEMO_FPS
     assert list(clip.parent.iterdir()) == [clip]
 
 

@@ -1,4 +1,4 @@
-from edge.base.text_table import UNKNOWN, Column, draw, table
+from edge.base.text_table import NO_VALUE, Column, draw, table
 
 ROWS = [{"name": "a", "ms": {"p50": 1.25}, "size": 2_500_000}, {"name": "longer", "ms": None, "size": 10_000_000}]
 COLUMNS = (
@@ -25,4 +25,4 @@ def test_columns_are_aligned_for_a_terminal():
 def test_a_table_without_rows_has_its_headings():
     assert draw(COLUMNS, []) == "name  ms  MB  of all"
     assert table(["a", "b"], [], markdown=True).splitlines()[0] == "| a | b |"
-    assert Column("", "a.b").cell({"a": None}, ()) == UNKNOWN
+    assert Column("", "a.b").cell({"a": None}, ()) == NO_VALUE

@@ -5,7 +5,15 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 from edge.base.settings import Smoothing
-from edge.faces.baseline import INTERVAL, MAX_SHIFT, NEUTRAL, REST, SECONDS, PersonalBaseline, log_odds
+from edge.faces.baseline import (
+    BASELINE_SECONDS,
+    INTERVAL,
+    MAX_SHIFT,
+    NEUTRAL,
+    REST_LOG_ODDS,
+    PersonalBaseline,
+    log_odds,
+)
 from edge.faces.smoother import Smoother
 
 from ..stand_ins import wandering
@@ -22,7 +30,7 @@ def mixed(**shares):
     return values
 
 
-def show(baseline, probabilities, begin=0.0, seconds=SECONDS, rate=30, track=1, label=None):
+def show(baseline, probabilities, begin=0.0, seconds=BASELINE_SECONDS, rate=30, track=1, label=None):
     """Show a face for some seconds, labelled by its most probable class, or as told."""
     label = int(probabilities.argmax()) if label is None else label
     for time in begin + np.arange(round(seconds * rate) + 1) / rate:
@@ -50,7 +58,7 @@ def test_a_face_that_looks_sad_at_rest_is_neutral():
 def test_each_class_is_moved_to_the_same_log_odds():
     rest = mixed(happy=0.02, sad=0.2, angry=0.05)
     shown = log_odds(show(PersonalBaseline(), rest).correct(1, rest))
-    assert shown[[HAPPY, SAD, ANGRY]] == pytest.approx([REST] * 3, abs=1e-4)
+    assert shown[[HAPPY, SAD, ANGRY]] == pytest.approx([REST_LOG_ODDS] * 3, abs=1e-4)
 
 
 @pytest.mark.parametrize("rest", [pytest.param(mixed(sad=0.95), id="far above"), pytest.param(mixed(), id="far below")])
@@ -62,7 +70,8 @@ def test_no_correction_is_larger_than_the_limit(rest):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "known"), [pytest.param(SECONDS - 0.1, False, id="before"), pytest.param(SECONDS, True, id="after")]
+    ("seconds", "known"),
+    [pytest.param(BASELINE_SECONDS - 0.1, False, id="before"), pytest.param(BASELINE_SECONDS, True, id="after")],
 )
 @pytest.mark.parametrize("rate", [5, 30, 120])
 def test_probabilities_are_as_they_are_until_the_seconds_are_over(seconds, known, rate):
@@ -86,9 +95,9 @@ def test_a_face_that_is_not_at_rest_teaches_nothing(label):
 
 def test_who_begins_with_a_smile_is_learnt_when_it_is_over():
     baseline = show(PersonalBaseline(), mixed(happy=0.9), seconds=5)
-    show(baseline, AT_REST, begin=5.1, seconds=SECONDS - 0.1)
+    show(baseline, AT_REST, begin=5.1, seconds=BASELINE_SECONDS - 0.1)
     assert baseline.correct(1, SLIGHT_SMILE) is SLIGHT_SMILE
-    show(baseline, AT_REST, begin=5.1 + SECONDS, seconds=0.1)
+    show(baseline, AT_REST, begin=5.1 + BASELINE_SECONDS, seconds=0.1)
     assert baseline.correct(1, SLIGHT_SMILE).argmax() == HAPPY
 
 
@@ -136,7 +145,7 @@ def test_a_face_that_is_forgotten_leaves_nothing():
 @pytest.mark.parametrize(
     "times",
     [
-        pytest.param(np.arange(0, SECONDS, 1 / 1000), id="a thousand frames a second"),
+        pytest.param(np.arange(0, BASELINE_SECONDS, 1 / 1000), id="a thousand frames a second"),
         pytest.param(np.zeros(1000), id="a clock that stands still"),
         pytest.param(np.arange(1000, 0, -1.0), id="a clock that runs backwards"),
     ],
@@ -146,7 +155,7 @@ def test_the_memory_of_a_face_is_bounded(times):
     for time in times:
         baseline.learn(1, AT_REST, NEUTRAL, float(time))
     (face,) = baseline._faces.values()
-    assert len(face.readings) <= SECONDS / INTERVAL + 1
+    assert len(face.readings) <= BASELINE_SECONDS / INTERVAL + 1
 
 
 @pytest.mark.parametrize("seed", range(10))

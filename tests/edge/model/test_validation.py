@@ -70,7 +70,7 @@ def test_a_model_that_ends_its_process_is_one_line_and_is_not_remembered(bundle,
 
 
 def test_a_model_that_does_not_answer_is_given_up(bundle, monkeypatch):
-    monkeypatch.setattr(validation, "TIMEOUT", 0.5)
+    monkeypatch.setattr(validation, "ANSWER_TIMEOUT", 0.5)
     with pytest.raises(UserError, match="has not answered"):
         validate_model(load_bundle(bundle), python(HANGS))
 

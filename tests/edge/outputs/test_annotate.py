@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.outputs.annotate import annotate, draw
-from edge.outputs.palette import COLOURS, UNSURE
+from edge.outputs.palette import CLASS_COLOURS, UNSURE
 from edge.sources.pixels import BgrPixels, YuvPixels
 
 from ..stand_ins import face, picture, result
@@ -58,7 +58,7 @@ def test_without_faces_and_status_nothing_is_drawn():
 def test_the_box_has_the_colour_of_its_label(label):
     x, y, w, h = BOX
     picture_ = drawn(face(label, box=BOX))
-    colour = UNSURE if label is None else COLOURS[label]
+    colour = UNSURE if label is None else CLASS_COLOURS[label]
     for at in ((y + h // 2, x), (y + h, x + w // 2), (y + h, x + 1), (y + h, x + w - 1)):
         assert tuple(picture_[at]) == colour
     assert (picture_[y + 30 : y + h - 30, x + 30 : x + w - 30] == 90).all(), "the face stays visible"
@@ -67,7 +67,7 @@ def test_the_box_has_the_colour_of_its_label(label):
 def test_bars_grow_with_the_probability():
     def green(probability):
         image = drawn(face(None, probability, box=BOX))
-        return pixels_of(image[:, BOX[0] + BOX[2] + 3 :], COLOURS[3])
+        return pixels_of(image[:, BOX[0] + BOX[2] + 3 :], CLASS_COLOURS[3])
 
     lengths = [green(p) for p in (0.15, 0.4, 0.7, 1.0)]
     assert lengths == sorted(lengths)
@@ -76,19 +76,19 @@ def test_bars_grow_with_the_probability():
 
 def test_all_seven_bars_are_there():
     image = drawn(face(3, 0.4, box=BOX))[:, BOX[0] + BOX[2] + 3 :]
-    assert all(pixels_of(image, colour) for colour in COLOURS[:7])
+    assert all(pixels_of(image, colour) for colour in CLASS_COLOURS[:7])
 
 
 def test_two_faces_are_both_drawn():
     image = drawn(face(3, box=BOX), face(5, box=(400, 200, 80, 100), number=2))
-    assert tuple(image[BOX[1] + 80, BOX[0]]) == COLOURS[3]
-    assert tuple(image[250, 400]) == COLOURS[5]
+    assert tuple(image[BOX[1] + 80, BOX[0]]) == CLASS_COLOURS[3]
+    assert tuple(image[250, 400]) == CLASS_COLOURS[5]
 
 
 def test_the_label_stands_above_the_box_or_inside_it_where_there_is_no_room():
     def label_rows(y):
         image = drawn(face(3, box=(100, y, 120, 160)))
-        rows = np.flatnonzero((image[: y + 60, 103:115] == COLOURS[3]).all(axis=2).sum(axis=1) >= 6)
+        rows = np.flatnonzero((image[: y + 60, 103:115] == CLASS_COLOURS[3]).all(axis=2).sum(axis=1) >= 6)
         return rows.min(), rows.max()
 
     assert label_rows(150)[0] < 145
@@ -141,7 +141,7 @@ def test_no_panel_covers_another_or_a_label():
         alone = drawn(one)
         tag = (slice(26, 40), slice(12 + 155 * i, 90 + 155 * i))
         assert (picture_[tag] == alone[tag]).all(), "each label is whole"
-    for colour in COLOURS[:4]:
+    for colour in CLASS_COLOURS[:4]:
         assert pixels_of(picture_[160:], colour) > 200, "each has its bars below"
 
 
@@ -150,7 +150,7 @@ def test_text_grows_with_the_picture(width, height):
     image = picture(width=width, height=height)
     box = (width // 3, height // 3, width // 4, height // 4)
     picture_ = drawn(face(3, box=box), image=image)
-    tag = (picture_[: box[1] - 4] == np.array(COLOURS[3], np.uint8)).all(axis=2)
+    tag = (picture_[: box[1] - 4] == np.array(CLASS_COLOURS[3], np.uint8)).all(axis=2)
     rows = tag.any(axis=1).sum()
     assert 10 <= rows <= 30 * max(0.75, min(width, height) / 720)
     assert rows >= 14 * min(width, height) / 720
@@ -171,7 +171,7 @@ def test_a_face_without_a_label_shows_the_reason_alone():
     tags = [drawn(replace(seen, reason=reason))[125:150, 100:300] for reason in ("unsure", "turned")]
     assert (tags[0] != tags[1]).any()
     widths = [pixels_of(tag, UNSURE) for tag in tags]
-    labelled = pixels_of(drawn(face(3, box=BOX))[125:150, 100:300], COLOURS[3])
+    labelled = pixels_of(drawn(face(3, box=BOX))[125:150, 100:300], CLASS_COLOURS[3])
     assert max(widths) < labelled, "no percentage follows"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.base.geometry import Area
 from edge.faces.detector import YuNet
-from edge.outputs.blur import MARGIN, Blurred, hide, surroundings
+from edge.outputs.blur import COVERED_MARGIN, Blurred, hide, surroundings
 from edge.sources.pixels import BgrPixels
 
 from ..stand_ins import KeepingOutput, face, frame, picture, result
@@ -23,7 +23,7 @@ def changed(before, after):
     return Area(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
-def around(box, margin=MARGIN, image=NOISE):
+def around(box, margin=COVERED_MARGIN, image=NOISE):
     return surroundings(box, margin, BgrPixels(image))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 from edge.outputs.home_assistant import device_id, discovery, discovery_topic
-from edge.outputs.mqtt import UNKNOWN, Scene, state
+from edge.outputs.mqtt import UNKNOWN_SCENE, Scene, state
 
 from ..stand_ins import face
 
@@ -54,7 +54,7 @@ def test_an_entity_has_what_its_platform_asks_for(key):
 
 
 @pytest.mark.parametrize("key", sorted(ENTITIES - {"problem"}))
-@pytest.mark.parametrize("shown", [UNKNOWN, Scene(0), Scene(1, face())], ids=["unknown", "nobody", "a face"])
+@pytest.mark.parametrize("shown", [UNKNOWN_SCENE, Scene(0), Scene(1, face())], ids=["unknown", "nobody", "a face"])
 def test_a_template_finds_its_value_in_the_state(key, shown):
     (path,) = re.fullmatch(r"\{\{ value_json\.(.+) \}\}", MESSAGE["components"][key]["value_template"]).groups()
     value = state(shown, 10.0, {"temperature": 50.0}, 0, EMOTIONS)
@@ -71,8 +71,8 @@ def test_the_problem_is_on_where_there_is_trouble():
     assert problem["device_class"] == "problem"
     assert problem["value_template"] == "{{ 'ON' if value_json.trouble else 'OFF' }}"
     assert problem["json_attributes_topic"] == "a/state"
-    assert state(UNKNOWN, 0.0, {}, 0, EMOTIONS)["trouble"]
-    assert not state(UNKNOWN, 10.0, {}, 0, EMOTIONS)["trouble"]
+    assert state(UNKNOWN_SCENE, 0.0, {}, 0, EMOTIONS)["trouble"]
+    assert not state(UNKNOWN_SCENE, 10.0, {}, 0, EMOTIONS)["trouble"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from edge.faces.events import EVERY_CHANGE, Events
 from edge.outputs import mqtt
 from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic
-from edge.outputs.mqtt import UNKNOWN, MqttOutput, Scene, state
+from edge.outputs.mqtt import UNKNOWN_SCENE, MqttOutput, Scene, state
 
 from ..patience import LONG, patiently
 from ..raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
@@ -42,16 +42,18 @@ pytestmark = pytest.mark.usefixtures("no_threads_left")
 @pytest.mark.parametrize(
     ("scene", "fps", "conditions", "expected"),
     [
-        pytest.param(UNKNOWN, None, {}, {"faces": None, "emotion": None, "fps": None, "trouble": []}, id="nothing yet"),
+        pytest.param(
+            UNKNOWN_SCENE, None, {}, {"faces": None, "emotion": None, "fps": None, "trouble": []}, id="nothing yet"
+        ),
         pytest.param(Scene(0), 12.34, {}, {"faces": 0, "emotion": None, "fps": 12.3, "trouble": []}, id="nobody"),
         pytest.param(
             *(Scene(3, face(HAPPY)), 10.0, {}), {"faces": 3, "emotion": "happy", "confidence": 0.7}, id="a main face"
         ),
         pytest.param(Scene(1), 10.0, {}, {"faces": 1, "emotion": None, "confidence": None}, id="one that is new"),
         pytest.param(Scene(1, face(None)), 10.0, {}, {"faces": 1, "emotion": None, "confidence": 0.7}, id="unsure"),
-        pytest.param(UNKNOWN, 0.0, {}, {"trouble": ["no frames"]}, id="no frames"),
+        pytest.param(UNKNOWN_SCENE, 0.0, {}, {"trouble": ["no frames"]}, id="no frames"),
         pytest.param(
-            *(UNKNOWN, 9.0, {"temperature": 81.7, "slowed": True, "undervoltage": True}),
+            *(UNKNOWN_SCENE, 9.0, {"temperature": 81.7, "slowed": True, "undervoltage": True}),
             {"temperature": 82, "trouble": ["slowed down", "undervoltage"]},
             id="a board in trouble",
         ),
@@ -65,7 +67,7 @@ def test_the_state(scene, fps, conditions, expected):
 def test_the_shares_are_of_the_main_face_in_percent():
     shares = state(Scene(1, face(HAPPY, 0.7)), 10.0, {}, 0, EMOTIONS)["shares"]
     assert shares == {name: 70 if name == "happy" else 5 for name in EMOTIONS}
-    assert set(state(UNKNOWN, 10.0, {}, 0, EMOTIONS)["shares"].values()) == {None}
+    assert set(state(UNKNOWN_SCENE, 10.0, {}, 0, EMOTIONS)["shares"].values()) == {None}
 
 
 @pytest.mark.parametrize("probability", [0.374, 0.375, 0.495, 0.505, 0.625, 0.99961])
@@ -204,7 +206,7 @@ def quick(monkeypatch):
 def by_hand(monkeypatch):
     """Beats come only when the test calls for one, and the end waits for what is still to come."""
     monkeypatch.setattr(mqtt, "PUBLISH_INTERVAL", 3600)
-    monkeypatch.setattr(mqtt, "FLUSH", LONG)
+    monkeypatch.setattr(mqtt, "FLUSH_STEP_SECONDS", LONG)
 
 
 def warnings(caplog):
@@ -267,7 +269,7 @@ class TestPublishing:
         assert warnings(caplog) == []
 
     def test_events_of_a_lost_connection_are_sent_again_before_the_next(self, by_hand, monkeypatch):
-        monkeypatch.setattr(mqtt, "FLUSH", 0.1)  # nothing is ever acknowledged
+        monkeypatch.setattr(mqtt, "FLUSH_STEP_SECONDS", 0.1)  # nothing is ever acknowledged
         shown = [result(i, face((HAPPY, NEUTRAL)[i % 2])) for i in range(6)]
         with RawBroker() as broker, automation(broker.port) as output:
             first = broker.accept()
@@ -377,7 +379,7 @@ class TestPublishing:
             with automation(broker.port, statistics) as output:
                 for one in shown:
                     output.write(one)
-                    assert max(len(output._waiting), len(output._client._out_messages)) <= mqtt.QUEUED
+                    assert max(len(output._waiting), len(output._client._out_messages)) <= mqtt.MAX_QUEUED_EVENTS
                 connected(output)
             subscriber.wait(AVAILABILITY, "offline")
             received = len(subscriber.on(EVENTS))
@@ -412,8 +414,8 @@ class TestBroker:
         with automation(free_port(), statistics) as output:
             for i in range(1000):
                 output.write(result(i, face((HAPPY, NEUTRAL)[i % 2])))
-            assert len(output._waiting) == mqtt.QUEUED
-            assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 - mqtt.QUEUED
+            assert len(output._waiting) == mqtt.MAX_QUEUED_EVENTS
+            assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 - mqtt.MAX_QUEUED_EVENTS
         assert statistics.count_of("mqtt.events_left_out") == 1000 + 1 + 1
         assert len(warnings(caplog)) <= 1
 
@@ -561,7 +563,7 @@ class TestHostile:
         assert len([told for told in warnings(caplog) if "connection lost" in told]) >= 2
 
     def test_a_topic_that_is_no_text_means_nothing(self, by_hand, monkeypatch, caplog):
-        monkeypatch.setattr(mqtt, "FLUSH", 0.1)
+        monkeypatch.setattr(mqtt, "FLUSH_STEP_SECONDS", 0.1)
         with RawBroker() as broker, automation(broker.port):
             client = broker.accept()
             client.send(publish(b"\xff\xfe", b"online"))
@@ -580,7 +582,7 @@ class TestHostile:
 
     @pytest.mark.parametrize(("topic", "word"), [(STATUS_TOPIC, b"online"), (AVAILABILITY, b"offline")])
     def test_who_asks_often_is_answered_once(self, by_hand, monkeypatch, topic, word):
-        monkeypatch.setattr(mqtt, "FLUSH", 0.1)
+        monkeypatch.setattr(mqtt, "FLUSH_STEP_SECONDS", 0.1)
         monkeypatch.setattr(mqtt, "GREETINGS", 3600)
         with RawBroker() as broker, automation(broker.port) as output:
             client = broker.accept()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.outputs.palette import COLOURS, INK, UNSURE, colour_of
+from edge.outputs.palette import CLASS_COLOURS, INK, UNSURE, colour_of
 
 VISIONS = {
     "trichromatic": np.eye(3),
@@ -28,23 +28,23 @@ def linear(colours) -> np.ndarray:
 
 @pytest.mark.parametrize("vision", VISIONS)
 def test_twelve_classes_are_told_apart(vision):
-    seen = np.clip(linear(COLOURS) @ np.array(VISIONS[vision]).T, 0, 1).astype(np.float32)
+    seen = np.clip(linear(CLASS_COLOURS) @ np.array(VISIONS[vision]).T, 0, 1).astype(np.float32)
     lab = cv2.cvtColor(seen[None], cv2.COLOR_LRGB2Lab)[0]
     assert len(lab) == 12
     assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) > DISTANCE
 
 
 def test_labels_can_be_read_on_their_colours():
-    luminance = linear([INK, UNSURE, *COLOURS]) @ [0.2126, 0.7152, 0.0722]
+    luminance = linear([INK, UNSURE, *CLASS_COLOURS]) @ [0.2126, 0.7152, 0.0722]
     contrast = (luminance[1:] + 0.05) / (luminance[0] + 0.05)
     assert contrast.min() > 4.5, "WCAG 2.2, level AA"
 
 
 def test_colours_repeat_and_no_label_has_one_of_its_own():
     assert (colour_of(0), colour_of(11), colour_of(12), colour_of(None)) == (
-        COLOURS[0],
-        COLOURS[11],
-        COLOURS[0],
+        CLASS_COLOURS[0],
+        CLASS_COLOURS[11],
+        CLASS_COLOURS[0],
         UNSURE,
     )
-    assert UNSURE not in COLOURS
+    assert UNSURE not in CLASS_COLOURS

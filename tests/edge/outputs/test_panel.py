@@ -5,7 +5,7 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 from edge.base.geometry import Area
-from edge.outputs.palette import COLOURS
+from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.panel import Layout, draw_panel, panel_layout, percent, place_panel
 
 from ..stand_ins import face, wandering
@@ -93,7 +93,7 @@ def test_columns_have_room_for_what_is_in_them(unit):
 def test_a_bar_is_as_long_as_its_figure_says(probability):
     picture = np.zeros((PANEL.height, PANEL.width, 3), np.uint8)
     draw_panel(picture, face(3, probability), PANEL)
-    assert (picture == COLOURS[3]).all(axis=2).sum(axis=1).max() == max(1, round(50 * probability))
+    assert (picture == CLASS_COLOURS[3]).all(axis=2).sum(axis=1).max() == max(1, round(50 * probability))
 
 
 def test_percentages_are_those_of_python():

@@ -9,7 +9,7 @@ import pytest
 from edge.base.classes import EMOTIONS
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.report import digest as digest_module
-from edge.report.digest import BINS, Digest
+from edge.report.digest import TIMELINE_BINS, Digest
 
 from ..stand_ins import face, frame, picture, result
 
@@ -110,11 +110,11 @@ def test_parts_double_and_no_second_is_lost():
     results = [at(i, float(i), face(HAPPY if i < 3000 else SAD)) for i in range(5000)]
     digest = digested(results)
     (person,) = digest.persons
-    assert BINS / 2 <= digest.duration / digest.width <= BINS
+    assert TIMELINE_BINS / 2 <= digest.duration / digest.width <= TIMELINE_BINS
     assert seconds(person) == {"happy": 3000, "sad": 2000}
     happy = person.bins[:, HAPPY]
     assert np.flatnonzero(happy).max() == int(2999.9 // digest.width)
-    assert person.bins.shape == (BINS, 9 + len(EMOTIONS))
+    assert person.bins.shape == (TIMELINE_BINS, 9 + len(EMOTIONS))
 
 
 def test_of_many_persons_those_who_stay_longest_have_figures(monkeypatch):

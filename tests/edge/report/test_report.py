@@ -29,7 +29,7 @@ from edge.base.files import NAME_BYTES
 from edge.base.settings import DEFAULT_BUNDLE, Options, Wanted
 from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
-from edge.outputs.palette import COLOURS
+from edge.outputs.palette import CLASS_COLOURS
 from edge.report.batch import _Worker
 from edge.report.charts import clock, hex_colour, state_colours
 from edge.report.digest import UNLABELLED
@@ -316,7 +316,7 @@ class TestPage:
 
     def test_colours_are_those_of_the_annotated_video(self):
         colours = state_colours(EMOTIONS)
-        assert colours[: len(EMOTIONS)] == tuple(map(hex_colour, COLOURS[: len(EMOTIONS)]))
+        assert colours[: len(EMOTIONS)] == tuple(map(hex_colour, CLASS_COLOURS[: len(EMOTIONS)]))
         assert len(set(colours)) == len(EMOTIONS) + len(UNLABELLED)
         assert hex_colour((1, 2, 255)) == "#ff0201"
 

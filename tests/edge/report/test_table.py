@@ -69,7 +69,7 @@ def test_no_face_at_all_is_a_table_without_rows(paths):
 
 
 def test_rows_are_written_as_they_come(paths, monkeypatch):
-    monkeypatch.setattr(table, "BATCH", 10)
+    monkeypatch.setattr(table, "ROW_GROUP_ROWS", 10)
     rows, columns = written(paths, [result(i, face()) for i in range(25)])
     assert [int(row["frame"]) for row in rows] == columns["frame"].to_pylist() == list(range(25))
     groups = parquet.ParquetFile(paths[1]).metadata
@@ -77,7 +77,7 @@ def test_rows_are_written_as_they_come(paths, monkeypatch):
 
 
 def test_no_more_rows_than_a_batch_are_kept(paths, monkeypatch):
-    monkeypatch.setattr(table, "BATCH", 10)
+    monkeypatch.setattr(table, "ROW_GROUP_ROWS", 10)
     with Table(*paths, EMOTIONS) as output:
         kept = []
         for i in range(50):

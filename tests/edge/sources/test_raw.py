@@ -13,7 +13,7 @@ import pytest
 from edge.base.errors import UserError
 from edge.base.settings import Capture
 from edge.sources import open_source
-from edge.sources.raw import CHECKED, RawSource
+from edge.sources.raw import CHECKED_FRAMES, RawSource
 
 from ..clips import noise, write_video
 from ..source_suite import Promise, SourceSuite
@@ -119,7 +119,7 @@ def test_no_picture_is_refused(image, pixels):
 def test_a_wrong_size_or_format_is_told_at_once(sent, read, size):
     frames = source(as_sent(scene(), sent) * 9, size=size, pixel_format=read)
     with pytest.raises(UserError, match="does not have that size and format"):
-        [frames.read() for _ in range(CHECKED)]
+        [frames.read() for _ in range(CHECKED_FRAMES)]
 
 
 def test_compressed_video_is_no_raw_frame(tmp_path):

@@ -331,7 +331,7 @@ class TestBodies:
         assert caplog.records == []
 
     def test_pictures_that_are_not_wanted_are_not_received(self, serve, monkeypatch):
-        monkeypatch.setattr(predict, "MOST_WAITING", 1)
+        monkeypatch.setattr(predict, "MOST_WAITING_PICTURES", 1)
         request = b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
         with serve() as live, connect(live) as first, connect(live) as second:
             first.sendall(request)

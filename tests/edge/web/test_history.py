@@ -111,19 +111,19 @@ def test_many_questions_hold_nothing_back(serve, past, monkeypatch):  # noqa: F8
     with serve(history=past) as live:
         answers = []
         threads = [
-            threading.Thread(target=lambda: answers.append(question(live)[0])) for _ in range(history.MOST_WAITING)
+            threading.Thread(target=lambda: answers.append(question(live)[0])) for _ in range(history.MOST_QUESTIONS)
         ]
         for thread in threads:
             thread.start()
         asked.acquire()
-        while live.history._waiting < history.MOST_WAITING:
+        while live.history._waiting < history.MOST_QUESTIONS:
             time.sleep(0.005)
         assert question(live)[0] == 503
         assert ask(live, "/api/v1/stats")[0] == 200
         go_on.set()
         for thread in threads:
             thread.join()
-        assert answers == [200] * history.MOST_WAITING
+        assert answers == [200] * history.MOST_QUESTIONS
 
 
 def test_questions_of_one_address_are_limited(serve, past, monkeypatch):  # noqa: F811

@@ -25,7 +25,7 @@ from edge.base.errors import UserError
 from edge.base.listen import is_own, listen, own_names
 from edge.base.settings import Options
 from edge.model.bundle import load_bundle
-from edge.outputs.palette import COLOURS
+from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.prometheus import Metrics
 from edge.web import app, connections, guard, live_page, pictures, predict, stats, token
 from edge.web.live_page import LivePage
@@ -185,7 +185,7 @@ class TestPages:
             for name, value in re.findall(r"--class-(\w+): #(\w+);", content.decode())
         }
         assert found.pop("unsure")
-        assert found == dict(zip(EMOTIONS, COLOURS, strict=False))
+        assert found == dict(zip(EMOTIONS, CLASS_COLOURS, strict=False))
 
     def test_the_description_has_every_address_and_no_other(self, serve):
         with serve() as live:
@@ -271,12 +271,12 @@ class TestRecords:
             live.close()
 
     def test_a_run_without_frames_is_paused_and_not_healthy(self, serve, monkeypatch):
-        monkeypatch.setattr(stats, "IDLE", 0.05)
+        monkeypatch.setattr(stats, "PAUSED_SECONDS", 0.05)
         with serve() as live:
             live.write(grey(0))
             _, _, content = patiently(lambda: (got := ask(live, "/healthz"))[0] == 503 and got)
             assert json.loads(content) == {"status": "paused"}
-            monkeypatch.setattr(stats, "IDLE", LONG)
+            monkeypatch.setattr(stats, "PAUSED_SECONDS", LONG)
             assert ask(live, "/healthz")[0] == 200
 
     def test_after_a_reload_the_new_model_is_named(self, make_bundle, serve, tmp_path, no_threads_left):
@@ -316,7 +316,7 @@ class TestPictures:
         assert np.abs(image.mean(axis=(0, 1)) - (10, 200, 90)).max() < 4
 
     def test_nothing_is_encoded_while_nobody_looks_and_once_for_all_who_do(self, serve, monkeypatch):
-        monkeypatch.setattr(pictures, "RATE", 1e6)
+        monkeypatch.setattr(pictures, "MAX_PICTURES_A_SECOND", 1e6)
         with serve() as live:
             with playing(live, grey) as count:
                 patiently(lambda: count[0] > 20)
@@ -338,10 +338,10 @@ class TestPictures:
         began = time.monotonic()
         while time.monotonic() < began + 0.4:
             encoder.part(grey(0).frame)
-        assert 2 <= encoder.count <= 1 + pictures.RATE * (time.monotonic() - began) + 1
+        assert 2 <= encoder.count <= 1 + pictures.MAX_PICTURES_A_SECOND * (time.monotonic() - began) + 1
 
     def test_a_client_that_stalls_costs_the_others_nothing_and_is_let_go(self, serve, monkeypatch):
-        monkeypatch.setattr(pictures, "RATE", 1e6)
+        monkeypatch.setattr(pictures, "MAX_PICTURES_A_SECOND", 1e6)
         monkeypatch.setattr(connections, "CLIENT_TIMEOUT", 1.0)
         with serve() as live, closing(socket.socket()) as stalled:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -356,12 +356,14 @@ class TestPictures:
             assert live.now()["pictures_encoded"] >= 20
 
     @pytest.mark.parametrize(
-        ("path", "limit"), [("/stream.mjpg", "MOST_PICTURES"), ("/events", "MOST_EVENTS")], ids=["pictures", "events"]
+        ("path", "limit"),
+        [("/stream.mjpg", "MAX_PICTURE_CLIENTS"), ("/events", "MAX_EVENT_CLIENTS")],
+        ids=["pictures", "events"],
     )
     def test_clients_beyond_the_limit_are_refused_until_one_leaves(self, serve, monkeypatch, path, limit):
         monkeypatch.setattr(live_page, limit, 2)
         with serve() as live, following(live, path):
-            topic = live.pictures if limit == "MOST_PICTURES" else live.events
+            topic = live.pictures if limit == "MAX_PICTURE_CLIENTS" else live.events
             with following(live, path):
                 patiently(lambda: len(topic) == 2)
                 status, headers, _ = ask(live, path)
@@ -759,7 +761,7 @@ class TestPredict:
         with serve() as live:
             asking = [
                 threading.Thread(target=lambda: statuses.append(ask(live, "/api/v1/predict", "POST", image)[0]))
-                for _ in range(predict.MOST_WAITING + 1)
+                for _ in range(predict.MOST_WAITING_PICTURES + 1)
             ]
             for thread in asking:
                 thread.start()
@@ -768,7 +770,7 @@ class TestPredict:
             go_on.set()
             for thread in asking:
                 thread.join(LONG)
-        assert statuses == [503] + [200] * predict.MOST_WAITING
+        assert statuses == [503] + [200] * predict.MOST_WAITING_PICTURES
 
     def test_many_from_one_address_are_refused(self, serve, monkeypatch):
         monkeypatch.setattr(app, "Rate", slow_to_fill)

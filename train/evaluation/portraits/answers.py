@@ -9,7 +9,7 @@ import numpy as np
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.settings import Options, Smoothing
-from edge.faces.baseline import MIN_READINGS, SECONDS, PersonalBaseline, log_odds
+from edge.faces.baseline import BASELINE_SECONDS, MIN_READINGS, PersonalBaseline, log_odds
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult
 from edge.faces.smoother import Smoother
@@ -95,7 +95,7 @@ def _with_baseline(neutral: FaceResult | None, smiling: FaceResult | None) -> tu
     if neutral is None:
         return -1, -1
     baseline = PersonalBaseline()
-    for time in np.linspace(0, SECONDS, 2 * MIN_READINGS + 1):
+    for time in np.linspace(0, BASELINE_SECONDS, 2 * MIN_READINGS + 1):
         baseline.learn(1, neutral.probabilities, neutral.label, float(time))
     return _relabelled(baseline, neutral), _relabelled(baseline, smiling)
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.faces.baseline import NEUTRAL
+from train.evaluation.metrics import CONFIDENCE_PERCENTILES
 from train.evaluation.portraits.answers import HAPPY, Answers
 from train.evaluation.portraits.folder import AGE_BANDS, NOT_GIVEN, Person
 
 MIN_PEOPLE = 8
 """Smallest group with figures: in a smaller one, a single person is more than 12 points of a share."""
 
-RESAMPLES = 2000
-PERCENTILES = (2.5, 97.5)
+PEOPLE_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Figures:
 
 def summarize(people: Sequence[Person], answers: Answers) -> Figures:
     """Compute the figures of everybody and of each group."""
-    draws = np.random.default_rng(0).integers(0, len(people), (RESAMPLES, len(people)))
+    draws = np.random.default_rng(0).integers(0, len(people), (PEOPLE_RESAMPLES, len(people)))
     resampled = [(draw, answers.of(draw)) for draw in draws]
     groups = [
         Group(attribute, name, int(chosen.sum()), _figures(answers, chosen, resampled))
@@ -131,5 +131,5 @@ def _figures(
         return {}
     values = shares(answers.of(chosen), one_false_alarm(answers))
     drawn = [shares(some.of(chosen[draw]), one_false_alarm(some)) for draw, some in resampled if found[draw].any()]
-    ends = np.nanpercentile([list(one.values()) for one in drawn], PERCENTILES, axis=0).T.tolist()
+    ends = np.nanpercentile([list(one.values()) for one in drawn], CONFIDENCE_PERCENTILES, axis=0).T.tolist()
     return {name: Figure(value, low, high) for (name, value), (low, high) in zip(values.items(), ends, strict=True)}

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.base.errors import UserError
 
 PEOPLE = "people.csv"
-COLUMNS = ("id", "age", "gender", "ethnicity")
+PERSON_COLUMNS = ("id", "age", "gender", "ethnicity")
 POSES = ("neutral", "smiling")
 """Folders of the pictures."""
 
@@ -49,12 +49,12 @@ def read_people(folder: Path) -> list[Person]:
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
     """Read the rows of the table, each with an id of its own."""
-    needs = f"it needs the columns {','.join(COLUMNS)} and a row for every person"
+    needs = f"it needs the columns {','.join(PERSON_COLUMNS)} and a row for every person"
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            rows = [{name: (row.get(name) or "").strip() for name in PERSON_COLUMNS} for row in reader]
+            missing = [name for name in PERSON_COLUMNS if name not in (reader.fieldnames or ())]
     except FileNotFoundError as error:
         raise UserError(f"{path}: the file is missing", needs) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -70,7 +70,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _groups(row: dict[str, str], path: Path) -> dict[str, str]:
-    given = {name: NOT_GIVEN if row[name] in ("", "NA") else row[name] for name in COLUMNS}
+    given = {name: NOT_GIVEN if row[name] in ("", "NA") else row[name] for name in PERSON_COLUMNS}
     return {"gender": given["gender"], "age": _age_band(given["age"], path), "ethnicity": given["ethnicity"]}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from edge.base.errors import UserError
 from train.evaluation.portraits.figures import MIN_PEOPLE, Figure, Figures, Group
 
-TITLES = {
+FIGURE_TITLES = {
     "found": "faces found",
     "neutral_recall": "neutral called neutral",
     "happy_recall": "smiles called happy",
@@ -46,7 +46,7 @@ def as_text(title: str, figures: Figures) -> str:
     for group in figures.groups:
         few = "" if group.figures else f": too few for figures (fewer than {MIN_PEOPLE} with both faces found)"
         lines.append(f"  {_name(group)}, {group.people} people{few}")
-        lines += [f"    {TITLES[name]:<40}{_cell(name, figure)}" for name, figure in group.figures.items()]
+        lines += [f"    {FIGURE_TITLES[name]:<40}{_cell(name, figure)}" for name, figure in group.figures.items()]
     return "\n".join(lines)
 
 
@@ -83,7 +83,7 @@ def with_section(card: str, section: str) -> str:
 def _table(figures: Figures) -> str:
     """Groups by rows, figures by columns; then the groups without figures."""
     rows = [[f"{_name(g)} ({g.people})", *(_cell(*f) for f in g.figures.items())] for g in figures.groups if g.figures]
-    header = ["group (people)", *TITLES.values()]
+    header = ["group (people)", *FIGURE_TITLES.values()]
     table = "\n".join("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows])
     few = ", ".join(f"{_name(group)} ({group.people})" for group in figures.groups if not group.figures)
     return f"{table}\n\nWithout figures, for fewer than {MIN_PEOPLE} people: {few}." if few else table
