@@ -14,7 +14,7 @@ SYSTEM_NUMPY := $(shell $(PYTHON) -c 'from importlib import metadata, util; util
 BOOKWORM := $(filter 1.%,$(SYSTEM_NUMPY))
 EDGE := $(if $(BOOKWORM),bookworm,edge)
 
-# What is measured is what runs on the board, in the same environment: only what draws the plots comes on top.
+# Benchmarks run in the board's environment, plus the packages that draw the plots.
 BENCH := $(VENV)/$(EDGE).stamp $(VENV)/bench.stamp
 
 SOURCE ?= auto
@@ -204,7 +204,7 @@ COMPILE = $(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --ge
   --no-annotate --no-emit-index-url
 LOCK = $(COMPILE) pyproject.toml $(UPGRADE) --override requirements/overrides.txt --constraint requirements/build.txt
 
-# What goes on top of another lock, without what that one holds itself.
+# Options for a lock on top of another one: the latter's packages are left out.
 on_top = --constraint requirements/$(1).txt \
   $(addprefix --no-emit-package ,$(sort $(shell sed -n 's/==.*//p' requirements/$(1).txt)))
 ON_TOP = $(call on_top,edge)

@@ -23,14 +23,14 @@ from edge.base.errors import UserError, exit_on_user_error
 from edge.base.settings import DEFAULT_BUNDLE
 
 ROUNDS = 5
-"""Enough to see whether the rounds agree; a board takes some minutes for them."""
+"""Default number of rounds: enough to see whether they agree, within minutes on a board."""
 
 ALL, ALL_PEERS = "all", "peers"
 USUAL = [name for name, measurement in MEASUREMENTS.items() if measurement.usual]
 
 
 def benchmark(arguments: Namespace) -> int:
-    """Measure, show and keep the results; 1 where a measurement failed by a bug. Inputs are checked first."""
+    """Check the inputs, measure, show and save the results; return 1 if a measurement failed because of a bug."""
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f"{arguments.output}: not a folder", "name a folder by --output")
     if arguments.data and not (arguments.data / arguments.split).is_dir():
@@ -50,7 +50,7 @@ def benchmark(arguments: Namespace) -> int:
 
 
 def report_again(arguments: Namespace) -> int:
-    """Show earlier runs, of several machines or bundles beside one another."""
+    """Show the records of earlier runs side by side, of several machines or bundles."""
     if arguments.page:
         split_page(arguments.page)
     _show([read_record(path) for path in arguments.records], arguments.records, arguments)
@@ -58,7 +58,7 @@ def report_again(arguments: Namespace) -> int:
 
 
 def compare_two(arguments: Namespace) -> int:
-    """Show changes; 1 where a figure got worse by more than the tolerance, or a model has other operators."""
+    """Show changes; return 1 if a figure is worse by more than the tolerance, or a model has other operators."""
     before, after = read_record(arguments.before), read_record(arguments.after)
     changes, graphs = compare(before, after), changed_graphs(before, after)
     if not changes:
@@ -84,13 +84,13 @@ def _names(arguments: Namespace) -> Sequence[str]:
     if not arguments.what:
         return [name for name in USUAL if name != "accuracy" or arguments.data]
     asked = set(MEASUREMENTS) if ALL in arguments.what else set(arguments.what)
-    if ALL_PEERS in asked:  # stands for all that is measured of them
+    if ALL_PEERS in asked:  # stands for all measurements of other packages
         asked |= {name for name in MEASUREMENTS if name.startswith(ALL_PEERS)}
     return list(asked)
 
 
 def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace) -> None:
-    """Tables to the screen and into the page; plots, where matplotlib is installed, beside the record or the page."""
+    """Print tables and write them to the page; with matplotlib, save plots beside the record or the page."""
     print(reports(records, {}))
     print(f"\nrecords: {', '.join(map(str, paths))}")
     beside = arguments.page or arguments.output / file_name(records[-1])
@@ -107,7 +107,7 @@ def _show(records: Sequence[Record], paths: Sequence[Path], arguments: Namespace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
+    """Run a command; return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = words.pop(0) if words[:1] and words[0] in BENCHMARK_COMMANDS else ""
     command, description = BENCHMARK_COMMANDS[name]
@@ -139,25 +139,25 @@ def _add_arguments(parser: ArgumentParser, command: str) -> None:
         names = f"{', '.join(MEASUREMENTS)}, or {ALL}; default: {', '.join(USUAL)}"
         add("what", nargs="*", metavar="WHAT", type=_measurement, help=names)
         add("--data", type=Path, metavar="ROOT", help="data set to measure the accuracy on")
-        # Not train: the models have seen it.
-        add("--split", choices=("val", "test"), default="test", help="of it; default: %(default)s")
+        # Not train: the models were trained on it.
+        add("--split", choices=("val", "test"), default="test", help="split of the data set; default: %(default)s")
         add("--clip", type=Path, metavar="FILE", help="video for the pipeline; default: the demo's")
         add("--rounds", type=whole_number(1), default=ROUNDS, metavar="N", help="default: %(default)s")
     if command == "report":
-        add("records", nargs="+", type=Path, metavar="RECORD", help="of an earlier run")
+        add("records", nargs="+", type=Path, metavar="RECORD", help="record of an earlier run")
     if command == "compare":
-        add("before", type=Path, metavar="BEFORE", help="the record of a run")
-        add("after", type=Path, metavar="AFTER", help="the record of another")
+        add("before", type=Path, metavar="BEFORE", help="record of a run")
+        add("after", type=Path, metavar="AFTER", help="record of another run")
     if command in ("", "boards"):
         add("--model", type=Path, default=DEFAULT_BUNDLE, help="folder of the bundle")
     if command in ("", "report"):
         add("--output", type=Path, default=Path("benchmarks/results"), help="folder of the record and the plots")
     if command != "compare":
-        add("--page", type=Path, metavar="FILE", help="a Markdown page to put the tables into")
+        add("--page", type=Path, metavar="FILE", help="Markdown page whose tables are replaced")
 
 
 def _measurement(text: str) -> str:
-    """A type for argparse, whose choices do not go together with an argument that may be left out."""
+    """Type for argparse, whose `choices` do not work with an optional positional argument."""
     if text not in MEASUREMENTS and text != ALL:
         raise ArgumentTypeError(f"{text} is none of {', '.join(MEASUREMENTS)}, {ALL}")
     return text

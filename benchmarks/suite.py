@@ -31,7 +31,7 @@ MEASUREMENTS = {
     for one in (
         *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS),
         *(peers.CLIP, peers.MODELS_ALONE, peers.FOOTPRINT),
-        # Last, because they are long work that warms a board up.
+        # Last, because their long load warms a board up.
         *(END_TO_END, ACCURACY, peers.ACCURACIES),
     )
 }
@@ -41,9 +41,9 @@ NOT_REACHED, FAILED = "the run was ended before it", "it failed"
 
 
 def measure(plan: Plan, names: Sequence[str], folder: Path) -> Record:
-    """Measure, and keep the record after each measurement: what interrupts a run leaves what was found before.
+    """Measure, and save the record after each measurement, so that an interrupted run keeps its results.
 
-    A bug, or a process that crashes, shows its traceback and costs its own measurement: a run may take hours.
+    A bug or a crashed process shows its traceback and loses only its own measurement, since a run may take hours.
     """
     record = new_record(plan)
     wanted = [name for name in MEASUREMENTS if name in names]

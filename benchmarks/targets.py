@@ -11,11 +11,11 @@ from edge.base.text_table import Row
 RESOLUTION = 96
 
 Figure = Callable[[Record], float]
-"""Finds a figure in a record; raises LookupError where it is not there."""
+"""Returns a figure of a record; raises LookupError if it is missing."""
 
 
 def _figure(measurement: str, keys: str, scale: float = 1, **which: Any) -> Figure:
-    """Finder of the figure under keys joined by dots, in the first row with these values."""
+    """Return a function that finds the figure under keys joined by dots, in the first row with these values."""
 
     def find(record: Record) -> float:
         value: Any = rows_of(record, measurement, **which)[0]
@@ -79,7 +79,7 @@ TARGETS = (
 
 
 def check_targets(record: Record) -> list[Row]:
-    """Targets and what was `measured`, in words; `reached` is None where nothing was."""
+    """Compare the figures with the targets, in words; `reached` is None if the figure was not measured."""
     rows: list[Row] = []
     for target in TARGETS:
         measured, reached = "not measured", None

@@ -1,4 +1,4 @@
-"""Exports a training run as a bundle: converted, quantized, evaluated and checked for parity.
+"""Export a training run as a bundle: convert, quantize, evaluate and check for parity.
 
 python -m export --run runs/edge --data data/fer2013 --output models/edge
 """
@@ -49,8 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description="Export a training run as a bundle.")
     add_source_options(parser)
     parser.add_argument("--output", type=Path, help="folder of the bundle; default: models/ and the run's name")
-    parser.add_argument("--name", help="of the bundle; default: its folder's")
-    parser.add_argument("--split", choices=("val", "test"), default="test", help="to evaluate; default: %(default)s")
+    parser.add_argument("--name", help="name of the bundle; default: its folder's name")
+    parser.add_argument(
+        "--split", choices=("val", "test"), default="test", help="split to evaluate; default: %(default)s"
+    )
     for option, text in (
         ("cross-layer-equalization", "do not equalize channel ranges"),
         ("fine-logits", "do not narrow the logits' range"),
@@ -59,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         parser.add_argument(f"--no-{option}", dest=option.replace("-", "_"), action="store_false", help=text)
     parser.add_argument(
-        "--ranges", choices=get_args(Ranges), default="minmax", help="of the tensors; default: %(default)s"
+        "--ranges", choices=get_args(Ranges), default="minmax", help="ranges of the tensors; default: %(default)s"
     )
     parser.add_argument(
         "--in-float", nargs="+", metavar="LAYER", default=[], help="layers to keep in float, named as by 'export debug'"

@@ -1,4 +1,4 @@
-"""Describes a bundle, and writes it atomically."""
+"""Describe a bundle, and write it atomically."""
 
 import json
 import platform
@@ -45,7 +45,7 @@ class _Probed(Exception):  # noqa: N818 - no error
 
 
 def check_target(folder: Path) -> None:
-    """Refuse to replace anything but a bundle of this format.
+    """Refuse to replace a folder that is not a bundle of this format.
 
     Raises:
         UserError: the folder holds something else, or a bundle of another format, or cannot be made.

@@ -1,4 +1,4 @@
-"""The model card: what the model is, how good, and what it must not be used for."""
+"""The model card: description, results, limits and excluded uses of the model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from train.evaluation.robustness import UNITS
 SHOWN_THRESHOLDS = (Smoothing().unsure_below, 0.5, 0.7, 0.9)
 
 FALL = 0.1
-"""Accuracy whose loss is a limit worth a sentence."""
+"""Loss of accuracy from which a disturbance is listed as a limit."""
 
 _GRADES = {
     "darkness": ("with {:.0%} of the light{}", " or less"),
@@ -103,7 +103,7 @@ upright before that. Always answering *{commonest}* would be right in {commonest
 
 
 FER_2013 = "FER-2013"
-"""The data set of which the card knows who collected it, under what terms, and what is wrong with it."""
+"""The data set whose origin, terms and known problems the card describes."""
 
 _LEARNT = {
     "ferplus": "the votes of FER+ (Barsoum et al. 2016, arXiv 1608.01041)",
@@ -138,11 +138,11 @@ weights come from, and whose rights are unresolved.
 
 
 def model_card(manifest: Mapping[str, Any], measured: Mapping[str, Measured]) -> str:
-    """The card in Markdown, with relative links to the pictures of `export.figures`.
+    """Return the card in Markdown, with relative links to the pictures of `export.figures`.
 
     Args:
         manifest: of the bundle, complete.
-        measured: by variant, the one that boards run last; float32 and int8.
+        measured: by variant, float32 first and int8, which boards run, last.
     """
     training, names = manifest["training"], manifest["classes"]
     small, m = list(measured.items())[-1]
@@ -305,7 +305,7 @@ def _weakest_class(scores: Scores, names: Sequence[str]) -> str:
 
 
 def _fall(name: str, curve: Sequence[tuple[float, float]]) -> str:
-    """From which grade on a disturbance costs more than `FALL`, or what its strongest one costs."""
+    """Name the grade from which a disturbance costs more than `FALL`, or the loss at its strongest grade."""
     phrase, beyond = _GRADES[name]
     undisturbed = curve[0][1]
     last_good = max(i for i, (_, accuracy) in enumerate(curve) if undisturbed - accuracy <= FALL)

@@ -1,4 +1,4 @@
-"""Refuses a model that has learnt nothing."""
+"""Refuse a model that has learnt nothing."""
 
 import math
 

@@ -20,7 +20,7 @@ from export.ranges import Ranges, set_logit_range, set_ranges
 from train.model import deployable, luma_layer
 
 CORRECTION_FACES = 64
-"""Number of representative faces for ranges and corrections, which look at every place of a tensor."""
+"""Number of representative faces for ranges and corrections, which use every value of a tensor."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _integer_converter(network: keras.Model, calibration: np.ndarray) -> tf.lite
 
 
 def wide_activations(network: keras.Model, calibration: np.ndarray) -> bytes:
-    """Convert to 16-bit activations and 8-bit weights, which leaves the weights' error only.
+    """Convert to 16-bit activations and 8-bit weights, which leaves only the weights' error.
 
     Few boards run it faster than float; it serves for comparison.
     """

@@ -1,4 +1,4 @@
-"""Diagnoses int8 quantization errors, and measures what reduces them.
+"""Diagnose int8 quantization errors, and measure remedies.
 
 python -m export debug --run runs/edge --data data/fer2013
 

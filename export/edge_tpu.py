@@ -13,10 +13,10 @@ from ai_edge_litert import schema_py_generated as tflite
 from export.graph import Graph, Operator
 
 INTEGERS = {tflite.TensorType.INT8, tflite.TensorType.UINT8, tflite.TensorType.INT32}
-"""32 bits are for biases and for parameters such as a new shape."""
+"""Types of integer tensors; those of 32 bits hold biases and parameters such as a new shape."""
 
 Check = Callable[[Graph, Operator], str]
-"""Gives what an operation breaks, empty where nothing."""
+"""Returns the rule that an operation breaks; empty if it breaks none."""
 
 
 def edge_tpu_obstacles(content: bytes) -> list[str]:
@@ -26,7 +26,7 @@ def edge_tpu_obstacles(content: bytes) -> list[str]:
         content: of a file with one graph.
 
     Returns:
-        One sentence an obstacle, in the order of the first operation that has it; empty where there is none.
+        One sentence per obstacle, in the order of the first operation that has it; empty if there are none.
     """
     graph = Graph(content)
     found = [
@@ -117,7 +117,7 @@ _UNLIMITED = (
     "SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE SUB TANH TRANSPOSE TRANSPOSE_CONV"
 )
 SUPPORTED = frozenset(_UNLIMITED.split())
-"""Operations that the table lists without a limit that a file shows."""
+"""Operations without limits that can be checked in a file."""
 
 OPERATOR_CHECKS: dict[str, tuple[Check, ...]] = {
     "AVERAGE_POOL_2D": (_fused(tflite.Pool2DOptions),),
@@ -133,4 +133,4 @@ OPERATOR_CHECKS: dict[str, tuple[Check, ...]] = {
     **dict.fromkeys(("EXPAND_DIMS", "RESHAPE", "RESIZE_BILINEAR", "SLICE"), (_parameter_computed,)),
     "RESIZE_NEAREST_NEIGHBOR": (_parameter_computed,),
 }
-"""Operations that it lists with limits, each with those that a file shows."""
+"""Operations with limits that can be checked in a file, each with its checks."""

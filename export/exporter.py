@@ -40,7 +40,7 @@ class Settings:
     Attributes:
         output: folder of the bundle.
         name: of the bundle.
-        split: that is evaluated, `val` or `test`.
+        split: the evaluated split, `val` or `test`.
         samples: number of representative faces.
         seed: of all random draws.
         logit_adjustment: strength; fitted if None.
@@ -147,7 +147,7 @@ def load_evaluation_set(run: TrainedRun, name: str) -> EvaluationSet:
 
 
 def check_no_leakage(calibration: np.ndarray, test: EvaluationSet) -> None:
-    """Refuse representative faces that are evaluated, too: they would flatter int8.
+    """Refuse representative faces that are in the evaluated split: they would favour int8.
 
     Raises:
         UserError: there are such faces.
@@ -248,6 +248,6 @@ def _describe_training(run: TrainedRun) -> dict[str, Any]:
 
 
 def _debug_command(run: TrainedRun) -> str:
-    """Return the command that examines the same network."""
+    """Return the `make debug` command for the same network."""
     options = f"--labels {run.labels}" + (" --mirror" if run.mirror else "")
     return f"make debug {shlex.join([f'RUN={run.folder}', f'DATA={run.data}', f'ARGS={options}'])}"

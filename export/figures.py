@@ -16,7 +16,7 @@ _STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#0072B2", "linestyle": "-", "marker": "o"},
     {"color": "#D55E00", "linestyle": "--", "marker": "s"},
 )
-"""Colours of Okabe and Ito, which colour-blind people tell apart; dashes and markers for those who print in grey."""
+"""Colours of Okabe and Ito, which colour-blind people can tell apart; dashes and markers for prints in grey."""
 
 _COLUMNS = 3
 
@@ -38,7 +38,7 @@ def draw_figures(measured: Mapping[str, Measured]) -> dict[str, bytes]:
 
 
 def draw_reliability(measured: Mapping[str, Measured]) -> bytes:
-    """Accuracy over confidence, below it the images a bin; PNG."""
+    """Draw accuracy over confidence, and below it the number of images per bin; return a PNG."""
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot((0, 1), (0, 1), color="grey", linestyle=":", label="as sure as right")
@@ -54,7 +54,7 @@ def draw_reliability(measured: Mapping[str, Measured]) -> bytes:
 
 
 def draw_risk_coverage(measured: Mapping[str, Measured]) -> bytes:
-    """Accuracy of the answers over the share of images that get one, a marker a threshold; PNG."""
+    """Draw selective accuracy over coverage, with one marker per threshold; return a PNG."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     for (variant, m), style in zip(measured.items(), _STYLES, strict=False):
@@ -68,7 +68,7 @@ def draw_risk_coverage(measured: Mapping[str, Measured]) -> bytes:
 
 
 def draw_robustness(measured: Mapping[str, Measured]) -> bytes:
-    """A panel a disturbance: accuracy over its grades, which stand at equal distances; PNG."""
+    """Draw accuracy over the grades of each disturbance, one panel per disturbance; return a PNG."""
     names = list(next(iter(measured.values())).robustness)
     rows = -(-len(names) // _COLUMNS)
     figure = Figure(figsize=(3.2 * _COLUMNS, 2.3 * rows), layout="constrained")
@@ -94,7 +94,7 @@ def _draw_disturbance(axes: Axes, name: str, measured: Mapping[str, Measured]) -
 
 
 def _commonest(measured: Measured) -> float:
-    """The accuracy of a model that sees nothing and always answers the commonest class."""
+    """Return the accuracy of always predicting the most frequent class."""
     scores = measured.scores[measured.labels]
     return max(scores.support) / scores.images
 

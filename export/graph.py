@@ -1,4 +1,4 @@
-"""Looks into a `.tflite` file: its layers, their constants, and what flows through them."""
+"""Inspect a `.tflite` file: its layers, their constants, and the values of its tensors."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,9 +21,9 @@ class Operator:
     """One operation of the graph.
 
     Attributes:
-        kind: as the format names it, such as `CONV_2D`.
-        inputs: indices of the tensors that go in, constants too; an optional one that is left out is not listed.
-        output: index of the tensor that comes out, the first where there are more.
+        kind: the format's name of the operation, such as `CONV_2D`.
+        inputs: indices of the input tensors, including constants, without omitted optional ones.
+        output: index of the (first) output tensor.
         table: the format's own record, for options.
     """
 
@@ -33,7 +33,7 @@ class Operator:
     table: Any
 
     def options(self, kind: Any) -> Any:
-        """The operator's options, read as a table of this kind."""
+        """Return the operator's options, read as a table of this kind."""
         options, union = kind(), self.table.BuiltinOptions()
         options.Init(union.Bytes, union.Pos)
         return options
@@ -47,7 +47,7 @@ class Graph:
         self._graph = self._model.Subgraphs(0)
 
     def operators(self) -> list[Operator]:
-        """All operations, in the order they run."""
+        """All operations, in execution order."""
         return [self._operator(self._graph.Operators(i)) for i in range(self._graph.OperatorsLength())]
 
     def tensors(self) -> range:
@@ -55,31 +55,31 @@ class Graph:
         return range(self._graph.TensorsLength())
 
     def inputs(self) -> list[int]:
-        """Indices of the tensors that are given to the graph."""
+        """Indices of the graph's input tensors."""
         return [self._graph.Inputs(i) for i in range(self._graph.InputsLength())]
 
     def outputs(self) -> list[int]:
-        """Indices of the tensors that the graph answers with."""
+        """Indices of the graph's output tensors."""
         return [self._graph.Outputs(i) for i in range(self._graph.OutputsLength())]
 
     def name(self, tensor: int) -> str:
         return self._graph.Tensors(tensor).Name().decode()
 
     def shape(self, tensor: int) -> tuple[int, ...]:
-        """Its shape; -1 where it is open."""
+        """Return a tensor's shape; -1 where it is dynamic."""
         record = self._graph.Tensors(tensor)
         sizes = record.ShapeAsNumpy() if record.ShapeSignatureIsNone() else record.ShapeSignatureAsNumpy()
         return tuple(np.atleast_1d(sizes).tolist()) if record.ShapeLength() else ()
 
     def tensor_type(self, tensor: int) -> int:
-        """One of `tflite.TensorType`."""
+        """Return a tensor's type, one of `tflite.TensorType`."""
         return self._graph.Tensors(tensor).Type()
 
     def is_constant(self, tensor: int) -> bool:
         return self._model.Buffers(self._graph.Tensors(tensor).Buffer()).DataLength() > 0
 
     def constant(self, tensor: int, dtype: type) -> np.ndarray | None:
-        """Its value `[...]`, None where it is computed."""
+        """Return a constant's value `[...]`; None if the tensor is computed."""
         if not self.is_constant(tensor):
             return None
         record = self._graph.Tensors(tensor)
@@ -87,7 +87,7 @@ class Graph:
         return values.reshape(record.ShapeAsNumpy() if record.ShapeLength() else ())
 
     def scales(self, tensor: int) -> np.ndarray:
-        """Float32, one or one a channel; empty where the tensor is not quantized."""
+        """Return the scales, float32, one per tensor or per channel; empty if the tensor is not quantized."""
         quantization = self._graph.Tensors(tensor).Quantization()
         return quantization.ScaleAsNumpy() if quantization and quantization.ScaleLength() else np.empty(0, np.float32)
 
@@ -95,7 +95,7 @@ class Graph:
         return int(self._graph.Tensors(tensor).Quantization().ZeroPoint(0))
 
     def calibrated_range(self, tensor: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Smallest and largest value that calibration saw, `[1]` each, of a file between calibration and quantization.
+        """Return the smallest and largest calibration value, `[1]` each, of a calibrated, not yet quantized file.
 
         None for constants, and in other files.
         """
@@ -124,20 +124,20 @@ def packed(table: Any, identifier: bytes = b"TFL3") -> bytes:
 
 
 def short_name(tensor: str) -> str:
-    """A tensor's name without the path that TensorFlow puts before it and the operations that were fused into it."""
+    """Return a tensor's name without TensorFlow's path prefix and without fused operations."""
     return "/".join(tensor.split(";")[0].split("/")[-3:])
 
 
 def watch(
     content: Content, faces: np.ndarray, see: Callable[[Callable[[int], np.ndarray]], None], *, whole: bool = True
 ) -> None:
-    """Run a graph on faces one by one, and look at its tensors after each.
+    """Run a graph on faces one by one, and read its tensors after each.
 
     Args:
         content: of a `.tflite` file that takes faces as uint8, or as float32 in [0, 1].
         faces: uint8 RGB `[n, size, size, 3]`.
-        see: is given a function from a tensor's index to its stored value `[1, ...]`, valid during the call.
-        whole: keep all tensors, not only the outputs, which is faster.
+        see: called with a function from a tensor's index to its stored value `[1, ...]`, valid during the call.
+        whole: keep all tensors; keeping only the outputs is faster.
     """
     with warnings.catch_warnings(action="ignore"):  # it says that it is for debugging, which this is
         interpreter = Interpreter(model_content=bytes(content), num_threads=2, experimental_preserve_all_tensors=whole)

@@ -1,4 +1,4 @@
-"""Corrects an int8 graph layer by layer, at no cost at run time: weight rounding, then bias correction.
+"""Correct an int8 graph layer by layer, at no cost at run time: weight rounding, then bias correction.
 
 Each layer is measured on the outputs of the layers before it, which are already corrected.
 """

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as tflite
 from export.graph import Graph, Operator
 
 LAYERS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
-"""Operators with weights and a bias, each with the axis of its weights that counts output channels."""
+"""Operators with weights and a bias, each with the output channels' axis of its weights."""
 
 
 def layers_with_weights(graph: Graph) -> list[Operator]:

@@ -1,6 +1,6 @@
 """Short tensor names and standard TFLite metadata of a `.tflite` file.
 
-By the metadata other clients, such as MediaPipe Tasks, run the files unmodified. The format: a flatbuffer by
+With the metadata, other clients, such as MediaPipe Tasks, run the files unmodified. The format: a flatbuffer by
 TensorFlow's `metadata_schema.fbs` in a buffer of the model that is called TFLITE_METADATA, and the files that it names
 in a zip archive behind the model's last byte.
 """
@@ -18,11 +18,11 @@ from export.graph import packed, short_name
 BUFFER = b"TFLITE_METADATA"
 LABELS = "labels.txt"
 OLDEST_PARSER = "1.0.0"
-"""Everything that is used here was in the format's first version."""
+"""Oldest version of the format with all fields that are used here: the first."""
 
 
 def with_metadata(content: bytes, classes: Sequence[str]) -> bytes:
-    """The `.tflite` file with its labels, and with its input's normalization: none, raw pixels go in.
+    """Add the labels and the input's normalization (none: raw pixels) to a `.tflite` file.
 
     Its tensors get short names: those of TensorFlow are a thirtieth of a small model's file.
     """
@@ -88,7 +88,7 @@ def _range(low: float, high: float) -> schema.StatsT:
 
 
 def _archive(files: dict[str, str]) -> bytes:
-    """A zip of the files, the same bytes whenever it is made."""
+    """Return a zip of the files; the same files give the same bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, text in files.items():

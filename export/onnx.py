@@ -1,4 +1,4 @@
-"""Writes the network as ONNX, with faces to calibrate by, for the compilers of accelerators' vendors."""
+"""Write the network as ONNX, with calibration faces, for the compilers of accelerator vendors."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ONNX_FILE, CALIBRATION_FILE = "model.onnx", "calibration.npy"
 
 
 def check_installed() -> None:
-    """Refuse to begin without the packages of the extra `onnx`.
+    """Check that the packages of the extra `onnx` are installed.
 
     Raises:
         UserError: one is missing.

@@ -1,4 +1,4 @@
-"""Chooses the quantization range of each tensor, between calibration and quantization."""
+"""Choose the quantization range of each tensor, between calibration and quantization."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ PER_FACE = 2000
 """Values drawn from each tensor on each face."""
 
 SHARES = np.linspace(0.5, 1.0, 26)
-"""Shares of the extremes that `mse` tries."""
+"""Shares of the extremes that are candidates of `mse`."""
 
 LOGIT_SHARES = np.linspace(0.04, 1.0, 25)
 """Shares of the extremes of the logits that are tried for either side."""
@@ -89,7 +89,7 @@ def sample_values(content: bytes, faces: np.ndarray, tensors: list[int]) -> dict
 
 
 def percentile_range(seen: np.ndarray) -> tuple[float, float]:
-    """Return minimum and maximum without the tails; the range always includes zero, as the format requires."""
+    """Return minimum and maximum without the tails; the range includes zero, as the format requires."""
     low, high = np.quantile(seen, [TAIL_SHARE, 1 - TAIL_SHARE])
     return min(float(low), 0.0), max(float(high), 0.0)
 

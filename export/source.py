@@ -63,10 +63,12 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         "--logit-adjustment",
         type=_share,
         metavar="S",
-        help="strength, 0 to 1, in favour of rare classes; default: fitted",
+        help="strength of the adjustment for rare classes, 0 to 1; default: fitted",
     )
     parser.add_argument("--samples", type=int, default=350, help="calibration images; default: %(default)s")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of all random draws; default: %(default)s")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="seed of all random draws; default: %(default)s"
+    )
 
 
 def load_run(folder: Path, data: Path, labels: LabelSet | None = None, *, mirror: bool = False) -> TrainedRun:

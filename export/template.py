@@ -1,4 +1,4 @@
-"""Measures the position of faces in the training crops, by which the edge aligns its faces."""
+"""Measure the position of faces in the training crops; the edge aligns its faces accordingly."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from train.dataset import Split
 
 SAMPLES = 2000
 LEAST_FACES = 50
-"""Medians of fewer are chance."""
+"""Smallest number of faces for reliable medians."""
 
 ENLARGED_SIDE, BORDER = 192, 48
-"""Crops are enlarged to this side, and get this border: the detector wants larger faces, with something around them."""
+"""Side to which crops are enlarged, and their border, in pixels: the detector needs larger faces with surroundings."""
 
 
 def measure_template(training: Split, detector: Detector, seed: int) -> dict[str, Any]:
     """Detect the faces in training crops and return the median position of each landmark.
 
     Args:
-        training: the crops; at most `SAMPLES` of them are looked at.
+        training: the crops; at most `SAMPLES` of them are used.
         detector: one with landmarks.
         seed: of the draw.
 
@@ -30,7 +30,7 @@ def measure_template(training: Split, detector: Detector, seed: int) -> dict[str
         crops the detector found its face.
 
     Raises:
-        UserError: it found too few.
+        UserError: too few faces are detected.
     """
     chosen = np.random.default_rng(seed).permutation(len(training.images))[:SAMPLES]
     found = [faces[0] for i in chosen if (faces := detector.detect(_enlarged(training.images[i])))]

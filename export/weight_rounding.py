@@ -1,6 +1,6 @@
 """Weight rounding with error feedback (GPTQ, arXiv 2210.17323).
 
-Weights are rounded one input channel after the other; the error of one is added to those that follow, by how much the
+Weights are rounded one input channel after the other; the error of one is added to the following ones, by how much the
 channels correlate.
 """
 
@@ -14,7 +14,7 @@ DAMPING = 0.01
 
 
 def round_weights(weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Round weights to whole numbers such that the layer's sums change least.
+    """Round weights to whole numbers so that the layer's sums change least.
 
     Args:
         weights: float `[outputs, channels]`, in steps of their scale.
@@ -27,7 +27,7 @@ def round_weights(weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     centred = inputs[drawn] - inputs[drawn].mean(axis=0)
     correlation = (centred.T @ centred).astype(np.float64)
     correlation += (DAMPING * np.trace(correlation) / len(correlation) + 1e-9) * np.eye(len(correlation))
-    order = np.argsort(-np.diag(correlation))  # the largest first: the small ones then carry the error
+    order = np.argsort(-np.diag(correlation))  # largest first: the small ones then absorb the error
     factor = np.linalg.cholesky(np.linalg.inv(correlation[np.ix_(order, order)])).T
     remaining = weights[:, order].astype(np.float64)
     rounded = np.empty(weights.shape, np.int8)

@@ -4,9 +4,9 @@
 
 writes `edge/faces/yunet_graph.tflite`, whose constants lie behind the end of the file, and
 `edge/faces/yunet_weights.json`, the names of the ONNX file's weights in the order in which `edge.faces.yunet` appends
-them. Of the weights only shapes are used. Three things differ from the ONNX graph and change no answer: the four heads
-of a level are one convolution, pixels have a fourth channel of weight zero (a quarter less time for the first layer,
-where XNNPACK takes four channels at a time), and the sigmoids are left to the decoder, which needs few of them.
+them. Only the weights' shapes are used. The outputs are those of the ONNX graph, with three differences inside: the
+four heads of a level are one convolution, pixels have a fourth channel of weight zero (a quarter less time for the
+first layer, as XNNPACK processes four channels at a time), and the decoder computes the few sigmoids that it needs.
 """
 
 import json
@@ -88,14 +88,14 @@ class _Graph:
         return len(self._tensors) - 1
 
     def unit(self, x: int, name: str) -> int:
-        """A 1×1 convolution and a 3×3 depthwise one, ReLU after the second."""
+        """Add a 1×1 convolution and a 3×3 depthwise one, with a ReLU after the second."""
         folded = FIRST_DEPTHWISE + STEP * self._units
         self._units += 1
         y = self.convolution(x, [f"{name}.conv1.weight"], [f"{name}.conv1.bias"], LINEAR)
         return self.depthwise(y, [f"{folded}"], [f"{folded + 1}"], RELU)
 
     def heads(self, x: int, level: int) -> int:
-        """All heads of a level, `[1, h, w, 16]`."""
+        """Add all heads of a level, `[1, h, w, 16]`."""
         heads = [f"bbox_head.multi_level_{head}.{level}" for head in HEADS]
         w1, b1, w2, b2 = (
             [f"{head}.{layer}.{kind}" for head in heads] for layer in ("conv1", "conv2") for kind in ("weight", "bias")
@@ -122,7 +122,7 @@ class _Graph:
         )
 
     def pad(self, x: int) -> int:
-        """A border of one pixel of zeros; TFLite's SAME would have none on the left and the top at a stride of 2."""
+        """Add a border of one zero pixel; TFLite's SAME has none on the left and the top at a stride of 2."""
         _, h, w, c = self._shape(x)
         border = self._constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
         return self._operator("PAD", [x, border], [1, h + 2, w + 2, c], tflite.PadOptionsT())
@@ -133,7 +133,7 @@ class _Graph:
         return self._operator("MAX_POOL_2D", [x], [1, h // 2, w // 2, c], options)
 
     def upsample(self, x: int) -> int:
-        """Each cell four times; the format's own operator holds its output size as a constant."""
+        """Repeat each cell 2×2; the format's resize operators hold their output size as a constant."""
         _, h, w, c = self._shape(x)
         options = tflite.DepthToSpaceOptionsT(blockSize=2)
         return self._operator("DEPTH_TO_SPACE", [self.concatenate([x] * 4, axis=3)], [1, 2 * h, 2 * w, c], options)
@@ -142,7 +142,7 @@ class _Graph:
         return self._operator("ADD", [a, b], self._shape(a), tflite.AddOptionsT())
 
     def flatten(self, x: int) -> int:
-        """One row a cell."""
+        """Reshape to one row per cell."""
         _, h, w, c = self._shape(x)
         shape = self._constant(np.array([1, -1, c], np.int32))
         return self._operator("RESHAPE", [x, shape], [1, h * w, c], tflite.ReshapeOptionsT(newShape=[1, -1, c]))
@@ -153,7 +153,7 @@ class _Graph:
         return self._operator("CONCATENATION", parts, shape, tflite.ConcatenationOptionsT(axis=axis))
 
     def content(self, input_: int, output: int) -> bytes:
-        """The file. Offsets of fixed width leave its length as it is, so it is packed once to learn where it ends."""
+        """Return the file. It is packed once to learn its length, which offsets of fixed width do not change."""
         end = len(self._packed(input_, output))
         at = end + -end % ALIGNMENT
         for buffer in self._buffers:
@@ -184,7 +184,7 @@ class _Graph:
         return known.index(number)
 
     def _stored(self, names: Names) -> int:
-        """Weights in a block behind the file."""
+        """Add weights that are stored in a block behind the file."""
         values = joined([self._weights[name] for name in names])
         self.order.append(names)
         self._buffers.append(tflite.BufferT(offset=ALIGNMENT, size=values.nbytes))  # the place is not known yet

@@ -66,7 +66,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @pytest.fixture
 def no_threads_left() -> Iterator[None]:
-    """Fails a test that ends with more threads than it began with."""
+    """Fail a test that ends with more threads than it began with."""
     before = set(threading.enumerate())
     yield
     started = set(threading.enumerate()) - before

@@ -1,4 +1,4 @@
-"""Reads the data set that `train.importer` lays out.
+"""Read the data set that `train.importer` lays out.
 
 <root>/{train,val,test}/{0..n-1}/<image>   grey or colour, any size
 <root>/classes.txt                         optional: a class name a line, in the order of the digits; else the emotions

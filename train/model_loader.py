@@ -1,4 +1,4 @@
-"""Loads models for evaluation: of a training run, a bundle, a `.keras` or a `.tflite` file."""
+"""Load models for evaluation: of a training run, a bundle, a `.keras` or a `.tflite` file."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""Harness, processes, machine, records: what all measurements share."""
+"""Common parts of all measurements: harness, processes, machine, records."""

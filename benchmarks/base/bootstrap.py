@@ -10,7 +10,7 @@ from train.evaluation.metrics import CONFIDENCE_PERCENTILES
 SAMPLE_RESAMPLES = 4000
 
 MIN_ROUNDS = 3
-"""Fewer rounds say nothing about the spread: no difference is called significant."""
+"""Smallest number of rounds for a test of significance; fewer say nothing about the spread."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Interval:
         return self.low <= value <= self.high
 
     def shown(self, form: str) -> str:
-        """The estimate, and the ends in brackets."""
+        """Format the estimate, with the ends of the interval in brackets."""
         estimate, low, high = (form.format(value) for value in (self.estimate, self.low, self.high))
         return f"{estimate} ({low} to {high})"
 
 
 def sample(figure: Any) -> np.ndarray:
-    """Values of a figure of a record: one a round for a distribution over rounds, else the figure itself."""
+    """Return the values of a figure of a record: one per round for a distribution, else the figure itself."""
     return np.array(figure["values"] if isinstance(figure, dict) else [figure], float)
 
 
@@ -44,12 +44,12 @@ def median_ratio(before: np.ndarray, after: np.ndarray) -> Interval:
 
 
 def significantly_different(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether the interval of the ratio of two medians excludes 1."""
+    """Return True if the interval of the ratio of two medians excludes 1."""
     return min(len(one), len(other)) >= MIN_ROUNDS and not median_ratio(one, other).contains(1)
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
-    """Difference of two accuracies on the same images, from two arrays bool `[n]` of right answers."""
+    """Return the difference of two accuracies on the same images, from two arrays bool `[n]` of correct predictions."""
     n = len(ours)
     won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     # Resampling images is drawing how many of them each of the two wins.

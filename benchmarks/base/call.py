@@ -12,7 +12,7 @@ from edge.base.errors import exit_on_user_error
 
 
 def main() -> int:
-    """Call the function with the arguments, in JSON; its result goes to the file."""
+    """Call the function with its JSON arguments, and write its result to the file."""
     module, function, arguments, answer = sys.argv[1:]
     Path(answer).write_text(json.dumps(getattr(importlib.import_module(module), function)(*json.loads(arguments))))
     return 0

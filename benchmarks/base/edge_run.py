@@ -22,18 +22,18 @@ Size = tuple[int, int]
 
 
 def edge_command(source: str, bundle: Bundle, *options: str) -> list[str]:
-    """The edge's command on a source, with a bundle's variant, without a window."""
+    """Return the edge's command for a source and a bundle's variant, without a window."""
     command = [sys.executable, "-m", "edge", "run", source, "--no-window", *options]
     return [*command, "--model", str(bundle.folder.resolve()), "--variant", bundle.variant]
 
 
 def run_on_clip(bundle: Bundle, clip: Path, cores: int, *options: str) -> tuple[Usage, Row]:
-    """Run the edge on a clip as fast as it can; returns what it used, and its summary."""
+    """Run the edge on a clip at full speed; return its resource usage and its summary."""
     return _run(edge_command(str(clip.resolve()), bundle, *options), cores)
 
 
 def run_on_camera(plan: Plan, cores: int, size: Size, fps: float, seconds: float, *options: str) -> tuple[Usage, Row]:
-    """Run the edge on a camera that plays the clip, again and again until the time is over; returns the same."""
+    """Run the edge on a camera that repeats the clip until the time is over; return usage and summary."""
     command = edge_command("-", plan.shipping, "--live", "--size", "{}x{}".format(*size), "--fps", str(fps), *options)
     return _run(command, cores, call_command(play, plan.clip.resolve(), size, fps, seconds))
 
@@ -46,7 +46,7 @@ def _run(command: list[str], cores: int, feeder: list[str] | None = None) -> tup
 
 
 def play(clip: str, size: Size, fps: float, seconds: float) -> None:
-    """Write frames until the time is over or the reader is gone; the camera's process."""
+    """Write frames until the time is over or the reader is gone; runs in the camera's process."""
     cv2.setNumThreads(1)
     began = time.monotonic()
     with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Interleaved measurements of several cases, after a warm-up, summed up in percentiles."""
+"""Interleaved measurements of several cases after a warm-up, summarized by percentiles."""
 
 import logging
 import time
@@ -13,23 +13,23 @@ K = TypeVar("K", bound=tuple[Any, ...])
 T = TypeVar("T")
 
 Distribution = dict[str, Any]
-"""Measured values in brief, see `benchmarks.base.record`."""
+"""Summary of measured values, see `benchmarks.base.record`."""
 
 WARM_UP = 0.1
-"""Seconds: the threads of whoever ran before spin for some milliseconds until they sleep, and caches must fill."""
+"""Seconds: threads of the previous case spin for some milliseconds before they sleep, and caches must fill."""
 
 BURST = 0.4
-"""Seconds of one turn: short against the minutes in which a board warms up and slows down."""
+"""Seconds of one turn: short compared with the minutes in which a board warms up and slows down."""
 
 MAX_VALUES = 50
-"""Values that are kept one by one."""
+"""Largest number of values that are saved individually."""
 
 MIN_CALLS = 5
-"""Calls of a turn, also where one takes longer than the turn."""
+"""Smallest number of calls in a turn, even if they take longer than the turn."""
 
 
 def distribution(values: Iterable[float]) -> Distribution:
-    """Sum up at least one value."""
+    """Summarize at least one value."""
     array = np.fromiter(values, float)
     minimum, p50, p95, p99, maximum = np.percentile(array, (0, 50, 95, 99, 100)).tolist()
     found = {"n": array.size, "mean": float(array.mean()), "minimum": minimum}
@@ -38,15 +38,15 @@ def distribution(values: Iterable[float]) -> Distribution:
 
 
 def distributions(runs: Sequence[Mapping[str, Any]], *keys: str) -> dict[str, Distribution]:
-    """Sum up figures over the rounds, by key."""
+    """Summarize figures over the rounds, by key."""
     return {key: distribution(run[key] for run in runs) for key in keys}
 
 
 def interleave(what: str, run: Callable[..., T], cases: Iterable[K], rounds: int) -> dict[K, list[T]]:
-    """Run every case once in each round, so that a machine that slows down slows all of them down.
+    """Run every case once in each round, so that a machine that slows down affects all of them.
 
-    Each round starts one case later than the one before: nobody always runs after the same neighbour. Returns by case,
-    which are arguments of `run`, what each round returned.
+    Each round starts one case later than the one before, so that no case always follows the same one. Returns the
+    results of all rounds by case; a case is the arguments of `run`.
     """
     results: dict[K, list[T]] = {case: [] for case in cases}
     order = list(results)
@@ -59,7 +59,7 @@ def interleave(what: str, run: Callable[..., T], cases: Iterable[K], rounds: int
 
 
 def timed_burst(run: Callable[[], object], warm_up: float = WARM_UP, seconds: float = BURST) -> list[float]:
-    """Call `run` back to back, `MIN_CALLS` times or more; returns the seconds of each call after the warm-up."""
+    """Call `run` back to back, at least `MIN_CALLS` times; return the seconds of each call after the warm-up."""
     _calls(run, warm_up)
     return _calls(run, seconds)
 

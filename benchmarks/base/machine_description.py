@@ -19,7 +19,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 CPU_TIMES = Path("/proc/stat")
 
 LISTEN = 1.0
-"""Seconds for which others are watched. The load average would still count what ran here a minute ago."""
+"""Seconds over which other programs' load is measured; the load average would include this program's last minute."""
 
 
 def describe_machine() -> dict[str, Any]:
@@ -56,7 +56,7 @@ def current_state() -> dict[str, Any]:
 
 
 def _busy() -> float | None:
-    """Share of processor time, of all cores together, that was neither idle nor spent on waiting for a disk."""
+    """Share of the processor time of all cores that was neither idle nor spent waiting for a disk."""
     before = _cpu_times()
     time.sleep(LISTEN)
     passed = _cpu_times() - before
@@ -64,13 +64,13 @@ def _busy() -> float | None:
 
 
 def _cpu_times() -> np.ndarray:
-    """Ticks since the start: user, nice, system, idle, iowait, irq, softirq, steal; zeros where nobody counts."""
+    """Ticks since the start: user, nice, system, idle, iowait, irq, softirq, steal; zeros without a count."""
     ticks = _read(CPU_TIMES).partition("\n")[0].split()[1:9]
     return np.array([int(n) for n in ticks] if ticks else [0] * 8)
 
 
 def _read(path: Path) -> str:
-    """A small file of the kernel; empty where there is no such file."""
+    """Return the text of a small kernel file; empty if it does not exist."""
     try:
         return path.read_text(errors="replace").strip("\0\n ")
     except OSError:

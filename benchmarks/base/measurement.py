@@ -12,7 +12,7 @@ NOT_SIGNIFICANT = "not significantly different"
 
 @dataclass(frozen=True)
 class PartialResults:
-    """Rows of some participants, and by name of the others why there is none."""
+    """Rows of some participants, and the reason for each other one, by name."""
 
     rows: Sequence[Row]
     gaps: dict[str, str]
@@ -28,8 +28,8 @@ class Measurement:
         title: above the table, in Markdown.
         columns: of the table.
         compared: counts and distributions over rounds by key; +1 where more is better, -1 where less is.
-        more: makes what stands below the table, in Markdown.
-        usual: part of a run for which no measurement is named.
+        more: makes the text below the table, in Markdown.
+        usual: part of a run without named measurements.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Measurement:
     usual: bool = False
 
     def text(self, rows: Rows) -> str:
-        """The rows in Markdown."""
+        """Format the rows in Markdown."""
         return "\n\n".join([self.title, draw(self.columns, rows, markdown=True), *self.more(rows)])
 
 
@@ -61,7 +61,7 @@ def points(key: str) -> Value:
 
 
 def relative_to_best(key: str, setting: str, better: int = -1) -> Value:
-    """Ratio of a median to the best one in the same setting, unless they are not significantly different."""
+    """Ratio of a median to the best one in the same setting, if they differ significantly."""
 
     def value(row: Row, rows: Rows) -> str | None:
         others = [other for other in rows if other[setting] == row[setting]]

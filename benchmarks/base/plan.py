@@ -1,4 +1,4 @@
-"""Subjects of the measurements: a bundle's variants, a clip, a data set, and how often and on what they run."""
+"""Subjects of the measurements: a bundle's variants, a clip, a data set, rounds and cores."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from edge.base.settings import VARIANTS
 from edge.model.bundle import Bundle, load_bundle, model_file, read_manifest
 
 SHIPPING = "int8"
-"""The variant that ships, for what would take too long with all."""
+"""The variant that ships, for measurements that would take too long with all variants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Plan:
 
     @property
     def shipping(self) -> Bundle:
-        """The variant that ships; the first where it is not there."""
+        """The variant that ships, or the first one if the bundle lacks it."""
         return self.bundles.get(SHIPPING) or next(iter(self.bundles.values()))
 
     @property
@@ -36,7 +36,7 @@ class Plan:
 
     @property
     def cores(self) -> list[int]:
-        """One, two (the targets' number) and all cores; all alone where a process cannot choose its cores."""
+        """Numbers of cores: one, two (for the targets) and all; only all if a process cannot choose its cores."""
         cores = usable_cores()
         return sorted({1, min(2, cores), cores}) if can_restrict() else [cores]
 
@@ -45,13 +45,13 @@ class Plan:
         return self.cores[-1]
 
     def settings(self) -> dict[str, Any]:
-        """Settings that a record keeps."""
+        """Settings that are saved in a record."""
         how = {"rounds": self.rounds, "threads": self.threads, "cores": self.cores, "clip": self.clip.name}
         return how | {"split": self.split if self.data else None, "warm_up": WARM_UP, "burst": BURST}
 
 
 def open_variants(folder: Path) -> dict[str, Bundle]:
-    """Read and verify all variants of a bundle that are there.
+    """Read and verify all variants that a bundle contains.
 
     Raises:
         UserError: there is no bundle, no variant in it, or one of them is damaged.

@@ -2,9 +2,9 @@
 
     python -m benchmarks.base.process CORES SECONDS COMMAND…
 
-is the small process in between, which ends the command after so many seconds, never for 0. Linux counts the memory of
-the process that starts a program to the program's own peak; this one has loaded nothing, so it adds nothing.
-It imports the standard library alone, and `edge.base.errors`, which does, too.
+is the small process in between, which ends the command after SECONDS (0: never). Linux counts the memory of
+the process that starts a program towards the program's own peak; this one is small, so it adds nothing.
+It imports only the standard library and `edge.base.errors`, which imports nothing else.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Any
 from edge.base.errors import UserError, exit_on_user_error
 
 ROOT = Path(__file__).resolve().parents[2]
-"""Commands run here, so that this package and `edge` are found however they were found at first."""
+"""Working directory of commands, so that they find this package and `edge`."""
 
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes; getrusage counts in KiB, except on macOS."""
@@ -40,9 +40,9 @@ class Usage:
     Attributes:
         status: exit status; negative for the signal that ended it.
         seconds: from its start to its end.
-        first_line: seconds from its start to its first line on standard output, None if there was none.
+        first_line: seconds from its start to its first line on standard output; None without one.
         cpu: seconds of all its threads on processors.
-        peak: the most bytes of RAM that it had at any time (VmHWM).
+        peak: peak memory, bytes of RAM (VmHWM).
     """
 
     status: int
@@ -53,7 +53,7 @@ class Usage:
 
     @property
     def load(self) -> float:
-        """Share of one core that it took from its start to its end."""
+        """Mean processor load, as a share of one core."""
         return self.cpu / self.seconds
 
 
@@ -62,12 +62,12 @@ def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None =
 
     Args:
         command: a program and its arguments; paths in it are absolute.
-        cores: how many of the cores that this process may use it may use.
-        feeder: another command, on any core, whose standard output the first one reads.
-        timeout: seconds after which it is ended; 0: never.
+        cores: number of cores that it may use, of those of this process.
+        feeder: another command, on any core, whose standard output is the first one's standard input.
+        timeout: seconds after which it is stopped; 0: never.
 
     Raises:
-        UserError: the command ended with one, or did not end in time.
+        UserError: the command reported one, or timed out.
         RuntimeError: it failed otherwise.
     """
     watcher = [sys.executable, "-m", "benchmarks.base.process", str(cores), str(timeout), *command]
@@ -84,7 +84,7 @@ def run_fresh(command: Sequence[str], cores: int, feeder: Sequence[str] | None =
 
 
 def call_fresh(function: Callable[..., Any], *arguments: Any, cores: int) -> tuple[Any, Usage]:
-    """Call a function of a module in a fresh process; arguments and result are plain values, paths become strings."""
+    """Call a module's function in a fresh process; arguments and result are plain values, and paths become strings."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.json"
         usage = run_fresh(call_command(function, *arguments, answer=answer), cores)
@@ -92,18 +92,18 @@ def call_fresh(function: Callable[..., Any], *arguments: Any, cores: int) -> tup
 
 
 def call_command(function: Callable[..., Any], *arguments: Any, answer: Path = Path(os.devnull)) -> list[str]:
-    """The command that calls a function of a module, see `benchmarks.base.call`."""
+    """Return the command that calls a function of a module, see `benchmarks.base.call`."""
     words = [function.__module__, function.__name__, json.dumps(arguments, default=str), str(answer)]
     return [sys.executable, "-m", "benchmarks.base.call", *words]
 
 
 def summary(error: Exception) -> str:
-    """An error in one line: of a program's traceback the last one says what it was."""
+    """Return an error in one line, the last one of a program's traceback."""
     return (str(error).strip() or repr(error)).splitlines()[-1]
 
 
 def can_restrict() -> bool:
-    """Tell whether this system lets a process choose its cores."""
+    """Return True if this system lets a process choose its cores."""
     return hasattr(os, "sched_setaffinity")
 
 
@@ -114,7 +114,7 @@ def _restrict_to(cores: int) -> None:
 
 @contextmanager
 def _fed_by(feeder: Sequence[str]) -> Iterator[int]:
-    """A command that runs as long as the block; gives the number of the file with its standard output."""
+    """Run a command during the block; yield the file descriptor of its standard output."""
     with subprocess.Popen(feeder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
@@ -132,7 +132,7 @@ def _failure(command: Sequence[str], status: int, errors: str) -> Exception:
 
 
 def _watch(command: Sequence[str], timeout: float) -> Usage:
-    """Run a command as a child of this process, reading what it prints as it comes; its alarm ends it in time."""
+    """Run a command as a child of this process, and read its output as it comes; an alarm enforces the time-out."""
     started, alarm = time.monotonic(), partial(signal.setitimer, signal.ITIMER_REAL, timeout)
     with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=alarm) as process:
         assert process.stdout is not None
@@ -146,7 +146,7 @@ def _watch(command: Sequence[str], timeout: float) -> Usage:
 
 
 def main() -> int:
-    """Watch one command; its figures go to standard output as JSON, its own errors to standard error."""
+    """Watch one command; print its figures to standard output as JSON, its errors to standard error."""
     cores, timeout, *command = sys.argv[1:]
     _restrict_to(int(cores))
     json.dump(asdict(_watch(command, float(timeout))), sys.stdout)

@@ -1,9 +1,9 @@
-"""Record of a run: all figures, as JSON keeps them and reports read them.
+"""Record of a run: all figures, as saved in JSON and read by reports.
 
 One object (times in the unit that the key names, else seconds; memory and sizes in bytes; shares from 0 to 1; a
 distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, where they are few, `values`):
 
-    schema_version   3; raised when a key changes its meaning or goes, not when one is added
+    schema_version   3; raised when a key changes its meaning or is removed, not when one is added
     created          UTC, ISO 8601
     machine          board (null elsewhere), cpu, architecture, cores, usable_cores, memory, os, kernel, governor, busy
                      (share of the processor that others took just before; null where unknown), python, runtime,
@@ -39,7 +39,7 @@ Record = dict[str, Any]
 
 
 def new_record(plan: Plan) -> Record:
-    """A record without figures: when, where, of what and how."""
+    """Return a record without figures: time, machine, bundle and settings."""
     state = current_state()
     record: Record = {
         "schema_version": SCHEMA_VERSION,
@@ -56,22 +56,22 @@ def new_record(plan: Plan) -> Record:
 
 
 def file_name(record: Record) -> str:
-    """Name by the time of the run: names sort in the order of the runs."""
+    """Return a file name made from the time of the run; names sort in the order of the runs."""
     return f"{datetime.fromisoformat(record['created']):%Y%m%dT%H%M%SZ}.json"
 
 
 def keep(record: Record, folder: Path) -> Path:
-    """Write the record into a folder, in place of what was written of it before; returns its path."""
+    """Write the record into a folder, replacing an earlier state of the same run; return its path."""
     path = folder / file_name(record)
     write_whole(path, json.dumps(record, indent=2) + "\n")
     return path
 
 
 def read_record(path: Path) -> Record:
-    """A record that was kept.
+    """Read a saved record.
 
     Raises:
-        UserError: it is missing, no record, or of another version.
+        UserError: it is missing, not a record, or of another version.
     """
     remedy = "give a file that 'make bench' wrote"
     try:
@@ -87,13 +87,13 @@ def read_record(path: Path) -> Record:
 
 
 def rows_of(record: Record, measurement: str, **which: Any) -> list[Row]:
-    """Rows of a measurement that have these values; none where it was not measured."""
+    """Return the rows of a measurement that have these values; empty if it was not measured."""
     rows = record["figures"].get(measurement, ())
     return [row for row in rows if all(row[key] == value for key, value in which.items())]
 
 
 def machine_name(record: Record) -> str:
-    """Name of the board, or of the processor."""
+    """Return the name of the board, or of the processor."""
     return str(record["machine"]["board"] or record["machine"]["cpu"])
 
 

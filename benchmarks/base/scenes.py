@@ -12,11 +12,11 @@ from edge.sources.pixels import BgrPixels
 
 SCENE_FRAMES, SCENE_FPS = 150, 30.0
 DIFFERENT = 20
-"""Pictures, each with the people a pixel further; then the first comes again."""
+"""Number of different pictures; the people move by a pixel from each to the next, and the sequence repeats."""
 
 SCENE_WIDTH, SCENE_HEIGHT = 1280, 720
 SCENE_COLUMNS, PORTRAIT = 4, 300
-"""Portraits stand in two rows of four in a picture of 1280×720; in others everything is larger or smaller."""
+"""Portraits in a row, and their side in a picture of 1280×720 with two rows, in pixels; other sizes are scaled."""
 
 
 class Scenes:

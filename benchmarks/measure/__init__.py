@@ -1,1 +1,1 @@
-"""One module a measurement."""
+"""Measurements, one module each."""

@@ -1,4 +1,4 @@
-"""Accuracy of the variants. The evaluation imports matplotlib, which a board may not have."""
+"""Accuracy of the variants. The evaluation is imported late: it imports matplotlib, which a board may lack."""
 
 import logging
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class EvaluationData:
 
 
 def evaluation_data(plan: Plan) -> EvaluationData:
-    """The split of the plan, read once, with the FER+ votes on it where there are any."""
+    """Read the plan's split, with its FER+ votes if there are any; cached."""
     if plan.data is None:
         raise UserError("no data set was named", "name it by --data")
     return _load(plan.data, plan.split, plan.shipping.input_size)
@@ -49,7 +49,7 @@ def _load(root: Path, name: str, size: int) -> EvaluationData:
 
 
 def measure_accuracy(plan: Plan) -> list[Row]:
-    """Classify every image by every variant; a row has the keys of `scores`."""
+    """Classify every image with every variant; a row has the keys of `scores`."""
     data, rows = evaluation_data(plan), list[Row]()
     for variant, bundle in plan.bundles.items():
         log.info("accuracy: %s on %d images", variant, len(data.split.files))

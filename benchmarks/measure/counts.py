@@ -1,7 +1,7 @@
 """Counts that do not depend on the machine's speed: bytes, operators and, with valgrind, instructions.
 
-Valgrind shows programs one and the same processor wherever it runs, so its counts can be compared from machine to
-machine; they are of the kernels for that processor (AVX2 on x86-64).
+Valgrind emulates the same processor everywhere, so its counts can be compared from machine to
+machine; they are those of the kernels for that processor (AVX2 on x86-64).
 """
 
 import logging
@@ -30,13 +30,13 @@ from export.graph import Graph
 log = logging.getLogger(__name__)
 
 SETTLED = 10
-"""Frames after which nothing is made for the first time any more."""
+"""Frames after which all lazy initialization is done."""
 
 FEW, MANY = 1, 401
-"""Inferences of two runs under valgrind, whose difference leaves the start out: that differs by some ten million."""
+"""Inferences of two runs under valgrind; the difference excludes the start, which varies by some ten million."""
 
 VALGRIND_TIMEOUT = 600
-"""Seconds for one of them: valgrind is some fifty times slower."""
+"""Seconds for each run; valgrind is about fifty times slower."""
 
 REMEDY = "count on another machine, or without valgrind"
 
@@ -44,8 +44,8 @@ REMEDY = "count on another machine, or without valgrind"
 def measure_counts(plan: Plan) -> list[Row]:
     """Count for every variant.
 
-    A row has `size`, bytes of the file; `operators`, how many of each kind its graph has, and `operations`, how many
-    those are together; `frame`, the most bytes that Python and numpy hold for a frame of 1280×720 with one face, beside
+    A row has `size`, bytes of the file; `operators`, the number of each kind in its graph, and `operations`, their
+    total; `frame`, the most bytes that Python and numpy hold for a frame of 1280×720 with one face, beside
     the frame itself and what OpenCV allocates; `instructions` of one inference on one thread, counted for the variant
     that ships alone: it takes most of a minute.
     """
@@ -66,7 +66,7 @@ def measure_counts(plan: Plan) -> list[Row]:
 
 
 def frame_bytes(bundle: Bundle) -> int:
-    """The most that one frame takes on its way from the source to the result, of ten that are like one another."""
+    """Return the largest number of bytes for one frame from the source to the result, of ten similar frames."""
     recognizer, source = Recognizer.from_options(Options(model=bundle.folder, variant=bundle.variant)), Scenes(1)
     frames = [source.read() for _ in range(2 * SETTLED)]
     peaks = []
@@ -83,7 +83,7 @@ def frame_bytes(bundle: Bundle) -> int:
 
 
 def instructions(bundle: Bundle) -> int | None:
-    """Instructions of one inference, counted by valgrind where it is installed."""
+    """Count the instructions of one inference with valgrind; None if it is not installed."""
     if shutil.which("valgrind") is None:
         log.warning("instructions: not counted: valgrind is not installed")
         return None
@@ -101,7 +101,7 @@ def _counted(bundle: Bundle, inferences: int) -> int:
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(f"valgrind did not finish an inference within {VALGRIND_TIMEOUT} s", REMEDY) from error
-    except subprocess.CalledProcessError as error:  # it does not know all instructions of every processor
+    except subprocess.CalledProcessError as error:  # valgrind does not know all instructions of every processor
         raise UserError(f"an inference in valgrind ended with status {error.returncode}", REMEDY) from error
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
     assert found is not None, "cachegrind ends with a summary"
@@ -109,7 +109,7 @@ def _counted(bundle: Bundle, inferences: int) -> int:
 
 
 def classify_blanks(folder: str, variant: str, inferences: int) -> None:
-    """Classify black faces; the counted process."""
+    """Classify black faces; runs in the counted process."""
     bundle = load_bundle(Path(folder), variant)
     faces = np.zeros((inferences, bundle.input_size, bundle.input_size, 3), np.uint8)
     EmotionClassifier.from_bundle(bundle).classify(faces)

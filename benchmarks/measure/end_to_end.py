@@ -1,6 +1,6 @@
-"""From the picture to the label: what is found, labelled and right of faces of known sizes in pictures.
+"""Shares of faces of known sizes in pictures that are found, labelled and labelled correctly.
 
-It does not depend on the machine.
+The results do not depend on the machine.
 """
 
 import logging
@@ -31,19 +31,19 @@ FACE_WIDTHS = (16, 20, 24, 28, 32, 40, 48, 64, 96)
 
 LABELLED_RESOLUTIONS, LABELLED_SIZES = ((1280, 720),), (24, 32, 48, 64, 96)
 MAX_FACES = 400
-"""Faces that are taken of a data set, at random."""
+"""Largest number of faces drawn from a data set."""
 
 TILTS = (0, 20)
 """Degrees; half of the faces are tilted to either side."""
 
 CLIP_FPS, SOON_SECONDS = 15, 1.0
-"""Frames a second of a live source, and seconds in which a face in it is to be found."""
+"""Frames per second of a live source, and seconds within which a face must be found."""
 
 WAYS = {"live": round(CLIP_FPS * SOON_SECONDS) + 1, "image": 1}
-"""Frames that are looked at."""
+"""Number of frames, by kind of source."""
 
 Shown = list[FaceResult | None]
-"""Last result of each face, None where it was never found."""
+"""Last result of each face; None if it was never found."""
 
 
 def measure_end_to_end(plan: Plan) -> list[Row]:
@@ -74,7 +74,7 @@ def measure_end_to_end(plan: Plan) -> list[Row]:
 
 
 def _labelled(plan: Plan) -> tuple[list[Face], tuple[np.ndarray, np.ndarray]]:
-    """Faces of the data set whose label is clear, with their labels and whether the model is right on the crop."""
+    """Return the faces with a clear label, their labels, and True where the model is right on the crop."""
     data, bundle = evaluation_data(plan), plan.shipping
     classes = data.split.classes if data.ferplus is None else data.ferplus
     clear = np.random.default_rng(0).permutation(np.flatnonzero(classes >= 0))[:MAX_FACES]
@@ -94,7 +94,7 @@ def _watch(
     number: int,
     way: str,
 ) -> tuple[Shown, int]:
-    """Results of the faces of one clip, and how many detections are none of them, over all frames."""
+    """Return the results of the faces of one clip, and the number of false detections over all frames."""
     clip = draw_clip(faces, *resolution, tilt, size, number)
     shown: Shown = [None] * len(clip.centres)
     false = 0

@@ -1,4 +1,4 @@
-"""Pictures of faces of a given size and tilt over plain and textured backgrounds, which move slowly."""
+"""Slowly moving pictures of faces of a given size and tilt over plain and textured backgrounds."""
 
 import logging
 from collections.abc import Sequence
@@ -26,27 +26,27 @@ BACKGROUNDS = 3
 
 CLIP_COLUMNS, CLIP_ROWS = 2, 2
 IN_A_CLIP = CLIP_COLUMNS * CLIP_ROWS
-"""Faces of one clip; each has a part of the picture to itself."""
+"""Faces of one clip, one in each part of the picture."""
 
 SHOWN_MARGIN = 0.2
-"""Margin that is shown around a face, in shares of its box on each side."""
+"""Margin around a face, as a share of its box on each side."""
 
 FROM_CLIP, FRAMES_APART = 4, 110
 """Faces taken from the demo's clip."""
 
 NEAR, ALIKE = 0.5, 2.0
-"""Limits of a face that counts as found: distance of the centres in sides of its box, and ratio of the sides."""
+"""Limits for a found face: distance of the centres in sides of its box, and ratio of the sides."""
 
 
 class Face(NamedTuple):
-    """A face with what is around it: uint8 BGR, and the box in it."""
+    """A face with its surroundings, uint8 BGR, and its box."""
 
     image: np.ndarray
     box: Box
 
 
 class Clip(NamedTuple):
-    """A picture through which a window moves by a pixel a frame, and the centres of the faces in it."""
+    """A picture in which a window moves by a pixel per frame, and the centres of its faces."""
 
     canvas: np.ndarray
     centres: list[Point]
@@ -56,7 +56,7 @@ class Clip(NamedTuple):
 
 
 def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: int, number: int) -> Clip:
-    """Four faces at random places in the quarters of a background; clips of other numbers have the next four."""
+    """Draw four faces at random places in the quarters of a background; other clip numbers have the next four."""
     chance = np.random.default_rng(number)
     canvas = _background(width + CLIP_FRAMES, height + CLIP_FRAMES, number % BACKGROUNDS).copy()
     chosen = islice(cycle(faces), number * IN_A_CLIP, (number + 1) * IN_A_CLIP)
@@ -75,14 +75,14 @@ def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: i
 
 
 def is_at(box: Box, centre: Point, size: int) -> bool:
-    """Tell whether a box is that of the face of this size with its centre there."""
+    """Return True if a box matches the face of this size and centre."""
     x, y, w, h = box
     away = max(abs(x + w / 2 - centre[0]), abs(y + h / 2 - centre[1]))
     return away <= NEAR * size and size / ALIKE <= min(w, h) <= size * ALIKE
 
 
 def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:
-    """A face of a size, turned about its middle, with its surroundings, and its middle in the picture."""
+    """Scale a face with its surroundings and rotate it about its centre; return it with the new centre."""
     x, y, w, h = face.box
     scale = size / min(w, h)
     fitting = min(1.0, 2 * scale)
@@ -97,7 +97,7 @@ def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:
 
 @lru_cache(BACKGROUNDS)
 def _background(width: int, height: int, seed: int) -> np.ndarray:
-    """One colour with a camera's noise, or clouds of every size with lines and discs in them."""
+    """Draw a background: one colour with sensor noise, or clouds of all sizes with lines and discs."""
     chance = np.random.default_rng(seed)
     canvas: np.ndarray = np.full((height, width, 3), chance.integers(60, 180, 3), np.float32)
     if seed > 0:
@@ -113,7 +113,7 @@ def _background(width: int, height: int, seed: int) -> np.ndarray:
 
 
 def demo_faces() -> list[Face]:
-    """The faces of the demo's portrait, and of its clip where it can be fetched."""
+    """Return the faces of the demo's portrait, and of its clip if it can be fetched."""
     images = [read_image(fetch(ASTRONAUT))]
     try:
         with closing(open_source(str(fetch(EXPRESSIONS)))) as source:

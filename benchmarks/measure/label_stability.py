@@ -1,4 +1,4 @@
-"""Label stability on a clip, lag, and agreement with the probabilities beside the labels."""
+"""Label stability on a clip, delay, and agreement of labels and probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from edge.pipeline.pipeline import Pipeline
 from edge.sources import open_source
 
 IDEAL_WIDTH = 0.1
-"""Standard deviation, seconds, of the centred window that the ideal label averages over: it sees the future."""
+"""Standard deviation of the ideal label's averaging window, seconds; the window is centred, so it sees the future."""
 
 LASTING = 0.25
 """Seconds for which the ideal label must show an emotion for its delay to be measured."""
 
 EARLY = 0.1
-"""Seconds by which a label may be earlier than the ideal one and still be an answer to the same change."""
+"""Seconds by which a label may precede the ideal one and still count as the same change."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "of each frame": {"smoothing": Smoothing(time_constant=0.0)},
@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "the same with margin, slack and dwell: the default": {},
     "the default with a personal baseline": {"personal_baseline": True},
 }
-"""Settings that are compared; the ideal label is made from the first."""
+"""Compared settings; the ideal label is computed from the first."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from edge.model.classifier import EmotionClassifier
 
 
 def measure_latency(plan: Plan) -> list[Row]:
-    """Time every variant with every number of threads, each on as many cores, interleaved, in fresh processes.
+    """Time every variant with every number of threads on as many cores, interleaved, in fresh processes.
 
     A row has `ms` of one face, from the crop in memory to float probabilities, of all calls; `round_ms`, the medians of
     the rounds: where they differ much, the machine was not at rest; `file`, bytes of the model's file; and `peak`, the
@@ -35,14 +35,14 @@ def measure_latency(plan: Plan) -> list[Row]:
 
 
 def time_faces(folder: str, variant: str, threads: int) -> list[float]:
-    """Seconds of each call after a warm-up; the measured process."""
+    """Return the seconds of each call after a warm-up; runs in the measured process."""
     bundle = load_bundle(Path(folder), variant)
     classifier, face = EmotionClassifier.from_bundle(bundle, threads), random_face(bundle.input_size)
     return timed_burst(lambda: classifier.classify(face))
 
 
 def summed_up(bursts: Sequence[Sequence[float]]) -> Row:
-    """Figures of the seconds of each call in each round."""
+    """Summarize the seconds of the calls of each round."""
     ms = [1000 * np.array(burst) for burst in bursts]
     times = np.concatenate(ms)
     return {
@@ -53,7 +53,7 @@ def summed_up(bursts: Sequence[Sequence[float]]) -> Row:
 
 
 def random_face(size: int) -> np.ndarray:
-    """A crop, uint8 `[1, size, size, 3]`: noise, for convolutions take as long on anything."""
+    """Return a noise crop, uint8 `[1, size, size, 3]`; the time of convolutions does not depend on the content."""
     return np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Age of answers and processor time on a camera of 30 frames a second."""
+"""Age of results and processor time on a camera of 30 frames a second."""
 
 from contextlib import closing
 from itertools import product
@@ -13,7 +13,7 @@ from edge.sources import open_source
 LIVE_FPS = 30.0
 
 LIVE_SECONDS = 15.0
-"""Seconds of one run: long against its start, which is counted."""
+"""Seconds of one run: long compared with its start, which is included."""
 
 
 def measure_live(plan: Plan) -> list[Row]:

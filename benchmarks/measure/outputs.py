@@ -25,7 +25,7 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a server to listen."""
 
 BROKERS = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-"""Search path for mosquitto; Debian installs it into a folder of root's path."""
+"""Search path for mosquitto, which Debian installs into /usr/sbin."""
 
 NONE = "none"
 
@@ -73,7 +73,7 @@ def _cpu(name: str, plan: Plan) -> float:
 
 @contextmanager
 def _started(command: list[str]) -> Iterator[None]:
-    """A process beside the run."""
+    """Run a process during the block."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield
@@ -82,7 +82,7 @@ def _started(command: list[str]) -> Iterator[None]:
 
 
 def view(port: int) -> None:
-    """Take all pictures and records of the live page until the server is gone; the viewer's process."""
+    """Receive all pictures and records of the live page until the server is gone; runs in the viewer's process."""
 
     def take(path: str) -> None:
         with suppress(OSError), _connected(port) as connection:

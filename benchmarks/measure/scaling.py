@@ -53,7 +53,7 @@ def _measure(name: str, plan: Plan, scenes: Sequence[tuple[int, int]]) -> list[R
 
 
 def run_scenes(folder: str, variant: str, faces: int, width: int) -> Row:
-    """Run the pipeline on pictures in memory; the measured process."""
+    """Run the pipeline on pictures in memory; runs in the measured process."""
     cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
     recognizer = Recognizer.from_options(Options(model=Path(folder), variant=variant))
     with Pipeline(Scenes(faces, width), recognizer) as pipeline:

@@ -34,13 +34,13 @@ from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source, open_source
 
 MAX_FRAMES = 300
-"""Frames that are held in memory, for stages that are to wait for nothing."""
+"""Frames held in memory, so that a stage waits for nothing."""
 
 PARTS = ("decode", "search", "detect", "track", "align", "classify", "smooth", "outputs")
 """Parts of a frame's processor time, in the order in which a frame passes them."""
 
 NETWORKS = ("decode", "detect", "classify")
-"""Parts that are work of libraries; the others are the pipeline's own."""
+"""Parts that run in libraries; the others are the pipeline's own code."""
 
 REST_OF_TIME = "rest"
 
@@ -50,7 +50,7 @@ def measure_stages(plan: Plan) -> list[Row]:
 
     A row has medians of all runs, see `run_stages`, and `of_slowest`, the pipeline's frames a second as a share of the
     slowest stage's. `overhead` and `shares` are None on several cores: there stages use threads of libraries, whose
-    time nobody tells apart.
+    time cannot be attributed.
     """
     bundle = plan.shipping
     what = run_stages, bundle.folder.resolve(), bundle.variant, plan.clip.resolve()
@@ -74,7 +74,7 @@ def _medians(runs: Sequence[Row], *, one_core: bool) -> Row:
 
 
 def run_stages(folder: str, variant: str, clip: str) -> Row:
-    """Run the stages one by one and together; the measured process.
+    """Run the stages one by one and together; runs in the measured process.
 
     Returns:
         Frames a second of each stage `alone` (decode, detect, classify) and `together`; `overhead`, the share of the
@@ -85,7 +85,7 @@ def run_stages(folder: str, variant: str, clip: str) -> Row:
     cv2.setNumThreads(spare_cores())  # as `emotion-edge run`
     options = Options(model=Path(folder), variant=variant)
     recognizer = Recognizer.from_options(options)
-    _together(clip, recognizer)  # not counted: caches fill
+    _together(clip, recognizer)  # not counted: fills caches
     recognizer.reset()
     figures = {"alone": _alone(clip, recognizer), "together": _together(clip, Recognizer.from_options(options))}
     figures["overhead"] = 1 - sum(shares(clip, options)[part] for part in NETWORKS)
@@ -102,7 +102,7 @@ class CpuTime:
         self._now = threading.local()
 
     def timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, whose time is counted under the part."""
+        """Wrap a function so that its time counts towards a part."""
 
         def run(*arguments: Any, **named: Any) -> Any:
             around, self._now.part = getattr(self._now, "part", None), part
@@ -119,14 +119,14 @@ class CpuTime:
 
 
 def shares(clip: str, options: Options, outputs: Sequence[Output] = ()) -> dict[str, float]:
-    """Run the pipeline; by part, and for the rest, its share of the processor's time after the first frame."""
+    """Run the pipeline; return the share of processor time after the first frame, by part and for the rest."""
     spent, source = CpuTime(), open_source(clip)
     with ExitStack() as stack:
         for part, owner, name in _parts(source, outputs):
             stack.enter_context(patch.object(owner, name, spent.timed(part, getattr(owner, name))))
         with Pipeline(source, Recognizer.from_options(options), outputs) as pipeline:
             results = iter(pipeline)
-            next(results)  # what is made at the first frame is not the pipeline's
+            next(results)  # initialization at the first frame does not count
             began, before = time.process_time(), spent.seconds.copy()
             for _ in results:
                 pass
@@ -150,7 +150,7 @@ def _parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, st
 
 
 def _alone(clip: str, recognizer: Recognizer) -> Mapping[str, float]:
-    """Frames a second of each stage, that has all it needs in memory."""
+    """Measure frames per second of each stage, with its inputs in memory."""
     source = open_source(clip)
     decode, frames = _rate(islice(iter(source.read, None), MAX_FRAMES))
     source.close()
@@ -167,7 +167,7 @@ def _rate(results: Any) -> tuple[float, list[Any]]:
 
 
 def _together(clip: str, recognizer: Recognizer) -> float:
-    """Frames a second of the pipeline."""
+    """Measure frames per second of the pipeline."""
     with Pipeline(open_source(clip), recognizer) as pipeline:
         for _ in pipeline:
             pass

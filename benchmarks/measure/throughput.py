@@ -17,7 +17,7 @@ from edge.sources import open_source
 
 
 def check_clip(clip: Path) -> None:
-    """Refuse a clip that the pipeline cannot run on, before minutes of measuring."""
+    """Refuse an unusable clip before minutes of measurements."""
     if not clip.is_file():
         raise UserError(f"{clip}: no such clip", "name a video by --clip, or leave it out for the demo's")
     open_source(str(clip)).close()
@@ -26,14 +26,14 @@ def check_clip(clip: Path) -> None:
 
 def measure_pipeline(plan: Plan) -> list[Row]:
     """Run every variant on every number of cores, interleaved; a row's `runs` are of `run_once`."""
-    run_once(plan.shipping, plan.clip, 1)  # not counted: it reads the libraries from the disk
+    run_once(plan.shipping, plan.clip, 1)  # not counted: reads the libraries from the disk
     cases = product(plan.bundles, plan.cores)
     results = interleave("pipeline", lambda v, n: run_once(plan.bundles[v], plan.clip, n), cases, plan.rounds)
     return [{"variant": variant, "cores": n, **_summed_up(runs)} for (variant, n), runs in results.items()]
 
 
 def run_once(bundle: Bundle, clip: Path, cores: int) -> Row:
-    """Run the command as users do, reading its records from a pipe.
+    """Run the command as a user does, and read its records from a pipe.
 
     Returns:
         `fps` between the first and the last result; `frames`, and the share of them `with_faces`; seconds from the

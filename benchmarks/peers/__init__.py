@@ -1,5 +1,5 @@
 """Other packages that read faces, each in an environment of its own, measured beside the edge.
 
 The programs `with_*.py`, and `program.py` that they share, run in those environments: they import nothing of this
-project that wants more than numpy and the standard library. Therefore nothing stands here.
+project that needs more than numpy and the standard library. Therefore this file imports nothing.
 """

@@ -15,16 +15,16 @@ PLACE = ROOT / ".venv-peers"
 LOCKS = ROOT / "requirements"
 
 BUILD = LOCKS / "build.txt"
-"""The lock of what builds packages."""
+"""Lock of the build tools."""
 
 INSTALL_TIMEOUT = 1800
 """Seconds for a download of half a gigabyte."""
 
 
 def prepare(name: str, lock: Path) -> Path:
-    """The folder of an environment, made anew when its lock has changed.
+    """Return the folder of an environment; it is rebuilt when its lock has changed.
 
-    What is in the lock is installed, and nothing else: other dependencies are those of features that are not measured.
+    Only the packages in the lock are installed; other dependencies belong to features that are not measured.
     """
     folder = PLACE / name
     stamp = folder / "lock.txt"
@@ -48,12 +48,12 @@ def prepare(name: str, lock: Path) -> Path:
 
 
 def python_of(folder: Path) -> Path:
-    """The program of an environment."""
+    """Return the Python interpreter of an environment."""
     return folder / "bin" / "python"
 
 
 def locked_version(package: str, lock: Path) -> str:
-    """The version of a package in a lock."""
+    """Return the version of a package in a lock."""
     for line in lock.read_text().splitlines():
         name, _, version = line.partition("==")
         if name == package:
@@ -62,5 +62,5 @@ def locked_version(package: str, lock: Path) -> str:
 
 
 def bytes_in(folder: Path) -> int:
-    """Bytes of all files in a folder and below; links are not followed."""
+    """Return the size of all files in a folder and its subfolders, bytes; links are not followed."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -1,4 +1,4 @@
-"""Packages that are measured beside the edge."""
+"""Packages that are compared with the edge."""
 
 import logging
 import sys
@@ -26,21 +26,21 @@ T = TypeVar("T")
 OURS = "emotion-edge"
 
 TASK_TIMEOUT, LONG_TASK_TIMEOUT = 600.0, 7200.0
-"""Seconds after which a package's program counts as one that hangs; the second, where it answers thousands of faces."""
+"""Seconds after which a package's program counts as hung; the second for thousands of faces."""
 
 FAILURES = (UserError, RuntimeError, OSError, ValueError, LookupError)
-"""Errors of a package's program: it fails, or leaves no answer or a wrong one."""
+"""Errors of a package's program: it fails, or its answer is missing or malformed."""
 
 
 @dataclass(frozen=True)
 class Participant:
-    """A package, and the way in which it is used.
+    """A package, and how it is used.
 
     Attributes:
         name: of both, in tables; `emotion-edge` for our own.
         package: its name in its lock, `requirements/peer-PACKAGE.txt`, and in that of its program, `with_PACKAGE.py`.
-        start: the statement that imports what reads a face.
-        options: the last words to its program: the file of our model, then its own.
+        start: the import statement of its face reader.
+        options: last arguments of its program: the file of our model, then its own.
         finds_faces: whether it looks for faces in a frame.
         version: of the package; the variant for our own; empty until its environment is made.
         python: of its environment, likewise.
@@ -63,7 +63,7 @@ class Participant:
         return LOCKS / f"peer-{self.package}.txt"
 
     def run(self, task: str, source: Path, cores: int, timeout: float = TASK_TIMEOUT) -> tuple[bytes, Usage]:
-        """Run a task of its program, see `benchmarks.peers.program`; returns its answer, too."""
+        """Run a task of its program, see `benchmarks.peers.program`; return its usage and its answer."""
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder) / "answer"
             words = [self.module, task, str(source.resolve()), str(answer), *self.options]
@@ -71,7 +71,7 @@ class Participant:
             return answer.read_bytes(), usage
 
     def row(self, **figures: object) -> Row:
-        """A row of a table: the package and its figures."""
+        """Return a row of a table: the package and its figures."""
         return {"name": self.name, "version": self.version, **figures}
 
 
@@ -86,7 +86,7 @@ PEERS = (
     Participant("fer", "fer", "from fer.fer import FER"),
     Participant("fer hdf5", "fer", "from fer.fer import FER", ("hdf5",)),
     Participant("facex", "facex", "from facex import PoolManager"),
-    # It has no model of its own: it runs ours.
+    # It has no model for emotions: it runs ours.
     Participant(
         *("mediapipe", "mediapipe", "from mediapipe.tasks.python.vision import ImageClassifier"),
         finds_faces=False,
@@ -95,13 +95,13 @@ PEERS = (
 
 
 class Lineup(NamedTuple):
-    """All packages that take part, our own first; and by name, why others do not."""
+    """All participating packages, our own first, and the reasons for the missing ones, by name."""
 
     participants: tuple[Participant, ...]
     gaps: dict[str, str]
 
     def that_find_faces(self) -> "Lineup":
-        """Without those that classify only, which is no gap."""
+        """The lineup without packages that only classify; they do not count as missing."""
         return Lineup(tuple(one for one in self.participants if one.finds_faces), self.gaps)
 
     def measure(
@@ -114,7 +114,7 @@ class Lineup(NamedTuple):
     ) -> PartialResults:
         """Run all packages on every number of cores, interleaved; one that fails loses only its own rows.
 
-        `run` measures one of them once, and `summed_up` makes a row of the results of its rounds.
+        `run` measures one of them once, and `summed_up` makes a row from the results of its rounds.
         """
         gaps = dict(self.gaps)
 

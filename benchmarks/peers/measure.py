@@ -1,4 +1,4 @@
-"""Speed, size and accuracy of other packages, beside our own and interleaved with it."""
+"""Speed, size and accuracy of other packages, interleaved with our own."""
 
 import io
 import json
@@ -84,7 +84,7 @@ def measure_footprint(plan: Plan) -> PartialResults:
     """
     lineup = line_up(plan)
     sizes = {one.name: bytes_in(one.python.parents[1]) for one in lineup.participants if one.name != OURS}
-    # As the peers': in an environment made from the board's lock.
+    # As for the other packages: in an environment made from the board's lock.
     own = bytes_in(prepare("edge", LOCKS / "edge.txt")) + bytes_in(ROOT / "edge") + len(plan.shipping.model)
     row = partial(_size_row, sizes | {OURS: own})
     return lineup.measure("peers-footprint", _start, row, [plan.most_cores], 1 + plan.rounds)
@@ -134,7 +134,7 @@ def _answer_faces(faces: Path, participant: Participant, cores: int) -> np.ndarr
 
 
 def _difference(ours: np.ndarray, theirs: np.ndarray, classes: np.ndarray | None) -> Row | None:
-    """Difference on the images whose class is clear."""
+    """Return the difference on the images with a clear class."""
     if classes is None or not (clear := classes >= 0).any():
         return None
     return asdict(paired_difference(*((found.argmax(axis=1) == classes)[clear] for found in (ours, theirs))))

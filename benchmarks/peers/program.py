@@ -1,8 +1,8 @@
-"""Common part of the packages' programs.
+"""Common part of the other packages' programs.
 
     python -m benchmarks.peers.with_NAME TASK INPUT ANSWER MODEL [OPTION]
 
-`clip` answers the frames of a video, `face` the first crop of an array again and again, `faces` all crops of it.
+`clip` classifies the frames of a video, `face` the first crop of an array repeatedly, `faces` all its crops.
 """
 
 import json
@@ -18,17 +18,17 @@ from benchmarks.base.harness import timed_burst
 Classify = Callable[[np.ndarray], Sequence[float] | np.ndarray]
 
 LONG_ENOUGH = 15.0
-"""Seconds after which the rest of the clip is left unanswered: the rate is known."""
+"""Seconds after which the rest of the clip is skipped, because the rate is known."""
 
 
 def serve(classify: Classify, faces_in: Callable[[np.ndarray], int] | None = None) -> None:
-    """Do the task that the command line names, and leave the answer in the file that it names.
+    """Perform the task of the command line, and write the answer to the file that it names.
 
     Args:
         classify: a crop, uint8 RGB `[h, w, 3]`, to the probabilities of the seven emotions in the order of `EMOTIONS`,
             by the package's own preprocessing.
-        faces_in: the number of faces in a frame, uint8 BGR `[h, w, 3]`, once their emotions are known; None where the
-            package looks for none.
+        faces_in: returns the number of faces in a frame, uint8 BGR `[h, w, 3]`, and classifies them; None if the
+            package only classifies.
     """
     task, source, answer = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     if task == "clip" and faces_in:
@@ -44,7 +44,7 @@ def serve(classify: Classify, faces_in: Callable[[np.ndarray], int] | None = Non
 
 
 def _clip(source: str, faces_in: Callable[[np.ndarray], int]) -> dict[str, float]:
-    import cv2  # here, because the model alone does not want it
+    import cv2  # here, because the model alone does not need it
 
     video = cv2.VideoCapture(source)
     found: list[int] = []

@@ -1,4 +1,4 @@
-"""Our own model alone: the file that the command line names, as the edge runs it."""
+"""Our own model without the pipeline, as the edge runs it."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""facex as its page shows, with one classifier: its pool is for several callers."""
+"""facex as on its page, with one classifier; its pool is for several callers."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from facex import PoolManager
 from benchmarks.peers.program import serve
 
 NAMES = ("anger", "disgust", "fear", "happy", "neutral", "sadness", "surprised")
-"""Its names of the seven classes, in the order of `EMOTIONS`."""
+"""The package's names of the seven classes, in the order of `EMOTIONS`."""
 
 pool = PoolManager(pool_size=1)
 classifier = pool.get_classifier()
@@ -15,7 +15,7 @@ pool.release_classifier(classifier)
 
 
 def classify(face: np.ndarray) -> list[float]:
-    """Grey, as its own detector hands faces on."""
+    """Classify a grey face, the form that the package's detector passes on."""
     found = classifier.detect_emotion(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY))
     return [found[name] for name in NAMES]
 

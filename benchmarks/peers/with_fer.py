@@ -1,4 +1,4 @@
-"""fer as its page shows: OpenCV's Haar cascade, and its TFLite model or, with the option `hdf5`, its Keras model."""
+"""fer as on its page: OpenCV's Haar cascade, and its TFLite model or, with the option `hdf5`, its Keras model."""
 
 import sys
 
@@ -10,12 +10,12 @@ from edge.base.classes import EMOTIONS
 
 use_tflite = sys.argv[5:] != ["hdf5"]
 detector = FER(use_tflite=use_tflite)
-# It widens what its cascade finds by ten pixels on each side. A crop is a face already: 48 pixels would become 68.
+# fer enlarges detected boxes by ten pixels on each side; a crop of 48 pixels would become 68.
 on_crops = FER(use_tflite=use_tflite, offsets=(0, 0))
 
 
 def classify(face: np.ndarray) -> list[float]:
-    """The whole crop is the face."""
+    """Classify the whole crop as a face."""
     height, width = face.shape[:2]
     (found,) = on_crops.detect_emotions(np.ascontiguousarray(face[..., ::-1]), [(0, 0, width, height)])
     return [found["emotions"][emotion] for emotion in EMOTIONS]

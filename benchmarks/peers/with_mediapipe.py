@@ -12,7 +12,7 @@ from edge.base.classes import EMOTIONS
 with ImageClassifier.create_from_model_path(sys.argv[4]) as classifier:
 
     def classify(face: np.ndarray) -> list[float]:
-        """It tells the likeliest first."""
+        """Return the probabilities in the order of `EMOTIONS`; the package gives the most probable class first."""
         (head,) = classifier.classify(Image(image_format=ImageFormat.SRGB, data=face)).classifications
         scores = {category.category_name: category.score for category in head.categories}
         return [scores[emotion] for emotion in EMOTIONS]

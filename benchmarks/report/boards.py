@@ -29,7 +29,7 @@ PUBLISHED: dict[str, dict[str, float]] = {
 threads. The README of XNNPACK has a table: columns RPi 3+ and RPi 4 (BCM2711, ARM64), rows MobileNet v2 1.0X."""
 
 SEEN = {"CONV_2D": slice(1, 4), "FULLY_CONNECTED": slice(1, 2), "DEPTHWISE_CONV_2D": slice(1, 3)}
-"""Dimensions of the weights that an output sees, by operator; by convention, others are not counted."""
+"""Dimensions of the weights that one output uses, by operator; by convention, other operators are not counted."""
 
 ARITHMETIC = {"float32": "float", "float16": "float", "int8": "int8"}
 """Kind of arithmetic of a variant."""
@@ -47,12 +47,12 @@ BOARD_COLUMNS = (
 
 
 def board_records(folder: Path = RECORDS) -> list[Record]:
-    """Records of boards, in the order of the files' names."""
+    """Return the records of boards, in the order of the files' names."""
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
 def boards_text(bundles: Bundles, records: Sequence[Record]) -> str:
-    """The table in Markdown, and by what the estimates in it were made."""
+    """Return the table in Markdown, and the basis of its estimates."""
     rows = [_measured(record, v, bundles) for record in records for v in record["bundle"]["variants"]]
     there = [machine_name(record) for record in records]
     unmeasured = [board for board in PUBLISHED if not any(name.startswith(board) for name in there)]
@@ -61,14 +61,14 @@ def boards_text(bundles: Bundles, records: Sequence[Record]) -> str:
 
 
 def estimate(board: str, variant: str, bundles: Bundles) -> float | None:
-    """Milliseconds of a face, in proportion to the multiply-adds; None where there is nothing to go by."""
+    """Estimate milliseconds per face in proportion to the multiply-adds; None without a published time."""
     published = next((ms for name, ms in PUBLISHED.items() if board.startswith(name)), {})
     ms = published.get(ARITHMETIC.get(variant, ""))
     return None if ms is None or variant not in bundles else ms * multiply_adds(bundles[variant].model) / REFERENCE
 
 
 def _measured(record: Record, variant: str, bundles: Bundles) -> Row:
-    """A row with what was measured on as many threads and cores as there were."""
+    """Return a row with the results on the largest number of threads and cores."""
     same = variant in bundles and bundles[variant].sha256 == record["bundle"]["variants"][variant]["sha256"]
     found = {name: rows_of(record, name, variant=variant) for name in ("latency", "pipeline", "live")}
     last = {name: rows[-1] for name, rows in found.items() if rows}
@@ -94,7 +94,7 @@ def _method(bundles: Bundles) -> str:
 
 
 def multiply_adds(model: bytes) -> int:
-    """Multiply-adds of one inference: for each output as many as the weights that it sees."""
+    """Count the multiply-adds of one inference: for each output, the weights that it uses."""
     graph = Graph(model)
     return sum(
         math.prod(graph.shape(operator.output)[1:]) * math.prod(graph.shape(operator.inputs[1])[SEEN[operator.kind]])

@@ -1,4 +1,4 @@
-"""Charts of records, by matplotlib, which comes with the extra `bench`; a board measures as well without it.
+"""Charts of records by matplotlib, which the extra `bench` installs; measurements do not need it.
 
 Colours are distinct for colour-blind readers.
 """
@@ -17,7 +17,7 @@ from benchmarks.report.trade_off import Point, by_place, front, points
 from edge.base.files import whole_file, writing
 
 SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
-"""Okabe and Ito's palette, the yellow late: it is hard to see on white."""
+"""Okabe and Ito's palette; yellow comes late because it is hard to see on white."""
 
 MARKERS = "osD^vPX*"
 
@@ -25,7 +25,7 @@ DPI = 100
 
 
 def draw_front(found: Sequence[Point]) -> Figure:
-    """Accuracy against time, with the Pareto front by machine, split and labels; the legend names the numbers."""
+    """Draw accuracy against time, with a Pareto front per machine, split and labels; the legend names the numbers."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes, number = figure.subplots(), count(1)
     axes.set(title="accuracy against time", xlabel="ms of one face, one thread (logarithmic)", ylabel="% right")
@@ -49,7 +49,7 @@ def draw_front(found: Sequence[Point]) -> Figure:
 
 
 def draw_end_to_end(record: Record) -> Figure:
-    """Share of faces that are found by their size, a panel for each resolution; tilted faces have dashed lines."""
+    """Draw the share of faces found by their size, one panel per resolution; tilted faces have dashed lines."""
     rows = record["figures"][END_TO_END.name]
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))
     series = list(dict.fromkeys((row["way"], row["tilt"]) for row in rows))
@@ -74,7 +74,7 @@ def draw_end_to_end(record: Record) -> Figure:
 
 
 def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]:
-    """Draw what records have figures of, as PNGs; where there are several records, names begin with their bundles'.
+    """Draw the records' figures as PNGs; with several records, file names begin with the bundle's name.
 
     Returns:
         Their paths, as `benchmarks.report.document.Pictures` says.
@@ -90,7 +90,7 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
 
 
 def _prefix(records: Sequence[Record], i: int) -> str:
-    """Prefix of a record's pictures: empty for a single record, else the bundle's name, with a number if needed."""
+    """Return the prefix of a record's pictures: empty for a single record, else the bundle's name, numbered if needed."""
     if len(records) == 1:
         return ""
     names = [record["bundle"]["name"] for record in records]

@@ -14,7 +14,7 @@ TOLERANCE = 0.05
 """Share by which a figure may get worse."""
 
 IDENTITY = ("variant", "name", "output", "threads", "cores", "faces", "width")
-"""Keys of a row that identify it; rows that agree in them are compared."""
+"""Keys that identify a row; rows that agree in them are compared."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Change:
 
     @property
     def is_worse(self) -> bool:
-        """Tell whether the whole interval is worse by more than the tolerance."""
+        """Return True if the whole interval is worse by more than the tolerance."""
         return self.ratio.high < 1 - TOLERANCE if self.better > 0 else self.ratio.low > 1 + TOLERANCE
 
     @property
@@ -52,14 +52,14 @@ def compare(before: Record, after: Record) -> list[Change]:
 
 
 def missing(before: Record, after: Record) -> list[str]:
-    """Measurements and figures of the first record that the second one lacks."""
+    """List the measurements and figures of the first record that the second one lacks."""
     gone = [name for name in before["figures"] if name not in after["figures"]]
     there = _figures(after)
     return [*gone, *(name for name in _figures(before) if name not in there and name.split(",")[0] not in gone)]
 
 
 def changed_graphs(before: Record, after: Record) -> list[str]:
-    """Variants whose models have other operators than before, with the numbers of those."""
+    """List the variants whose models have other operators than before, with the operators' numbers."""
     old, new = ({row["variant"]: row["operators"] for row in rows_of(r, "counts")} for r in (before, after))
     changed = [variant for variant in old if variant in new and old[variant] != new[variant]]
     return [f"{variant}: {_changed_kinds(old[variant], new[variant])}" for variant in changed]
@@ -76,7 +76,7 @@ CHANGE_COLUMNS = (
 
 
 def changes_text(changes: list[Change]) -> str:
-    """A table of all changes in Markdown."""
+    """Format a table of all changes in Markdown."""
     return draw(CHANGE_COLUMNS, [asdict(change) | {"result": change.result} for change in changes], markdown=True)
 
 
@@ -86,7 +86,7 @@ def _changed_kinds(before: dict[str, int], after: dict[str, int]) -> str:
 
 
 def _figures(record: Record) -> dict[str, tuple[np.ndarray, int]]:
-    """Samples of all figures by name, and +1 where more is better."""
+    """Return the samples of all figures by name, each with +1 if more is better."""
     return {
         f"{name}, {_identity(row)}: {key}": (sample(row[key]), better)
         for name, measurement in MEASUREMENTS.items()

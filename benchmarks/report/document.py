@@ -1,4 +1,4 @@
-"""Reports of records in Markdown, and pages in which they stand between two marks. MB are millions of bytes."""
+"""Reports of records in Markdown, and pages that contain them between two marks. MB are millions of bytes."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def write_page(path: Path, records: Sequence[Record], pictures: Pictures) -> Non
 
 
 def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> str:
-    """Reports of all records, after the table that they share."""
+    """Return the reports of all records, after their common table."""
     shared = trade_off_text(records)
     parts = [shared] if shared else []
     parts += [f"![{FRONT}]({links[-1, FRONT]})"] if (-1, FRONT) in links else []
@@ -47,16 +47,16 @@ def reports(records: Sequence[Record], links: Mapping[tuple[int, str], str]) -> 
 
 
 def fill_page(path: Path, text: str, begin: str = BEGIN) -> None:
-    """Replace the text between a mark and the end of figures."""
+    """Replace the text between a mark and the end mark."""
     before, after = split_page(path, begin)
     write_whole(path, f"{before}{begin}\n\n{text}\n\n{END}{after}")
 
 
 def split_page(path: Path, opening: str = BEGIN) -> tuple[str, str]:
-    """Split a page into the text before and the text behind its figures.
+    """Split a page into the text before and after its figures.
 
     Raises:
-        UserError: there is no such page, or no place for figures in it.
+        UserError: the page does not exist, or lacks the marks.
     """
     try:
         text = path.read_text()
@@ -70,7 +70,7 @@ def split_page(path: Path, opening: str = BEGIN) -> tuple[str, str]:
 
 
 def report(record: Record, pictures: Mapping[str, str]) -> str:
-    """Report everything in a record, and what is missing; pictures, by measurement, stand below the tables."""
+    """Report all figures of a record and the missing ones; pictures, by measurement, are below the tables."""
     parts = ["\n".join([*_machine_lines(record["machine"]), *_state_lines(record["states"])]), _bundle_text(record)]
     for name, measurement in MEASUREMENTS.items():
         if name in record["figures"]:
@@ -82,7 +82,7 @@ def report(record: Record, pictures: Mapping[str, str]) -> str:
 
 
 def _machine_lines(machine: Row) -> list[str]:
-    """The machine in two lines, and a third where it was not idle."""
+    """Describe the machine in two lines, with a third if it was not idle."""
     name = f"{machine['board']}, {machine['cpu']}" if machine["board"] else machine["cpu"]
     cores = f"{machine['usable_cores']} of {machine['cores']} cores"
     busy = f"the machine was not idle (others took {machine['busy'] or 0:.0%} of it): expect better on one that is"
@@ -94,7 +94,7 @@ def _machine_lines(machine: Row) -> list[str]:
 
 
 def _state_lines(states: Row) -> list[str]:
-    """A line on governor and temperature before and after, where they are known."""
+    """Describe governor and temperature before and after in one line, if they are known."""
     known = {when: _state(states[when]) for when in ("before", "after")}
     text = "; ".join(f"{when}: {state}" for when, state in known.items() if state)
     return [text] if text else []
@@ -126,7 +126,7 @@ TARGET = (
 
 
 def _target_parts(targets: Rows) -> list[str]:
-    """Targets of which something was measured, and the number of the others."""
+    """List the targets with measured figures, and count the others."""
     measured = [target for target in targets if target["reached"] is not None]
     others = len(targets) - len(measured)
     return [

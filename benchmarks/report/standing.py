@@ -1,4 +1,4 @@
-"""Standing of this package beside each other one, from a record's figures alone."""
+"""Comparison of this package with each other one, from a record's figures alone."""
 
 from collections.abc import Iterator
 
@@ -34,13 +34,13 @@ STANDING_COLUMNS = (
 
 
 def standing_text(record: Record) -> str:
-    """A table in Markdown; empty where no other package was measured."""
+    """Return a table in Markdown; empty if no other package was measured."""
     rows = sorted((row for figure in FIGURES for row in _rows(record, *figure)), key=lambda row: row["name"])
     return f"{TITLE}\n\n{draw(STANDING_COLUMNS, rows, markdown=True)}" if rows else ""
 
 
 def _rows(record: Record, measurement: str, key: str) -> Iterator[Row]:
-    """Rows of this package beside another one, on the same number of cores."""
+    """Return rows that compare this package with another one, on the same number of cores."""
     better = MEASUREMENTS[measurement].compared[key]
     for ours in rows_of(record, measurement, name=OURS):
         for theirs in rows_of(record, measurement):

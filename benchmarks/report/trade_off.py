@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 def points(records: Sequence[Record]) -> list[Point]:
-    """Models whose time and accuracy were measured, each once."""
+    """Return the models whose time and accuracy were measured, each once."""
     found: dict[tuple[str, str], Point] = {}
     for record in records:
         place = ", ".join(filter(None, (machine_name(record), record["settings"]["split"])))
@@ -37,7 +37,7 @@ def points(records: Sequence[Record]) -> list[Point]:
 
 
 def front(candidates: Sequence[Point]) -> list[Point]:
-    """Pareto front of comparable points, the fastest first."""
+    """Return the Pareto front of comparable points, fastest first."""
     best: list[Point] = []
     for point in sorted(candidates, key=lambda point: (point.ms, -point.accuracy)):
         if not best or point.accuracy > best[-1].accuracy:
@@ -46,14 +46,14 @@ def front(candidates: Sequence[Point]) -> list[Point]:
 
 
 def by_place(candidates: Sequence[Point]) -> dict[str, list[Point]]:
-    """Comparable points, by what they have in common, the fastest first."""
+    """Group comparable points by machine, split and labels, fastest first."""
     ordered = sorted(candidates, key=lambda point: point.ms)
     places = dict.fromkeys(point.where for point in candidates)
     return {where: [point for point in ordered if point.where == where] for where in places}
 
 
 def trade_off_text(records: Sequence[Record]) -> str:
-    """A table of all models; empty where there is none."""
+    """Format a table of all models; empty if there are none."""
     rows = [
         [p.name, where, f"{p.ms:.3f}", f"{p.accuracy:.2%}", "yes" if p in front(there) else NO_VALUE]
         for where, there in by_place(points(records)).items()
@@ -65,7 +65,7 @@ def trade_off_text(records: Sequence[Record]) -> str:
 
 
 def _timed(record: Record) -> Iterator[tuple[str, float, Row]]:
-    """Name, median time on one thread and accuracies of this package's variants and of other packages."""
+    """Return name, median time on one thread and accuracies of this package's variants and of other packages."""
     times = {row["variant"]: row["ms"]["p50"] for row in rows_of(record, "latency", threads=1)}
     for row in rows_of(record, "accuracy"):
         if row["variant"] in times:

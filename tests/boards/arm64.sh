@@ -21,7 +21,7 @@ if ! current "$root"; then
   mkdir -p "$root/opt/emotion-edge" "$root/opt/cache" "$root/tmp" "$root/usr/local/lib/python3.11/dist-packages"
   # Not by PYTHONPATH: some tests start programs with an environment of their own.
   printf '%s\n' /site /opt/emotion-edge > "$root/usr/local/lib/python3.11/dist-packages/emotion-edge.pth"
-  # What the steps of an installation would have left.
+  # Files that the installation scripts would have left.
   ln -sf bash "$root/bin/sh"
   echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
   touch "$root/ready"

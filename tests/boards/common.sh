@@ -1,4 +1,4 @@
-# What the scripts that build a root of Debian share. Sourced, not run.
+# Common parts of the scripts that build a Debian root. Sourced, not run.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 boards=${BOARDS:-$project/.boards}
@@ -10,7 +10,7 @@ command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing" "run 'apt insta
 # The mirror that most of this machine's own sources name.
 mirror() { apt-get indextargets --format '$(SITE)' | grep -v security | sort | uniq -c | sort -rn | awk 'NR == 1 {print $2}'; }
 
-# What Python 3.11 and the packages of the edge's tests need of bookworm, unpacked without a step of installation.
+# Packages of bookworm for Python 3.11 and for the edge's tests, unpacked without installation scripts.
 python_packages=python3.11-minimal,libpython3.11-stdlib,libstdc++6,libgcc-s1,zlib1g,libffi8,libssl3,libbz2-1.0,liblzma5,libsqlite3-0,libexpat1,libc-bin,coreutils,bash
 
 # A package's hashes are in the lines below it, up to the first that does not end in a backslash.

@@ -1,4 +1,4 @@
-"""Makes the pictures that libcamera's virtual camera plays: the portrait drifting, a red patch in the corner.
+"""Make the pictures that libcamera's virtual camera plays: the portrait drifting, a red patch in the corner.
 
 python -m tests.boards.frames FOLDER
 """

@@ -9,10 +9,10 @@ root=$boards/trixie
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
 passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
 
-# What this test alone has, without hashes.
+# Packages of this test alone, without hashes.
 beside=(picamera2==0.3.38 pytest)
 
-# What the edge has of its lock, except numpy, which the system's libcamera was built for. The root is built anew when
+# The packages of the edge's lock except numpy, which the system's libcamera was built for. The root is built anew when
 # that changes.
 packages() {
   echo "# ${beside[*]}"

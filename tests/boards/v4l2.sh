@@ -20,7 +20,7 @@ if ! current "$root"; then
   touch "$root/ready"
 fi
 
-# What the kernel starts from: the drivers of the shared folders, and the script that goes on in them.
+# The initial RAM disk: the drivers of the shared folders, and the script that continues in them.
 kernel=$(basename "$root"/lib/modules/*)
 start=$(mktemp -d "$boards/start.XXXX")
 trap 'rm -rf "$start" "$start.gz"' EXIT

@@ -1,4 +1,4 @@
-"""Writes HEIC and AVIF files as phones do: coded tiles, and boxes that say how they make a picture."""
+"""Write HEIC and AVIF files as phones do: coded tiles, and boxes that say how they make a picture."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Gives damaged inputs to everything that takes what others send: `python -m tests.fuzz --help`."""
+"""Give damaged inputs to everything that reads untrusted data: `python -m tests.fuzz --help`."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Gives targets their inputs, one after the other, and notes what goes wrong."""
+"""Give targets their inputs, one after the other, and record failures."""
 
 import json
 import os

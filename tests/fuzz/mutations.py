@@ -1,4 +1,4 @@
-"""Damages bytes and JSON at random, each time the same by the same `Random`."""
+"""Damage bytes and JSON at random; the same `Random` gives the same damage."""
 
 import math
 from collections.abc import Callable

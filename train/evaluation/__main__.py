@@ -1,4 +1,4 @@
-"""Evaluates a model on a split that its training never saw.
+"""Evaluate a model on a split that it was not trained on.
 
     python -m train.evaluation --model runs/edge --data data/fer2013
     python -m train.evaluation --model models/default --data data/fer2013 --split test
@@ -70,7 +70,7 @@ def write_card(bundle: Path, section: str) -> None:
     """Write a section about people into the bundle's model card.
 
     Raises:
-        UserError: the bundle has no card, or the card has no such section.
+        UserError: the bundle has no card, or the card lacks the section.
     """
     write_whole(bundle / MODEL_CARD, with_section(read_card(bundle) or "", section))
 
@@ -118,7 +118,7 @@ def _parse() -> argparse.Namespace:
         "--votes",
         choices=("required", "auto"),
         default="auto",
-        help="required: fail without FER+ votes; default: %(default)s",
+        help="'required' fails without FER+ votes; default: %(default)s",
     )
     parser.add_argument("--allow-train", action="store_true", help="allow the split train")
     parser.add_argument("--portraits", type=Path, metavar="DIR", help="evaluate a bundle on portraits, not on a split")

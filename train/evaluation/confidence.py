@@ -8,7 +8,7 @@ import numpy as np
 from train.evaluation.metrics import CALIBRATION_BINS, confidence_and_right, confidence_bins
 
 THRESHOLDS = tuple(percent / 100 for percent in range(15, 100, 5))
-"""From about a seventh, the least confidence with the seven emotions, upwards."""
+"""Thresholds upwards from about 1/7, the lowest possible confidence with seven classes."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Evaluates a variant for the model card: scores, calibration, risk and coverage, robustness."""
+"""Evaluate a variant for the model card: scores, calibration, risk and coverage, robustness."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from train.evaluation.metrics import Scores
 from train.evaluation.robustness import Curves, robustness
 
 ROBUSTNESS_IMAGES = 800
-"""Drawn at random, the same for all variants: the standard error is below two points."""
+"""Number of images for robustness, drawn at random, the same for all variants; the standard error is below 2 points."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Measured:
 
     Attributes:
         scores: by label set.
-        labels: label set of all that follows: the model's own where the data set has it.
+        labels: label set of all further results: the model's own if the data set has it.
         reliability: accuracy by confidence.
         risk_coverage: coverage and accuracy by threshold, the edge's default among them.
         robustness: accuracy by grade of disturbance.

@@ -26,11 +26,11 @@ def main() -> int:
     parser.add_argument(
         "--classes",
         metavar="NAMES",
-        help="what numbered classes stand for: names in the order of the numbers (neutral,happy,…), pairs "
+        help="meaning of numbered classes: names in the order of the numbers (neutral,happy,…), pairs "
         f"(0=neutral,1=happy,…), or a data set with the same order ({', '.join(ORDERS)}); or the folders to take",
     )
     parser.add_argument("--output", type=Path, default=Path("data/fer2013"), help="default: %(default)s")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the split, default: %(default)s")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="seed of the split, default: %(default)s")
     parser.add_argument(
         "--max-bytes", type=whole_number(0), default=MAX_BYTES, help="a zip's limit, default: %(default)s"
     )

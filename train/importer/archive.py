@@ -159,7 +159,7 @@ def _decode_lzma(data: bytes, size: int) -> bytes:
     length, packed, dictionary = struct.unpack_from("<HBI", data, 2)
     filters = {
         "id": lzma.FILTER_LZMA1,
-        # The whole dictionary is allocated; more than the content's size is never used.
+        # The whole dictionary is allocated, but no more than the content's size is ever used.
         "dict_size": min(max(dictionary, 4096), max(size, 4096)),
         "lc": packed % 9,
         "lp": packed // 9 % 5,

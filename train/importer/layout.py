@@ -193,5 +193,5 @@ def _refuse_unknown_splits(source: object, places: list[Place], outer: int) -> N
 
 
 def _count_common(paths: list[tuple[str, ...]]) -> int:
-    """Return how many folders at the beginning all paths have in common."""
+    """Count the leading folders that all paths have in common."""
     return len(list(takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))))

@@ -49,7 +49,7 @@ _FILLERS = {
 """Words in a folder's name that do not change its meaning."""
 
 _SHORTEST_CORRECTED = 5
-"""Least letters of a name that is corrected; shorter ones are similar to too many words (sad, mad, sand)."""
+"""Fewest letters of a name that is corrected; shorter names are similar to too many words (sad, mad, sand)."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FER_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Digits of FER-2013, in fer2013.csv."""
 
 MOSTLY = 4
-"""Emotions by whose number names are those of an emotion data set, in which an unknown name is a mistake."""
+"""Number of emotions from which names belong to an emotion data set, in which an unknown name is a mistake."""
 
 _AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT, NOTHING, NOTHING, NOTHING)
 _RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
@@ -79,7 +79,7 @@ def parse_classes(text: str, found: Set[int], source: object) -> Numbers:
         source: for errors.
 
     Raises:
-        UserError: a name is no class, or the numbers are not those of the source.
+        UserError: a name is not a class, or the numbers are not those of the source.
     """
     if not found:
         raise UserError(f"{source} has no numbered classes, which CLASSES={text} is for", "leave it out")
@@ -96,7 +96,7 @@ def read_names(text: str, found: Set[int], file: str) -> Numbers:
     """Read the classes.txt of a source: a name a line, in the order of the numbers.
 
     Raises:
-        UserError: a name is no class, or the numbers are not those of the source.
+        UserError: a name is not a class, or the numbers are not those of the source.
     """
     lines = [line.strip() for line in text.removeprefix("\ufeff").strip().splitlines()]
     if not lines:
@@ -137,7 +137,7 @@ def _parse_pairs(items: list[str]) -> dict[int, str]:
 
 
 def _parse_names(texts: list[str], where: str) -> list[str]:
-    """Return the emotions that are named; or the names as they are, where they are classes of one's own."""
+    """Return the named emotions, or the names unchanged if they are a source's own classes."""
     named = [read.name if (read := read_class(text)) and read.exact else None for text in texts]
     if sum(name in EMOTIONS for name in named) < MOSTLY:
         if fault := fault_in([text for text in texts if text != NOTHING]):

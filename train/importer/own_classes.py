@@ -1,4 +1,4 @@
-"""Layout of a source whose folders are classes of its own, such as `smiling` and `not smiling`."""
+"""Layout of a source with its own classes, such as `smiling` and `not smiling`."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ _PICTURES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic"),
     *(".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Endings of the files whose folders are looked at; others, such as notes, name no class."""
+"""Suffixes of the files whose folders may be classes; folders of other files, such as notes, are not."""
 
 
 @dataclass
@@ -28,8 +28,8 @@ class OwnClasses:
         classes: their names, in the order of their numbers.
         outer: number of outermost folders that all pictures have in common.
         has_splits: True if any folder names a split.
-        held_out: split that a folder such as `Eval` is.
-        taken: files by what was understood otherwise than by its exact name.
+        held_out: split of a folder such as `Eval`.
+        taken: files, by the interpretation of an inexact name.
     """
 
     classes: tuple[str, ...]

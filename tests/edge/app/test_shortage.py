@@ -30,7 +30,7 @@ def folder(tmp_path, portrait):
 
 
 def limits(**soft):
-    """Returns what sets limits by name, `FSIZE=64`, in a child before it runs."""
+    """Return a function that sets limits by name, `FSIZE=64`, in a child before it runs."""
 
     def limit():
         for name, value in soft.items():

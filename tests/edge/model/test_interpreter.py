@@ -99,7 +99,7 @@ class TestGreeting:
 
     @pytest.fixture
     def first(self, monkeypatch):
-        """Lets the next interpreter be the first, made by a function."""
+        """Let the next interpreter be the first, made by a function."""
         monkeypatch.setattr(interpreter, "_GREETED", threading.Event())
 
         def made_by(make):

@@ -29,7 +29,7 @@ class Patience:
 
 
 def reopening(*outcomes):
-    """Gives sources, or raises errors, one after the other."""
+    """Give sources, or raise errors, one after the other."""
     remaining = list(outcomes)
 
     def reopen():

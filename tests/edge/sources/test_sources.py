@@ -65,7 +65,7 @@ class FakeCapture:
 
 @pytest.fixture
 def camera(monkeypatch):
-    """Makes camera 0 a fake one; the list holds those that were opened."""
+    """Make camera 0 a fake one; the list holds the opened ones."""
     opened = []
 
     def capture(device):

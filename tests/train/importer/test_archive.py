@@ -33,7 +33,7 @@ def picture(suffix: str, side: int) -> bytes:
     return cv2.imencode(suffix, pixels)[1].tobytes()
 
 
-# What is refused
+# Refused archives
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_size_of_an_lzma_dictionary_is_not_believed(tmp_path):
     assert totals(record) == {"train": 7, "val": 7, "test": 7} and record["skipped"] == []
 
 
-# What is left out
+# Files left out
 
 
 def test_too_large_and_damaged_files_are_skipped(tmp_path, monkeypatch):
@@ -231,7 +231,7 @@ def test_the_last_member_of_a_name_counts(tmp_path):
     assert record["skipped"] == [{"file": "train/sad/5.png", "reason": "twice in the archive, the last one counts"}]
 
 
-# What is read
+# Files read
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -20,10 +20,10 @@ from train.evaluation.portraits.folder import POSES, Person
 
 HAPPY = EMOTIONS.index("happy")
 SINGLE = Smoothing(time_constant=0)
-"""For pictures that have no past."""
+"""Smoothing of single pictures: none."""
 
 Recognize = Callable[[np.ndarray], FaceResult | None]
-"""From a picture, uint8 BGR `[h, w, 3]`, to its main face."""
+"""Returns the main face of a picture, uint8 BGR `[h, w, 3]`."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Answers:
     with_baseline: np.ndarray
 
     def of(self, people: np.ndarray) -> "Answers":
-        """Return the answers of some people, by a mask or by indices."""
+        """Return the answers for some people, by a mask or by indices."""
         return Answers(self.labels[:, people], self.scores[:, people], self.with_baseline[:, people])
 
 
 def edge_recognizer(bundle: Path) -> Recognize:
-    """Return the edge's own chain, from detection to label, with the int8 model of a bundle.
+    """Return the edge's recognizer, from detection to label, with the int8 model of a bundle.
 
     Raises:
-        UserError: the bundle is none, or of other classes, or cannot be run.
+        UserError: the bundle is invalid, has other classes, or cannot be run.
     """
     recognizer = Recognizer.from_options(Options(model=bundle, smoothing=SINGLE))
     if recognizer.classes != EMOTIONS:
@@ -91,7 +91,7 @@ def _score(face: FaceResult | None) -> float:
 
 
 def _with_baseline(neutral: FaceResult | None, smiling: FaceResult | None) -> tuple[int, int]:
-    """Show the neutral face for as long as a baseline takes, and label both faces after that."""
+    """Show the neutral face for as long as a baseline takes, then label both faces."""
     if neutral is None:
         return -1, -1
     baseline = PersonalBaseline()

@@ -1,4 +1,4 @@
-"""Reads a folder of portraits.
+"""Read a folder of portraits.
 
 <folder>/neutral/<id>.jpg and <folder>/smiling/<id>.jpg     a picture each of every person, of any format and size
 <folder>/people.csv                                         id,age,gender,ethnicity; empty or NA: not given
@@ -34,7 +34,7 @@ class Person:
 
 
 def read_people(folder: Path) -> list[Person]:
-    """Read who is shown, and where.
+    """Read the people of a folder of portraits, and the paths of their pictures.
 
     Raises:
         UserError: the table, a column, a person or a picture is missing, or somebody is in the table twice.
@@ -48,7 +48,7 @@ def read_people(folder: Path) -> list[Person]:
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    """Read the rows of the table, each with an id of its own."""
+    """Read the rows of the table; each needs a unique id."""
     needs = f"it needs the columns {','.join(PERSON_COLUMNS)} and a row for every person"
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:

@@ -72,7 +72,7 @@ def with_section(card: str, section: str) -> str:
     """Replace the card's section about people.
 
     Raises:
-        UserError: the card has no such section.
+        UserError: the card lacks the section.
     """
     place = re.compile(rf"^{re.escape(SECTION)}\n.*?(?=^#|\Z)", re.DOTALL | re.MULTILINE)
     if not place.search(card):
@@ -81,7 +81,7 @@ def with_section(card: str, section: str) -> str:
 
 
 def _table(figures: Figures) -> str:
-    """Groups by rows, figures by columns; then the groups without figures."""
+    """Format the figures, one row per group, then the groups without figures."""
     rows = [[f"{_name(g)} ({g.people})", *(_cell(*f) for f in g.figures.items())] for g in figures.groups if g.figures]
     header = ["group (people)", *FIGURE_TITLES.values()]
     table = "\n".join("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows])
@@ -99,7 +99,7 @@ def _name(group: Group) -> str:
 
 
 def _cell(name: str, figure: Figure) -> str:
-    """Format a figure and its interval: shares in percent, the area of the ROC as it is."""
+    """Format a figure and its interval: shares in percent, the ROC area as a fraction."""
     if name == "roc_area":
         return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
     if figure.low == figure.high:
