@@ -26,8 +26,8 @@ def measure_template(training: Split, detector: Detector, seed: int) -> dict[str
         seed: of the draw.
 
     Returns:
-        `landmarks` (five pairs) and `box` (x, y, w, h), relative to the crop's side, and `measured_on`, in how many
-        crops the detector found its face.
+        `landmarks` (five pairs) and `box` (x, y, w, h), relative to the crop's side, and `measured_on`, the number
+        of crops with a detected face.
 
     Raises:
         UserError: too few faces are detected.

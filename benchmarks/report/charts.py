@@ -90,7 +90,7 @@ def draw(records: Sequence[Record], folder: Path) -> dict[tuple[int, str], Path]
 
 
 def _prefix(records: Sequence[Record], i: int) -> str:
-    """Return the prefix of a record's pictures: empty for a single record, else the bundle's name, numbered if needed."""
+    """Return the prefix of a record's pictures: empty for a single record, else the bundle's name, made unique."""
     if len(records) == 1:
         return ""
     names = [record["bundle"]["name"] for record in records]

@@ -278,7 +278,7 @@ class Outputs:
     rotate_size: Annotated[
         Megabytes | None,
         Option(
-            "size at which a camera's file of records or events is renamed, and a new one begun",
+            "size at which a camera's file of records or events is renamed and a new file begins",
             "--rotate-size",
             "MB",
             unit="MB",
@@ -287,7 +287,7 @@ class Outputs:
     keep_days: Annotated[
         Days | None,
         Option(
-            "begin new files of a camera's records and events each day, too, and remove renamed ones of this age",
+            "also begin new files of a camera's records and events each day, and remove old ones at this age",
             "--keep-days",
             "DAYS",
             unit="days",
@@ -329,7 +329,7 @@ class Store:
 
     path: Annotated[
         Path | None,
-        Option("keep a history in this database: faces by the second, and events, but no pictures", "--store", "FILE"),
+        Option("write a history to this database: faces by the second, and events, but no pictures", "--store", "FILE"),
     ] = None
     keep_days: Annotated[Days, Option("age at which its contents are removed", unit="days")] = 365.0
     max_size: Annotated[Megabytes, Option("size at which its oldest contents are removed", unit="MB")] = 500.0
@@ -431,23 +431,23 @@ class Predict(Folders):
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Frames of a video that are analyzed."""
+    """Analyzed frames of a video."""
 
     title: ClassVar = "frames"
 
     start: Annotated[
         Seconds | None,
-        Option("begin there: seconds, or as 1:02:30", "--from", "TIME", unit="s", read=parse_clock),
+        Option("start time: seconds, or 1:02:30", "--from", "TIME", unit="s", read=parse_clock),
     ] = None
     end: Annotated[
         Seconds | None,
-        Option("end before there: seconds, or as 1:02:30", "--to", "TIME", unit="s", read=parse_clock),
+        Option("end time (exclusive): seconds, or 1:02:30", "--to", "TIME", unit="s", read=parse_clock),
     ] = None
-    every: Annotated[AtLeastOne, Option("analyze one of so many frames", "--every", "N")] = 1
+    every: Annotated[AtLeastOne, Option("analyze every Nth frame", "--every", "N")] = 1
     split_minutes: Annotated[
         Minutes | None,
         Option(
-            "cut a longer video into stretches of about this length, which are analyzed at the same time",
+            "split longer videos into stretches of about this length, which are analyzed at the same time",
             "--split-minutes",
             "N",
             unit="minutes",
@@ -471,14 +471,14 @@ class Analyze:
 
     videos: Annotated[tuple[Path, ...], Option("a video, or a folder of videos", "videos", "VIDEO")]
     output: Annotated[Path, Option("folder of the reports", "--output", "DIR")]
-    recursive: Annotated[bool, Option("find the videos of the folders in a folder, too", "--recursive")] = False
+    recursive: Annotated[bool, Option("also analyze the videos in subfolders", "--recursive")] = False
     jobs: Annotated[
         AtLeastOne | None, Option("videos analyzed at the same time", "--jobs", "N", default="one a core")
     ] = None
     shard: Annotated[
         Shard | None,
         Option(
-            "do one part of the work of several machines, as 3/40; array: the part of a Slurm array's task or of an "
+            "process one shard of the videos, such as 3/40; array: the shard of the Slurm array task or "
             "indexed Kubernetes Job",
             "--shard",
             "I/N",
@@ -501,28 +501,30 @@ class Demo:
 
 @dataclass(frozen=True)
 class HistorySpan:
-    """Part of a history that is shown."""
+    """Shown part of a history."""
 
     begin: Annotated[
         float | None,
         Option(
-            "beginning: 2026-11-27, 2026-11-27T10:30 (local time), or -2h, two hours ago; also s, m, d, w",
+            "start time: 2026-11-27, 2026-11-27T10:30 (local time), or relative, such as -2h (also s, m, d, w)",
             "--from",
             "TIME",
             default="a day before the end",
             read=parse_time,
         ),
     ] = None
-    end: Annotated[float | None, Option("end, written like it", "--to", "TIME", default="now", read=parse_time)] = None
-    camera: Annotated[str | None, Option("one camera only", "--camera", "NAME")] = None
+    end: Annotated[
+        float | None, Option("end time, in the same form", "--to", "TIME", default="now", read=parse_time)
+    ] = None
+    camera: Annotated[str | None, Option("show only this camera", "--camera", "NAME")] = None
 
 
 @dataclass(frozen=True)
 class HistoryTable:
-    """Tables that are written of a history."""
+    """Tables written from a history."""
 
     csv: Annotated[Path | None, Option("write a table with a row for each face and second", "--csv", "FILE")] = None
-    parquet: Annotated[Path | None, Option("write it as Parquet", "--parquet", "FILE")] = None
+    parquet: Annotated[Path | None, Option("write the table as Parquet", "--parquet", "FILE")] = None
     events: Annotated[bool, Option("write the events instead", "--events")] = False
 
 
@@ -530,8 +532,10 @@ class HistoryTable:
 class History:
     """Settings of `history`."""
 
-    file: Annotated[Path | None, Option("the database that a run writes by --store", "file", "FILE")] = None
-    config: Annotated[Path | None, Option("the configuration file of the run names it", "--config", "FILE")] = None
+    file: Annotated[Path | None, Option("database written by --store", "file", "FILE")] = None
+    config: Annotated[
+        Path | None, Option("configuration file of the run, which names the database", "--config", "FILE")
+    ] = None
     span: HistorySpan = field(default_factory=HistorySpan)
     table: HistoryTable = field(default_factory=HistoryTable)
     store: Store = field(default_factory=Store, metadata={OMITTED: ("path", "keep_days", "max_size")})
