@@ -43,7 +43,7 @@ help: ##develop list the targets
 run: $(VENV)/$(EDGE).stamp $(OUTPUTS) ##use recognize faces live: SOURCE=<camera, address, video, image or folder>
 	@$(BIN)/emotion-edge run "$(SOURCE)" --model "$(MODEL)" $(ARGS)
 
-analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp ##use report on videos, with tables and plots: VIDEO=<video or folder>
+analyze: $(VENV)/$(EDGE).stamp $(VENV)/analyze.stamp $(if $(filter --cluster%,$(ARGS)),$(VENV)/cluster.stamp) ##use report on videos, with tables and plots: VIDEO=<video or folder>
 	@test -n "$(VIDEO)" || { echo "emotion-edge: no video named: make analyze VIDEO=<video or folder>" >&2; exit 2; }
 	@$(BIN)/emotion-edge analyze "$(VIDEO)" --output "$(REPORTS)" --model "$(MODEL)" $(ARGS)
 
@@ -219,13 +219,14 @@ lock: $(BIN)/python ##develop update the locked versions and their hashes; test 
 	@$(LOCK) --extra test --constraint requirements/opencv4-constraints.txt -o requirements/opencv4.txt
 	@$(LOCK) --constraint requirements/opencv4.txt -o requirements/bookworm.txt
 	@$(LOCK) --extra analyze $(ON_TOP) -o requirements/analyze.txt
+	@$(LOCK) --extra cluster $(ON_TOP) --constraint requirements/test.txt -o requirements/cluster.txt
 	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
 	@$(LOCK) --extra bench $(ON_TOP) -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 	@$(LOCK) --extra onnx $(call on_top,workstation) -o requirements/onnx.txt
 	@$(foreach pinned,$(PINNED),$(COMPILE) $(pinned) --no-deps -o $(pinned) &&) true
 	@$(foreach lock,$(WITH_OPENCV),$(HEADLESS_TOO) &&) true
-	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze,$(HAS_WHEELS) &&)) true
+	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze cluster,$(HAS_WHEELS) &&)) true
 
 # A lock without wheels for one of these is refused. PyAV's wheels for macOS are for 14 and later.
 PLATFORMS = aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc

@@ -69,6 +69,7 @@ def test_versions_fit_what_is_asked_for(lock):
         ("opencv4", [None, "test"]),
         ("outputs", ["web", "mqtt"]),
         ("analyze", ["analyze"]),
+        ("cluster", ["cluster"]),
         ("bench", ["bench"]),
         ("workstation", [None, "dev"]),
     ],

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,9 @@ TAIL_BLOCK_BYTES = 1 << 16
 
 NAME_BYTES = 200
 """Longest name derived from another name, bytes. File systems allow 255; suffixes and numbers need some of them."""
+
+CLAIM_INTERVAL = 0.2
+"""Seconds between two attempts to claim what another process has claimed."""
 
 
 @contextmanager
@@ -252,6 +256,21 @@ def claimed(path: Path, owner: str = "") -> Iterator[bool]:
             with suppress(OSError):
                 path.unlink()
         os.close(handle)
+
+
+@contextmanager
+def waited_claim(path: Path, owner: str = "") -> Iterator[None]:
+    """Hold a claim, once no other process has it.
+
+    Raises:
+        UserError: no such file can be created.
+    """
+    while True:
+        with claimed(path, owner) as granted:
+            if granted:
+                yield
+                return
+        time.sleep(CLAIM_INTERVAL)
 
 
 def claim_owner(path: Path) -> str | None:

@@ -462,6 +462,11 @@ class Wanted:
     annotated: Annotated[bool, Option("also write an annotated video", "--annotate")] = False
     thumbnails: Annotated[bool, Option("show small pictures of faces in the report", "--no-thumbnails")] = True
     blur: Annotated[bool, Option("make faces unrecognizable in all written pictures", "--blur")] = False
+    with_video: Annotated[
+        bool, Option("show the video in the report, by a link to its file, and seek to a clicked time", "--with-video")
+    ] = False
+    elan: Annotated[bool, Option("also write all episodes as annotations for ELAN", "--eaf")] = False
+    subtitles: Annotated[bool, Option("also write all episodes as subtitles", "--srt")] = False
     excerpt: Excerpt = field(default_factory=Excerpt)
 
 

@@ -19,6 +19,7 @@ from edge.base.machine import quiet_libraries, usable_cores
 from edge.base.settings import Analyze
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import Bundle, load_bundle
+from edge.report.index_page import write_index
 from edge.report.job import find_jobs
 from edge.report.progress import BatchProgress
 from edge.report.sharing import part_of
@@ -67,6 +68,7 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
             count, first = len(left_out), printable(str(left_out[0]))
             progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
         yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
+    write_index(settings.output)
 
 
 def _known(tasks: Sequence[Task], left: Sequence[Task], bundle: Bundle) -> Iterator[Outcome]:

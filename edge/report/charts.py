@@ -1,5 +1,9 @@
-"""Figures of a report as SVG inside its page, whose text colour they inherit."""
+"""Figures of a report as SVG inside its page, whose text colour they inherit.
 
+Text keeps its size on screens of every width; what is drawn between it is stretched.
+"""
+
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -9,13 +13,23 @@ from edge.base.classes import shortened
 from edge.outputs.palette import UNSURE, colour_of
 from edge.report.digest import Person
 
-LEFT, PLOT, RIGHT = 84, 800, 76
-CHART_WIDTH = LEFT + PLOT + RIGHT
+PLOT = 800
+"""Units of the width of what is stretched; names are left of it, values right of it, see the style of `.chart`."""
+
 LANE, ROW, GAP, AXIS = 32, 24, 8, 30
 """Heights of the lane of labels, of a row of probabilities, of the gap between rows, and of the axis."""
 
 MOST_ROWS, MOST_LETTERS = 12, 12
 """Rows of probabilities of a person; letters of a name beside a row."""
+
+MOST_COLUMNS = 100
+"""Most parts of a timeline that show their numbers where a pointer rests."""
+
+FEW_PROBABILITIES = 3
+"""Highest probabilities that are shown there."""
+
+NARROW = 0.15
+"""Share of a bar that is too narrow for a number on a phone."""
 
 MOST_TICKS = 10
 TICK_SPACINGS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -58,58 +72,54 @@ def timeline(person: Person, width: float, duration: float) -> str:
         width: seconds of each part of `person.bins`.
         duration: length of the video, seconds.
     """
-    edges = LEFT + PLOT * np.minimum(1, np.arange(len(person.bins) + 1) * width / max(duration, 1e-9))
+    edges = PLOT * np.minimum(1, np.arange(len(person.bins) + 1) * width / max(duration, 1e-9))
     seconds, weighted = np.split(person.bins, [len(person.states)], axis=1)
     colours, labels = state_colours(person.classes), shown_classes(person)
-    shown = seconds.sum(axis=1)
-    parts = [_name("label", LANE / 2), _plate(0, LANE)]
-    level = np.zeros(len(shown))
-    for state, colour in enumerate(colours):
-        heights = LANE * seconds[:, state] / np.maximum(shown, 1e-9)
-        parts.append(_bars(edges, LANE - level, heights, colour))
-        level += heights
+    texts = [_name("label", LANE / 2)]
+    stretches = _stretches(seconds, width)
+    drawn = [_plate(0, LANE), *(_lane(stretches, state, duration, colour) for state, colour in enumerate(colours))]
     judged = seconds[:, :-1].sum(axis=1)
     for row, label in enumerate(labels):
         top = LANE + GAP + row * (ROW + GAP)
         heights = ROW * weighted[:, label] / np.maximum(judged, 1e-9)
         mean = weighted[:, label].sum() / max(judged.sum(), 1e-9)
-        parts += [
-            *(_name(person.classes[label], top + ROW / 2), _plate(top, ROW)),
-            _bars(edges, np.full(len(heights), top + ROW), heights, colours[label]),
-            _contour(edges, top + ROW, heights, judged > 0),
-            f'<text x="{LEFT + PLOT + 8}" y="{top + ROW / 2}" class="mid">{mean:.0%}</text>',
+        texts += [_name(person.classes[label], top + ROW / 2), _value(f"{mean:.0%}", top + ROW / 2)]
+        drawn += [
+            _plate(top, ROW),
+            _curve(edges, top + ROW, heights, judged > 0, colours[label]),
         ]
     bottom = LANE + GAP + len(labels) * (ROW + GAP)
-    parts.append(_axis(duration, bottom))
+    ticks, numbers = _axis(duration, bottom)
     title = f"Person {person.id}: expressions over time"
     description = (
         f"Seen from {clock(person.first)} to {clock(person.last)}. The upper lane has the colour of the label; where a "
-        "part of the video has several, each has its share of the height. The rows below are the mean "
+        "part of the video has several, each has its share of the width. The rows below are the mean "
         "probabilities, from 0 to 1. The table after the figure has the same numbers."
     )
-    return _svg(f"timeline-{person.id}", title, description, bottom + AXIS, parts)
+    plot = _plot(bottom, [*drawn, ticks], numbers + _columns(person, width, duration, bottom))
+    return _svg(f"timeline-{person.id}", title, description, bottom + AXIS, [*texts, plot])
 
 
 def shares(persons: Iterable[Person]) -> str:
     """Draw a bar for each person, divided by the time of each expression."""
-    parts, top = [], 0
+    texts, drawn, numbers, top = [], [], [], 0
     for person in persons:
         part = person.seconds / max(person.present, 1e-9)
         starts = np.cumsum(part) - part
-        parts.append(_name(f"person {person.id}", top + LANE / 2))
+        texts += [_name(f"person {person.id}", top + LANE / 2), _value(f"{person.present:.1f} s", top + LANE / 2)]
         for state, colour in enumerate(state_colours(person.classes)):
-            edges = LEFT + PLOT * np.array([starts[state], starts[state] + part[state]])
-            parts.append(_bars(edges, np.array([top + LANE]), np.array([LANE * (part[state] > 0)]), colour))
+            if part[state]:
+                drawn.append(_bar(starts[state], starts[state] + part[state], top, colour))
             if part[state] >= 0.05:
                 ink = "#fff" if person.states[state] == "not judged" else "#141414"
-                parts.append(
-                    f'<text x="{edges.mean():.1f}" y="{top + LANE / 2}" class="mid share" fill="{ink}">'
-                    f"{part[state]:.0%}</text>"
+                narrow = " narrow" if part[state] < NARROW else ""
+                numbers.append(
+                    f'<text x="{starts[state] + part[state] / 2:.1%}" y="{top + LANE / 2}" class="mid share{narrow}" '
+                    f'fill="{ink}">{part[state]:.0%}</text>'
                 )
-        parts.append(f'<text x="{LEFT + PLOT + 8}" y="{top + LANE / 2}" class="mid">{person.present:.1f} s</text>')
         top += LANE + GAP
     description = "One bar for each person, its parts as long as the shares in the table below; right, the time seen."
-    return _svg("shares", "Share of each expression", description, top, parts)
+    return _svg("shares", "Share of each expression", description, top, [*texts, _plot(top, drawn, "".join(numbers))])
 
 
 def legend(persons: Sequence[Person]) -> str:
@@ -125,46 +135,125 @@ def legend(persons: Sequence[Person]) -> str:
 
 def _svg(name: str, title: str, description: str, height: float, parts: Iterable[str]) -> str:
     return (
-        f'<svg viewBox="0 -2 {CHART_WIDTH} {height + 4:g}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<svg class="chart" height="{height + 4:g}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
         f"{''.join(parts)}</svg>"
     )
 
 
+def _plot(height: float, drawn: Iterable[str], over: str) -> str:
+    """Stretch what is drawn to the width of the chart; `over` has places in percent of it."""
+    return (
+        f'<svg width="100%" height="{height:g}" viewBox="0 0 {PLOT} {height:g}" preserveAspectRatio="none">'
+        f"{''.join(drawn)}</svg>{over}"
+    )
+
+
 def _name(text: str, y: float) -> str:
-    return f'<text x="{LEFT - 10}" y="{y:g}" class="mid name">{escape(shortened(text, MOST_LETTERS))}</text>'
+    return f'<text x="-10" y="{y:g}" class="mid name">{escape(shortened(text, MOST_LETTERS))}</text>'
+
+
+def _value(text: str, y: float) -> str:
+    return f'<text x="100%" dx="8" y="{y:g}" class="mid">{text}</text>'
 
 
 def _plate(top: float, height: float) -> str:
-    return f'<rect x="{LEFT}" y="{top:g}" width="{PLOT}" height="{height}" class="plate"/>'
+    return f'<rect y="{top:g}" width="{PLOT}" height="{height}" class="plate"/>'
 
 
-def _bars(edges: np.ndarray, bottoms: np.ndarray, heights: np.ndarray, colour: str) -> str:
-    """Draw all bars with a height as one path; neighbours share their edges to a tenth, so that no gap is visible."""
-    edges = edges.round(1)
-    path = "".join(
-        f"M{x0:g} {bottom:.1f}H{x1:g}v{-height:.1f}H{x0:g}z"
-        for x0, x1, bottom, height in zip(edges, edges[1:], bottoms, heights, strict=False)
-        if height >= 0.05 and x1 > x0
-    )
+def _stretches(seconds: np.ndarray, width: float) -> list[tuple[int, float, float]]:
+    """Return state, start and end of the stretches of time with one state, seconds.
+
+    Where a part of the timeline has several states, the one of the part before comes first, and the one of the part
+    after it last. A person who was there for some of it was there at the side of the other parts with them.
+
+    Args:
+        seconds: float64 `[parts, states]`, time in each state.
+        width: seconds of a part.
+    """
+    found: list[tuple[int, float, float]] = []
+    most = np.where(seconds.any(axis=1), seconds.argmax(axis=1), -1)
+    for part in np.flatnonzero(most >= 0):
+        before = found[-1][0] if found and part and most[part - 1] >= 0 else -1
+        after = most[part + 1] if part + 1 < len(most) else -1
+        states = sorted(np.flatnonzero(seconds[part]), key=lambda state: (state != before, state == after))
+        start = part * width if before >= 0 else (part + 1) * width - seconds[part].sum()
+        for state in map(int, states):
+            end = start + seconds[part, state]
+            if found and found[-1][0] == state and start - found[-1][2] < width / 100:
+                found[-1] = state, found[-1][1], end
+            else:
+                found.append((state, start, end))
+            start = end
+    return found
+
+
+def _lane(stretches: Iterable[tuple[int, float, float]], state: int, duration: float, colour: str) -> str:
+    """Draw the stretches of a state at the top."""
+    scale = PLOT / max(duration, 1e-9)
+    ends = [(start * scale, min(PLOT, end * scale)) for one, start, end in stretches if one == state]
+    path = "".join(f"M{start:.1f} 0H{end:.1f}V{LANE}H{start:.1f}z" for start, end in ends)
     return f'<path d="{path}" fill="{colour}"/>' if path else ""
 
 
-def _contour(edges: np.ndarray, bottom: float, heights: np.ndarray, there: np.ndarray) -> str:
-    """Draw the upper edge of the bars, which separates light colours from light paper."""
-    path, drawing = "", False
-    for x0, x1, height, present in zip(edges, edges[1:], heights, there, strict=False):
-        if present:
-            path += f"{'V' if drawing else f'M{x0:.1f} '}{bottom - height:.1f}H{x1:.1f}"
-        drawing = bool(present)
-    return f'<path d="{path}" class="contour"/>' if path else ""
+def _bar(start: float, end: float, top: float, colour: str) -> str:
+    """Draw a bar between two shares of the width."""
+    return f'<path d="M{PLOT * start:.1f} {top:g}H{PLOT * end:.1f}v{LANE}H{PLOT * start:.1f}z" fill="{colour}"/>'
 
 
-def _axis(duration: float, top: float) -> str:
+def _curve(edges: np.ndarray, bottom: float, heights: np.ndarray, there: np.ndarray, colour: str) -> str:
+    """Draw a curve through the middles of the parts in which somebody was there, and the area below it.
+
+    The line separates light colours from light paper.
+    """
+    line = area = ""
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], there.astype(int), [0]])))
+    for first, last in ends.reshape(-1, 2):
+        middles = (edges[first:last] + edges[first + 1 : last + 1]) / 2
+        xs = [edges[first], *middles, edges[last]]
+        ys = bottom - np.array([heights[first], *heights[first:last], heights[last - 1]])
+        points = "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
+        line += f"M{points}"
+        area += f"M{points}V{bottom:g}H{edges[first]:.1f}z"
+    return f'<path d="{area}" fill="{colour}"/><path d="{line}" class="contour"/>' if line else ""
+
+
+def _axis(duration: float, top: float) -> tuple[str, str]:
+    """Return the axis, which is stretched, and its numbers, which are not."""
     step = next((tick for tick in TICK_SPACINGS if duration / tick <= MOST_TICKS), TICK_SPACINGS[-1])
-    parts = [f'<path d="M{LEFT} {top:g}h{PLOT}" class="axis"/>']
-    for tick in np.arange(0, duration + 1e-9, step):
-        x = LEFT + PLOT * tick / max(duration, 1e-9)
+    path, numbers = f"M0 {top:g}h{PLOT}", []
+    for place, tick in enumerate(np.arange(0, duration + 1e-9, step)):
+        share = tick / max(duration, 1e-9)
         text = clock(float(tick)) if step < 1 else clock(float(tick)).rpartition(".")[0]
-        parts.append(f'<path d="M{x:.1f} {top:g}v5" class="axis"/><text x="{x:.1f}" y="{top + 18:g}">{text}</text>')
-    return "".join(parts)
+        path += f"M{PLOT * share:.1f} {top:g}v5"
+        odd = ' class="odd"' * (place % 2)
+        numbers.append(f'<text x="{share:.2%}" y="{top + 18:g}"{odd}>{text}</text>')
+    return f'<path d="{path}" class="axis"/>', "".join(numbers)
+
+
+def _columns(person: Person, width: float, duration: float, height: float) -> str:
+    """Return the parts of a timeline in which the person was seen, each with its numbers as the title."""
+    parts = max(1, math.ceil(duration / width))
+    step = math.ceil(parts / MOST_COLUMNS)
+    columns = []
+    for first in range(0, parts, step):
+        if text := _in_words(person, person.bins[first : first + step].sum(axis=0)):
+            begin, end = first * width, min(duration, (first + step) * width)
+            columns.append(
+                f'<rect x="{begin / duration:.2%}" width="{(end - begin) / duration:.2%}" height="{height:g}" '
+                f'class="column" data-seek="{begin:.2f}"><title>{clock(begin)}–{clock(end)}: {escape(text)}</title>'
+                "</rect>"
+            )
+    return "".join(columns)
+
+
+def _in_words(person: Person, numbers: np.ndarray) -> str:
+    """Describe the most frequent label and the highest probabilities of a part; empty where nobody was seen."""
+    seconds, weighted = np.split(numbers, [len(person.states)])
+    if not seconds.sum():
+        return ""
+    text = f"{person.states[int(seconds.argmax())]} {seconds.max() / seconds.sum():.0%} of the time"
+    if judged := seconds[:-1].sum():
+        first = np.argsort(-weighted, kind="stable")[:FEW_PROBABILITIES]
+        text += f"; {', '.join(f'{person.classes[label]} {weighted[label] / judged:.2f}' for label in first)}"
+    return text

@@ -121,13 +121,16 @@ class Digest:
     name = "report"
     complete = True
 
-    def __init__(self, pictures: bool, classes: tuple[str, ...]) -> None:
+    def __init__(
+        self, pictures: bool, classes: tuple[str, ...], note: Callable[[Episode], None] = lambda episode: None
+    ) -> None:
+        """Begin; `note` is called with each episode when it ends."""
         self.frames = self.frames_with_faces = self.faces = self.episodes_seen = self.left_out = 0
         self.duration = self.left_out_seconds = 0.0
         self.size = (0, 0)
         self.width = FIRST_BIN_SECONDS
         self.classes = classes
-        self._pictures = pictures
+        self._pictures, self._note = pictures, note
         self._persons: dict[int, Person] = {}
         self._gone: set[int] = set()
         self._open: dict[int, Episode] = {}
@@ -234,6 +237,7 @@ class Digest:
         if episode is None:
             return
         episode.end = time
+        self._note(episode)
         episode.picture = None if picture is None else _jpeg(picture)
         self.episodes_seen += 1
         self._persons[number].episodes[episode.emotion] += 1

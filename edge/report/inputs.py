@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge.base.errors import UserError, printable
-from edge.base.files import claim_owner, clear_leftovers, fitting_name, unreadable, write_whole, writing
+from edge.base.files import claim_owner, clear_leftovers, fitting_name, sha256, unreadable, write_whole, writing
 from edge.sources.image_formats import is_picture
 
 CSV, PARQUET, PAGE, SUMMARY, ANNOTATED = ".csv", ".parquet", ".html", ".json", ".annotated.mp4"
 """Suffixes of a report's files."""
 
-ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED)
+EAF, SRT = ".eaf", ".srt"
+"""Suffixes of the annotations for ELAN and of the subtitles."""
+
+ENDINGS = (CSV, PARQUET, PAGE, SUMMARY, ANNOTATED, EAF, SRT)
 
 ERROR = ".error.txt"
 """Suffix of the file with the error of a video that has no report."""
+
+DATA_SET, PARTITION_FILE = "faces", "faces.parquet"
+"""Folder of the tables of all videos, and file of each of its partitions."""
+
+PARTITION_BYTES = 250
+"""Longest name of a partition; file systems allow 255."""
 
 VIDEO_SUFFIXES = frozenset(
     {".264", ".265", ".3g2", ".3gp", ".asf", ".av1", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265"}
@@ -38,6 +47,8 @@ class Place:
     name: str
 
     def path(self, ending: str) -> Path:
+        if ending == PARQUET:  # one data set of all videos, partitioned by their names
+            return self.folder / DATA_SET / _partition(self.name) / PARTITION_FILE
         return self.folder / f"{self.name}{ending}"
 
     @property
@@ -179,9 +190,16 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
+def _partition(name: str) -> str:
+    """Return the folder of a video in the data set, as Hive and its readers write names: `video=walk%2Fclip`."""
+    quoted = "".join(f"%{ord(letter):02X}" if letter in '%/\\:=?*"<>|#' else letter for letter in name)
+    end = "" if len(f"video={quoted}".encode()) <= PARTITION_BYTES else f"-{sha256(name.encode())[:16]}"
+    return fitting_name(f"video={quoted}", end, PARTITION_BYTES)
+
+
 def _is_report(path: Path) -> bool:
     """Return whether a file belongs to a report: an annotated video, or a file beside a summary."""
-    if path.name.endswith((ANNOTATED, ERROR)):
+    if path.name.endswith((ANNOTATED, ERROR)) or path.name in (PARTITION_FILE, "index.html"):
         return True
     return path.suffix in ENDINGS and bool(Place(path.parent, path.stem).summary().get("made_from"))
 

@@ -10,7 +10,19 @@ from edge.base.errors import UserError, raise_first
 from edge.base.files import resolved, sha256
 from edge.base.settings import Options, Wanted
 from edge.model.bundle import Bundle
-from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY, Place, find_places, find_videos, fingerprint
+from edge.report.inputs import (
+    ANNOTATED,
+    CSV,
+    EAF,
+    PAGE,
+    PARQUET,
+    SRT,
+    SUMMARY,
+    Place,
+    find_places,
+    find_videos,
+    fingerprint,
+)
 
 KEY_LETTERS = 16
 """Length of a job's key."""
@@ -27,7 +39,8 @@ class Job:
 
     def endings(self) -> tuple[str, ...]:
         """Return the suffixes of the files to write."""
-        return (SUMMARY, PAGE, CSV, PARQUET) + (ANNOTATED,) * self.wanted.annotated
+        wanted = {ANNOTATED: self.wanted.annotated, EAF: self.wanted.elan, SRT: self.wanted.subtitles}
+        return (SUMMARY, PAGE, CSV, PARQUET, *(ending for ending, is_wanted in wanted.items() if is_wanted))
 
     def made_from(self, bundle: Bundle) -> dict[str, Any]:
         """Return everything that the files depend on, as plain values; `bundle` is that of the options.
@@ -91,6 +104,11 @@ def _conflicts(options: Options, wanted: Wanted) -> Iterator[UserError]:
     excerpt = wanted.excerpt
     if excerpt.start is not None and excerpt.end is not None and excerpt.start >= excerpt.end:
         yield UserError("--from is not before --to", "give an earlier --from")
+    if wanted.with_video and wanted.blur and not wanted.annotated:
+        yield UserError(
+            "--with-video shows the faces that --blur hides",
+            "give --annotate, whose video is blurred and shown instead",
+        )
     in_one_piece = {
         "--annotate": wanted.annotated,
         "--blur": wanted.blur,

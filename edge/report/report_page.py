@@ -2,8 +2,7 @@
 
 import base64
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from html import escape
 from operator import getitem
@@ -16,13 +15,19 @@ from edge.base.settings import Options, Wanted
 from edge.model.bundle import Bundle
 from edge.report.charts import clock, legend, shares, state_colours, timeline
 from edge.report.digest import UNLABELLED, Digest, Episode, Person
+from edge.report.html import Cell, document, table
+from edge.report.model_card import rendered
+from edge.report.player import Player
 from edge.report.table import columns
+
+LEAST_SECONDS = 0.5
+"""Shortest time for which a person is seen who gets a figure."""
 
 MAX_TABLE_ROWS = 20
 """Most rows of a timeline's table."""
 
 
-def page(digest: Digest, summary: dict[str, Any], bundle: Bundle, card: str | None) -> str:
+def page(digest: Digest, summary: dict[str, Any], bundle: Bundle, card: str | None, player: Player) -> str:
     """Return the HTML report of a video.
 
     Args:
@@ -30,18 +35,14 @@ def page(digest: Digest, summary: dict[str, Any], bundle: Bundle, card: str | No
         summary: content of the summary file, see `edge.report.video`.
         bundle: the model's bundle.
         card: text of the model card; None where the bundle has none.
+        player: the video, or none.
     """
-    name = escape(summary["video"])
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
-        'content="light dark"><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>Facial expressions in {name}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>Facial expressions in {name}</h1>{_overview(digest, summary)}{_caveats(bundle, card)}"
-        f"{_shares(digest)}{_timelines(digest)}{_moments(digest)}{_episodes(digest)}"
-        f"{_methods(summary, bundle)}{_card(card)}</main></body></html>\n"
+    body = (
+        f"{_overview(digest, summary)}{player.html}{_caveats(bundle, card)}"
+        f"{_shares(digest)}{_timelines(digest)}{_moments(digest, player)}{_episodes(digest, player)}"
+        f"{_methods(summary, bundle)}{_card(card)}"
     )
+    return document(f"Facial expressions in {summary['video']}", body, player.script, player.sources)
 
 
 def _overview(digest: Digest, summary: dict[str, Any]) -> str:
@@ -51,11 +52,27 @@ def _overview(digest: Digest, summary: dict[str, Any]) -> str:
         "picture": f"{digest.size[0]} × {digest.size[1]}",
         "frames processed": f"{frames['answered']:,}",
         "frames with faces": f"{frames['with_faces']:,}",
-        "frames without": f"{frames['without_faces']:,}",
+        "frames without faces": f"{frames['without_faces']:,}",
         "persons": f"{persons:,}",
     }
     items = "".join(f"<div><dt>{key}</dt><dd>{value}</dd></div>" for key, value in facts.items())
-    return f'<dl class="facts">{items}</dl>{_incomplete(summary)}'
+    return f'<p>{_in_a_sentence(digest, summary)}</p><dl class="facts">{items}</dl>{_incomplete(summary)}'
+
+
+def _in_a_sentence(digest: Digest, summary: dict[str, Any]) -> str:
+    """Say what is in the video."""
+    persons, frames = len(digest.persons) + digest.left_out, summary["frames"]
+    if not persons:
+        return f"In {clock(digest.duration)} of video no face was found."
+    seconds = np.sum([person.seconds for person in digest.persons], axis=0)
+    shown = [(part / seconds.sum(), name) for part, name in zip(seconds, digest.classes, strict=False) if part]
+    most = " and ".join(f"{name} ({share:.0%})" for share, name in sorted(shown, reverse=True)[:2])
+    who = "1 person was seen" if persons == 1 else f"{persons:,} persons were seen"
+    return (
+        f"In {clock(digest.duration)} of video {who}, for {seconds.sum():,.1f} s, "
+        f"{f'most often {most}' if most else 'never with a label'}; number of episodes: {digest.episodes_seen:,}. "
+        f"{frames['without_faces']:,} of {frames['answered']:,} frames had no face."
+    )
 
 
 def _incomplete(summary: dict[str, Any]) -> str:
@@ -113,12 +130,26 @@ def _shares(digest: Digest) -> str:
         "Shares in % of the time seen. Unsure: no expression was probable enough; not judged: the face was small, "
         "turned or blurred."
     )
+    figure = (
+        f"<figure>{shares(_drawn(digest))}{legend(digest.persons)}<figcaption>Figure 1. Share of each expression in "
+        "the time for which a person was seen.</figcaption></figure>"
+    )
     return (
-        f"<h2>Persons</h2><figure>{shares(digest.persons)}{legend(digest.persons)}"
-        "<figcaption>Figure 1. Share of each expression in the time for which a person was seen."
-        f"</figcaption></figure>{_table(head, rows, caption)}{left_out}"
+        f"<h2>Persons</h2>{figure if _drawn(digest) else ''}{table(head, rows, caption)}{left_out}{_brief(digest)}"
         "<p>A person who leaves the picture for more than a second comes back under a new number.</p>"
     )
+
+
+def _drawn(digest: Digest) -> list[Person]:
+    """Return the persons with figures: those who were there for more than a moment."""
+    return [person for person in digest.persons if person.present >= LEAST_SECONDS]
+
+
+def _brief(digest: Digest) -> str:
+    if not (brief := len(digest.persons) - len(_drawn(digest))):
+        return ""
+    who = "One person who was" if brief == 1 else f"{brief} persons who were"
+    return f"<p>{who} seen for less than {LEAST_SECONDS:g} s {'has' if brief == 1 else 'have'} no figure.</p>"
 
 
 def _timelines(digest: Digest) -> str:
@@ -126,13 +157,13 @@ def _timelines(digest: Digest) -> str:
         f"<figure>{timeline(person, digest.width, digest.duration)}<figcaption>Figure {number}. Person "
         f"{person.id}. Top: the label, in which fleeting changes are left out. Below: probability of each expression, "
         f"averaged over {digest.width:g} s; at the right its mean while the face could be judged.</figcaption>"
-        f"<details><summary>Table to the figure</summary>{_timeline_table(person, digest)}</details></figure>"
-        for number, person in enumerate(digest.persons, start=2)
+        f"<details><summary>Table to the figure</summary>{_timelinetable(person, digest)}</details></figure>"
+        for number, person in enumerate(_drawn(digest), start=2)
     )
     return f"<h2>Over time</h2>{figures}" if figures else ""
 
 
-def _timeline_table(person: Person, digest: Digest) -> str:
+def _timelinetable(person: Person, digest: Digest) -> str:
     parts = max(1, math.ceil(digest.duration / digest.width))
     step = math.ceil(parts / MAX_TABLE_ROWS)
     rows = []
@@ -148,12 +179,14 @@ def _timeline_table(person: Person, digest: Digest) -> str:
         label = f"{person.states[most]} {seconds[most] / seconds.sum():.0%}"
         rows.append((f"{clock(begin)}–{clock(end)}", label, *means))
     head = ("time", "shown most", *person.classes)
-    return _table(head, rows, f"Person {person.id}: label shown most, and mean probabilities")
+    return table(head, rows, f"Person {person.id}: label shown most, and mean probabilities")
 
 
-def _moments(digest: Digest) -> str:
+def _moments(digest: Digest, player: Player) -> str:
     colours = dict(zip(digest.classes, state_colours(digest.classes), strict=False))
-    cards = "".join(_moment(episode, colours[episode.emotion]) for episode in digest.episodes if episode.picture)
+    cards = "".join(
+        _moment(episode, colours[episode.emotion], player) for episode in digest.episodes if episode.picture
+    )
     if not cards:
         return ""
     return (
@@ -162,26 +195,27 @@ def _moments(digest: Digest) -> str:
     )
 
 
-def _moment(episode: Episode, colour: str) -> str:
+def _moment(episode: Episode, colour: str, player: Player) -> str:
     picture = base64.b64encode(episode.picture or b"").decode()
     alt = f"Person {episode.person} at {clock(episode.peak_time)}, {episode.emotion}"
     return (
         f'<figure style="border-top-color:{colour}"><img src="data:image/jpeg;base64,{picture}" alt="{alt}">'
-        f"<figcaption><strong>{clock(episode.start)}</strong> person {episode.person}<br>"
+        f"<figcaption><strong>{player.time(episode.start)}</strong> person {episode.person}<br>"
         f"{episode.before or 'no label'} → <strong>{episode.emotion}</strong><br>"
-        f"{episode.peak:.0%} at {clock(episode.peak_time)}</figcaption></figure>"
+        f"{episode.peak:.0%} at {player.time(episode.peak_time)}</figcaption></figure>"
     )
 
 
-def _episodes(digest: Digest) -> str:
+def _episodes(digest: Digest, player: Player) -> str:
     episodes = digest.episodes
     if not episodes:
         return ""
     head = ("start", "end", "duration, s", "person", "expression", "before", "peak at", "peak")
     rows = [
         (
-            *(clock(e.start), clock(e.end), f"{e.duration:.2f}", e.person, e.emotion, e.before or "no label"),
-            *(clock(e.peak_time), f"{e.peak:.2f}"),
+            *(Cell(player.time(e.start), clock(e.start)), clock(e.end), f"{e.duration:.2f}"),
+            *(e.person, e.emotion, e.before or "no label"),
+            *(Cell(player.time(e.peak_time), clock(e.peak_time)), f"{e.peak:.2f}"),
         )
         for e in episodes
     ]
@@ -189,7 +223,7 @@ def _episodes(digest: Digest) -> str:
     caption = some if len(episodes) < digest.episodes_seen else f"All {digest.episodes_seen:,} episodes"
     return (
         "<h2>Episodes</h2><p>An episode is a stretch of time with one label; its peak is the moment at which the "
-        f"label was most probable.</p>{_table(head, rows, caption)}"
+        f"label was most probable.</p>{table(head, rows, caption)}"
     )
 
 
@@ -210,9 +244,9 @@ def _methods(summary: dict[str, Any], bundle: Bundle) -> str:
         "before; each face was aligned by its landmarks and read by the model; the probabilities were averaged in time "
         "(an exponential with the time constant below), and a label replaced another when it was clearly ahead. Times "
         "are the video’s own, from its start.</p>"
-        f"{_table(('what', 'value'), facts.items(), 'What the numbers depend on')}"
-        f"{_table(('setting', 'value', 'meaning'), settings, 'Settings of the analysis')}"
-        f"{_table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
+        f"{table(('what', 'value'), facts.items(), 'What the numbers depend on')}"
+        f"{table(('setting', 'value', 'meaning'), settings, 'Settings of the analysis')}"
+        f"{table(('column', 'type', 'meaning'), described, 'The table of all faces: one row a face a frame')}"
     )
 
 
@@ -233,75 +267,4 @@ def _in_words(value: Any, unit: str) -> str:
 
 
 def _card(card: str | None) -> str:
-    return f'<h2 id="model-card">Model card</h2><pre>{escape(card)}</pre>' if card else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str) -> str:
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return (
-        f'<div class="scroll" tabindex="0"><table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(value: Any) -> str:
-    """Return a cell; numbers and times are not broken into lines."""
-    text = str(value)
-    start = '<td class="number">' if _NUMBER.fullmatch(text) else "<td>"
-    return f"{start}{escape(text)}</td>"
-
-
-_NUMBER = re.compile(r"[\d.,:]+")
-
-_STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1f; --soft: #5c5f66; --line: #d4d7dd; --plate: #f3f4f6;
-  --note: #fff7e0; --edge: #c98a00; }
-@media (prefers-color-scheme: dark) { :root { --paper: #16181c; --ink: #e8e9ec; --soft: #a3a7b0; --line: #3a3e46;
-  --plate: #22252b; --note: #2b2616; --edge: #e69f00; } }
-@media print { :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --plate: #f3f4f6;
-  --note: #fff; --edge: #999; } figure, aside, tr { break-inside: avoid; } h2 { break-after: avoid; }
-  .scroll { overflow: visible !important; } details::details-content { content-visibility: visible; }
-  pre { white-space: pre-wrap; } @page { margin: 15mm; } }
-* { box-sizing: border-box; }
-html { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", "Liberation Sans",
-  sans-serif; }
-main { max-width: 1040px; margin: 0 auto; padding: 32px 24px 64px; }
-h1 { font-size: 26px; line-height: 1.2; margin: 0 0 16px; overflow-wrap: anywhere; }
-h2 { font-size: 19px; margin: 40px 0 12px; padding-bottom: 4px; border-bottom: 1px solid var(--line); }
-a { color: inherit; }
-.facts { display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 0 0 20px; }
-.facts dt { color: var(--soft); font-size: 13px; }
-.facts dd { margin: 0; font-size: 18px; font-variant-numeric: tabular-nums; }
-aside { background: var(--note); border-left: 4px solid var(--edge); padding: 10px 16px; }
-aside p { margin: 4px 0; }
-figure { margin: 20px 0; }
-figcaption { color: var(--soft); font-size: 13.5px; margin-top: 6px; }
-svg { display: block; width: 100%; height: auto; font-size: 13px; fill: var(--ink); }
-svg text { text-anchor: middle; font-variant-numeric: tabular-nums; }
-svg .mid { dominant-baseline: central; text-anchor: start; }
-svg .name { text-anchor: end; }
-svg .share { text-anchor: middle; }
-svg path, svg rect { shape-rendering: crispEdges; }
-svg .plate { fill: var(--plate); }
-svg .axis { stroke: var(--soft); fill: none; }
-svg .contour { stroke: var(--ink); stroke-width: 0.8; stroke-opacity: 0.75; fill: none; shape-rendering: auto; }
-.legend { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; padding: 0; margin: 6px 0 0;
-  font-size: 13.5px; }
-.swatch { display: inline-block; width: 12px; height: 12px; margin-right: 6px; border: 1px solid var(--soft); }
-.scroll { overflow-x: auto; margin: 14px 0; }
-table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding-bottom: 6px; }
-th, td { text-align: left; padding: 4px 12px 4px 0; vertical-align: top; overflow-wrap: anywhere; }
-td:first-child, .number { white-space: nowrap; }
-th { border-bottom: 2px solid var(--line); font-weight: 600; overflow-wrap: normal; }
-td { border-bottom: 1px solid var(--line); }
-details { margin-top: 8px; } summary { cursor: pointer; font-size: 13.5px; }
-.moments { display: grid; grid-template-columns: repeat(auto-fill, minmax(126px, 1fr)); gap: 14px; }
-.moments figure { margin: 0; border-top: 5px solid; padding-top: 6px; font-size: 13px; }
-.moments img { display: block; height: 112px; max-width: 100%; }
-.moments figcaption { color: inherit; font-size: 12.5px; line-height: 1.35; }
-pre { font-size: 12.5px; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--plate);
-  padding: 14px; }
-"""
+    return f'<h2 id="model-card">Model card</h2><div class="card">{rendered(card)}</div>' if card else ""

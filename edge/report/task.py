@@ -5,24 +5,19 @@ of video, model and settings. So a task that runs twice, on one machine or on tw
 """
 
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.base.errors import UserError, printable
-from edge.base.files import claimed
+from edge.base.files import claimed, waited_claim
 from edge.model.bundle import Bundle, load_bundle
 from edge.report.inputs import PAGE
 from edge.report.job import Job
 from edge.report.stretches import Stretch, stretches_of
 from edge.report.video import analyze_stretch, analyze_video, join_stretches
-
-CLAIM_INTERVAL = 0.2
-"""Seconds between two attempts to claim what another process is working on."""
 
 
 @dataclass(frozen=True)
@@ -163,20 +158,9 @@ def _summary(task: Task, bundle: Bundle, tell: Callable[[float], None], threads:
         analyze_stretch(task.job, task.stretch, part, tell, threads)
     if not all(path.is_file() for path in parts):
         return None
-    with _waited_for(partial(claimed, task.job.place.claim, str(task.job.video.resolve()))):
+    with waited_claim(task.job.place.claim, str(task.job.video.resolve())):
         if task.job.is_done(bundle):  # by another process that found all of them, too
             return task.job.place.summary()
         summary = join_stretches(task.job, parts)
         shutil.rmtree(task.job.place.parts, ignore_errors=True)
         return summary
-
-
-@contextmanager
-def _waited_for(claim: Callable[[], Any]) -> Iterator[None]:
-    """Hold a claim, once no other process has it."""
-    while True:
-        with claim() as granted:
-            if granted:
-                yield
-                return
-        time.sleep(CLAIM_INTERVAL)

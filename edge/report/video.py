@@ -24,10 +24,12 @@ from edge.outputs.blur import Blurred
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
-from edge.report.digest import Digest, Person
+from edge.report.digest import Digest, Episode, Person
+from edge.report.episodes import Labelled, elan, subtitles
 from edge.report.excerpt import ExcerptSource, Span
-from edge.report.inputs import ANNOTATED, CSV, PAGE, PARQUET, SUMMARY
+from edge.report.inputs import ANNOTATED, CSV, EAF, PAGE, PARQUET, SRT, SUMMARY
 from edge.report.job import Job
+from edge.report.player import Player, relative_address
 from edge.report.report_page import page
 from edge.report.seams import joined
 from edge.report.stretches import Part, PartWriter, Stretch
@@ -124,7 +126,9 @@ class _Report:
         self._bundle = load_bundle(job.options.model, job.options.variant)
         self._card = read_card(job.options.model)
         self._made_from = job.made_from(self._bundle)
-        self.digest = Digest(job.wanted.thumbnails, self._bundle.classes)
+        self._episodes: list[Labelled] = []
+        note = self._note if job.wanted.elan or job.wanted.subtitles else lambda episode: None
+        self.digest = Digest(job.wanted.thumbnails, self._bundle.classes, note)
         self.outputs: list[Output] = []
 
     def __enter__(self) -> "_Report":
@@ -161,15 +165,31 @@ class _Report:
             **_findings(self.digest, announced),
             "versions": _versions(),
         }
-        text = page(self.digest, summary, self._bundle, self._card)
-        with writing(job.place.path(PAGE)):  # a file's name may be in no known encoding
-            self._parts[PAGE].write_text(text, encoding="utf-8", errors="replace")
-        with writing(job.place.path(SUMMARY)):
-            self._parts[SUMMARY].write_text(json.dumps(summary, indent=2) + "\n")
+        player = Player(self._address() if job.wanted.with_video else None)
+        self._write(PAGE, page(self.digest, summary, self._bundle, self._card, player))
+        if job.wanted.elan:
+            self._write(EAF, elan(self._episodes, job.video, relative_address(job.video, job.place.path(EAF))))
+        if job.wanted.subtitles:
+            self._write(SRT, subtitles(self._episodes))
+        self._write(SUMMARY, json.dumps(summary, indent=2) + "\n")
         job.place.path(SUMMARY).unlink(missing_ok=True)  # from here on old files are replaced
         if not job.wanted.annotated:
             job.place.path(ANNOTATED).unlink(missing_ok=True)  # an earlier one may show faces that this report hides
         return summary
+
+    def _write(self, ending: str, text: str) -> None:
+        with writing(self._job.place.path(ending)):  # a file's name may be in no known encoding
+            self._parts[ending].write_text(text, encoding="utf-8", errors="replace")
+
+    def _note(self, episode: Episode) -> None:
+        self._episodes.append(Labelled(episode.person, episode.emotion, episode.start, episode.end))
+
+    def _address(self) -> str:
+        """Return the address of the video that the page shows: the annotated one, where there is one."""
+        place = self._job.place
+        return relative_address(
+            place.path(ANNOTATED) if self._job.wanted.annotated else self._job.video, place.path(PAGE)
+        )
 
     def _check(self, faces_left_out: int) -> None:
         job = self._job

@@ -126,7 +126,7 @@ def test_a_video_keeps_its_name_and_takes_no_other_ones(tmp_path):
     assert names(places_of([talk, walk], out)) == ["talk-a", "a"]
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet", ".html", ".annotated.mp4"])
+@pytest.mark.parametrize("ending", [".csv", ".html", ".annotated.mp4", ".eaf"])
 def test_a_file_of_somebody_elses_is_not_written_over(tmp_path, ending):
     touch(tmp_path, "walk/a.mp4", f"walk/a{ending}")
     assert names(places_of([tmp_path / "walk" / "a.mp4"], tmp_path / "walk")) == ["walk-a"]

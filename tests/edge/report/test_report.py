@@ -129,8 +129,13 @@ def group_lives(number):
     return True
 
 
+ENDINGS = (".csv", ".html", ".json")
+
+
 def files(folder):
-    return {path.name for path in folder.rglob("*") if path.is_file()}
+    """Names of the files in a folder, without the index and the data set of all videos."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "index.html"]
+    return {path.name for path in paths if path.parent.parent.name != "faces"}
 
 
 class Page(HTMLParser):
@@ -182,7 +187,7 @@ def pictures(path):
 
 class TestFiles:
     def test_all_appear_and_nothing_else(self, report, clip):
-        assert files(report) == {f"{clip.stem}{ending}" for ending in (".csv", ".parquet", ".html", ".json")}
+        assert files(report) == {f"{clip.stem}{ending}" for ending in ENDINGS}
 
     def test_rows_are_faces_times_frames(self, report, clip):
         found = rows(report / f"{clip.stem}.csv")
@@ -192,7 +197,7 @@ class TestFiles:
         assert {row["person"] for row in found} == {"1"}
 
     def test_csv_and_parquet_agree(self, report, clip):
-        stored = parquet.read_table(report / f"{clip.stem}.parquet").to_pylist()
+        stored = parquet.read_table(Place(report, clip.stem).path(".parquet"), partitioning=None).to_pylist()
         for row, other in zip(rows(report / f"{clip.stem}.csv"), stored, strict=True):
             assert [row["emotion"], row["reason"]] == [other["emotion"] or "", other["reason"] or ""]
             numbers = [name for name in other if name not in ("emotion", "reason")]
@@ -214,8 +219,9 @@ class TestFiles:
         found = rows(report / f"{clip.stem}.csv")
         assert [float(row["time_s"]) for row in found] == pytest.approx([int(row["frame"]) / 20 for row in found])
         analyzed(clip, tmp_path, bundle)
-        for ending in (".csv", ".parquet", ".html", ".json"):
-            assert (tmp_path / f"{clip.stem}{ending}").read_bytes() == (report / f"{clip.stem}{ending}").read_bytes()
+        for ending in (*ENDINGS, ".parquet"):
+            ours, theirs = (Place(folder, clip.stem).path(ending) for folder in (tmp_path, report))
+            assert ours.read_bytes() == theirs.read_bytes()
 
     def test_the_summary_says_what_the_figures_depend_on(self, report, clip):
         summary = json.loads((report / f"{clip.stem}.json").read_text())
@@ -280,8 +286,7 @@ class TestPage:
         assert "Facial expressions in moods & <more>.mp4" in page.words
 
     def test_figures_have_titles_descriptions_and_tables(self, page):
-        assert page.tags.count("svg") == 2, "the shares, and the one person's time"
-        assert page.tags.count("desc") == 2
+        assert page.tags.count("desc") == 2, "the shares, and the one person's time"
         assert {"shares-title", "shares-desc", "timeline-1-title", "timeline-1-desc"} <= set(page.ids)
         assert page.tags.count("table") >= 3
         assert page.tags.count("table") == page.tags.count("caption")
@@ -335,7 +340,7 @@ def test_a_disk_that_is_full_at_the_end_is_named_by_the_file(clip, bundle, tmp_p
     full.symlink_to("/dev/full")
     with pytest.raises(UserError, match=rf"{clip.stem}{ending}: cannot be written \(No space left on device\)"):
         analyzed(clip, tmp_path, bundle)
-    assert list(tmp_path.iterdir()) == [full], "no other file of the report appears"
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [full], "no other file of the report appears"
 
 
 @pytest.fixture(scope="module")
@@ -369,7 +374,7 @@ class TestBlur:
         analyzed(video, out, bundle, annotated=True)
         assert "a.annotated.mp4" in files(out)
         analyzed(video, out, bundle, blur=True)
-        assert files(out) == {"a.csv", "a.parquet", "a.html", "a.json"}
+        assert files(out) == {"a.csv", "a.html", "a.json"}
 
     def test_faces_that_are_not_followed_are_not_shown(self, portrait, bundle, tmp_path):
         two = np.hstack([portrait[:300, :400]] * 2)
@@ -431,8 +436,7 @@ class TestRuns:
             f"emotion-edge: videos/d.avi: {invalid}: check that the file is whole",
             "emotion-edge: videos/empty.mp4: the file is empty: give a video, an image or a folder of images",
         ]
-        endings = (".csv", ".parquet", ".html", ".json")
-        reports = {f"{name}{ending}" for name in "ac" for ending in endings}
+        reports = {f"{name}{ending}" for name in "ac" for ending in ENDINGS}
         assert files(tmp_path / "out") == reports | {"b.error.txt", "d.error.txt", "empty.error.txt"}
         assert (tmp_path / "out/b.error.txt").read_text().startswith("videos/b.mp4: not a video that can be decoded")
 
@@ -486,9 +490,7 @@ class TestRuns:
         _, err = process.communicate(timeout=LONG)
         assert process.returncode == 130
         assert "Traceback" not in err
-        assert {path.name for path in (tmp_path / "out").iterdir()} == {
-            f"a{ending}" for ending in (".csv", ".parquet", ".html", ".json")
-        }
+        assert files(tmp_path / "out") == {f"a{ending}" for ending in ENDINGS}
         patiently(lambda: not group_lives(process.pid))
         write_clip(videos / "long.mp4")  # so many frames were for the interruption alone
         status, out, _ = analyze(tmp_path, *arguments)
@@ -526,7 +528,7 @@ class TestRuns:
         worker.end()
         assert files(tmp_path), "half-written"
         analyze_video(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()))
-        assert files(tmp_path) == {"a.csv", "a.parquet", "a.html", "a.json"}
+        assert files(tmp_path) == {"a.csv", "a.html", "a.json"}
 
     def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
         video = write_clip(tmp_path / "a.mp4")
