@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from train.evaluation.metrics import CONFIDENCE_PERCENTILES
-
 SAMPLE_RESAMPLES = 4000
+
+INTERVAL_PERCENTILES = (2.5, 97.5)
+"""Ends of an interval; not imported from `train`, which boards lack."""
 
 MIN_ROUNDS = 3
 """Smallest number of rounds for a test of significance; fewer say nothing about the spread."""
@@ -39,7 +40,7 @@ def median_ratio(before: np.ndarray, after: np.ndarray) -> Interval:
     """Ratio of the medians of two samples of positive values, `after` to `before`."""
     choose = np.random.default_rng(0).choice
     medians = [np.median(choose(values, (SAMPLE_RESAMPLES, len(values))), axis=1) for values in (before, after)]
-    low, high = np.percentile(medians[1] / medians[0], CONFIDENCE_PERCENTILES)
+    low, high = np.percentile(medians[1] / medians[0], INTERVAL_PERCENTILES)
     return Interval(float(np.median(after) / np.median(before)), float(low), float(high))
 
 
@@ -52,7 +53,7 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
     """Return the difference of two accuracies on the same images, from two arrays bool `[n]` of correct predictions."""
     n = len(ours)
     won, lost = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    # Resampling images is drawing how many of them each of the two wins.
+    # Resampling images amounts to drawing how many of them each of the two gets right alone.
     draws = np.random.default_rng(0).multinomial(n, [won / n, lost / n, 1 - (won + lost) / n], SAMPLE_RESAMPLES)
-    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, CONFIDENCE_PERCENTILES)
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, INTERVAL_PERCENTILES)
     return Interval((won - lost) / n, float(low), float(high))
