@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+EAF_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 
 TYPE = "expression"
 """ELAN's type of the tiers, which may be aligned with time."""
@@ -34,7 +34,7 @@ def elan(episodes: Sequence[Labelled], video: Path, address: str) -> str:
             "FORMAT": "3.0",
             "VERSION": "3.0",
             "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
-            "xsi:noNamespaceSchemaLocation": SCHEMA,
+            "xsi:noNamespaceSchemaLocation": EAF_SCHEMA,
         },
     )
     header = _add(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")

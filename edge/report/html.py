@@ -27,7 +27,7 @@ def document(title: str, body: str, script: str = "", media: str = "'none'") -> 
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
         f'content="light dark"><meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<title>{escape(title)}</title><style>{PAGE_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>{body}</main>{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
 
@@ -58,7 +58,7 @@ def _cell(value: Any) -> str:
 
 _NUMBER = re.compile(r"[\d.,:]+")
 
-STYLE = """
+PAGE_STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1f; --soft: #5c5f66; --line: #d4d7dd; --plate: #f3f4f6;
   --note: #fff7e0; --edge: #c98a00; --bar: #cfe3f5; }
 @media (prefers-color-scheme: dark) { :root { --paper: #16181c; --ink: #e8e9ec; --soft: #a3a7b0; --line: #3a3e46;

@@ -15,7 +15,7 @@ from edge.report.inputs import ERROR, PAGE, SUMMARY
 
 INDEX = "index.html"
 
-SCRIPT = """
+SORTING_SCRIPT = """
 const body = document.querySelector("tbody");
 const value = (row, column) => row.cells[column].dataset.value;
 document.querySelectorAll("th button").forEach((button, column) => button.addEventListener("click", () => {
@@ -82,7 +82,7 @@ def index(entries: Iterable[Entry]) -> str:
         f'<div class="scroll" tabindex="0"><table class="index"><caption>One row a video</caption><thead><tr>{cells}'
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )
-    return document("Facial expressions in videos", body, SCRIPT)
+    return document("Facial expressions in videos", body, SORTING_SCRIPT)
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from edge.report.charts import clock
 SOURCES = "'self' file: http: https:"
 """Sources of the video; for pages that are opened from a disk, 'self' is nothing."""
 
-SCRIPT = """
+SEEKING_SCRIPT = """
 const player = document.querySelector("video");
 document.addEventListener("click", event => {
   const link = event.target.closest("[data-seek]");
@@ -35,7 +35,7 @@ class Player:
         self._address = address
         self.html, self.script, self.sources = "", "", "'none'"
         if address is not None:
-            self.script, self.sources = SCRIPT, SOURCES
+            self.script, self.sources = SEEKING_SCRIPT, SOURCES
             self.html = (
                 f'<div class="player"><video controls preload="metadata" src="{escape(address)}"></video>'
                 "<p>A click on a time below goes there. Browsers play MP4 with H.264, and WebM.</p></div>"
