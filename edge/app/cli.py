@@ -138,7 +138,7 @@ def _doctor(model: Path) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
-    verbose: dict[str, Any] = {"action": "store_true", "help": "say more on stderr"}
+    verbose: dict[str, Any] = {"action": "store_true", "help": "write more messages to stderr"}
     parser.add_argument("--verbose", **verbose)
     parser.add_argument("--version", action="version", version=f"emotion-edge {package_version('emotion-edge')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")

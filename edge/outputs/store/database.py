@@ -103,7 +103,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
         with closing(connection):
             if _is_new(connection, path):
-                raise UserError(f"{path}: is no history", "name the file that a run writes by --store")
+                raise UserError(f"{path}: is not a history", "name the file that a run writes by --store")
             yield connection
     except sqlite3.DatabaseError as error:
         problem = "damaged" if is_damaged(error) else "cannot be read"
