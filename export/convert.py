@@ -118,7 +118,7 @@ def quantize(calibrated: bytes, calibration: np.ndarray, quantization: Quantizat
     """Quantize a calibrated file: the second half of int8, without TensorFlow tracing.
 
     Raises:
-        UserError: there is no layer of a name in `in_float`.
+        UserError: `in_float` names a layer that does not exist.
     """
     ranged = set_ranges(calibrated, calibration[:CORRECTION_FACES], quantization.ranges)
     if quantization.fine_logits:

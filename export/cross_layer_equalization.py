@@ -98,7 +98,7 @@ def _peaks(network: keras.Model, names: list[str], faces: np.ndarray) -> dict[st
     """Measure the maximum magnitude of each channel at the outputs of named layers of the backbone."""
     backbone = network.get_layer("backbone")
     first = network.layers[1]
-    inputs = faces if first is backbone else first(faces).numpy()  # the resizing, where there is one
+    inputs = faces if first is backbone else first(faces).numpy()  # the resizing, if there is one
     probe = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in names])
     # Batch by batch: all feature maps of all faces would take gigabytes.
     batches = (probe.predict_on_batch(inputs[at : at + _BATCH]) for at in range(0, len(inputs), _BATCH))

@@ -34,7 +34,7 @@ def write_onnx(folder: Path, network: keras.Model, faces: np.ndarray) -> None:
     The model takes one face as compilers expect it, float32 `[1, 3, size, size]`, RGB, raw pixels from 0 to 255.
 
     Args:
-        folder: of the files; what is there is replaced.
+        folder: of the files; earlier files are replaced.
         network: with one head, as `export.convert.convert` takes it.
         faces: the representative faces, uint8 RGB `[n, size, size, 3]`, written as they are.
 

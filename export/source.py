@@ -81,7 +81,7 @@ def load_run(folder: Path, data: Path, labels: LabelSet | None = None, *, mirror
         mirror: average over the mirror image (`train.model.mirrored`).
 
     Raises:
-        UserError: there is no run, no finished epoch or no such label set; or the data is not what it was trained on.
+        UserError: the run, a finished epoch or the label set is missing, or the run was trained on other data.
     """
     description, config, progress = run.load_description(folder), run.load_run_config(folder), run.load_progress(folder)
     if not progress.epochs:

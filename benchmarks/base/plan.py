@@ -54,7 +54,7 @@ def open_variants(folder: Path) -> dict[str, Bundle]:
     """Read and verify all variants that a bundle contains.
 
     Raises:
-        UserError: there is no bundle, no variant in it, or one of them is damaged.
+        UserError: the bundle is missing or has no variant, or a variant is damaged.
     """
     known = read_manifest(folder).get("variants", {})
     present = [variant for variant in VARIANTS if variant in known and (folder / model_file(variant)).is_file()]

@@ -14,7 +14,7 @@ distribution has `n`, `mean`, `minimum`, `p50`, `p95`, `p99`, `maximum` and, whe
     bundle           name, input_size, resolution; variants: by name sha256 and bytes; absent: names
     figures          by measurement (see `benchmarks.suite.MEASUREMENTS`) a list of rows, made and described in the
                      measurement's module: first what a row is of (variant, name, output or preset; threads, cores,
-                     faces or width), then what was found, a number or a distribution over the rounds
+                     faces or width), then its figures, numbers or distributions over the rounds
     missing          by measurement that was asked for, why it has no figures; what a run that was interrupted did not
                      come to is here, too, and what failed by a bug. By measurement and peer, why this one is not
                      among them

@@ -85,7 +85,7 @@ def _machine_lines(machine: Row) -> list[str]:
     """Describe the machine in two lines, with a third if it was not idle."""
     name = f"{machine['board']}, {machine['cpu']}" if machine["board"] else machine["cpu"]
     cores = f"{machine['usable_cores']} of {machine['cores']} cores"
-    busy = f"the machine was not idle (others took {machine['busy'] or 0:.0%} of it): expect better on one that is"
+    busy = f"the machine was not idle (others took {machine['busy'] or 0:.0%} of it): an idle machine is faster"
     return [
         f"{name} ({machine['architecture']}), {cores}, {machine['memory'] / 1e9:.1f} GB",
         f"{machine['os']}, Python {machine['python']}, {machine['runtime']}, OpenCV {machine['opencv']}",

@@ -71,7 +71,7 @@ def _build(root: Path, source: Path, reading: Reading, votes: list[Votes], seed:
     kept = [image for image in images if id(image) not in gone]
     _check_classes(source, reading.classes, kept, left_out(images, skipped))
     if votes and reading.classes != EMOTIONS:
-        raise UserError(f"{source} has classes of its own, and the votes are FER+'s", "leave the votes out")
+        raise UserError(f"{source} has its own classes, which FER+ votes do not fit", "leave the votes out")
     counts = _match(source, votes, images, skipped) if votes else {}
     record = describe(images, dropped, skipped, reading.notes(), reading.classes) | {
         "source": source.resolve().name,

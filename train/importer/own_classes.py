@@ -63,7 +63,7 @@ class OwnClasses:
 
 
 def class_folder(name: str, outer: int) -> str | None:
-    """Return the outermost folder of a file that is neither around all pictures nor a split; None if there is none."""
+    """Return a file's outermost folder that is neither common to all pictures nor a split, or None."""
     folders = [folder.strip() for folder in PurePosixPath(name).parts[outer:-1]]
     return next((folder for folder in folders if read_split(folder) is None), None)
 

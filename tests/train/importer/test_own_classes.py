@@ -101,5 +101,5 @@ def test_votes_are_for_the_emotions_alone(tmp_path):
     votes.write_text(
         "file,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\na,1,0,0,0,0,0,0,0,0,0\n"
     )
-    with pytest.raises(UserError, match="classes of its own, and the votes are FER\\+'s"):
+    with pytest.raises(UserError, match="its own classes, which FER\\+ votes do not fit"):
         import_data(as_folder(tmp_path / "source", own("a", "b")), tmp_path / "out", votes)

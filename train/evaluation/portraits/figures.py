@@ -70,7 +70,7 @@ def shares(answers: Answers, threshold: float) -> dict[str, float]:
     """Compute the values of the figures; a face that is not found has no label.
 
     Args:
-        answers: of the people of a group; both faces of somebody are found.
+        answers: of the people of a group; of at least one, both faces are found.
         threshold: of the scores, above which a smile counts as found.
 
     Returns:

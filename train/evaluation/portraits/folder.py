@@ -37,7 +37,7 @@ def read_people(folder: Path) -> list[Person]:
     """Read the people of a folder of portraits, and the paths of their pictures.
 
     Raises:
-        UserError: the table, a column, a person or a picture is missing, or somebody is in the table twice.
+        UserError: the table, a column, a person or a picture is missing, or a person is in the table twice.
     """
     rows = {row["id"]: row for row in _read_rows(folder / PEOPLE)}
     pictures = {pose: _pictures(folder / pose, set(rows)) for pose in POSES}
