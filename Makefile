@@ -221,12 +221,13 @@ lock: $(BIN)/python ##develop update the locked versions and their hashes; test 
 	@$(LOCK) --extra analyze $(ON_TOP) -o requirements/analyze.txt
 	@$(LOCK) --extra cluster $(ON_TOP) --constraint requirements/test.txt -o requirements/cluster.txt
 	@$(LOCK) --extra mqtt --extra web $(ON_TOP) -o requirements/outputs.txt
+	@$(LOCK) --extra publish $(ON_TOP) -o requirements/fleet.txt
 	@$(LOCK) --extra bench $(ON_TOP) -o requirements/bench.txt
 	@$(LOCK) --extra dev --constraint requirements/edge.txt -o requirements/workstation.txt
 	@$(LOCK) --extra onnx $(call on_top,workstation) -o requirements/onnx.txt
 	@$(foreach pinned,$(PINNED),$(COMPILE) $(pinned) --no-deps -o $(pinned) &&) true
 	@$(foreach lock,$(WITH_OPENCV),$(HEADLESS_TOO) &&) true
-	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze cluster,$(HAS_WHEELS) &&)) true
+	@$(foreach platform,$(PLATFORMS),$(foreach lock,edge outputs analyze cluster fleet,$(HAS_WHEELS) &&)) true
 
 # A lock without wheels for one of these is refused. PyAV's wheels for macOS are for 14 and later.
 PLATFORMS = aarch64-unknown-linux-gnu aarch64-apple-darwin x86_64-pc-windows-msvc

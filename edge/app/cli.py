@@ -17,7 +17,20 @@ from edge.app.arguments import add_options, joined, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
 from edge.base.machine import check_memory_limit, package_version, quiet_libraries
 from edge.base.network import masked
-from edge.base.settings import Analyze, Config, Demo, Doctor, History, InstallService, Predict, Run, UninstallService
+from edge.base.settings import (
+    Analyze,
+    Config,
+    Demo,
+    Doctor,
+    History,
+    InstallService,
+    Predict,
+    Publish,
+    RotateKeys,
+    Run,
+    UninstallService,
+    Update,
+)
 
 COMMANDS: dict[str, tuple[type, str]] = {
     "run": (Run, "recognize the faces of a camera, video, image or folder"),
@@ -33,6 +46,12 @@ COMMANDS: dict[str, tuple[type, str]] = {
         "shown first",
     ),
     "uninstall-service": (UninstallService, "stop the service and remove it"),
+    "update": (
+        Update,
+        "fetch the newest release of this board's model from a repository, or go back to the one before",
+    ),
+    "publish": (Publish, "publish a bundle in a repository of signed releases, for 'update' on boards"),
+    "rotate-keys": (RotateKeys, "replace the keys that sign a repository"),
 }
 """Settings and help of each command; the function is that of the same name in `edge.app.commands`."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.app.arguments import environment
+from edge.app.commands_fleet import publish, rotate_keys, update  # noqa: F401 - commands, too
 from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
@@ -157,35 +158,45 @@ def demo(settings: Demo) -> int:
 
 def install_service(settings: InstallService) -> int:
     """Show the service's unit, and install it after a confirmation."""
-    from edge.app import systemd  # which other systems than Linux cannot import
+    from edge.app import systemd, systemd_updates  # which other systems than Linux cannot import
 
-    run = settings.run
+    run, updated = settings.run, settings.updates.address is not None
     systemd.check_systemd()
     refuse_credentials(run.source, CAMERA_USER, CAMERA_PASSWORD)
     check_capture(run.source, capture(run))
     check_outputs(run)
     check_network(run)
-    text = systemd.unit_for(run, settings.user)
-    print(f"{systemd.UNIT} would be:\n\n{text}")
+    units = {systemd.UNIT: systemd.unit_for(run, settings.user, updated=updated)}
+    units |= systemd_updates.units(settings) if updated else {}
+    start = systemd_updates.START_UPDATES if updated else systemd.START
+    for path, text in units.items():
+        print(f"{path} would be:\n\n{text}")
     if private := systemd.private_address(run.source):
         print(f"The whole address of {public(private)} would be in {systemd.SECRETS}, for root alone.")
-    print(f"\nand then:\n{_lines(systemd.START)}")
+    print(f"\nand then:\n{_lines(start)}")
     systemd.check_root()
     _agreed(settings.yes)
-    systemd.install(text, private)
+    if updated:
+        systemd_updates.keep_root(settings.updates.trust)
+    else:
+        systemd_updates.uninstall()
+    systemd.install(units, private, start)
     print(f"installed: 'systemctl status {systemd.SERVICE_NAME}' says how it is, records will be in {systemd.STATE}")
     return 0
 
 
 def uninstall_service(settings: UninstallService) -> int:
     """Show the commands that remove the service, and run them after a confirmation."""
-    from edge.app import systemd
+    from edge.app import systemd, systemd_updates
 
     systemd.check_systemd()
     systemd.check_installed()
-    print(_lines((*systemd.STOP, ("rm", str(systemd.UNIT)), *systemd.RELOAD)))
+    updates = systemd_updates.installed()
+    stop = (*systemd_updates.STOP_UPDATES, *systemd.STOP) if updates else systemd.STOP
+    print(_lines((*stop, ("rm", *map(str, (systemd.UNIT, *updates))), *systemd.RELOAD)))
     systemd.check_root()
     _agreed(settings.yes)
+    systemd_updates.uninstall()
     systemd.uninstall()
     print(f"removed; kept: {systemd.STATE} and {systemd.SECRETS}, where they are")
     return 0

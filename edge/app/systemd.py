@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge.base.files import write_whole
 from edge.base.network import CAMERA_ADDRESS, masked, public
 from edge.base.options import words
 from edge.base.settings import Run
+from edge.fleet.versions import CURRENT
 from edge.model.bundle import load_bundle
 from edge.sources import scheme
 
@@ -27,6 +28,9 @@ SECRETS = Path("/etc") / SERVICE_NAME / "environment"
 
 STATE, WEIGHTS = Path("/var/lib") / SERVICE_NAME, Path("/var/cache") / SERVICE_NAME
 """The only folder that the service may write to, and that of the fetched weights, which it only reads."""
+
+FETCHED = "models"
+"""Folder of the fetched bundles in `STATE`."""
 
 HANDED_OVER = Path("/run/credentials") / UNIT.name
 """Folder of the copies that systemd makes of root's files for the service."""
@@ -60,6 +64,37 @@ START = (
 STOP = (("systemctl", "disable", "--now", UNIT.name),)
 RELOAD = (("systemctl", "daemon-reload"),)
 
+SANDBOX = """\
+# The system is there to be read, homes are not there at all.
+ProtectSystem=strict
+ProtectHome=tmpfs
+PrivateTmp=yes
+{seen}ProtectProc=invisible
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+# Netlink tells libcamera of devices that come and go, and look-ups of names of this machine's addresses.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+"""Rights that no service of this package needs."""
+
 UNIT_TEXT = """\
 {mark}
 [Unit]
@@ -86,6 +121,9 @@ UMask=0077
 Environment=EMOTION_EDGE_CACHE={weights} XDG_STATE_HOME={state}
 EnvironmentFile=-{secrets}
 {handed_over}
+# Fetched models, which the service of updates writes.
+ReadOnlyPaths=-{models}
+
 # Cameras, and the memory that they write pictures to; vcio has the firmware's flags of heat and voltage.
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
@@ -94,34 +132,7 @@ DeviceAllow=char-dma_heap rw
 DeviceAllow=/dev/vchiq rw
 DeviceAllow=/dev/vcio rw
 
-# The system is there to be read, homes are not there at all.
-ProtectSystem=strict
-ProtectHome=tmpfs
-PrivateTmp=yes
-{seen}ProtectProc=invisible
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-# Netlink tells libcamera of devices that come and go.
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RemoveIPC=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged
-SystemCallErrorNumber=EPERM
-
+{sandbox}
 # A dump of its memory would be a picture of whoever is there.
 LimitCORE=0
 MemoryMax=512M
@@ -158,30 +169,37 @@ def unit_text(
     return UNIT_TEXT.format(
         mark=MARK,
         name=SERVICE_NAME,
-        command=" ".join(_quoted(str(word)) for word in command),
+        command=" ".join(quoted(str(word)) for word in command),
         lives=WATCHDOG_TIMEOUT,
         back_off="RestartSteps=6\nRestartMaxDelaySec=300\n" if systemd >= BACK_OFF_SINCE else "",
         user=f"User={user}" if user else "DynamicUser=yes",
         state=STATE,
         weights=WEIGHTS,
         secrets=SECRETS,
-        seen="".join(f"BindReadOnlyPaths={_quoted(str(path))}\n" for path in seen),
+        models=STATE / FETCHED,
+        sandbox=sandbox(seen),
         handed_over="".join(f"LoadCredential={name}:{_escaped(str(path))}\n" for name, path in handed_over),
     )
 
 
-def unit_for(run: Run, user: str | None) -> str:
+def sandbox(seen: Sequence[Path]) -> str:
+    """Return the lines of a unit that restrict it; `seen` are the parts of hidden folders that it needs to read."""
+    return SANDBOX.format(seen="".join(f"BindReadOnlyPaths={quoted(str(path))}\n" for path in seen))
+
+
+def unit_for(run: Run, user: str | None, *, updated: bool = False) -> str:
     """Return the unit for a run of `emotion-edge` on this machine.
 
     Args:
         run: its settings.
         user: as for `unit_text`.
+        updated: whether it uses the model that another service fetches, instead of its own.
 
     Raises:
         UserError: such a run cannot be a service.
     """
     _check_paths(run)
-    seen = _seen(run)
+    seen = visible(run)
     _check_user(user, seen)
     if run.config:
         _check_config(run.config, user)
@@ -189,12 +207,14 @@ def unit_for(run: Run, user: str | None) -> str:
     if SECRETS.exists() and SECRETS.stat().st_mode & 0o077:
         raise UserError(f"{SECRETS}: others may read the credentials in it", f"run 'chmod 600 {SECRETS}'")
     # -P: Python must not import from the folder that the service writes to.
-    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(_served(run))]
+    command = [sys.executable, "-P", "-m", "edge", "run", *_public_words(_served(run, updated=updated))]
     return unit_text(command, seen, user, systemd_version(), _handed_over(run))
 
 
-def _served(run: Run) -> Run:
-    """Return the settings of a run that has no display, and reads copies of root's files."""
+def _served(run: Run, *, updated: bool) -> Run:
+    """Return the settings of a run that has no display, and reads copies of root's files and the fetched model."""
+    if updated:
+        run = replace(run, recognition=replace(run.recognition, model=STATE / FETCHED / CURRENT))
     page = run.page
     if page.certificate and page.key:
         page = replace(page, certificate=HANDED_OVER / CERTIFICATE, key=HANDED_OVER / KEY)
@@ -211,8 +231,13 @@ def check_systemd() -> None:
     """Raise UserError if systemd does not run this system, or if another unit has our name."""
     if not BOOTED.is_dir():
         raise UserError("this system does not run systemd", f"let its own service manager start '{SERVICE_NAME} run'")
-    if UNIT.exists() and not UNIT.read_text().startswith(MARK):
-        raise UserError(f"{UNIT}: another unit has this name", "remove or rename it")
+    check_ours(UNIT)
+
+
+def check_ours(unit: Path) -> None:
+    """Raise UserError if a unit is somebody else's."""
+    if unit.exists() and not unit.read_text().startswith(MARK):
+        raise UserError(f"{unit}: another unit has this name", "remove or rename it")
 
 
 def check_root() -> None:
@@ -221,19 +246,21 @@ def check_root() -> None:
         raise UserError("only root may do that; nothing was done", "run it with sudo")
 
 
-def install(text: str, address: str | None) -> None:
-    """Write the unit and its files, and start or restart it.
+def install(units: Mapping[Path, str], address: str | None, start: Sequence[Sequence[str]]) -> None:
+    """Write units and their files, and start or restart them.
 
     Args:
-        text: text of the unit.
+        units: texts by path.
         address: address of the camera, if the unit does not have it.
+        start: commands that start them.
     """
     if address:
         _keep_address(address)
     os.umask(0o022)  # everybody may read units and weights
     write_whole(WEIGHTS / YUNET.file_name, fetch(YUNET).read_bytes())
-    write_whole(UNIT, text)
-    _call(START)
+    for path, text in units.items():
+        write_whole(path, text)
+    call(start)
 
 
 def check_installed() -> None:
@@ -244,10 +271,10 @@ def check_installed() -> None:
 
 def uninstall() -> None:
     """Stop the service and remove its files; its records and credentials stay."""
-    _call(STOP)
+    call(STOP)
     UNIT.unlink()
     (WEIGHTS / YUNET.file_name).unlink(missing_ok=True)
-    _call(RELOAD)
+    call(RELOAD)
 
 
 def systemd_version() -> int:
@@ -315,7 +342,7 @@ def _handed_over(run: Run) -> list[tuple[str, Path]]:
     return [(name, path.absolute()) for name, path in named if path]
 
 
-def _seen(run: Run) -> list[Path]:
+def visible(run: Run) -> list[Path]:
     """Return program, model and recorded source, if they are in folders that are hidden from the service."""
     needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.recognition.model.absolute()}
     if Path(run.source).exists():
@@ -370,7 +397,12 @@ def _has_right(path: Path, right: int, user: str | None) -> bool:
     return bool(status.st_mode & right)
 
 
-def _call(commands: Sequence[Sequence[str]]) -> None:
+def call(commands: Sequence[Sequence[str]]) -> None:
+    """Run commands.
+
+    Raises:
+        UserError: one of them failed.
+    """
     for command in commands:
         try:
             subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
@@ -382,7 +414,7 @@ def _call(commands: Sequence[Sequence[str]]) -> None:
             ) from error
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Quote a word for a unit."""
     escaped = _escaped(word).replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'

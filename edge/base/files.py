@@ -183,7 +183,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
     with ExitStack() as held:
         with suppress(OSError):  # a file system without locks
-            held.enter_context(_locked(work))
+            held.enter_context(locked(work))
         yield from _filled(work, path, made)
 
 
@@ -206,7 +206,7 @@ def _clear_left_folders(path: Path) -> None:
     """Restore the folder at `path` and remove temporary folders, where a killed process left them."""
     prefix, suffix = _around_drawn(path.name, path.parent)
     for left in path.parent.glob(f"{glob.escape(prefix)}{'?' * DRAWN}{glob.escape(suffix)}"):
-        with suppress(OSError), _locked(left):  # in use, or a file
+        with suppress(OSError), locked(left):  # in use, or a file
             inside = {entry.name for entry in left.iterdir()}
             if not inside or inside - {"new", "old"}:
                 continue  # not one of ours
@@ -216,7 +216,7 @@ def _clear_left_folders(path: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; the system releases it when the process ends.
 
     Raises:

@@ -54,15 +54,18 @@ def model_name(folder: Path) -> str:
     return folder.name if folder.parent == MODELS else str(folder)
 
 
+def parse_model(word: str) -> Path:
+    """Return the folder of a bundle that a word names.
+
+    Raises:
+        ValueError: the word is empty.
+    """
+    return model_folder(parse_name(word))
+
+
 Model = Annotated[
     Path,
-    Option(
-        "default, nano, fer2013, or a bundle's folder",
-        "--model",
-        "NAME",
-        read=lambda word: model_folder(parse_name(word)),
-        write=model_name,
-    ),
+    Option("default, nano, fer2013, or a bundle's folder", "--model", "NAME", read=parse_model, write=model_name),
 ]
 
 
@@ -569,12 +572,103 @@ class Doctor:
     model: Model = DEFAULT_BUNDLE
 
 
+GROUPS = ("stable", "canary")
+"""Groups of boards that releases are published for: most of them, and those that try a release first."""
+
+Repository = Annotated[Path, Option("folder of the repository, which a web server serves", "--repository", "DIR")]
+KeyFolder = Annotated[Path, Option("folder of the keys; all of its .pem files sign", "--keys", "DIR")]
+MoreKeys = Annotated[
+    tuple[str, ...],
+    Option("another key that signs: its file, or hsm:ID?label=TOKEN; may be given again", "--key", "KEY"),
+]
+Group = Annotated[str, Option("group of boards", "--group", choices=GROUPS)]
+Trust = Annotated[
+    Path | None,
+    Option("the publisher's root.json: whose signatures count; kept once given", "--trust", "FILE"),
+]
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Settings of `publish`."""
+
+    repository: Repository
+    bundle: Annotated[
+        Path | None,
+        Option("a bundle to publish; without one, the repository is signed anew", "bundle", "BUNDLE", read=parse_model),
+    ] = None
+    group: Group = GROUPS[0]
+    keys: KeyFolder = Path("keys")
+    key: MoreKeys = ()
+    valid_days: Annotated[
+        AtLeastOne,
+        Option("days after which boards refuse the repository unless it is signed anew", "--valid-days", "N"),
+    ] = 30
+
+
+@dataclass(frozen=True)
+class RotateKeys:
+    """Settings of `rotate-keys`."""
+
+    role: Annotated[
+        str, Option("role whose keys are replaced", "role", choices=("root", "targets", "snapshot", "timestamp"))
+    ]
+    repository: Repository
+    new_keys: Annotated[
+        tuple[str, ...],
+        Option(
+            "key of the role from now on: a file, made where it is missing, or hsm:ID?label=TOKEN; may be given again",
+            "--new-key",
+            "KEY",
+            default="a new file in the folder of keys",
+        ),
+    ] = ()
+    threshold: Annotated[AtLeastOne, Option("of these, the number that must sign", "--threshold", "N")] = 1
+    keys: KeyFolder = Path("keys")
+    key: MoreKeys = ()
+
+
+@dataclass(frozen=True)
+class Update:
+    """Settings of `update`."""
+
+    repository: Annotated[str | None, Option("address of the repository, http or https", "--repository", "URL")] = None
+    group: Group = GROUPS[0]
+    trust: Trust = None
+    directory: Annotated[
+        Path | None,
+        Option("folder of the fetched bundles", "--directory", "DIR", default="models in this user's state folder"),
+    ] = None
+    model: Annotated[
+        Path,
+        Option("bundle in use until a release was fetched", "--model", "NAME", read=parse_model, write=model_name),
+    ] = DEFAULT_BUNDLE
+    rollback: Annotated[
+        bool, Option("use the bundle before the present one again, until another release is offered", "--rollback")
+    ] = False
+
+
+@dataclass(frozen=True)
+class Updates:
+    """Settings of a service's updates."""
+
+    title: ClassVar = "updates of the model"
+
+    address: Annotated[
+        str | None,
+        Option("fetch new releases of the model from this repository, with a timer", "--update-from", "URL"),
+    ] = None
+    group: Group = GROUPS[0]
+    trust: Trust = None
+
+
 @dataclass(frozen=True)
 class InstallService:
     """Settings of `install-service`."""
 
     user: Annotated[str | None, Option("user of the service", "--user", "NAME", default="a user of its own")] = None
     yes: Annotated[bool, Option("do not ask", "--yes")] = False
+    updates: Updates = field(default_factory=Updates)
     run: Run = field(default_factory=Run, metadata={OMITTED: ("list_sources",)})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.base.errors import UserError
+from edge.base.state import state_folder
 
 VARIABLE = "EMOTION_EDGE_WEB_TOKEN"
 SHORTEST = 16
@@ -50,7 +51,7 @@ def token_file(environ: Mapping[str, str]) -> Path:
     Raises:
         UserError: this user has no home folder, and no other is named.
     """
-    return _state_folder(environ) / "web-token"
+    return state_folder(environ, f"set {VARIABLE}") / "web-token"
 
 
 def _made(path: Path) -> str:
@@ -68,12 +69,3 @@ def _read(path: Path) -> str:
     if len(token) < SHORTEST:
         raise UserError(f"{path}: holds no token", "remove the file; a new one is made")
     return token
-
-
-def _state_folder(environ: Mapping[str, str]) -> Path:
-    if base := environ.get("XDG_STATE_HOME"):
-        return Path(base) / "emotion-edge"
-    try:
-        return Path.home() / ".local" / "state" / "emotion-edge"
-    except RuntimeError as error:
-        raise UserError("this user has no home folder to store a token in", f"set {VARIABLE}") from error

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.app import cli, systemd
+from edge.app import cli, systemd, systemd_updates
 from edge.app.arguments import typed
 from edge.app.systemd import unit_text
 from edge.base.assets import YUNET
 from edge.base.errors import UserError
-from edge.base.settings import EventLimits, Options, Run
+from edge.base.settings import MODELS, EventLimits, Options, Run, Update
 
 from ..patience import LONG
 
@@ -45,7 +45,7 @@ def system(tmp_path, monkeypatch):
     weights = tmp_path / "weights"
     weights.write_bytes(b"weights")
     monkeypatch.setattr(systemd, "fetch", lambda asset: weights)
-    monkeypatch.setattr(systemd, "_call", lambda commands: called.extend(commands))
+    monkeypatch.setattr(systemd, "call", lambda commands: called.extend(commands))
     monkeypatch.setattr(systemd, "systemd_version", lambda: 252)
     monkeypatch.setattr(systemd, "HIDDEN_FOLDERS", ())
     monkeypatch.setattr(systemd.os, "geteuid", lambda: 0)
@@ -95,6 +95,7 @@ class TestUnit:
             ),
             ("Environment", ["EMOTION_EDGE_CACHE=/var/cache/emotion-edge XDG_STATE_HOME=/var/lib/emotion-edge"]),
             ("BindReadOnlyPaths", ['"/home/a b/100%%"']),
+            ("ReadOnlyPaths", ["-/var/lib/emotion-edge/models"]),
             ("LoadCredential", ["web-key:/root/a b/100%%.pem"]),
         ],
     )
@@ -403,7 +404,7 @@ def test_a_program_in_a_home_must_be_readable(system, monkeypatch, tmp_path, mak
 
 def test_a_command_that_fails_is_named(monkeypatch):
     with pytest.raises(UserError, match=r"'false' failed .*journalctl"):
-        systemd._call([["false"]])
+        systemd.call([["false"]])
 
 
 @pytest.mark.parametrize("said", ["", "\n"])
@@ -413,7 +414,7 @@ def test_so_is_one_that_says_nothing(monkeypatch, said):
 
     monkeypatch.setattr(systemd.subprocess, "run", run)
     with pytest.raises(UserError, match=r"'true' failed .*exit status 1"):
-        systemd._call([["true"]])
+        systemd.call([["true"]])
 
 
 def test_the_version_of_systemd(monkeypatch, tmp_path):
@@ -440,3 +441,117 @@ def test_a_real_run_talks_to_the_manager(tmp_path, monkeypatch, bundle, yunet, w
                 break
     assert (heard[0], heard[-1]) == ("READY=1", "STOPPING=1")
     assert set(heard[1:-1]) <= {"WATCHDOG=1"}
+
+
+class TestUpdates:
+    """The service that fetches the model of the run, and its timer."""
+
+    ADDRESS = "https://models.example.org/fleet"
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        pytest.importorskip("tuf")
+        pytest.importorskip("cryptography")
+        words = ["publish", "--repository", str(tmp_path / "site"), "--keys", str(tmp_path / "keys")]
+        assert cli.main(words) == 0
+        return tmp_path / "site" / "metadata" / "1.root.json"
+
+    def install(self, root, *words):
+        return install("--yes", "0", "--update-from", self.ADDRESS, "--trust", str(root), *words)
+
+    def unit(self, name):
+        return systemd.UNIT.with_name(name)
+
+    def test_the_run_uses_what_the_other_fetches(self, system, root):
+        assert self.install(root, "--group", "canary", "--model", "nano") == 0
+        link = systemd.STATE / "models" / "current"
+        assert started_run().recognition.model == link
+        (command,) = keys(self.unit(systemd_updates.SERVICE).read_text())["ExecStart"]
+        update = typed(Update, cli._parsed(shlex.split(command.partition('"edge" ')[2])))
+        assert update == Update(self.ADDRESS, "canary", systemd_updates.root_file(), link.parent, MODELS / "nano")
+        assert systemd_updates.root_file().read_bytes() == root.read_bytes()
+        assert system == [*systemd_updates.START_UPDATES]
+
+    def test_both_have_the_same_user(self, system, root):
+        assert self.install(root) == 0
+        found = keys(self.unit(systemd_updates.SERVICE).read_text())
+        assert (found["DynamicUser"], found["User"]) == (["yes"], ["emotion-edge"]), "that of the unit of this name"
+        assert self.install(root, "--user", "daemon") == 0
+        found = keys(self.unit(systemd_updates.SERVICE).read_text())
+        assert (found.get("DynamicUser"), found["User"]) == (None, ["daemon"])
+
+    def test_boards_do_not_ask_at_the_same_time(self, system, root):
+        assert self.install(root) == 0
+        found = keys(self.unit(systemd_updates.TIMER).read_text())
+        assert found["RandomizedDelaySec"] == ["1h"]
+        assert found["OnUnitInactiveSec"] == ["6h"]
+
+    def test_the_root_is_given_once(self, system, root, capsys):
+        assert install("--yes", "0", "--update-from", self.ADDRESS) == 2
+        assert "no root is trusted yet" in capsys.readouterr().err
+        assert not systemd.UNIT.exists()
+        assert self.install(root) == 0
+        assert install("--yes", "0", "--update-from", self.ADDRESS) == 0
+
+    def test_what_is_refused_leaves_nothing(self, system, root, capsys):
+        bad = root.with_name("timestamp.json")
+        assert self.install(bad) == 2
+        assert install("--yes", "0", "--update-from", "https://me:hunter2@host/", "--trust", str(root)) == 2
+        self.unit(systemd_updates.TIMER).parent.mkdir(parents=True, exist_ok=True)
+        self.unit(systemd_updates.TIMER).write_text("[Timer]\n")
+        assert self.install(root) == 2
+        told = capsys.readouterr().err.splitlines()
+        assert [len(told), "is no root" in told[0], "credentials do not" in told[1], "another unit" in told[2]] == [
+            *(3, True, True, True)
+        ]
+        assert not systemd.UNIT.exists()
+
+    def test_they_are_taken_away_with_the_run_and_by_an_installation_without(self, system, root):
+        for words in (["uninstall-service", "--yes"], ["install-service", "--yes", "0"]):
+            assert self.install(root) == 0
+            assert len(systemd_updates.installed()) == 2
+            assert cli.main(words) == 0
+            assert systemd_updates.installed() == []
+            assert systemd_updates.STOP_UPDATES[0] in system
+
+    @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd's tools are not here")
+    def test_systemd_reads_and_rates_them(self, system, root):
+        assert self.install(root) == 0
+        paths = [self.unit(systemd_updates.SERVICE), self.unit(systemd_updates.TIMER)]
+        done = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, timeout=LONG)
+        assert done.returncode == 0, done.stderr
+        assert systemd_updates.SERVICE not in done.stderr
+        command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", paths[0]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+        assert float(done.stdout.rpartition(".service: ")[2].split()[0]) < 2.0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "signalled"),
+    [
+        ("ActiveState=active\nMainPID=4711\n", "the service loads it now", [4711]),
+        ("ActiveState=activating\nMainPID=4711\n", "no service runs", []),
+        ("ActiveState=inactive\nMainPID=0\n", "no service runs", []),
+        ("", "no service runs", []),
+    ],
+)
+def test_a_running_service_is_asked_to_load_the_model_again(monkeypatch, answer, said, signalled):
+    sent = []
+    monkeypatch.setattr(systemd_updates.shutil, "which", lambda name: name)
+    monkeypatch.setattr(
+        systemd_updates.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=answer)
+    )
+    monkeypatch.setattr(systemd_updates.os, "kill", lambda process, number: sent.append(process))
+    assert systemd_updates.reload_service().startswith(said)
+    assert sent == signalled
+
+
+def test_a_service_of_another_user_is_reloaded_by_hand(monkeypatch):
+    def kill(process, number):
+        raise PermissionError
+
+    answer = subprocess.CompletedProcess([], 0, stdout="ActiveState=active\nMainPID=4711\n")
+    monkeypatch.setattr(systemd_updates.shutil, "which", lambda name: name)
+    monkeypatch.setattr(systemd_updates.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(systemd_updates.os, "kill", kill)
+    assert "sudo systemctl reload emotion-edge" in systemd_updates.reload_service()

@@ -673,7 +673,7 @@ class TestToken:
             raise RuntimeError("Could not determine home directory.")
 
         monkeypatch.setattr("pathlib.Path.home", home)
-        with pytest.raises(UserError, match="no home folder to store a token in"):
+        with pytest.raises(UserError, match="no home folder to store anything in"):
             token.kept_token({})
 
     @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Model updates of many boards: a publisher signs releases in a TUF repository, boards fetch and verify them."""
