@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.app.arguments import environment
+from edge.app.cameras import camera_conflicts, check_cameras
 from edge.app.commands_fleet import publish, rotate_keys, update  # noqa: F401 - commands, too
 from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
 from edge.app.history import export_history, history_text
 from edge.app.run import capture, do_run
+from edge.app.run_cameras import run_cameras
 from edge.app.run_outputs import check_network, check_outputs, output_conflicts
 from edge.app.signals import handled_signals
 from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentials
@@ -42,7 +44,9 @@ from edge.sources.pictures import open_images
 
 def run(settings: Run, reread: Callable[[], Run]) -> int:
     """Recognize the faces of a source until it ends or is stopped; `reread` reads its configuration file again."""
-    return _print_sources() if settings.list_sources else do_run(settings, reread)
+    if settings.list_sources:
+        return _print_sources()
+    return run_cameras(settings, reread) if settings.camera else do_run(settings, reread)
 
 
 def predict(settings: Predict) -> int:
@@ -123,7 +127,9 @@ def _check_config(path: Path) -> int:
 
 def _conflicts(run: Run) -> Iterator[UserError]:
     """Yield errors about options of a run that do not go together, and about the broker's address."""
-    yield from capture_conflicts(run.source, capture(run))
+    if not run.camera:
+        yield from capture_conflicts(run.source, capture(run))
+    yield from camera_conflicts(run)
     yield from output_conflicts(run)
     if run.outputs.mqtt:
         try:
@@ -163,8 +169,11 @@ def install_service(settings: InstallService) -> int:
     run, updated = settings.run, settings.updates.address is not None
     systemd.check_systemd()
     refuse_credentials(run.source, CAMERA_USER, CAMERA_PASSWORD)
-    check_capture(run.source, capture(run))
-    check_outputs(run)
+    if run.camera:
+        check_cameras(run)
+    else:
+        check_capture(run.source, capture(run))
+        check_outputs(run)
     check_network(run)
     units = {systemd.UNIT: systemd.unit_for(run, settings.user, updated=updated)}
     units |= systemd_updates.units(settings) if updated else {}

@@ -13,7 +13,6 @@ from edge.base.settings import NOT_IN_FILES, Run
 NO_SECRETS = "secrets do not belong in a file"
 
 ABSENT = {
-    "camera": ("a file has one camera", "name it by source, and leave [[camera]] out"),
     "token": (NO_SECRETS, "set EMOTION_EDGE_WEB_TOKEN"),
     "password": (NO_SECRETS, "set EMOTION_EDGE_CAMERA_PASSWORD, or EMOTION_EDGE_MQTT_PASSWORD for a broker"),
 }

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from operator import attrgetter
+from typing import TypeVar
 
 from edge.base.errors import UserError
 from edge.base.options import build, declared
-from edge.base.settings import ADJUSTABLE, NOT_IN_FILES, Run
-from edge.faces.recognizer import Recognizer
-from edge.pipeline.pipeline import Pipeline
+from edge.base.settings import ADJUSTABLE, ADJUSTABLE_IN_CAMERAS, NOT_IN_FILES, Camera, Run
+
+T = TypeVar("T", Run, Camera)
 
 log = logging.getLogger(__name__)
 
@@ -16,16 +18,15 @@ log = logging.getLogger(__name__)
 class FollowedFile:
     """Configuration file of a run; what can be changed without a restart is adjusted when it is read again."""
 
-    def __init__(self, run: Run, reread: Callable[[], Run], recognizer: Recognizer, pipeline: Pipeline) -> None:
+    def __init__(self, run: Run, reread: Callable[[], Run], adjust: Callable[[Run], None]) -> None:
         """Prepare.
 
         Args:
             run: present settings.
             reread: returns the settings that hold now; raises UserError for mistakes.
-            recognizer: is adjusted.
-            pipeline: is adjusted.
+            adjust: uses other settings; called with those of the run that have been changed where that is possible.
         """
-        self._run, self._reread, self._recognizer, self._pipeline = run, reread, recognizer, pipeline
+        self._run, self._reread, self._adjust = run, reread, adjust
 
     def follow(self) -> None:
         """Read the file again, adjust the run, and log what was changed and what needs a restart."""
@@ -36,21 +37,41 @@ class FollowedFile:
             return
         changed = differences(self._run, wanted)
         self._run = adjusted(self._run, wanted)
-        self._recognizer.set_options(self._run.recognition)
-        self._pipeline.set_event_limits(self._run.events)
-        done = [name for name in changed if name.startswith(ADJUSTABLE)]
-        left = [name for name in changed if not name.startswith(ADJUSTABLE)]
+        self._adjust(self._run)
+        left = differences(self._run, wanted)
+        done = [name for name in changed if name not in left]
         parts = [f"changed: {', '.join(done) or 'nothing'}", f"needs a restart: {', '.join(left)}" if left else ""]
         log.warning("%s was read again; %s", self._run.config, "; ".join(filter(None, parts)))
 
 
 def adjusted(run: Run, wanted: Run) -> Run:
     """Return a run with those settings of another that can be changed without a restart."""
-    names = [setting.name for setting in declared(Run)]
-    return build(Run, {name: attrgetter(name)(wanted if name.startswith(ADJUSTABLE) else run) for name in names})
+    others = {camera.name: camera for camera in wanted.camera}
+    cameras = tuple(_adjusted(camera, others.get(camera.name, camera), ADJUSTABLE_IN_CAMERAS) for camera in run.camera)
+    return replace(_adjusted(run, wanted, ADJUSTABLE), camera=cameras)
 
 
 def differences(run: Run, other: Run) -> list[str]:
-    """Return the names of the settings that differ."""
-    names = [setting.name for setting in declared(Run, NOT_IN_FILES)]
-    return [name for name in names if attrgetter(name)(run) != attrgetter(name)(other)]
+    """Return the names of the settings that differ; those of cameras have the camera's name before them."""
+    names = [setting.name for setting in declared(Run, (*NOT_IN_FILES, "camera"))]
+    found = [name for name in names if attrgetter(name)(run) != attrgetter(name)(other)]
+    ours, theirs = ({camera.name: camera for camera in one.camera} for one in (run, other))
+    found += [f"camera {name}" for name in sorted(ours.keys() ^ theirs.keys())]
+    for name in (name for name in ours if name in theirs):
+        found += [f"{name}.{one}" for one in _CAMERA_NAMES if _differ(ours[name], theirs[name], one)]
+    return found
+
+
+_CAMERA_NAMES = [setting.name for setting in declared(Camera)]
+
+
+def _adjusted(settings: T, wanted: T, adjustable: tuple[str, ...]) -> T:
+    names = [setting.name for setting in declared(type(settings))]
+    return build(
+        type(settings),
+        {name: attrgetter(name)(wanted if name.startswith(adjustable) else settings) for name in names},
+    )
+
+
+def _differ(one: Camera, other: Camera, name: str) -> bool:
+    return bool(attrgetter(name)(one) != attrgetter(name)(other))

@@ -30,6 +30,7 @@ from edge.outputs.window import Window, use_system_fonts
 from edge.pipeline.channel import Closed
 from edge.pipeline.faults import Faults
 from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, opened
+from edge.pipeline.gate import Gate, toggle
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.reload import Reloader
 from edge.sources import Source, is_recording, open_source
@@ -70,18 +71,18 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             summary_file = files.enter_context(whole_file(run.outputs.summary)) if run.outputs.summary else None
             recognizer = Recognizer.from_options(run.recognition)
             window = Window(clock(run, source)) if show else None
-            faults = Faults(recognizer.statistics)
+            faults, gate = Faults(recognizer.statistics), Gate()
             outputs = make_outputs(run, source, recognizer, faults)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
-            page = serve(run, recognizer, outputs, faults, stack)
-            _tell_of(page)
+            page = serve(run, recognizer, outputs, faults, stack, gate)
+            tell_of(page)
         except BaseException:
             source.close()
             raise
         # A pipe cannot be read a second time.
         reopen = None if run.source == "-" else open_
         with (
-            Pipeline(source, recognizer, outputs, reopen, run.events) as pipeline,
+            Pipeline(source, recognizer, outputs, reopen, run.events, gate=gate) as pipeline,
             Reloader(signals.reload, _reload(run, reread, recognizer, pipeline, page)),
             announced(pipeline.statistics) as heartbeat,
             _progress(run, source) as note,
@@ -119,7 +120,7 @@ def _plays_in_real_time(run: Run) -> bool:
     return is_recording(run.source) and bool(run.capture.loop or (run.page.address and not written))
 
 
-def _tell_of(page: "LivePage | None") -> None:
+def tell_of(page: "LivePage | None") -> None:
     """Print where the live page is, and its token where it is new."""
     if not page:
         return
@@ -194,6 +195,9 @@ def _watch(
             del result  # its frame may be large, and is of no use while the next one is waited for
             if window and window.closed:
                 signals.stop.set()
+            if signals.toggle.is_set():
+                signals.toggle.clear()
+                toggle([pipeline.gate])
             if signals.stop.is_set():
                 pipeline.stop()
 
@@ -206,7 +210,12 @@ def _reload(
     page: "LivePage | None",
 ) -> Callable[[], None]:
     """Return the function that reads configuration file and model again."""
-    file = FollowedFile(run, reread, recognizer, pipeline) if run.config and reread else None
+
+    def adjust(changed: Run) -> None:
+        recognizer.set_options(changed.recognition)
+        pipeline.set_event_limits(changed.events)
+
+    file = FollowedFile(run, reread, adjust) if run.config and reread else None
 
     def reload() -> None:
         if file:

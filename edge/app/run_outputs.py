@@ -1,12 +1,13 @@
 """Check a run's outputs before anything is opened, and make them once the source is open."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.base.errors import UserError, needs_extra, raise_first
 from edge.base.files import resolved
+from edge.base.run_statistics import Statistics
 from edge.base.settings import Page, Run
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
@@ -17,13 +18,14 @@ from edge.outputs.rotation import rotation_of
 from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
+from edge.pipeline.gate import Gate
 from edge.pipeline.output import Output
 from edge.sources import Source, is_recording
 from edge.sources.pictures import holds_images
 
 if TYPE_CHECKING:  # their packages are extras
-    from edge.outputs.prometheus import Metrics
-    from edge.web.live_page import LivePage
+    from edge.outputs.prometheus import Metrics, Subject
+    from edge.web.live_page import LivePage, Shown
 
 
 def check_outputs(run: Run) -> None:
@@ -37,7 +39,7 @@ def check_outputs(run: Run) -> None:
 
 def output_conflicts(run: Run) -> Iterator[UserError]:
     """Yield errors about files that are used twice, and options of the live page without page or counterpart."""
-    taken = {resolved(Path(run.source))}
+    taken = {resolved(Path(source)) for source in run.sources}
     for path in run.paths:
         place = path if str(path) == "-" else resolved(path)
         if place in taken:
@@ -119,6 +121,22 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
     return outputs
 
 
+def shared_outputs(run: Run, statistics: Statistics, faults: Faults) -> list[Output]:
+    """Return the outputs that several cameras write to together; their files grow line by line.
+
+    Raises:
+        UserError: an output cannot be opened.
+    """
+    outputs: list[Output] = []
+    if run.outputs.jsonl:
+        outputs.append(JsonLines(run.outputs.jsonl, live=True, rotation=rotation_of(run.outputs)))
+    if run.outputs.events:
+        outputs.append(EventLines(run.outputs.events, live=True, rotation=rotation_of(run.outputs)))
+    if run.store.path:
+        outputs.append(ToleratedEvents(StoreOutput(run.store, run.store.path, statistics, faults), faults))
+    return outputs
+
+
 def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
     if not holds_images(Path(run.source)):
         raise UserError("--images needs an image or a folder of images as source", "use --video")
@@ -128,7 +146,7 @@ def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
 
 
 def serve(
-    run: Run, recognizer: Recognizer, outputs: list[Output], faults: Faults, stack: ExitStack
+    run: Run, recognizer: Recognizer, outputs: list[Output], faults: Faults, stack: ExitStack, gate: Gate
 ) -> "LivePage | None":
     """Start the metrics and the live page, if the run has them; the stack stops them.
 
@@ -141,22 +159,71 @@ def serve(
     address, page = run.outputs.metrics, run.page
     if not (address or page.address):
         return None
-    with needs_extra("metrics" if address else "web"):
-        from edge.outputs.prometheus import Metrics
-        from edge.web.exposition import ServedMetrics
-    metrics = ServedMetrics(recognizer, address) if address else Metrics(recognizer)
-    if isinstance(metrics, ServedMetrics):
-        with faults.tolerated("metrics"):
-            stack.enter_context(metrics)
+    metrics = _metrics(run, recognizer, None, faults, stack)
     if not page.address:
         return None
-    shown = _live_page(run, metrics)
+    with needs_extra("web"):
+        from edge.web.live_page import Shown
+    shown = _live_page(run, metrics, {"": Shown(metrics.statistics, gate)}, stays=is_recording(run.source))
     stack.callback(shown.close)
-    outputs.append(Tolerated(shown, faults))
+    with faults.tolerated(shown.only.name):
+        shown.__enter__()
+    outputs.append(Tolerated(shown.only, faults))
     return shown
 
 
-def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
+def serve_cameras(
+    run: Run,
+    subject: "Subject",
+    cameras: Mapping[str, Statistics],
+    gates: Mapping[str, Gate],
+    faults: Faults,
+    stack: ExitStack,
+) -> "LivePage | None":
+    """Start the metrics and the live page of several cameras, if the run has them; the stack stops them.
+
+    Args:
+        run: settings.
+        subject: the run.
+        cameras: statistics of the cameras by their names.
+        gates: of the cameras.
+        faults: records errors.
+        stack: stops what is started.
+
+    Raises:
+        UserError: a package is missing, or an address cannot be used.
+    """
+    if not (run.outputs.metrics or run.page.address):
+        return None
+    metrics = _metrics(run, subject, cameras, faults, stack)
+    if not run.page.address:
+        return None
+    with needs_extra("web"):
+        from edge.web.live_page import Shown
+    page = _live_page(run, metrics, {name: Shown(cameras[name], gates[name]) for name in cameras}, stays=False)
+    stack.callback(page.close)
+    with faults.tolerated(page.only.name):
+        page.__enter__()
+    return page
+
+
+def _metrics(
+    run: Run, subject: "Subject", cameras: Mapping[str, Statistics] | None, faults: Faults, stack: ExitStack
+) -> "Metrics":
+    """Return the metrics, served at an address of their own if the run has one."""
+    address = run.outputs.metrics
+    with needs_extra("metrics" if address else "web"):
+        from edge.outputs.prometheus import Metrics
+        from edge.web.exposition import ServedMetrics
+    if not address:
+        return Metrics(subject, cameras)
+    metrics = ServedMetrics(subject, address, cameras)
+    with faults.tolerated("metrics"):
+        stack.enter_context(metrics)
+    return metrics
+
+
+def _live_page(run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], *, stays: bool) -> "LivePage":
     with needs_extra("web"):
         from edge.web.live_page import LivePage
     assert run.page.address
@@ -165,8 +232,9 @@ def _live_page(run: Run, metrics: "Metrics") -> "LivePage":
         run.recognition,
         metrics,
         certificate(run.page),
+        cameras=cameras,
         proxied_as=run.page.proxied_as,
-        stays=is_recording(run.source),
+        stays=stays,
         history=run.store.path,
     )
 

@@ -316,11 +316,11 @@ def _keep_address(address: str) -> None:
 
 
 def _check_paths(run: Run) -> None:
-    if run.source == "-":
+    if "-" in run.sources:
         raise UserError("a service has no standard input", "name a camera or an address")
     model = run.recognition.model
     load_bundle(model, run.recognition.variant)  # which refuses what is no bundle, or has no such variant
-    for path in (Path(run.source), model):
+    for path in (*map(Path, run.sources), model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")
     for path in run.paths:
@@ -345,8 +345,7 @@ def _handed_over(run: Run) -> list[tuple[str, Path]]:
 def visible(run: Run) -> list[Path]:
     """Return program, model and recorded source, if they are in folders that are hidden from the service."""
     needed = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2], run.recognition.model.absolute()}
-    if Path(run.source).exists():
-        needed.add(Path(run.source))
+    needed |= {Path(source) for source in run.sources if Path(source).exists()}
     if run.config:
         needed.add(run.config.absolute())
     hidden = sorted(path for path in needed if any(path.is_relative_to(place) for place in HIDDEN_FOLDERS))

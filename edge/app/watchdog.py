@@ -7,7 +7,7 @@ hangs.
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from edge.base.run_statistics import Statistics
@@ -15,6 +15,10 @@ from edge.pipeline.feed import TROUBLES
 
 HEARTBEAT_INTERVAL = 1.0
 """Least seconds between two heartbeats."""
+
+PATIENCE = 45.0
+"""Seconds without a sign of life after which one of several cameras hangs: attempts to open a lost one are 40 s apart.
+"""
 
 
 def notify(*assignments: str) -> None:
@@ -52,8 +56,7 @@ class Heartbeat:
     """Heartbeat that is sent only while a pipeline is alive."""
 
     def __init__(self, statistics: Statistics) -> None:
-        self._statistics, self._count = statistics, statistics.count_of
-        self._answered = self._captured = self._tried = 0
+        self._pulse = _Pulse(statistics)
         self._next = 0.0
 
     def update(self, now: float) -> None:
@@ -65,10 +68,47 @@ class Heartbeat:
         if now < self._next:
             return
         self._next = now + HEARTBEAT_INTERVAL
-        if self._alive():
+        if self._pulse.alive():
             notify("WATCHDOG=1")
 
-    def _alive(self) -> bool:
+
+class CamerasHeartbeat:
+    """Heartbeat of several cameras, sent while each of them was alive within `PATIENCE`."""
+
+    def __init__(self) -> None:
+        self._pulses: dict[int, _Pulse] = {}
+        self._alive_at: dict[int, float] = {}
+        self._next = 0.0
+
+    def update(self, now: float, running: Iterable[Statistics]) -> None:
+        """Send a heartbeat if it is due.
+
+        Args:
+            now: seconds of a steady clock.
+            running: statistics of the cameras whose source is open.
+        """
+        if now < self._next:
+            return
+        self._next = now + HEARTBEAT_INTERVAL
+        if all([self._was_alive(statistics, now) for statistics in running]):  # noqa: C419 - all are looked at
+            notify("WATCHDOG=1")
+
+    def _was_alive(self, statistics: Statistics, now: float) -> bool:
+        pulse = self._pulses.setdefault(id(statistics), _Pulse(statistics))
+        if pulse.alive() or id(statistics) not in self._alive_at:
+            self._alive_at[id(statistics)] = now
+        return now - self._alive_at[id(statistics)] <= PATIENCE
+
+
+class _Pulse:
+    """Signs of life of one pipeline."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics, self._count = statistics, statistics.count_of
+        self._answered = self._captured = self._tried = 0
+
+    def alive(self) -> bool:
+        """Return whether the pipeline was alive since the last call."""
         answered, captured = self._count("frames"), self._count("captured")
         tried = sum(self._count(f"source.{trouble}") for trouble in TROUBLES)
         if self._statistics.states().get("paused"):

@@ -1,5 +1,6 @@
 """Credentials for other machines, which come from the environment."""
 
+import os
 from urllib.parse import urlsplit
 
 from edge.base.errors import UserError
@@ -12,6 +13,23 @@ MQTT_USER, MQTT_PASSWORD, MQTT_PASSWORD_FILE = (
     f"EMOTION_EDGE_MQTT_{name}" for name in ("USER", "PASSWORD", "PASSWORD_FILE")
 )
 """Environment variables for a broker's; the file is for secrets that systemd or Docker provide."""
+
+
+def camera_credentials(camera: str = "") -> tuple[str, str] | None:
+    """Return user and password for a camera: those of its name where there are some, else those of all cameras.
+
+    Args:
+        camera: its name, which is appended in capitals: `EMOTION_EDGE_CAMERA_USER_PORCH`; empty for a run's only one.
+    """
+    for ending in (variable_ending(camera), ""):
+        if user := os.environ.get(CAMERA_USER + ending):
+            return user, os.environ.get(CAMERA_PASSWORD + ending, "")
+    return None
+
+
+def variable_ending(camera: str) -> str:
+    """Return the ending of the environment variables of a named camera."""
+    return f"_{camera.upper().replace('-', '_')}" if camera else ""
 
 
 def refuse_credentials(address: str, user: str, password: str) -> None:

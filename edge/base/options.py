@@ -182,7 +182,7 @@ class Setting:
         if value is True and self.option.bare is not None:
             return self.option.bare
         if (read := self._read) and get_origin(self.kind) is tuple:
-            return tuple(map(read, self._checked(value, toml_value(value), 1)))
+            return tuple(map(read, self._checked(value, toml_value(value), 1, tuple[str, ...])))
         if read and isinstance(value, str) and not self.repeated:
             return read(value)
         return self._checked(value, toml_value(value), 1)
@@ -207,11 +207,11 @@ class Setting:
         item = get_args(self.kind)[0] if self.repeated else self.kind
         return self.option.read or (parse_path if item is Path else None)
 
-    def _checked(self, value: Any, shown: str, scale: int) -> Any:
+    def _checked(self, value: Any, shown: str, scale: int, kind: Any = None) -> Any:
         try:
             if (isinstance(value, float) and not math.isfinite(value)) or value not in (self.option.choices or [value]):
                 raise msgspec.ValidationError
-            return msgspec.convert(value, self.type)
+            return msgspec.convert(value, kind or self.type)
         except msgspec.ValidationError as error:
             raise ValueError(f"{shown} is not {' '.join([self._wanted, self._range(scale)]).strip()}") from error
 

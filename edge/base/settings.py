@@ -12,10 +12,22 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, MQTT_PASSWORD, MQTT_USER
+from edge.base.hours import Hours
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.options import OMITTED, Option
 from edge.base.shard import Shard
-from edge.base.values import Address, AtLeastOne, Control, Share, Size, parse_clock, parse_host, parse_name, parse_time
+from edge.base.values import (
+    Address,
+    AtLeastOne,
+    Control,
+    Share,
+    Size,
+    parse_camera,
+    parse_clock,
+    parse_host,
+    parse_name,
+    parse_time,
+)
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
@@ -367,6 +379,46 @@ class Page:
     ] = ()
 
 
+OMIT_SHARED = {OMITTED: ("model", "variant", "threads", "detector", "detector_threshold")}
+"""Metadata of recognition options of one of several cameras, which share the rest."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Settings of one of several cameras; its tables take their defaults from those of the run."""
+
+    name: Annotated[
+        str,
+        Option(
+            "name of the camera: letters, digits, - and _; in records, topics and addresses",
+            metavar="NAME",
+            read=parse_camera,
+        ),
+    ]
+    source: Annotated[
+        str,
+        Option(
+            "source of the camera, as for a run of one",
+            metavar="SOURCE",
+            credentials=(f"{CAMERA_USER}_NAME", f"{CAMERA_PASSWORD}_NAME"),
+            read=parse_name,
+        ),
+    ]
+    wait_for_camera: Annotated[bool, Option("wait until the camera is there")] = False
+    off: Annotated[
+        tuple[Hours, ...],
+        Option(
+            "hours in which the camera is off, local time, such as mon-fri 08:00-17:00",
+            metavar="HOURS",
+            read=Hours.parse,
+        ),
+    ] = ()
+    video: Annotated[Path | None, Option("write its annotated video: .mp4, .mkv or .webm", metavar="FILE")] = None
+    capture: Capture = field(default_factory=Capture)
+    recognition: Options = field(default_factory=Options, metadata=OMIT_SHARED)
+    events: EventLimits = field(default_factory=EventLimits)
+
+
 @dataclass(frozen=True)
 class Run:
     """Settings of a run."""
@@ -394,11 +446,20 @@ class Run:
     events: EventLimits = field(default_factory=EventLimits)
     page: Page = field(default_factory=Page)
     recognition: Options = field(default_factory=Options)
+    camera: Annotated[
+        tuple[Camera, ...], Option("one of several cameras, instead of source; what is not in its table is as above")
+    ] = ()
 
     @property
     def paths(self) -> list[Path]:
         """Files and folders that are written to."""
-        return [*self.outputs.paths, *([self.store.path] if self.store.path else [])]
+        videos = [camera.video for camera in self.camera if camera.video]
+        return [*self.outputs.paths, *videos, *([self.store.path] if self.store.path else [])]
+
+    @property
+    def sources(self) -> list[str]:
+        """Sources of all cameras."""
+        return [camera.source for camera in self.camera] or [self.source]
 
 
 NOT_IN_FILES = ("list_sources", "config")
@@ -412,6 +473,9 @@ ADJUSTABLE = (
     "recognition.quality.",
 )
 """Beginnings of the names of a run's settings that can be changed without a restart."""
+
+ADJUSTABLE_IN_CAMERAS = (*ADJUSTABLE, "off")
+"""Beginnings of the names of such settings of one of several cameras."""
 
 IMAGE_OPTIONS = Options(smoothing=Smoothing(time_constant=0.0))
 """Settings for images, which have no past."""

@@ -117,6 +117,17 @@ def parse_name(text: str) -> str:
     return text
 
 
+def parse_camera(text: str) -> str:
+    """Return the name of a camera, which is a part of topics, labels and addresses.
+
+    Raises:
+        ValueError: it has other characters, or too many.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise ValueError(f"{text} is not the name of a camera: take up to 32 letters, digits, - and _")
+    return text
+
+
 def parse_path(text: str) -> Path:
     """Return the path that a name means.
 

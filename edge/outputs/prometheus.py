@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -10,8 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from edge.base.classes import NO_LABEL
 from edge.base.machine import package_version
-from edge.base.run_statistics import BOUNDS, under
-from edge.faces.recognizer import Recognizer
+from edge.base.run_statistics import BOUNDS, Statistics, under
 from edge.pipeline.feed import TROUBLES
 from edge.pipeline.pipeline import LABEL_CHANGES
 
@@ -32,11 +32,36 @@ GAUGES = (
     ("undervoltage", "undervoltage", "Whether the supply voltage is too low."),
     ("governor_level", "level", "Steps by which work is reduced, 0 to 3."),
     ("faces_visible", "faces_visible", "Faces in the newest result."),
+    ("paused", "paused", "Whether the camera is paused: nothing is read or kept."),
 )
 """Name, state of the statistics, and help; unknown states are left out."""
 
+STATES_OF_BOARD = ("temperature", "slowed", "undervoltage", "level")
+"""States that all cameras have together."""
+
+COUNTERS_BY_LABEL = (
+    ("label_changes", LABEL_CHANGES, "label", "Events in which a face's label changed, by the new one."),
+    ("source_events", "source.", "event", "Events of the source."),
+    ("errors", "errors.", "part", "Errors that do not end the run, by part."),
+    ("frames_dropped", "dropped.", "queue", "Dropped frames, by the stage or output that was too slow."),
+)
+"""Name, beginning of the counters, label, and help."""
+
 SOURCE_EVENTS = (*TROUBLES, "back")
 """Events of `edge.pipeline.feed.Feed`; all are exported from the start, as a rate needs a zero to begin with."""
+
+
+class Subject(Protocol):
+    """A run, or its recognizer where there is one camera."""
+
+    @property
+    def statistics(self) -> Statistics: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def identity(self) -> Mapping[str, str]: ...
 
 
 class Metrics:
@@ -44,11 +69,21 @@ class Metrics:
 
     Attributes:
         statistics: statistics of the run.
+        classes: names of the model's classes.
     """
 
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._recognizer, self.statistics = recognizer, recognizer.statistics
-        self.classes = recognizer.classes
+    def __init__(self, subject: Subject, cameras: Mapping[str, Statistics] | None = None) -> None:
+        """Collect the metrics of a run.
+
+        Args:
+            subject: the run.
+            cameras: statistics of several cameras by their names, which become the label `camera`.
+        """
+        self._subject, self.statistics = subject, subject.statistics
+        self.classes = subject.classes
+        self._cameras = {"": subject.statistics} if cameras is None else cameras
+        self._all = self._cameras if cameras is None else {"": subject.statistics, **self._cameras}
+        self._label = () if cameras is None else ("camera",)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -67,55 +102,66 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; called by the registry."""
-        counts, states = self.statistics.counts(), self.statistics.states()
         build = {"version": package_version("emotion-edge"), "python": platform.python_version()}
         yield _info("build_info", "This package.", build)
-        if self._recognizer.identity:
-            yield _info("model_info", "The model in use.", self._recognizer.identity)
+        if self._subject.identity:
+            yield _info("model_info", "The model in use.", self._subject.identity)
+        counts = {camera: statistics.counts() for camera, statistics in self._all.items()}
         for name, key, help_ in COUNTERS:
-            yield CounterMetricFamily(PREFIX + name, help_, counts.get(key, 0))
-        for name, key, help_ in GAUGES:
-            if (value := states.get(key)) is not None:
-                yield GaugeMetricFamily(PREFIX + name, help_, float(value))
-        changes = dict.fromkeys((*self.classes, NO_LABEL), 0) | under(LABEL_CHANGES, counts)
-        yield _counters("label_changes", "Events in which a face's label changed, by the new one.", "label", changes)
-        sources = dict.fromkeys(SOURCE_EVENTS, 0) | under("source.", counts)
-        yield _counters("source_events", "Events of the source.", "event", sources)
-        errors = under("errors.", counts)
-        yield _counters("errors", "Errors that do not end the run, by part.", "part", errors)
-        dropped = under("dropped.", counts)
-        yield _counters("frames_dropped", "Dropped frames, by the stage or output that was too slow.", "queue", dropped)
+            counters = CounterMetricFamily(PREFIX + name, help_, labels=self._label)
+            for camera in self._cameras:
+                counters.add_metric(self._of(camera), counts[camera].get(key, 0))
+            yield counters
+        yield from self._states()
+        none = {LABEL_CHANGES: (*self.classes, NO_LABEL), "source.": SOURCE_EVENTS}
+        for name, prefix, label, help_ in COUNTERS_BY_LABEL:
+            zeros = dict.fromkeys(none.get(prefix, ()), 0)
+            cameras = self._cameras if zeros else self._all
+            by_label = CounterMetricFamily(PREFIX + name, help_, labels=(*self._label, label))
+            for camera in cameras:
+                for value, count in (zeros | under(prefix, counts[camera])).items():
+                    by_label.add_metric((*self._of(camera), value), count)
+            yield by_label
         yield self._depths()
         yield from self._durations()
 
+    def _of(self, camera: str) -> tuple[str, ...]:
+        """Return the values of the labels of a camera."""
+        return (camera,) if self._label else ()
+
+    def _states(self) -> Iterator[Metric]:
+        for name, key, help_ in GAUGES:
+            of_board = key in STATES_OF_BOARD
+            family = GaugeMetricFamily(PREFIX + name, help_, labels=() if of_board else self._label)
+            for camera, statistics in ({"": self.statistics} if of_board else self._cameras).items():
+                if (value := statistics.states().get(key)) is not None:
+                    family.add_metric(() if of_board else self._of(camera), float(value))
+            if family.samples:
+                yield family
+
     def _depths(self) -> Metric:
-        family = GaugeMetricFamily(PREFIX + "queue_depth", "Frames in each queue.", labels=("queue",))
-        for queue, depth in self.statistics.depths().items():
-            family.add_metric((queue,), depth)
+        family = GaugeMetricFamily(PREFIX + "queue_depth", "Frames in each queue.", labels=(*self._label, "queue"))
+        for camera, statistics in self._all.items():
+            for queue, depth in statistics.depths().items():
+                family.add_metric((*self._of(camera), queue), depth)
         return family
 
     def _durations(self) -> Iterator[Metric]:
         help_ = "Time from a frame's arrival to its result."
-        ages = HistogramMetricFamily(PREFIX + "frame_age_seconds", help_, labels=())
+        ages = HistogramMetricFamily(PREFIX + "frame_age_seconds", help_, labels=self._label)
         help_ = "Time of a stage or an output for one frame."
-        stages = HistogramMetricFamily(PREFIX + "stage_duration_seconds", help_, labels=("stage",))
-        for name, histogram in self.statistics.histograms().items():
-            classes = list(zip([*map(str, BOUNDS), "+Inf"], accumulate(histogram.counts), strict=True))
-            if name == "frame age":
-                ages.add_metric((), classes, histogram.total)
-            else:
-                stages.add_metric((name,), classes, histogram.total)
+        stages = HistogramMetricFamily(PREFIX + "stage_duration_seconds", help_, labels=(*self._label, "stage"))
+        for camera, statistics in self._cameras.items():
+            for name, histogram in statistics.histograms().items():
+                classes = list(zip([*map(str, BOUNDS), "+Inf"], accumulate(histogram.counts), strict=True))
+                if name == "frame age":
+                    ages.add_metric(self._of(camera), classes, histogram.total)
+                else:
+                    stages.add_metric((*self._of(camera), name), classes, histogram.total)
         yield from (ages, stages)
 
 
 def _info(name: str, help_: str, labels: Mapping[str, str]) -> Metric:
     family = GaugeMetricFamily(PREFIX + name, help_, labels=tuple(labels))
     family.add_metric(tuple(labels.values()), 1)
-    return family
-
-
-def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(PREFIX + name, help_, labels=(label,))
-    for value, count in values.items():
-        family.add_metric((value,), count)
     return family

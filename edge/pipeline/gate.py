@@ -1,7 +1,10 @@
 """Pause and resume of a camera."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+SWITCH, HOURS = "switch", "hours"
+"""Reasons: somebody has paused the camera, and the time of day."""
 
 STOP_CHECK_SECONDS = 0.1
 """Seconds after which a paused thread looks again whether it was stopped."""
@@ -49,3 +52,10 @@ class Gate:
             if stop.wait(STOP_CHECK_SECONDS):
                 return False
         return not stop.is_set()
+
+
+def toggle(gates: Collection[Gate]) -> None:
+    """Pause all cameras; resume all where all are paused by the switch."""
+    pause = not all(SWITCH in gate.reasons for gate in gates)
+    for gate in gates:
+        gate.set(SWITCH, pause)

@@ -6,13 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.base.board import Condition
+from edge.base.board import Condition, read_condition
+from edge.base.run_statistics import Statistics
 from edge.pipeline.faults import Faults
 
 log = logging.getLogger(__name__)
 
 PERIOD = 2.0
 """Seconds between two checks of the board."""
+
+AGE_WINDOW = 60
+"""Number of latest frames whose age the governor uses."""
 
 HOT, COOL = 75.0, 70.0
 """Degrees Celsius. A Raspberry Pi begins to throttle at 80; between the two limits nothing changes."""
@@ -92,6 +96,41 @@ class Governor:
         self._troubled_since = now if self._troubled_since is not None else None
         self._well_since = now if self._well_since is not None else None
         self._apply(level)
+
+
+def govern(
+    statistics: Statistics,
+    frame_age: Callable[[], float | None],
+    set_level: Callable[[int], None],
+    stop: threading.Event,
+) -> None:
+    """Run a governor until `stop` is set; for live sources only, since a recording cannot be late.
+
+    Args:
+        statistics: get the board's condition and the level as states.
+        frame_age: see `Governor`.
+        set_level: called with each new level, and with 0 at the start.
+        stop: set by the owner.
+    """
+
+    def condition() -> Condition:
+        now = read_condition()
+        statistics.set("temperature", now.temperature)
+        statistics.set("slowed", now.slowed)
+        statistics.set("undervoltage", now.undervoltage)
+        return now
+
+    def apply(level: int) -> None:
+        set_level(level)
+        statistics.set("level", level)
+
+    apply(0)  # an earlier run may have left the recognizer at another level
+    Governor(condition, frame_age, apply).run(stop, Faults(statistics))
+
+
+def recent_age(statistics: Statistics) -> float | None:
+    """Return the 95th percentile of the latest frames' ages, seconds; None where there are none."""
+    return statistics.recent("frame age", 95, AGE_WINDOW)
 
 
 def _lasted(since: float | None, now: float, seconds: float) -> bool:

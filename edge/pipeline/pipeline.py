@@ -15,7 +15,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from edge.base.board import Condition, read_condition
 from edge.base.classes import NO_LABEL
 from edge.base.files import writing
 from edge.base.settings import EventLimits
@@ -23,18 +22,14 @@ from edge.faces.events import Events
 from edge.faces.recognizer import Found, Recognizer
 from edge.faces.results import FrameResult
 from edge.pipeline.channel import Channel, Closed
-from edge.pipeline.faults import Faults
 from edge.pipeline.feed import Feed
 from edge.pipeline.gate import Gate
-from edge.pipeline.governor import Governor
+from edge.pipeline.governor import govern, recent_age
 from edge.pipeline.output import EventOutput, Output
 from edge.sources import Source
 from edge.sources.frame import Frame
 
 log = logging.getLogger(__name__)
-
-GOVERNOR_WINDOW = 60
-"""Number of latest frames whose age the governor uses."""
 
 QUEUE_BYTES = 20 << 20
 """Most bytes of the frames that one stage or output holds, waiting and in work; a larger frame is held alone."""
@@ -233,23 +228,10 @@ class Pipeline:
         self.statistics.count(f"source.{event}")
 
     def _govern(self) -> None:
-        """Run the governor; for live sources only, since a recording cannot be late."""
-
-        def condition() -> Condition:
-            now = read_condition()
-            self.statistics.set("temperature", now.temperature)
-            self.statistics.set("slowed", now.slowed)
-            self.statistics.set("undervoltage", now.undervoltage)
-            return now
-
-        def apply(level: int) -> None:
-            self._recognizer.set_load_level(level)
-            self.statistics.set("level", level)
-
         with self._stage():
-            apply(0)  # an earlier run may have left the recognizer at another level
-            governor = Governor(condition, lambda: self.statistics.recent("frame age", 95, GOVERNOR_WINDOW), apply)
-            governor.run(self._stopping, Faults(self.statistics))
+            govern(
+                self.statistics, lambda: recent_age(self.statistics), self._recognizer.set_load_level, self._stopping
+            )
 
     def _detect(self) -> None:
         with self._stage(self._found, taken_from=self._frames):

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from edge.base.errors import UserError, raise_first
+from edge.base.options import declared
 from edge.base.settings import Capture
 from edge.sources.frame import Frame
 
@@ -53,7 +55,9 @@ class Source(Protocol):
         ...
 
 
-def open_source(spec: str, capture: Capture | None = None, stop: threading.Event | None = None) -> Source:
+def open_source(
+    spec: str, capture: Capture | None = None, stop: threading.Event | None = None, camera: str = ""
+) -> Source:
     """Open what `spec` names.
 
     Args:
@@ -62,6 +66,7 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
             `udp://`, …), `-` (standard input), or the path of a video, an image or a folder.
         capture: settings for cameras, streams and recordings.
         stop: set by the caller to end a recording that plays in real time.
+        camera: name of the camera where there are several, for credentials of its own.
 
     Raises:
         UserError: the source does not exist, cannot be opened, has no frame, or does not support one of the settings.
@@ -84,7 +89,7 @@ def open_source(spec: str, capture: Capture | None = None, stop: threading.Event
     if scheme(spec):
         from edge.sources.network import open_network
 
-        return open_network(spec, capture)
+        return open_network(spec, capture, camera)
     if spec == "-":
         from edge.sources.pipe import open_stdin
 
@@ -118,26 +123,39 @@ def check_capture(spec: str, capture: Capture) -> None:
 
 def capture_conflicts(spec: str, capture: Capture) -> Iterator[UserError]:
     """Yield errors about settings in `capture` that the source does not support."""
+    flags = {setting.name: setting.option.flag for setting in declared(Capture)}
+    for name, what in _unsupported(spec, capture):
+        yield UserError(f"{flags[name]} is for {what}, and the source is something else", "leave it out")
+
+
+def supported(spec: str, capture: Capture) -> Capture:
+    """Return what `capture` has for the source, without settings that the source does not support."""
+    defaults = Capture()
+    return replace(capture, **{name: getattr(defaults, name) for name, _ in _unsupported(spec, capture)})
+
+
+def _unsupported(spec: str, capture: Capture) -> Iterator[tuple[str, str]]:
+    """Yield the names of the settings that the source does not support, and what each is for."""
     pi = spec == "auto" or spec.startswith("picamera2")
     camera = pi or spec.isdigit() or spec.startswith("/dev/video")
     rtsp, raw = scheme(spec) in ("rtsp", "rtsps"), spec == "-"
     decoded = raw or bool(scheme(spec))
     polled, recording = scheme(spec) in ("http", "https"), is_recording(spec)
-    for option, given, fits, what in (
-        ("--size", capture.size, camera or raw, "cameras and raw frames"),
-        ("--fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and standard input"),
-        ("--control", capture.controls, pi, "a Raspberry Pi's camera"),
-        ("--rtsp-transport", capture.rtsp_transport != Capture.rtsp_transport, rtsp, "rtsp:// addresses"),
-        ("--pixel-format", capture.pixel_format != Capture.pixel_format, raw, "raw frames on standard input"),
-        ("--live", capture.live, raw, "standard input"),
-        ("--decoder", capture.decoder, decoded or recording, "videos and streams"),
-        ("--recursive", capture.recursive, recording, "folders of images"),
-        ("--strict", capture.strict, recording, "folders of images"),
-        ("--realtime", capture.realtime, recording, "videos, images and folders"),
-        ("--loop", capture.loop, recording, "videos, images and folders"),
+    for name, given, fits, what in (
+        ("size", capture.size, camera or raw, "cameras and raw frames"),
+        ("fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and standard input"),
+        ("controls", capture.controls, pi, "a Raspberry Pi's camera"),
+        ("rtsp_transport", capture.rtsp_transport != Capture.rtsp_transport, rtsp, "rtsp:// addresses"),
+        ("pixel_format", capture.pixel_format != Capture.pixel_format, raw, "raw frames on standard input"),
+        ("live", capture.live, raw, "standard input"),
+        ("decoder", capture.decoder, decoded or recording, "videos and streams"),
+        ("recursive", capture.recursive, recording, "folders of images"),
+        ("strict", capture.strict, recording, "folders of images"),
+        ("realtime", capture.realtime, recording, "videos, images and folders"),
+        ("loop", capture.loop, recording, "videos, images and folders"),
     ):
         if given and not fits:
-            yield UserError(f"{option} is for {what}, and the source is something else", "leave it out")
+            yield name, what
 
 
 def list_sources() -> list[tuple[str, str]]:

@@ -1,12 +1,11 @@
 """Cameras and videos on other machines."""
 
 import http.client
-import os
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, refuse_credentials
+from edge.base.credentials import CAMERA_PASSWORD, CAMERA_USER, camera_credentials, refuse_credentials
 from edge.base.errors import UserError
 from edge.base.ffmpeg import limit_blocks
 from edge.base.network import public
@@ -45,8 +44,17 @@ UNBOUNDED_FORMATS = ("mpjpeg", "mpjpeg_2000")
 """FFmpeg's readers without a limit on a picture's size; `jpeg_cameras` reads these streams instead."""
 
 
-def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
+Login = tuple[str, str] | None
+"""User and password, if there are any."""
+
+
+def open_network(address: str, capture: Capture, camera: str = "") -> "StreamSource | JpegCamera":
     """Connect to a camera or a video on another machine, and take a first picture.
+
+    Args:
+        address: its address.
+        capture: settings for streams.
+        camera: name of the camera, for credentials of its own.
 
     Raises:
         UserError: the address has credentials, nothing answers, or the answer is not a video.
@@ -57,18 +65,20 @@ def open_network(address: str, capture: Capture) -> "StreamSource | JpegCamera":
     if scheme == "udp":
         rest = rest.removeprefix("@")  # as other programs write an address that is listened at
     address = f"{scheme}://{rest}"
-    return (_over_http if scheme in ("http", "https") else StreamSource)(address, capture)
+    login = camera_credentials(camera)
+    return (_over_http if scheme in ("http", "https") else StreamSource)(address, capture, login)
 
 
 class StreamSource(DecodedSource):
     """A stream that FFmpeg reads: live, or a recording over HTTP."""
 
-    def __init__(self, address: str, capture: Capture, recorded: bool = False) -> None:
+    def __init__(self, address: str, capture: Capture, login: Login, recorded: bool = False) -> None:
         """Open the stream.
 
         Args:
             address: address with its scheme in lower case.
             capture: settings for streams.
+            login: for the other machine.
             recorded: whether it is a file with a known end.
 
         Raises:
@@ -79,8 +89,8 @@ class StreamSource(DecodedSource):
         limit_blocks(MAX_BLOCK)
         try:
             decoder = Decoder(
-                _with_credentials(address),
-                _ffmpeg_options(address, capture),
+                _with_credentials(address, login),
+                _ffmpeg_options(address, capture, login),
                 timeouts=(OPEN_TIMEOUT, READ_TIMEOUT),
                 max_pixels=MAX_STREAM_PIXELS,
                 hardware=capture.decoder,
@@ -91,9 +101,9 @@ class StreamSource(DecodedSource):
         super().__init__(name, decoder, live=not recorded, refusal=refusal)
 
 
-def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
+def _over_http(address: str, capture: Capture, login: Login) -> StreamSource | JpegCamera:
     """Read JPEGs by our own code, which limits their size, and everything else by FFmpeg."""
-    name, client = public(address), CameraClient(address, _credentials(), OPEN_TIMEOUT)
+    name, client = public(address), CameraClient(address, login, OPEN_TIMEOUT)
     try:
         response = client.get()
         kind = _kind(response)
@@ -109,7 +119,7 @@ def _over_http(address: str, capture: Capture) -> StreamSource | JpegCamera:
     if kind == "mjpeg":
         return MjpegSource(name, client, response, READ_TIMEOUT)
     response.close()
-    return StreamSource(address, capture, recorded=kind == "file")
+    return StreamSource(address, capture, login, recorded=kind == "file")
 
 
 def _kind(response: Any) -> str:
@@ -129,15 +139,15 @@ def _kind(response: Any) -> str:
     return "stream" if response.length is None or start.startswith(PLAYLIST) else "file"
 
 
-def _ffmpeg_options(address: str, capture: Capture) -> dict[str, str]:
+def _ffmpeg_options(address: str, capture: Capture, login: Login) -> dict[str, str]:
     scheme = address.partition(":")[0]
     kind = next(kind for kind in PROTOCOLS if scheme.startswith(kind))
     formats = [name for name in STREAM_FORMATS.get(kind, FILE_FORMATS) if name not in UNBOUNDED_FORMATS]
     options = ANALYSIS | {"protocol_whitelist": PROTOCOLS[kind], "format_whitelist": ",".join(formats)}
     if kind == "rtsp":
         options["rtsp_transport"] = capture.rtsp_transport
-    if kind == "srt" and (credentials := _credentials()):
-        options["passphrase"] = credentials[1]
+    if kind == "srt" and login:
+        options["passphrase"] = login[1]
     return options
 
 
@@ -156,14 +166,9 @@ def _no_video(name: str, recorded: bool, reason: str) -> UserError:
     return UserError(f"{name}: no video from this address ({reason})", remedy)
 
 
-def _credentials() -> tuple[str, str] | None:
-    user = os.environ.get(CAMERA_USER)
-    return (user, os.environ.get(CAMERA_PASSWORD, "")) if user else None
-
-
-def _with_credentials(address: str) -> str:
-    parts, credentials = urlsplit(address), _credentials()
-    if not credentials or parts.scheme in ("udp", "tcp", "srt"):
+def _with_credentials(address: str, login: Login) -> str:
+    parts = urlsplit(address)
+    if not login or parts.scheme in ("udp", "tcp", "srt"):
         return address
-    secret = ":".join(quote(part, safe="") for part in credentials if part)
+    secret = ":".join(quote(part, safe="") for part in login if part)
     return urlunsplit(parts._replace(netloc=f"{secret}@{parts.netloc}"))

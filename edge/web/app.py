@@ -1,7 +1,7 @@
 """The web application: its routes and their responses, which `static/openapi.json` documents."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -19,17 +19,19 @@ from starlette.types import Receive, Scope, Send
 from edge.base.classes import key_of
 from edge.base.errors import UserError
 from edge.outputs.palette import colour_of
+from edge.pipeline.gate import SWITCH
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
 from edge.web.history import HistoryReader, asked_span
+from edge.web.live_camera import LiveCamera
 from edge.web.pictures import MEDIA_TYPE, OPENING
 from edge.web.predict import MOST_BYTES, UPLOAD_KINDS, Busy, Predictor
 from edge.web.rates import Rate
-from edge.web.stats import Stats
 from edge.web.topics import Full, Topic
 
 FILES = Path(__file__).with_name("static")
+CAMERA = "/api/v1/cameras/{camera}"
 MOST_FORM_BYTES = 4096
 SLOWEST = 20.0
 """Time-out for the body of a picture or a form, seconds."""
@@ -41,16 +43,11 @@ COOKIE_MAX_AGE = 30 * 24 * 3600
 class Live(Protocol):
     """Parts that the application shows."""
 
-    pictures: Topic
-    events: Topic
-    stats: Stats
+    cameras: dict[str, LiveCamera]
     predictor: Predictor
     history: HistoryReader | None
-    latest: bytes | None
     classes: tuple[str, ...]
     exposition: Callable[[str], tuple[bytes, str]]
-
-    def now(self) -> dict[str, Any]: ...
 
 
 def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
@@ -60,10 +57,9 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route("/", _file("index.html")),
             Route("/api", _file("api.html")),
             Route("/openapi.json", _file("openapi.json")),
-            Route("/stream.mjpg", Stream(live.pictures, MEDIA_TYPE, OPENING), methods=["GET"]),
-            Route("/events", Stream(live.events, "text/event-stream", b"retry: 1000\n\n"), methods=["GET"]),
-            Route("/api/v1/latest", partial(_latest, live)),
-            Route("/api/v1/stats", partial(_stats, live)),
+            *_of_cameras(live),
+            Route("/api/v1/cameras", partial(_cameras, live)),
+            *_switches(live),
             Route("/api/v1/history", _history(live)),
             Route("/api/v1/predict", _predict(live), methods=["POST"], max_body_size=MOST_BYTES),
             Route("/healthz", partial(_health, live)),
@@ -76,18 +72,40 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
     )
 
 
-class Stream:
-    """Response that streams a topic until the client leaves; 503 where there are too many clients."""
+def _of_cameras(live: Live) -> Iterator[Route]:
+    """Yield the routes of each camera, and the same without a name for the first camera or `?camera=NAME`."""
+    pictures = Stream(live, lambda camera: camera.pictures, MEDIA_TYPE, OPENING)
+    events = Stream(live, lambda camera: camera.events, "text/event-stream", b"retry: 1000\n\n")
+    for named, path in (("stream.mjpg", "/stream.mjpg"), ("events", "/events")):
+        stream = pictures if named == "stream.mjpg" else events
+        yield Route(path, stream, methods=["GET"])
+        yield Route(f"{CAMERA}/{named}", stream, methods=["GET"])
+    for named, answer in (("latest", _latest), ("stats", _stats)):
+        yield Route(f"/api/v1/{named}", partial(answer, live))
+        yield Route(f"{CAMERA}/{named}", partial(answer, live))
 
-    def __init__(self, topic: Topic, media_type: str, opening: bytes) -> None:
-        self._topic, self._media_type, self._opening = topic, media_type, opening
+
+def _switches(live: Live) -> Iterator[Route]:
+    """Yield the routes that pause and resume a camera, or all."""
+    for action in ("pause", "resume"):
+        answer = partial(_switch, live, action == "pause")
+        yield Route(f"/api/v1/{action}", answer, methods=["POST"])
+        yield Route(f"{CAMERA}/{action}", answer, methods=["POST"])
+
+
+class Stream:
+    """Response that streams a camera's topic until the client leaves; 503 where there are too many clients."""
+
+    def __init__(self, live: Live, topic: Callable[[LiveCamera], Topic], media_type: str, opening: bytes) -> None:
+        self._live, self._topic_of, self._media_type, self._opening = live, topic, media_type, opening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        topic = self._topic_of(_camera(self._live, Request(scope)))
         if scope["method"] == "HEAD":
             await Response(media_type=self._media_type)(scope, receive, send)
             return
         try:
-            with self._topic.joined(self._opening) as slot:
+            with topic.joined(self._opening) as slot:
                 await StreamingResponse(slot, media_type=self._media_type)(scope, receive, send)
         except Full:
             why = refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients", {"Retry-After": "5"})
@@ -101,19 +119,48 @@ def _file(name: str) -> Callable[[Request], Any]:
     return answer
 
 
+def _camera(live: Live, request: Request) -> LiveCamera:
+    """Return the camera of a request: in its path, by `?camera=NAME`, or the first one."""
+    first = next(iter(live.cameras))
+    name = request.path_params.get("camera", request.query_params.get("camera", first))
+    if name not in live.cameras:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "no such camera")
+    return live.cameras[name]
+
+
 async def _latest(live: Live, request: Request) -> Response:
-    if live.latest is None:
+    if (latest := _camera(live, request).latest) is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return Response(live.latest, media_type="application/json")
+    return Response(latest, media_type="application/json")
 
 
 async def _stats(live: Live, request: Request) -> Response:
-    return JSONResponse(live.now())
+    return JSONResponse(_camera(live, request).now())
+
+
+async def _cameras(live: Live, request: Request) -> Response:
+    return JSONResponse([_facts(camera) for camera in live.cameras.values()])
+
+
+async def _switch(live: Live, paused: bool, request: Request) -> Response:
+    """Pause or resume the camera of the path, or all."""
+    chosen = [_camera(live, request)] if "camera" in request.path_params else list(live.cameras.values())
+    # On another thread: whoever follows a gate may wait for a result that is just being written.
+    for camera in chosen:
+        await asyncio.to_thread(camera.gate.set, SWITCH, paused)
+    return JSONResponse([_facts(camera) for camera in chosen])
+
+
+def _facts(camera: LiveCamera) -> dict[str, Any]:
+    return {"name": camera.camera, "state": camera.stats.state, "paused_by": camera.gate.reasons}
 
 
 async def _health(live: Live, request: Request) -> Response:
-    state = live.stats.state
-    return JSONResponse({"status": state}, HTTPStatus.SERVICE_UNAVAILABLE if state == "paused" else HTTPStatus.OK)
+    """Answer with the state of the cameras: stalled where all that are not paused or ended are."""
+    states = [camera.stats.state for camera in live.cameras.values()]
+    active = [state for state in states if state not in ("paused", "ended")] or states
+    state = next((state for state in ("running", "starting") if state in active), active[0])
+    return JSONResponse({"status": state}, HTTPStatus.SERVICE_UNAVAILABLE if state == "stalled" else HTTPStatus.OK)
 
 
 async def _metrics(live: Live, request: Request) -> Response:

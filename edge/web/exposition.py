@@ -1,6 +1,6 @@
 """Serve the metrics for Prometheus without the live page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.base.listen import is_local, listen, own_names
-from edge.faces.recognizer import Recognizer
-from edge.outputs.prometheus import Metrics
+from edge.base.run_statistics import Statistics
+from edge.outputs.prometheus import Metrics, Subject
 from edge.pipeline.faults import Faults
 from edge.web.guard import Guard
 from edge.web.server import Server
@@ -20,13 +20,15 @@ from edge.web.server import Server
 class ServedMetrics(Metrics):
     """Server of the metrics at an address of their own, without a token; a context manager."""
 
-    def __init__(self, recognizer: Recognizer, address: tuple[str, int]) -> None:
+    def __init__(
+        self, subject: Subject, address: tuple[str, int], cameras: Mapping[str, Statistics] | None = None
+    ) -> None:
         """Listen, so that a wrong address is an error before the run starts.
 
         Raises:
             UserError: the address is in use, or does not belong to this machine.
         """
-        super().__init__(recognizer)
+        super().__init__(subject, cameras)
         listener = listen(*address, "--metrics")
         names = own_names(address[0], local=is_local(listener))
 

@@ -4,33 +4,31 @@ import time
 from typing import Any
 
 from edge.base.run_statistics import Statistics, under
-from edge.base.settings import Options
 from edge.faces.results import FrameResult
-from edge.model.bundle import Bundle, load_bundle
+from edge.model.bundle import Bundle
 
 STATISTICS_WINDOW = 60
 """Number of latest frames whose ages are shown."""
 
-PAUSED_SECONDS = 3.0
-"""Seconds without a frame after which a run counts as paused, since its camera is lost or hangs; also the window of the
-frame rate."""
+STALLED_SECONDS = 3.0
+"""Seconds without a frame after which a lost or hanging camera is stalled; also the window of the frame rate."""
 
 PASSED_ON = ("captured", "frames", "faces", "frames_with_faces", "faces_left_out")
 
 
 class Stats:
-    """Statistics that the output's thread updates and the server's thread reads."""
+    """Statistics that the output's thread updates and the server's thread reads.
 
-    def __init__(self, statistics: Statistics, options: Options) -> None:
-        self._statistics, self._options = statistics, options
+    Attributes:
+        model: facts of the model, see `model_facts`.
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
         self._last = time.monotonic()
         self._source: str | None = None
         self._ended = False
-        self.reload()
-
-    def reload(self) -> None:
-        """Read the model's facts from the bundle again."""
-        self._model = model_facts(load_bundle(self._options.model, self._options.variant))
+        self.model: dict[str, Any] = {}
 
     def note(self, result: FrameResult) -> None:
         """Count a result."""
@@ -48,11 +46,13 @@ class Stats:
 
     @property
     def state(self) -> str:
-        """Return `starting`, `running`, `paused` or `ended`."""
+        """Return `starting`, `running`, `stalled`, `paused` or `ended`."""
         if self._ended:
             return "ended"
-        if self.idle > PAUSED_SECONDS:
+        if self._statistics.states().get("paused"):
             return "paused"
+        if self.idle > STALLED_SECONDS:
+            return "stalled"
         return "running" if self._source is not None else "starting"
 
     def now(self) -> dict[str, Any]:
@@ -62,12 +62,12 @@ class Stats:
             "state": self.state,
             "idle_s": round(self.idle, 1),
             "source": self._source,
-            "fps": round(self._statistics.recent_fps(PAUSED_SECONDS) or 0.0, 1),
+            "fps": round(self._statistics.recent_fps(STALLED_SECONDS) or 0.0, 1),
             "frame_age_ms": {"p50": self._age(50), "p95": self._age(95)},
             "counts": {name: counts.get(name, 0) for name in PASSED_ON},
             "dropped": under("dropped.", counts),
             **{name: states.get(name) for name in ("temperature", "slowed", "undervoltage", "level")},
-            "model": self._model,
+            "model": self.model,
         }
 
     def _age(self, q: float) -> float | None:

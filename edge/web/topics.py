@@ -24,6 +24,10 @@ class Slot:
         self._items[kind] = item
         self._changed.set()
 
+    def drop(self) -> None:
+        """Drop what has not been sent, but for the opening of the stream."""
+        self._items = {kind: item for kind, item in self._items.items() if kind == "opening"}
+
     def close(self) -> None:
         """Close the slot; items in it can still be read."""
         self._closed = True
@@ -84,6 +88,12 @@ class Topic:
         """Send the last item of a kind to all clients, and to those that join later."""
         self._kept[kind] = item
         self.publish(kind, item)
+
+    def forget(self) -> None:
+        """Drop what is kept for later clients and what has not been sent."""
+        self._kept.clear()
+        for slot in self._slots:
+            slot.drop()
 
     def close(self) -> None:
         """Close all slots and refuse new clients."""

@@ -4,6 +4,10 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8000;
 const SILENCE = 5000; // the server says something every second: after this, nobody is there
 
+// The camera that the page's own address names; the first one where it names none.
+const camera = new URLSearchParams(location.search).get("camera");
+const ofCamera = camera === null ? "" : `?camera=${encodeURIComponent(camera)}`;
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function again(attempt) {
@@ -18,7 +22,7 @@ async function again(attempt) {
 export function followEvents(on) {
   return again(async () => {
     const came = await new Promise((resolve) => {
-      const source = new EventSource("/events");
+      const source = new EventSource(`/events${ofCamera}`);
       let came = false;
       const end = () => {
         clearTimeout(watch);
@@ -55,7 +59,7 @@ export function followPictures(on) {
     document.addEventListener("visibilitychange", hide);
     let came = false;
     try {
-      const response = await fetch("/stream.mjpg", { signal: control.signal, cache: "no-store" });
+      const response = await fetch(`/stream.mjpg${ofCamera}`, { signal: control.signal, cache: "no-store" });
       if (response.status === 401) location.assign("/sign-in");
       if (response.status === 503) on.full();
       if (!response.ok) return false;

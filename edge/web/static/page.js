@@ -17,7 +17,8 @@ const faces = new Faces($("faces"), $("face"));
 const STATES = {
   connecting: () => "Connecting…",
   live: () => "Live",
-  paused: (seconds) => `Paused: no frame for ${Math.round(seconds)} s`,
+  paused: () => "Paused",
+  stalled: (seconds) => `No frame for ${Math.round(seconds)} s`,
   ended: () => "The run has ended",
   gone: () => "The run has ended, waiting for the next",
   lost: () => "Connection lost, trying again",
@@ -54,7 +55,8 @@ const on = {
     requestDraw();
   },
   stats(stats) {
-    if (stats.state === "paused") enter("paused", stats.idle_s);
+    if (stats.state === "paused") pause();
+    else if (stats.state === "stalled") enter("stalled", stats.idle_s);
     else if (stats.state === "ended") enter("ended");
     else if (state !== "live") enter(stats.state === "running" ? "live" : "connecting");
     showStats(stats);
@@ -76,6 +78,13 @@ const on = {
     if (state === "ended") enter("ended");
   },
 };
+
+function pause() {
+  picture.blank();
+  faces.forget();
+  requestDraw();
+  enter("paused");
+}
 
 function forget() {
   picture.forget();

@@ -30,6 +30,14 @@ export class Picture {
     this.records.clear();
   }
 
+  /** Takes the picture away, for good. */
+  blank() {
+    this.forget();
+    this.bitmap?.close();
+    this.bitmap = null;
+    this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+
   async show(blob, seq, width, height) {
     const bitmap = await createImageBitmap(blob);
     this.bitmap?.close();

@@ -90,6 +90,7 @@ smoothing = { margin = 2 }
 
 [[camera]]
 source = "1"
+threads = 2
 
 [ page ]
 token = "0123456789abcdef"
@@ -106,16 +107,18 @@ min_seconds = "1"\
 def test_every_mistake_is_told_with_line_and_name(write, end_of_line):
     path = write("")
     path.write_bytes(MISTAKES.replace("\n", end_of_line).encode())
-    begins = [line.partition(": it is")[0] for line in told(path)]
+    begins = [line.partition("; it is")[0].partition(": it is")[0] for line in told(path)]
     assert begins == [
         "home.toml:2: threads: unknown option: write recognition.threads",
         "home.toml:6: recognition.treads: unknown option: write recognition.threads",
         "home.toml:7: recognition.threads: 0 is not a whole number from 1",
         "home.toml:8: recognition.smoothing.margin: 2 is not a number from 0 to 1",
-        "home.toml:10: camera: a file has one camera: name it by source, and leave [[camera]] out",
-        "home.toml:14: page.token: secrets do not belong in a file: set EMOTION_EDGE_WEB_TOKEN",
-        'home.toml:15: page.proxied_as: ["a.example", 3] is not a list of texts',
-        'home.toml:20: events.min_seconds: "1" is not a number from 0',
+        "home.toml:10: camera[1]: name is missing: add it",
+        "home.toml:12: camera[1].threads: an option of the whole file, not of one table: "
+        "write recognition.threads above the first [[table]]",
+        "home.toml:15: page.token: secrets do not belong in a file: set EMOTION_EDGE_WEB_TOKEN",
+        'home.toml:16: page.proxied_as: ["a.example", 3] is not a list of texts',
+        'home.toml:21: events.min_seconds: "1" is not a number from 0',
     ]
 
 
@@ -211,6 +214,9 @@ class TestShow:
         text = re.sub(r"\n# ", " ", as_toml(Run()))
         for setting in IN_FILES:
             assert f"{explained(setting)}\n" in text
+            if setting.table:
+                assert f"\n#[[{setting.name}]]" in text
+                continue
             assert re.search(rf"^#?{setting.path[-1]} = ", text, re.MULTILINE)
 
     def test_options_without_a_value_are_examples(self):

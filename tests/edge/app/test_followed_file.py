@@ -9,8 +9,9 @@ import pytest
 
 from edge.app.followed_file import FollowedFile, adjusted, differences
 from edge.base.errors import UserError
+from edge.base.hours import Hours
 from edge.base.options import declared
-from edge.base.settings import ADJUSTABLE, NOT_IN_FILES, Capture, EventLimits, Options, Quality, Run, Smoothing
+from edge.base.settings import ADJUSTABLE, NOT_IN_FILES, Camera, Capture, EventLimits, Options, Quality, Run, Smoothing
 from edge.faces.smoother import Smoother
 
 from ..base.test_options import EVERYTHING
@@ -25,24 +26,12 @@ CHANGED = replace(
 )
 
 
-class Adjusted:
-    """A recognizer and a pipeline that keep what they are given."""
-
-    options = limits = None
-
-    def set_options(self, options):
-        self.options = options
-
-    def set_event_limits(self, limits):
-        self.limits = limits
-
-
 @pytest.fixture
 def follow(caplog):
     """Return a function that follows a file through versions of it, and returns what was adjusted and logged."""
 
     def followed(*versions):
-        ours, coming = Adjusted(), iter(versions)
+        ours, coming = [], iter(versions)
 
         def reread():
             version = next(coming)
@@ -50,7 +39,7 @@ def follow(caplog):
                 raise version
             return version
 
-        file = FollowedFile(RUN, reread, ours, ours)
+        file = FollowedFile(RUN, reread, ours.append)
         with caplog.at_level(logging.WARNING):
             for _ in versions:
                 file.follow()
@@ -60,9 +49,10 @@ def follow(caplog):
 
 
 def test_what_can_be_changed_is_changed_and_the_rest_is_told(follow):
-    ours, lines = follow(CHANGED)
-    assert ours.limits == EventLimits(2.0)
-    assert ours.options == replace(CHANGED.recognition, threads=1)
+    (ours,), lines = follow(CHANGED)
+    assert ours.events == EventLimits(2.0)
+    assert ours.recognition == replace(CHANGED.recognition, threads=1)
+    assert ours.capture == RUN.capture
     assert lines == [
         "home.toml was read again; changed: events.min_seconds, recognition.max_faces, recognition.smoothing.margin, "
         "recognition.quality.max_turn; needs a restart: capture.fps, recognition.threads"
@@ -77,7 +67,7 @@ def test_only_what_has_changed_since_is_told_as_changed(follow):
 
 def test_with_a_mistake_all_stays_as_it_was(follow):
     ours, lines = follow(UserError("home.toml:1: threads: unknown option", "write recognition.threads"))
-    assert (ours.options, ours.limits) == (None, None)
+    assert ours == []
     assert lines == ["the options stay as they were: home.toml:1: threads: unknown option: write recognition.threads"]
 
 
@@ -90,6 +80,18 @@ def test_a_run_is_adjusted_in_these_settings_only():
     found = adjusted(Run(), EVERYTHING)
     assert all(name.startswith(ADJUSTABLE) for name in differences(Run(), found))
     assert not any(name.startswith(ADJUSTABLE) for name in differences(found, EVERYTHING))
+
+
+def test_cameras_are_followed_by_their_names(follow):
+    porch, yard = Camera("porch", "0"), Camera("yard", "1")
+    run = replace(RUN, camera=(porch, yard))
+    hours = (Hours.parse("22:00-06:00"),)
+    wanted = replace(run, camera=(replace(porch, off=hours, source="2", events=EventLimits(3.0)), Camera("hall", "1")))
+    assert differences(run, wanted) == [
+        *("camera hall", "camera yard", "porch.source", "porch.off", "porch.events.min_seconds")
+    ]
+    found = adjusted(run, wanted)
+    assert found.camera == (replace(porch, off=hours, events=EventLimits(3.0)), yard)
 
 
 def test_labels_follow_at_once():

@@ -333,7 +333,7 @@ def test_errors_are_counted_by_their_part():
 
 def test_prometheus_takes_it_and_the_dashboard_gets_its_answers(prometheus):
     port, busy_ = free_port(), busy()
-    with ServedMetrics(busy_._recognizer, ("127.0.0.1", port)):
+    with ServedMetrics(busy_._subject, ("127.0.0.1", port)):
         own = prometheus(port)
         captured = "emotion_edge_frames_captured_total"
         (found,) = patiently(lambda: query(own, captured))

@@ -7,7 +7,7 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics, summary_text
-from edge.pipeline import governor, pipeline
+from edge.pipeline import governor
 from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
 from edge.pipeline.pipeline import Pipeline
 
@@ -88,7 +88,7 @@ def test_a_board_that_cannot_be_read_is_looked_at_again_and_the_run_goes_on(monk
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(governor, "PERIOD", 0.01)
-    monkeypatch.setattr(pipeline, "read_condition", read)
+    monkeypatch.setattr(governor, "read_condition", read)
     recognizer = ScriptedRecognizer()
     source = ScriptedSource(10, live=True, before_read=lambda i: enough.wait(20) if i == 9 else None)
     with Pipeline(source, recognizer) as running:

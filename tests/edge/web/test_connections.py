@@ -88,7 +88,7 @@ def ended(connection):
 
 
 def errors(live):
-    return live.stats._statistics.count_of("errors.live page")
+    return live.only.stats._statistics.count_of("errors.live page")
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ recognizer = ScriptedRecognizer()
 statistics = recognizer.statistics
 page = LivePage(("127.0.0.1", port), Options(model=bundle), Metrics(recognizer))
 source = ScriptedSource(10**9, live=True, before_read=lambda i: time.sleep(0.01))
-with Pipeline(source, recognizer, [Tolerated(page, Faults(statistics))]) as pipeline:
+with page, Pipeline(source, recognizer, [Tolerated(page.only, Faults(statistics))]) as pipeline:
     next(iter(pipeline))
     limit = len(os.listdir("/proc/self/fd")) + 8  # fewer than the connections that are accepted
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
@@ -346,7 +346,7 @@ class TestBodies:
 class TestBugs:
     def test_a_bug_is_told_once_with_its_traceback_and_counted(self, serve, monkeypatch, caplog):
         with serve() as live:
-            monkeypatch.setattr(live.stats, "now", lambda: 1 + "1")
+            monkeypatch.setattr(live.only.stats, "now", lambda: 1 + "1")
             for _ in range(3):
                 with connect(live) as connection:
                     connection.sendall(b"GET /api/v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

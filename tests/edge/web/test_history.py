@@ -87,7 +87,7 @@ def test_a_history_that_cannot_be_read_is_no_error_of_the_page(serve, past):  # 
     past.write_bytes(b"broken" * 1000)
     with serve(history=past) as live:
         assert question(live)[0] == 503
-        assert live.stats._statistics.count_of("errors.live page") == 0
+        assert live.only.stats._statistics.count_of("errors.live page") == 0
 
 
 def test_a_question_that_takes_too_long_is_given_up(serve, past, monkeypatch):  # noqa: F811

@@ -70,7 +70,7 @@ def ask(bundle, no_threads_left, monkeypatch, tmp_path):
         LivePage(("127.0.0.1", 0), Options(model=bundle), Metrics(ScriptedRecognizer()), proxied_as=[NAME]) as live,
         nginx(tmp_path, port, live.url),
     ):
-        live.write(result(0, face()))
+        live.only.write(result(0, face()))
         context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
         context.check_hostname = False  # it is asked by its address
 

@@ -27,7 +27,7 @@ from edge.base.settings import Options
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.prometheus import Metrics
-from edge.web import app, connections, guard, live_page, pictures, predict, stats, token
+from edge.web import app, connections, guard, live_camera, pictures, predict, stats, token
 from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
@@ -47,7 +47,7 @@ def serve(bundle, no_threads_left, monkeypatch, tmp_path):
     @contextmanager
     def run(host="127.0.0.1", port=0, certificate=None, **options):
         metrics = Metrics(ScriptedRecognizer())
-        with LivePage((host, port), Options(model=bundle), metrics, certificate, **options) as live:
+        with LivePage((host, port), Options(model=bundle), metrics, certificate, **options) as live, live.only:
             yield live
 
     return run
@@ -121,7 +121,7 @@ def playing(live, results):
 
     def play():
         while not stop.wait(0.005):
-            live.write(results(count[0]))
+            live.only.write(results(count[0]))
             count[0] += 1
 
     thread = threading.Thread(target=play, name="player")
@@ -199,7 +199,7 @@ class TestPages:
     def test_the_description_describes_what_is_answered(self, serve):
         schemas = json.loads((app.FILES / "openapi.json").read_text())["components"]["schemas"]
         with serve() as live:
-            live.write(grey(0))
+            live.only.write(grey(0))
             record = json.loads(ask(live, "/api/v1/latest")[2])
             now = json.loads(ask(live, "/api/v1/stats")[2])
         for answered, name in ((record, "Record"), (record["faces"][0], "Face"), (now, "Stats")):
@@ -212,7 +212,7 @@ class TestRecords:
         with serve() as live:
             assert ask(live, "/api/v1/latest")[0] == 204
             for seq in range(3):
-                live.write(grey(seq))
+                live.only.write(grey(seq))
             status, headers, content = ask(live, "/api/v1/latest")
         assert (status, headers["Content-Type"]) == (200, "application/json")
         assert json.loads(content) == grey(2).record()
@@ -220,10 +220,10 @@ class TestRecords:
     def test_events_are_records_in_order(self, serve):
         with serve() as live, following(live, "/events") as answer:
             assert answer.headers["Content-Type"].startswith("text/event-stream")
-            patiently(lambda: live.events.wanted)
+            patiently(lambda: live.only.events.wanted)
             got = []
             for seq in range(5):
-                live.write(grey(seq))
+                live.only.write(grey(seq))
                 got.append(events_of(answer, "record"))
         assert got == [grey(seq).record() for seq in range(5)]
 
@@ -232,7 +232,7 @@ class TestRecords:
         with serve() as live, following(live, "/events") as answer:
             now = events_of(answer, "stats")
             assert now["state"] == "starting"
-            live.write(grey(0))
+            live.only.write(grey(0))
             asked = json.loads(ask(live, "/api/v1/stats")[2])
         assert asked["state"] == "running"
         assert asked["source"] == "test"
@@ -244,7 +244,7 @@ class TestRecords:
         with ExitStack() as stack:
             live = stack.enter_context(serve())
             with following(live, "/events") as answer:
-                patiently(lambda: live.events.wanted)
+                patiently(lambda: live.only.events.wanted)
                 stack.close()
                 assert events_of(answer, "ended") == {}
                 assert next_event(answer) == (None, None)
@@ -252,9 +252,10 @@ class TestRecords:
     def test_who_comes_after_the_end_of_a_page_that_stays_sees_the_last_frame(self, bundle, no_threads_left):
         address, metrics = ("127.0.0.1", 0), Metrics(ScriptedRecognizer())
         with closing(LivePage(address, Options(model=bundle), metrics, stays=True)) as live:
-            with live:
+            live.__enter__()
+            with live.only:
                 for seq in range(3):
-                    live.write(grey(seq))
+                    live.only.write(grey(seq))
             with following(live, "/events") as answer:
                 assert events_of(answer, "record")["seq"] == 2
                 assert events_of(answer, "ended") == {}
@@ -270,22 +271,22 @@ class TestRecords:
         with closing(socket.create_server(("127.0.0.1", port_of(live)))):
             live.close()
 
-    def test_a_run_without_frames_is_paused_and_not_healthy(self, serve, monkeypatch):
-        monkeypatch.setattr(stats, "PAUSED_SECONDS", 0.05)
+    def test_a_run_without_frames_is_stalled_and_not_healthy(self, serve, monkeypatch):
+        monkeypatch.setattr(stats, "STALLED_SECONDS", 0.05)
         with serve() as live:
-            live.write(grey(0))
+            live.only.write(grey(0))
             _, _, content = patiently(lambda: (got := ask(live, "/healthz"))[0] == 503 and got)
-            assert json.loads(content) == {"status": "paused"}
-            monkeypatch.setattr(stats, "PAUSED_SECONDS", LONG)
+            assert json.loads(content) == {"status": "stalled"}
+            monkeypatch.setattr(stats, "STALLED_SECONDS", LONG)
             assert ask(live, "/healthz")[0] == 200
 
     def test_after_a_reload_the_new_model_is_named(self, make_bundle, serve, tmp_path, no_threads_left):
         folder = make_bundle(tmp_path / "own")
         with LivePage(("127.0.0.1", 0), Options(model=folder), Metrics(ScriptedRecognizer())) as live:
             make_bundle(folder, name="newer")
-            assert live.now()["model"]["name"] == "tiny"
+            assert live.only.now()["model"]["name"] == "tiny"
             live.reload()
-            assert live.now()["model"]["name"] == "newer"
+            assert live.only.now()["model"]["name"] == "newer"
 
     @pytest.mark.parametrize("labels", ["ferplus", "fer2013"])
     def test_a_models_accuracy_is_by_the_labels_that_it_answers_with(self, make_bundle, tmp_path, labels):
@@ -307,8 +308,8 @@ class TestPictures:
     def test_a_part_tells_its_frame_and_is_that_frame(self, serve):
         with serve() as live, following(live, "/stream.mjpg") as answer:
             assert answer.headers["Content-Type"] == pictures.MEDIA_TYPE
-            patiently(lambda: live.pictures.wanted)
-            live.write(result(7, image=picture((10, 200, 90), 1920, 1080)))
+            patiently(lambda: live.only.pictures.wanted)
+            live.only.write(result(7, image=picture((10, 200, 90), 1920, 1080)))
             headers, jpeg = next_picture(answer)
         assert (headers["X-Seq"], headers["X-Size"]) == ("7", "1920x1080")
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -320,18 +321,18 @@ class TestPictures:
         with serve() as live:
             with playing(live, grey) as count:
                 patiently(lambda: count[0] > 20)
-                assert live.encoder.count == 0
+                assert live.only.encoder.count == 0
             with following(live, "/stream.mjpg") as one, following(live, "/stream.mjpg") as other:
-                patiently(lambda: len(live.pictures) == 2)
+                patiently(lambda: len(live.only.pictures) == 2)
                 for seq in range(5):
-                    live.write(grey(seq))
+                    live.only.write(grey(seq))
                     assert next_picture(one)[0]["X-Seq"] == next_picture(other)[0]["X-Seq"] == str(seq)
-                assert live.encoder.count == 5
+                assert live.only.encoder.count == 5
             with playing(live, grey) as count:
-                patiently(lambda: not live.pictures.wanted)
-                before, at = live.encoder.count, count[0]
+                patiently(lambda: not live.only.pictures.wanted)
+                before, at = live.only.encoder.count, count[0]
                 patiently(lambda: count[0] > at + 20)
-                assert live.encoder.count <= before + 1, "one may have been on its way"
+                assert live.only.encoder.count <= before + 1, "one may have been on its way"
 
     def test_no_more_are_encoded_than_the_rate_allows(self):
         encoder = pictures.Encoder()
@@ -347,13 +348,13 @@ class TestPictures:
             stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             stalled.connect(("127.0.0.1", port_of(live)))
             stalled.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            patiently(lambda: live.pictures.wanted)
+            patiently(lambda: live.only.pictures.wanted)
             with following(live, "/stream.mjpg") as answer, playing(live, noise):
                 seqs = []
-                while len(live.pictures) > 1 or len(seqs) < 20:
+                while len(live.only.pictures) > 1 or len(seqs) < 20:
                     seqs.append(int(next_picture(answer)[0]["X-Seq"]))
                 assert seqs == sorted(set(seqs)), "the newest, each once"
-            assert live.now()["pictures_encoded"] >= 20
+            assert live.only.now()["pictures_encoded"] >= 20
 
     @pytest.mark.parametrize(
         ("path", "limit"),
@@ -361,9 +362,9 @@ class TestPictures:
         ids=["pictures", "events"],
     )
     def test_clients_beyond_the_limit_are_refused_until_one_leaves(self, serve, monkeypatch, path, limit):
-        monkeypatch.setattr(live_page, limit, 2)
+        monkeypatch.setattr(live_camera, limit, 2)
         with serve() as live, following(live, path):
-            topic = live.pictures if limit == "MAX_PICTURE_CLIENTS" else live.events
+            topic = live.only.pictures if limit == "MAX_PICTURE_CLIENTS" else live.only.events
             with following(live, path):
                 patiently(lambda: len(topic) == 2)
                 status, headers, _ = ask(live, path)
@@ -377,7 +378,7 @@ class TestPictures:
         with serve() as live:
             status, _, content = ask(live, "/stream.mjpg", "HEAD")
             assert (status, content) == (200, b"")
-            assert not live.pictures.wanted
+            assert not live.only.pictures.wanted
 
 
 class TestStopping:
@@ -391,7 +392,7 @@ class TestStopping:
         ):
             idle.connect()
             stalled.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            patiently(lambda: len(live.pictures) == 2 and live.events.wanted)
+            patiently(lambda: len(live.only.pictures) == 2 and live.only.events.wanted)
             with playing(live, noise) as count:
                 patiently(lambda: count[0] > 20 and next_picture(stream))
             stopping = threading.Thread(target=live.__exit__, args=(None, None, None))
@@ -726,7 +727,7 @@ class TestPredict:
                 assert status == 200
                 record = json.loads(content)
                 assert (record["source"], [found["id"] for found in record["faces"]]) == ("upload", [1]), "no past"
-            assert live.latest is None, "the camera's records stay alone"
+            assert live.only.latest is None, "the camera's records stay alone"
 
     @pytest.mark.parametrize(
         ("content", "status"),
@@ -837,8 +838,8 @@ class TestTls:
 def test_nothing_is_written_to_disk(serve, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with serve() as live, following(live, "/stream.mjpg") as answer:
-        patiently(lambda: live.pictures.wanted)
-        live.write(grey(0))
+        patiently(lambda: live.only.pictures.wanted)
+        live.only.write(grey(0))
         assert next_picture(answer)
         ask(live, "/api/v1/predict", "POST", b"x")
     assert list(Path(tmp_path).rglob("*")) == []

@@ -63,7 +63,7 @@ class Run:
     def __exit__(self, *_):
         self._stop.set()
         self._thread.join()
-        self._live.__exit__(None, None, None)
+        self._live.only.__exit__(None, None, None)
 
     def pause(self):
         self._stop.set()
@@ -78,7 +78,7 @@ class Run:
         while not self._stop.wait(0.04):
             there = face(self.label, 0.81, box=(200 + seq % 100, 60, 160, 200), number=self.number)
             shown = frame(seq, picture((90, 90, 90), 640, 480), captured=1000 + seq * self.step)
-            self._live.write(replace(result(seq, there), frame=shown))
+            self._live.only.write(replace(result(seq, there), frame=shown))
             seq += 1
             self.written = seq
 
@@ -178,14 +178,15 @@ def test_a_run_that_pauses_is_told(tab, bundle, no_threads_left):
     with Run(bundle) as run, visited(tab, run):
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
         run.pause()
-        browsers.expect(tab.locator("#status")).to_have_text(re.compile(r"Paused: no frame for \d+ s"), timeout=LONG)
+        browsers.expect(tab.locator("#status")).to_have_text(re.compile(r"No frame for \d+ s"), timeout=LONG)
 
 
 def test_the_last_picture_of_a_recording_stays(tab, bundle, no_threads_left):
     live = LivePage(("127.0.0.1", 0), Options(model=bundle), Metrics(ScriptedRecognizer()), stays=True)
     with closing(live):
-        with live:
-            live.write(result(0, face(HAPPY, 0.81), image=picture((90, 90, 90), 640, 480)))
+        live.__enter__()
+        with live.only:
+            live.only.write(result(0, face(HAPPY, 0.81), image=picture((90, 90, 90), 640, 480)))
         tab.goto(live.url)
         browsers.expect(tab.locator("#status")).to_have_text("The run has ended", timeout=LONG)
         browsers.expect(tab.locator("#now-emotion")).to_have_text("happy", timeout=LONG)

@@ -1,0 +1,131 @@
+"""One camera on the live page, as an output: sends each result to all clients, and a picture of it now and then."""
+
+import json
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from edge.base.run_statistics import Statistics
+from edge.faces.results import FrameResult
+from edge.pipeline.gate import Gate
+from edge.sources.frame import Frame
+from edge.web.pictures import Encoder
+from edge.web.stats import Stats
+from edge.web.topics import Topic
+
+MAX_PICTURE_CLIENTS, MAX_EVENT_CLIENTS = 8, 16
+"""Most clients of each stream at one time."""
+
+
+class LiveCamera:
+    """A camera of the page. While it is paused, nothing of it is kept or sent, not even its last picture.
+
+    Attributes:
+        name: name in the statistics.
+        camera: name of the camera; empty for a run's only one.
+        gate: pauses and resumes it.
+        pictures: parts of an MJPEG stream.
+        events: server-sent events: `record`, `stats` and `ended`.
+        stats: statistics of the camera.
+        latest: latest record as JSON; None before the first, and while the camera is paused.
+        encoder: encodes the pictures.
+    """
+
+    name = "live page"
+    complete = False
+
+    def __init__(
+        self,
+        camera: str,
+        statistics: Statistics,
+        gate: Gate,
+        call: Callable[..., None],
+        ended: Callable[[], None],
+        *,
+        stays: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            camera: its name; empty for a run's only one.
+            statistics: of its recognizer and pipeline.
+            gate: pauses and resumes it.
+            call: runs a function in the server's thread.
+            ended: called after its last result.
+            stays: whether the last picture is shown after that.
+        """
+        self.camera, self.gate = camera, gate
+        self.stats, self.encoder = Stats(statistics), Encoder()
+        self.pictures, self.events = Topic(MAX_PICTURE_CLIENTS), Topic(MAX_EVENT_CLIENTS)
+        self.latest: bytes | None = None
+        self._call, self._ended, self._stays = call, ended, stays
+        self._last: Frame | None = None
+        self._lock = threading.Lock()  # a result is kept before or after a pause begins, not meanwhile
+        gate.follow(self._follow_gate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        with self._lock:
+            if self.gate.paused:
+                return
+            self.stats.note(result)
+            self._last = result.frame
+            self.latest = result.line.encode()
+            picture = self.encoder.part(result.frame) if self.pictures.wanted else None
+            self._call(self._publish, event("record", self.latest), picture)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stats.end()
+        with self._lock:
+            picture = self.encoder.encoded(self._last) if self._last and self._stays else None
+            self._call(self._end, self.latest, picture)
+        self._ended()
+
+    def now(self) -> dict[str, Any]:
+        """Return the camera's statistics and the number of viewers."""
+        watching = {"pictures": len(self.pictures), "events": len(self.events)}
+        return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
+
+    def beat(self) -> None:
+        """Send statistics, also while no frames come; called in the server's thread."""
+        if self.events.wanted:
+            self.events.publish("stats", event("stats", json.dumps(self.now()).encode()))
+
+    def close_topics(self) -> None:
+        """End the streams; called in the server's thread."""
+        self.events.close()
+        self.pictures.close()
+
+    def _follow_gate(self, paused: bool) -> None:
+        with self._lock:
+            if paused:
+                self.latest = self._last = None
+                self._call(self._forget)
+        self._call(self.beat)
+
+    def _forget(self) -> None:
+        self.pictures.forget()
+        self.events.forget()
+
+    def _publish(self, record: bytes, picture: bytes | None) -> None:
+        self.events.publish("record", record)
+        if picture:
+            self.pictures.publish("picture", picture)
+
+    def _end(self, record: bytes | None, picture: bytes | None) -> None:
+        """Announce the end of the run; later visitors see its last frame."""
+        if record:
+            self.events.keep("record", event("record", record))
+        if picture:
+            self.pictures.keep("picture", picture)
+        self.events.keep("ended", event("ended", b"{}"))
+
+
+def event(kind: str, data: bytes) -> bytes:
+    """Return a server-sent event."""
+    return b"event: " + kind.encode() + b"\ndata: " + data + b"\n\n"
