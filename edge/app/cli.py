@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from edge.app.arguments import add_options, joined, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
-from edge.base.machine import check_memory_limit, package_version, quiet_libraries
+from edge.base.machine import check_memory_limit, package_version, quiet_libraries, share_heap
 from edge.base.network import masked
 from edge.base.settings import (
     Analyze,
@@ -97,6 +97,14 @@ class _LogFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up for this only: it takes 1.5 MB."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(f"emotion-edge {package_version('emotion-edge')}")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
     """Parser whose errors do not repeat secrets of the command line."""
 
@@ -131,6 +139,7 @@ def _command(arguments: argparse.Namespace) -> int:
     if name == "doctor":
         return _doctor(settings.model)
     check_memory_limit()
+    share_heap()
     try:
         from edge.app import commands
     except ImportError as error:
@@ -159,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
     verbose: dict[str, Any] = {"action": "store_true", "help": "write more messages to stderr"}
     parser.add_argument("--verbose", **verbose)
-    parser.add_argument("--version", action="version", version=f"emotion-edge {package_version('emotion-edge')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, (declaration, help_) in COMMANDS.items():
         sub = commands.add_parser(name, help=help_, description=help_)

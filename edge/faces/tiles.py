@@ -39,9 +39,9 @@ SIDE_MULTIPLE = 32
 TILE_PIXELS = 320 * 288
 """Most pixels of a live picture's tile: 1.5 times those of the coarse search of a 16:9 picture."""
 
-RECORDED_TILE_PIXELS = 544 * 576
-"""Most pixels of a recording's tile: two tiles for 1920×1080, eight for 3840×2160. A detector takes 90 bytes a
-pixel."""
+RECORDED_TILE_PIXELS = 352 * 320
+"""Most pixels of a recording's tile: seven tiles for 1920×1080, 28 for 3840×2160. A detector takes 90 bytes a
+pixel: with three times the pixels, a search would take a fifth less time and 18 MB more."""
 
 MOST_PARTS = 8
 """Most tiles in a row or column; a picture of 960×960 needs four."""

@@ -27,6 +27,16 @@ def runtime() -> str:
     return _module().__name__
 
 
+def runtime_version() -> str:
+    """Return name and version of the package that provides interpreters.
+
+    Raises:
+        UserError: none is installed.
+    """
+    package = importlib.import_module(runtime().split(".")[0])
+    return f"{package.__name__}-{package.__version__}"
+
+
 def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> Any:
     """Return an interpreter with allocated tensors.
 

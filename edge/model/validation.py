@@ -16,10 +16,9 @@ from edge.base.cache import cache_folder
 from edge.base.child_process import child_environment, limit_memory
 from edge.base.errors import UserError
 from edge.base.files import write_whole
-from edge.base.machine import package_version
 from edge.model.bundle import Bundle
 from edge.model.classifier import EmotionClassifier
-from edge.model.interpreter import runtime
+from edge.model.interpreter import runtime_version
 
 ANSWER_TIMEOUT = 60.0
 """Time-out of the process, seconds."""
@@ -73,9 +72,8 @@ def sum_tolerance(classes: int) -> float:
 
 def _marker(bundle: Bundle) -> Path | None:
     """Return the path of the mark for this model and runtime; None where there is no cache."""
-    package = runtime().split(".")[0]
     with suppress(UserError):
-        return cache_folder() / "validated" / f"{bundle.sha256}-{package}-{package_version(package)}"
+        return cache_folder() / "validated" / f"{bundle.sha256}-{runtime_version()}"
     return None
 
 

@@ -1,5 +1,8 @@
 """Resources of this machine."""
 
+import subprocess
+import sys
+
 import cv2
 import pytest
 
@@ -51,3 +54,28 @@ def test_there_is_a_core():
 def test_a_core_is_left_to_the_stages(monkeypatch, usable, spare):
     monkeypatch.setattr(machine, "usable_cores", lambda: usable)
     assert spare_cores() == spare
+
+
+HEAPS = """
+import ctypes, sys, threading
+from edge.base.machine import share_heap
+
+if sys.argv[1] == "shared":
+    share_heap()
+libc = ctypes.CDLL("libc.so.6")
+libc.malloc.restype, libc.stdout = ctypes.c_void_p, ctypes.c_void_p.in_dll(libc, "stdout")
+thread = threading.Thread(target=libc.malloc, args=(1000,))
+thread.start()
+thread.join()
+libc.malloc_info(0, libc.stdout)
+libc.fflush(libc.stdout)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_threads_share_one_heap():
+    def heaps(how):
+        return subprocess.run([sys.executable, "-c", HEAPS, how], capture_output=True, text=True, check=True).stdout
+
+    assert heaps("shared").count("<heap nr=") == 1
+    assert heaps("as usual").count("<heap nr=") == 2

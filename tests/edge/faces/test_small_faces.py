@@ -77,7 +77,7 @@ def test_a_live_small_face_is_found_in_time_and_kept(given, place):
 def test_a_recorded_small_face_is_found_at_once(given):
     found = list(watch(searched(live=False), [scene(700, 345)] * 5))
     assert [len(faces) for faces in found] == [1] * 5
-    assert given[1] == (1920, (360, 640)), "finely, in one piece"
+    assert given[1:4] == [(1920, (360, 256))] * 3, "finely, in three tiles"
 
 
 def test_a_recorded_small_face_that_jumps_is_found_at_once(given):
@@ -89,7 +89,7 @@ def test_a_small_face_is_followed_at_the_pictures_own_resolution(given):
     search = searched(live=False)
     images = [scene(700 + 2 * i, 345) for i in range(3)]
     list(watch(search, images))
-    assert given[2:] == [(64, (64, 64))] * 2, "64 pixels of the picture, not of a smaller one"
+    assert given[4:] == [(64, (64, 64))] * 2, "64 pixels of the picture, not of a smaller one"
 
 
 def test_the_work_of_a_live_frame_is_bounded(given):

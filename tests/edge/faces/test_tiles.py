@@ -143,7 +143,7 @@ def test_a_clock_that_was_set_back_stops_no_turns(eight):
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "count"), [(1280, 720, 1), (1920, 1080, 2), (3840, 2160, 8), (2160, 3840, 8)]
+    ("width", "height", "count"), [(1280, 720, 3), (1920, 1080, 7), (3840, 2160, 28), (2160, 3840, 28)]
 )
 def test_a_recordings_tiles_are_few_and_bounded(width, height, count):
     side = fine_side(width, height, live=False)
