@@ -643,12 +643,12 @@ Repository = Annotated[Path, Option("folder of the repository, which a web serve
 KeyFolder = Annotated[Path, Option("folder of the keys; all of its .pem files sign", "--keys", "DIR")]
 MoreKeys = Annotated[
     tuple[str, ...],
-    Option("another key that signs: its file, or hsm:ID?label=TOKEN; may be given again", "--key", "KEY"),
+    Option("another key that signs: its file, or hsm:ID?label=TOKEN; may be repeated", "--key", "KEY"),
 ]
 Group = Annotated[str, Option("group of boards", "--group", choices=GROUPS)]
 Trust = Annotated[
     Path | None,
-    Option("the publisher's root.json: whose signatures count; kept once given", "--trust", "FILE"),
+    Option("the publisher's root.json, with the trusted keys; remembered after the first use", "--trust", "FILE"),
 ]
 
 
@@ -681,13 +681,13 @@ class RotateKeys:
     new_keys: Annotated[
         tuple[str, ...],
         Option(
-            "key of the role from now on: a file, made where it is missing, or hsm:ID?label=TOKEN; may be given again",
+            "key of the role from now on: a file, made where it is missing, or hsm:ID?label=TOKEN; may be repeated",
             "--new-key",
             "KEY",
             default="a new file in the folder of keys",
         ),
     ] = ()
-    threshold: Annotated[AtLeastOne, Option("of these, the number that must sign", "--threshold", "N")] = 1
+    threshold: Annotated[AtLeastOne, Option("number of these keys that must sign", "--threshold", "N")] = 1
     keys: KeyFolder = Path("keys")
     key: MoreKeys = ()
 
@@ -705,10 +705,10 @@ class Update:
     ] = None
     model: Annotated[
         Path,
-        Option("bundle in use until a release was fetched", "--model", "NAME", read=parse_model, write=model_name),
+        Option("bundle used until a release is fetched", "--model", "NAME", read=parse_model, write=model_name),
     ] = DEFAULT_BUNDLE
     rollback: Annotated[
-        bool, Option("use the bundle before the present one again, until another release is offered", "--rollback")
+        bool, Option("return to the previous bundle until another release is offered", "--rollback")
     ] = False
 
 

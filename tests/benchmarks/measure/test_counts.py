@@ -39,7 +39,7 @@ def test_instructions_of_an_inference_are_counted_without_those_of_the_start(mon
 
 @pytest.mark.parametrize(
     ("script", "problem"),
-    [("exit 132", "ended with status 132"), ("exec sleep 60", "not through with an inference in 1 s")],
+    [("exit 132", "ended with status 132"), ("exec sleep 60", "valgrind did not finish an inference within 1 s")],
 )
 def test_a_valgrind_that_does_not_know_this_processor_is_a_gap(bundle, tmp_path, monkeypatch, script, problem):
     valgrind = tmp_path / "valgrind"
