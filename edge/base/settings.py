@@ -24,6 +24,7 @@ from edge.base.values import (
     Size,
     parse_camera,
     parse_clock,
+    parse_cluster,
     parse_host,
     parse_name,
     parse_time,
@@ -555,6 +556,15 @@ class Analyze:
             "--shard",
             "I/N",
             read=Shard.parse,
+        ),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Option(
+            "do the work on a Dask cluster: tcp://scheduler:8786, or local:4 for four workers that are started here",
+            "--cluster",
+            "ADDRESS",
+            read=parse_cluster,
         ),
     ] = None
     wanted: Wanted = field(default_factory=Wanted)

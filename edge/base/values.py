@@ -150,6 +150,26 @@ def parse_clock(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
 
 
+LOCAL = "local:"
+"""Beginning of the word for a cluster that is started here, before the number of its workers."""
+
+
+def parse_cluster(text: str) -> str:
+    """Return the address of a Dask scheduler, `tcp://host:8786` or `tls://host:8786`, or `local:4`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    local = text.removeprefix(LOCAL)
+    if not (local.isdecimal() and int(local)) if text.startswith(LOCAL) else not CLUSTER.fullmatch(text):
+        raise ValueError(f"{text} is not a cluster: write it as tcp://scheduler:8786 or local:4")
+    return text
+
+
+CLUSTER = re.compile(r"(tcp|tls)://[^/@\s]+:\d{1,5}")
+"""Addresses of schedulers."""
+
+
 def parse_host(text: str) -> str:
     """Return the name of a host in small letters, as it travels.
 

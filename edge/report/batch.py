@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from edge.base.errors import printable
+from edge.base.errors import UserError, needs_extra, printable, raise_first
 from edge.base.files import check_folder
 from edge.base.machine import quiet_libraries, usable_cores
 from edge.base.settings import Analyze
@@ -51,6 +51,7 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
         UserError: the model or the detector cannot be used, or settings do not go together.
         KeyboardInterrupt: `stop` was set.
     """
+    raise_first(_conflicts(settings))
     check_folder(settings.output)
     bundle = load_bundle(settings.recognition.model, settings.recognition.variant)
     Recognizer.from_options(settings.recognition)  # an error in the model would occur for every video
@@ -67,7 +68,10 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
         if left_out:
             count, first = len(left_out), printable(str(left_out[0]))
             progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
-        yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
+        if settings.cluster:
+            yield from _on_cluster(left, settings.cluster, stop, progress)
+        else:
+            yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
     write_index(settings.output)
 
 
@@ -77,6 +81,24 @@ def _known(tasks: Sequence[Task], left: Sequence[Task], bundle: Bundle) -> Itera
     for job in dict.fromkeys(task.job for task in tasks if task.job.video not in waiting):
         if job.is_done(bundle):
             yield described(job, "as it was", job.place.summary())
+
+
+def _conflicts(settings: Analyze) -> Iterator[UserError]:
+    """Yield errors about ways to share the work that do not go together."""
+    given = {"--shard": settings.shard, "--jobs": settings.jobs}
+    for flag in (name for name, value in given.items() if value and settings.cluster):
+        yield UserError(f"{flag} and --cluster both share the work out", "leave one of the two out")
+
+
+def _on_cluster(
+    tasks: Sequence[Task], address: str, stop: threading.Event, progress: BatchProgress
+) -> Iterator[Outcome]:
+    with needs_extra("cluster"):
+        from edge.report.cluster import run_on_cluster
+    for outcome in run_on_cluster(tasks, address, stop, progress) if tasks else ():
+        if outcome.failed:
+            progress.tell(f"emotion-edge: {outcome.text}")
+        yield outcome
 
 
 def _run(

@@ -89,6 +89,7 @@ EXTRAS = {
     "edge/sources/picamera.py": {"picamera2"},
     "edge/outputs/mqtt.py": {"paho"},
     "edge/outputs/prometheus.py": {"prometheus_client"},
+    "edge/report/cluster.py": {"distributed"},
     "edge/report/model_card.py": {"markdown_it"},
     "edge/report/stretches.py": {"pyarrow"},
     "edge/report/table.py": {"pyarrow"},
