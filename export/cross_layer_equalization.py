@@ -54,7 +54,7 @@ def equalize_cross_layer(network: keras.Model, faces: np.ndarray) -> keras.Model
     peaks = _peaks(copy, sorted({name for coupling in couplings for name in coupling.measured}), faces)
     layers = {layer.name: layer for layer in [*backbone.layers, *head.layers]}
     for coupling in couplings:
-        scale = _scale(np.max([peaks[name] for name in coupling.measured], axis=0), coupling.clipped)
+        scale = channel_scale(np.max([peaks[name] for name in coupling.measured], axis=0), coupling.clipped)
         for name in coupling.producers:
             _multiply_output(layers[name], scale)
         for name in coupling.consumers:
@@ -106,7 +106,7 @@ def _peaks(network: keras.Model, names: list[str], faces: np.ndarray) -> dict[st
     return {name: np.max(found, axis=0) for name, found in zip(names, zip(*peaks, strict=True), strict=True)}
 
 
-def _scale(peaks: np.ndarray, clipped: bool) -> np.ndarray:
+def channel_scale(peaks: np.ndarray, clipped: bool) -> np.ndarray:
     """Return a scale per channel. A clipped channel is never scaled down: its clipping at 6 is part of the model."""
     goal = CEILING if clipped else peaks.max()
     return np.clip(goal / np.maximum(peaks, 1e-6), 1.0, MAX_SCALE)

@@ -68,10 +68,10 @@ def program() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    arguments = _parsed(argv)
+    arguments = parse_arguments(argv)
     level = logging.INFO if arguments.verbose else logging.WARNING
     handler = logging.StreamHandler()
-    handler.setFormatter(_LogFormatter("%(levelname)s %(message)s"))
+    handler.setFormatter(LogFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=level)
     status = 0
     try:
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-class _LogFormatter(logging.Formatter):
+class LogFormatter(logging.Formatter):
     """Formats log lines, also those of libraries, without the secrets of addresses."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -126,7 +126,8 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line, by default that of the process; the usage ends the process where it is wrong."""
     arguments, rest = _parser().parse_known_args(joined(sys.argv[1:] if argv is None else argv))
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")  # with the usage of the command

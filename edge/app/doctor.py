@@ -59,18 +59,18 @@ class Finding:
 def examine(model: Path) -> list[Finding]:
     """Run all checks; `model` is the bundle's folder."""
     checks: list[Callable[[], list[Finding]]] = [
-        _python,
+        check_python,
         _runtime,
-        _opencv,
-        _pyav,
-        _cameras,
-        _permissions,
-        _pi_camera,
-        _board,
+        check_opencv,
+        check_pyav,
+        check_cameras,
+        check_permissions,
+        check_pi_camera,
+        check_board,
         _smallest_faces,
         _assets,
     ]
-    return [finding for check in checks for finding in check()] + _bundle(model)
+    return [finding for check in checks for finding in check()] + check_bundle(model)
 
 
 def report(findings: list[Finding]) -> str:
@@ -82,7 +82,8 @@ def report(findings: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def _python() -> list[Finding]:
+def check_python() -> list[Finding]:
+    """Check the version of Python and the width of the system."""
     version, bits = platform.python_version(), 8 * struct.calcsize("P")
     ready = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
     # By Python, since pip chooses packages by it; the kernel may be a 64-bit one.
@@ -102,8 +103,9 @@ def _runtime() -> list[Finding]:
     return [Finding("TFLite", True, f"{package} {package_version(package)}")]
 
 
-def _opencv() -> list[Finding]:
-    if trouble := _ran("import cv2").trouble:
+def check_opencv() -> list[Finding]:
+    """Check OpenCV, and what it was built with."""
+    if trouble := run_code("import cv2").trouble:
         desktop = "install the libraries of a desktop (libgl1 libglib2.0-0) or 'pip install opencv-python-headless'"
         return [Finding("OpenCV", False, trouble.detail, ANEW if trouble.other_numpy else desktop)]
     import cv2
@@ -121,8 +123,9 @@ def _opencv() -> list[Finding]:
     ]
 
 
-def _pyav() -> list[Finding]:
-    asked = _ran("import av; print(av.__version__, av.__file__)")  # alone: what OpenCV lacks is another finding
+def check_pyav() -> list[Finding]:
+    """Check that PyAV can be imported and is new enough."""
+    asked = run_code("import av; print(av.__version__, av.__file__)")  # alone: what OpenCV lacks is another finding
     if asked.trouble:
         return [Finding("PyAV", False, asked.trouble.detail, ANEW)]
     version, _, place = asked.output.strip().partition(" ")
@@ -131,13 +134,14 @@ def _pyav() -> list[Finding]:
     return [Finding("PyAV", release(version) >= OLDEST_PYAV, version, remedy)]
 
 
-def _cameras() -> list[Finding]:
+def check_cameras() -> list[Finding]:
+    """List the USB cameras."""
     devices = camera_devices()
     remedy = "plug in a USB camera, or pass /dev/video0 into the container; files work without"
     return [Finding("camera", bool(devices), ", ".join(devices) or "no /dev/video*", remedy, needed=False)]
 
 
-def _permissions() -> list[Finding]:
+def check_permissions() -> list[Finding]:
     """Report devices that this user may not open, if any."""
     if not (closed := closed_devices()):
         return []
@@ -145,9 +149,9 @@ def _permissions() -> list[Finding]:
     return [Finding("permissions", False, f"not allowed to use {', '.join(closed)}", remedy, needed=False)]
 
 
-def _pi_camera() -> list[Finding]:
+def check_pi_camera() -> list[Finding]:
     """Check Picamera2 on a Raspberry Pi, or where it is installed."""
-    asked = _ran(PI_CAMERAS)
+    asked = run_code(PI_CAMERAS)
     if asked.trouble:
         remedy = _picamera2_remedy(asked.trouble)
         return [Finding("Picamera2", False, asked.trouble.detail, remedy, needed=False)] if remedy else []
@@ -181,7 +185,8 @@ def _camera_remedy() -> str:
     )
 
 
-def _board() -> list[Finding]:
+def check_board() -> list[Finding]:
+    """Report heat and undervoltage; nothing on a machine without sensors."""
     condition = read_condition()
     if condition.temperature is None and not (condition.slowed or condition.undervoltage):
         return []
@@ -220,7 +225,8 @@ def _asset(asset: assets.Asset) -> Finding:
     return Finding(asset.name, cached, detail, "run 'python -m edge.base.assets' once with a network", needed)
 
 
-def _bundle(model: Path) -> list[Finding]:
+def check_bundle(model: Path) -> list[Finding]:
+    """Check the manifest of a bundle and the hash of each model."""
     from edge.model.bundle import model_file, read_manifest, read_variant
 
     try:
@@ -264,7 +270,7 @@ class Ran:
     trouble: Trouble | None = None
 
 
-def _ran(code: str) -> Ran:
+def run_code(code: str) -> Ran:
     """Run it in a separate process, since an import may crash or hang."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=IMPORTING)

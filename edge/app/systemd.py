@@ -374,15 +374,15 @@ def _check_config(path: Path, user: str | None) -> None:
     path = path.absolute()
     hidden = any(path.is_relative_to(place) for place in HIDDEN_FOLDERS)
     for folder in () if hidden else path.parents:
-        if not _has_right(folder, SEARCH, user):
+        if not has_right(folder, SEARCH, user):
             raise UserError(
                 f"{folder}: the service cannot enter this folder to read {path.name}", f"run 'chmod o+x {folder}'"
             )
-    if not _has_right(path, READ, user):
+    if not has_right(path, READ, user):
         raise UserError(f"{path}: the service cannot read it", f"run 'chmod o+r {path}'")
 
 
-def _has_right(path: Path, right: int, user: str | None) -> bool:
+def has_right(path: Path, right: int, user: str | None) -> bool:
     """Return whether a user, or one that does not exist yet, has a right by a path's permissions."""
     status = path.stat()
     if user:

@@ -104,6 +104,11 @@ class Network:
         self._threshold = threshold
         self._plans: OrderedDict[tuple[int, int, int], _Plan] = OrderedDict()
 
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Return height and width of the input shapes with an interpreter, the least recently used first."""
+        return [(height, width) for height, width, _ in self._plans]
+
     def find(self, image: np.ndarray) -> np.ndarray:
         """Find the faces in uint8 BGR `[h, w, 3]`, with at most as many threads as OpenCV may use.
 

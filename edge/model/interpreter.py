@@ -24,7 +24,7 @@ def runtime() -> str:
     Raises:
         UserError: none is installed.
     """
-    return _module().__name__
+    return find_runtime().__name__
 
 
 def runtime_version() -> str:
@@ -48,7 +48,7 @@ def open_interpreter(model: bytes, threads: int, shape: Sequence[int] = ()) -> A
     Raises:
         UserError: no runtime is installed, or this one cannot run the model.
     """
-    make = partial(_make, _module(), model, threads, shape)
+    make = partial(_make, find_runtime(), model, threads, shape)
     if _GREETED.is_set():
         return make()
     with _GREETING:
@@ -98,7 +98,12 @@ def _muted(make: Callable[[], Any]) -> Any:
     return made
 
 
-def _module() -> Any:
+def find_runtime() -> Any:
+    """Import the first TFLite runtime that is installed.
+
+    Raises:
+        UserError: none is.
+    """
     for name in RUNTIMES:
         try:
             return importlib.import_module(name)

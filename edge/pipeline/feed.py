@@ -106,8 +106,8 @@ class Feed:
         self._source, self._reopen, self._stop = source, reopen, stop
         self._deliver, self._note = deliver, note
         self._gate, self._name = gate or Gate(), name
-        self._count, self._away, self._freeze_detector = 0, False, _FreezeDetector()
-        self._loss_logger = _LossLogger(name or source.name)
+        self._count, self._away, self._freeze_detector = 0, False, FreezeDetector()
+        self._loss_logger = LossLogger(name or source.name)
 
     def run(self) -> None:
         """Read until the end.
@@ -128,7 +128,7 @@ class Feed:
         trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
         while not self._stop.is_set() and self._reopen is not None:
             if trouble == PAUSED:
-                self._freeze_detector = _FreezeDetector()  # nothing of a picture is kept
+                self._freeze_detector = FreezeDetector()  # nothing of a picture is kept
                 if self._gate.wait(self._stop):
                     trouble, pause = self._read(self._reopen), FIRST_RETRY_DELAY
                 continue
@@ -186,7 +186,7 @@ class _Reader:
         open_: Callable[[], Source],
         stop: threading.Event,
         deliver: Callable[[Frame], None],
-        freeze_detector: "_FreezeDetector",
+        freeze_detector: "FreezeDetector",
         gate: Gate,
     ) -> None:
         self._open, self._stop, self._deliver, self._freeze_detector = open_, stop, deliver, freeze_detector
@@ -243,7 +243,7 @@ class _Reader:
         return not (self._stop.is_set() or self._abandoned.is_set())
 
 
-class _LossLogger:
+class LossLogger:
     """Logs a camera's losses and returns, less and less often if it is lost again and again."""
 
     def __init__(self, name: str) -> None:
@@ -269,7 +269,7 @@ class _LossLogger:
         self._away = False
 
 
-class _FreezeDetector:
+class FreezeDetector:
     """Detects a picture that does not change, across reopenings; one that persists is checked less and less often."""
 
     def __init__(self) -> None:

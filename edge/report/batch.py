@@ -106,12 +106,12 @@ def _run(
 ) -> Iterator[Outcome]:
     # The stages of one video run in parallel already, so its decoder gets the remaining cores.
     threads = max(1, usable_cores() // min(at_once, max(1, len(tasks))) - 1)
-    waiting, running = deque(tasks), list[_Worker]()
+    waiting, running = deque(tasks), list[Worker]()
     try:
         while waiting or running:
             if len(running) < at_once:
                 for task, claim in islice(_unclaimed(waiting, bundle), at_once - len(running)):
-                    running.append(_Worker(task, threads, claim))
+                    running.append(Worker(task, threads, claim))
             wait([worker.news for worker in running], POLL_INTERVAL)
             if stop.wait(0 if running else POLL_INTERVAL):
                 raise KeyboardInterrupt
@@ -137,7 +137,7 @@ def _unclaimed(waiting: deque[Task], bundle: Bundle) -> Iterator[tuple[Task, Exi
             waiting.append(task)
 
 
-class _Worker:
+class Worker:
     """A process that does one task, and the claim on it."""
 
     def __init__(self, task: Task, threads: int, claim: ExitStack) -> None:

@@ -95,7 +95,7 @@ def find_jobs(
     videos, problems, left_out = find_videos(named, recursive=recursive)
     places = find_places(videos, folder)
     jobs = [Job(video.path, place, options, wanted) for video, place in zip(videos, places, strict=True)]
-    _check_outputs(jobs)
+    check_outputs(jobs)
     return Jobs(jobs, problems, left_out)
 
 
@@ -118,7 +118,7 @@ def _conflicts(options: Options, wanted: Wanted) -> Iterator[UserError]:
         yield UserError(f"{flag} needs videos in one piece, and --split-minutes cuts them", "leave one of the two out")
 
 
-def _check_outputs(jobs: Sequence[Job]) -> None:
+def check_outputs(jobs: Sequence[Job]) -> None:
     """Refuse to overwrite a video to be analyzed."""
     videos = {resolved(job.video) for job in jobs}
     for job in jobs:

@@ -162,7 +162,7 @@ class _Report:
             "video": printable(job.video.name),
             "made_from": self._made_from,
             "incomplete": {"until_s": round(self.digest.duration, 3), "reason": damage} if damage else None,
-            **_findings(self.digest, announced),
+            **findings_of(self.digest, announced),
             "versions": _versions(),
         }
         player = Player(self._address() if job.wanted.with_video else None)
@@ -216,7 +216,7 @@ def _outputs(job: Job, digest: Digest, parts: dict[str, Path], fps: float | None
     return [Table(parts[CSV], parts[PARQUET], digest.classes), *seen]
 
 
-def _findings(digest: Digest, announced: int | None) -> dict[str, Any]:
+def findings_of(digest: Digest, announced: int | None) -> dict[str, Any]:
     return {
         "duration_s": round(digest.duration, 6),
         "width": digest.size[0],

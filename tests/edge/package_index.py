@@ -64,7 +64,7 @@ class PackageIndex:
         if status != 200:
             self._send(request, status, b"")
         elif request.path == "/simple/a-package/":
-            self._send(request, 200, self._page(), f"application/vnd.pypi.simple.v1+{self.kind}")
+            self._send(request, 200, self.page(), f"application/vnd.pypi.simple.v1+{self.kind}")
         elif name not in self.wheels:
             self._send(request, 404, b"")
         elif span and self.ranges == "refused":
@@ -72,7 +72,7 @@ class PackageIndex:
         else:
             self._send_file(request, self.wheels[name], span if self.ranges == "yes" else "")
 
-    def _page(self) -> bytes:
+    def page(self) -> bytes:
         if self.kind == "json":
             return json.dumps({"files": [{"filename": n, "url": f"../../files/{n}#x"} for n in self.wheels]}).encode()
         links = "".join(f'<a href="../../files/{name}#sha256=1">{name}</a>' for name in self.wheels)

@@ -96,8 +96,10 @@ def test_the_report_has_every_class(make_bundle, tmp_path, classes):
             digest.write(one)
             table.write(one)
     made_from = {"video": {"bytes": 1}, "model": {"sha256": "0"}, "settings": asdict(Options()), "wanted": {}}
-    summary = {"video": "v", "incomplete": None, "versions": {}, "made_from": made_from} | video._findings(digest, None)
-    text = video.page(digest, summary, bundle, None)
+    summary = {"video": "v", "incomplete": None, "versions": {}, "made_from": made_from} | video.findings_of(
+        digest, None
+    )
+    text = video.page(digest, summary | video.findings_of(digest, None), bundle, None)
     for name in classes:
         assert f">{name}</th>" in text
         assert f"<strong>{name}</strong>" in text

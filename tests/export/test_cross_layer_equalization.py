@@ -3,7 +3,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from export.cross_layer_equalization import CEILING, MAX_SCALE, _scale, equalize_cross_layer  # noqa: E402
+from export.cross_layer_equalization import CEILING, MAX_SCALE, channel_scale, equalize_cross_layer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -57,4 +57,4 @@ def test_the_network_itself_is_left_alone(uneven, faces):
     ],
 )
 def test_scales(peaks, clipped, expected):
-    np.testing.assert_allclose(_scale(np.array(peaks), clipped), expected)
+    np.testing.assert_allclose(channel_scale(np.array(peaks), clipped), expected)

@@ -528,7 +528,7 @@ def test_the_live_page_of_a_recording_stays_after_its_end(web, tmp_path, clip, b
     ],
 )
 def test_recordings_play_at_their_own_pace_for_those_who_look(words, realtime):
-    run = typed(Run, cli._parsed(["run", *words.split()]))
+    run = typed(Run, cli.parse_arguments(["run", *words.split()]))
     assert capture(run).realtime == realtime
 
 
@@ -810,7 +810,7 @@ def test_help_shows_defaults_where_there_are_any(capsys):
 def test_verbose_may_stand_before_and_after_the_command(words, capsys, monkeypatch):
     levels = []
     monkeypatch.setattr(cli.logging, "basicConfig", lambda handlers, level: levels.append(level))
-    monkeypatch.setattr(cli, "_doctor", lambda model: 0)
+    monkeypatch.setattr("edge.app.doctor.examine", lambda model: [])
     assert cli.main(words) == 0
     assert levels == [logging.INFO if "--verbose" in words else logging.WARNING]
 

@@ -44,7 +44,7 @@ def write(tmp_path):
 
 
 def parsed(*words):
-    return typed(cli.COMMANDS[words[0]][0], cli._parsed([str(word) for word in words]))
+    return typed(cli.COMMANDS[words[0]][0], cli.parse_arguments([str(word) for word in words]))
 
 
 def told(path):

@@ -79,7 +79,7 @@ def test_models_that_are_not_there(make_bundle, tmp_path, gone, expected):
     make_bundle(tmp_path)
     for variant in gone:
         (tmp_path / model_file(variant)).unlink()
-    findings = doctor._bundle(tmp_path)
+    findings = doctor.check_bundle(tmp_path)
     assert missing(findings) == expected
     assert {name for name, f in by_name(findings).items() if not f.ready} == set(gone)
 
@@ -87,13 +87,13 @@ def test_models_that_are_not_there(make_bundle, tmp_path, gone, expected):
 def test_a_bundle_whose_manifest_has_no_default_model(make_bundle, tmp_path):
     make_bundle(tmp_path, variants={})
     (tmp_path / model_file("int8")).unlink()
-    assert missing(doctor._bundle(tmp_path)) == {"int8"}
+    assert missing(doctor.check_bundle(tmp_path)) == {"int8"}
 
 
 def test_a_damaged_model_is_found(make_bundle, tmp_path):
     make_bundle(tmp_path)
     (tmp_path / model_file("int8")).write_bytes(b"damaged")
-    finding = by_name(doctor._bundle(tmp_path))["int8"]
+    finding = by_name(doctor.check_bundle(tmp_path))["int8"]
     assert (finding.ready, finding.needed) == (False, True)
     assert "is not the manifest's" in finding.detail
 
@@ -127,7 +127,7 @@ def test_no_tflite_runtime(bundle, monkeypatch):
 @pytest.mark.parametrize(("version", "ready"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 1), True)])
 def test_the_oldest_python(monkeypatch, version, ready):
     monkeypatch.setattr(doctor.sys, "version_info", version)
-    assert doctor._python()[0].ready == ready
+    assert doctor.check_python()[0].ready == ready
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_oldest_python(monkeypatch, version, ready):
 def test_a_32_bit_system(monkeypatch, pointer, machine, ready, detail):
     monkeypatch.setattr(doctor.struct, "calcsize", lambda _: pointer)
     monkeypatch.setattr(doctor.platform, "machine", lambda: machine)
-    finding = doctor._python()[1]
+    finding = doctor.check_python()[1]
     assert (finding.ready, finding.detail, finding.needed) == (ready, detail, True)
     assert "64-bit system to the card" in finding.remedy
 
@@ -152,7 +152,7 @@ def test_a_32_bit_system(monkeypatch, pointer, machine, ready, detail):
 )
 def test_a_camera_is_welcome_but_not_needed(monkeypatch, devices, ready, detail):
     monkeypatch.setattr(doctor, "camera_devices", lambda: devices)
-    (finding,) = doctor._cameras()
+    (finding,) = doctor.check_cameras()
     assert (finding.ready, finding.detail, finding.needed) == (ready, detail, False)
 
 
@@ -184,7 +184,7 @@ class TestBoards:
     )
     def test_its_condition(self, monkeypatch, condition, ready, detail, remedy):
         monkeypatch.setattr(doctor, "read_condition", lambda: condition)
-        (finding,) = doctor._board()
+        (finding,) = doctor.check_board()
         assert (finding.ready, finding.detail, finding.needed) == (ready, detail, False)
         assert remedy in finding.remedy
 
@@ -192,12 +192,12 @@ class TestBoards:
         monkeypatch.setattr(doctor, "read_condition", Condition)
         monkeypatch.setattr(doctor, "raspberry_pi", lambda: False)
         package("picamera2", "raise ModuleNotFoundError(\"No module named 'picamera2'\")")
-        assert doctor._board() == doctor._pi_camera() == []
+        assert doctor.check_board() == doctor.check_pi_camera() == []
 
     @pytest.mark.parametrize(("closed", "expected"), [([], []), (["/dev/video0", "/dev/media1"], [False])])
     def test_a_user_who_may_not(self, monkeypatch, closed, expected):
         monkeypatch.setattr(doctor, "closed_devices", lambda: closed)
-        findings = doctor._permissions()
+        findings = doctor.check_permissions()
         assert [finding.ready for finding in findings] == expected
         for finding in findings:
             assert "/dev/video0, /dev/media1" in finding.detail
@@ -251,14 +251,14 @@ class TestPicamera2:
     def test_what_is_wrong_with_it(self, package, monkeypatch, tmp_path, source, detail, remedy):
         monkeypatch.setattr(doctor, "SYSTEM_PACKAGES", tmp_path)
         package("picamera2", source)
-        (finding,) = doctor._pi_camera()
+        (finding,) = doctor.check_pi_camera()
         assert (finding.ready, finding.needed) == (False, False)
         assert detail in finding.detail
         assert remedy in finding.remedy
 
     def test_its_cameras(self, package):
         package("picamera2", CAMERAS.format([{"Num": 0, "Model": "imx708", "Id": "/base/i2c"}]))
-        (finding,) = doctor._pi_camera()
+        (finding,) = doctor.check_pi_camera()
         assert (finding.ready, finding.detail) == (True, "picamera2:0 (imx708)")
 
     @pytest.mark.parametrize(
@@ -275,14 +275,14 @@ class TestPicamera2:
             (tmp_path / "picamera2").mkdir()
         monkeypatch.setattr(doctor, "SYSTEM_PACKAGES", tmp_path)
         monkeypatch.setattr(doctor, "raspberry_pi", lambda: board)
-        (finding,) = doctor._pi_camera()
+        (finding,) = doctor.check_pi_camera()
         assert remedy in finding.remedy
         assert "make clean" in finding.remedy
 
     def test_an_import_that_never_ends(self, package, monkeypatch):
         monkeypatch.setattr(doctor, "IMPORTING", 0.2)
         package("picamera2", "import time\ntime.sleep(60)")
-        (finding,) = doctor._pi_camera()
+        (finding,) = doctor.check_pi_camera()
         assert "does not answer" in finding.detail
 
     @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ class TestPicamera2:
         if config is not None:
             (tmp_path / "config.txt").write_text(config)
         package("picamera2", CAMERAS.format("[]"))
-        (finding,) = doctor._pi_camera()
+        (finding,) = doctor.check_pi_camera()
         assert remedy in finding.remedy
 
 
@@ -312,7 +312,7 @@ class TestPicamera2:
 )
 def test_an_opencv_that_does_not_load(package, source, remedy):
     package("cv2", source)
-    (finding,) = doctor._opencv()
+    (finding,) = doctor.check_opencv()
     assert (finding.ready, finding.needed) == (False, True)
     assert remedy in finding.remedy
 
@@ -328,7 +328,7 @@ NO_PYAV = {
 @pytest.mark.parametrize(("source", "detail"), NO_PYAV.values(), ids=NO_PYAV)
 def test_a_pyav_that_does_not_fit(package, source, detail, tmp_path):
     package("av", source)
-    (finding,) = doctor._pyav()
+    (finding,) = doctor.check_pyav()
     assert (finding.ready, finding.needed) == (False, True)
     assert detail in finding.detail
     assert "make clean" in finding.remedy
@@ -342,7 +342,7 @@ def test_a_pyav_that_does_not_fit(package, source, detail, tmp_path):
 
 
 def test_the_pyav_that_is_installed_fits():
-    (finding,) = doctor._pyav()
+    (finding,) = doctor.check_pyav()
     assert finding.ready
 
 

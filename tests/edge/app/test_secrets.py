@@ -142,7 +142,7 @@ COMMANDS = [
 def test_a_command_that_fails_does_not_repeat_it(tmp_path, monkeypatch, capsys, caplog, command, address):
     monkeypatch.chdir(tmp_path)
     if command[0] == "doctor":  # the rest of the machine is no matter here
-        monkeypatch.setattr("edge.app.doctor._ran", lambda code: doctor.Ran(trouble=doctor.Trouble("not here")))
+        monkeypatch.setattr("edge.app.doctor.run_code", lambda code: doctor.Ran(trouble=doctor.Trouble("not here")))
     words = [word.replace("ADDRESS", address) for word in command]
     assert MARK not in said(capsys, *words) + caplog.text
     assert list(tmp_path.iterdir()) == []
@@ -175,7 +175,7 @@ def test_a_run_repeats_it_nowhere(tmp_path, bundle, yunet):
 
 def test_a_log_line_of_a_library_is_masked():
     record = logging.LogRecord("x", logging.WARNING, "", 0, "%s: %s", (f"rtsp://me:{MARK}@cam/a", "lost"), None)
-    assert cli._LogFormatter("%(levelname)s %(message)s").format(record) == "WARNING rtsp://cam/a: lost"
+    assert cli.LogFormatter("%(levelname)s %(message)s").format(record) == "WARNING rtsp://cam/a: lost"
 
 
 class TestService:
@@ -216,8 +216,8 @@ class TestService:
         assert install("--yes", address) == 0
         name, _, value = shlex.split(systemd.SECRETS.read_text())[0].partition("=")
         monkeypatch.setenv(name, value)
-        assert typed(Run, cli._parsed(["run"])).source == address.replace("'", "%27")
-        assert typed(Run, cli._parsed(["run", "0"])).source == "0"
+        assert typed(Run, cli.parse_arguments(["run"])).source == address.replace("'", "%27")
+        assert typed(Run, cli.parse_arguments(["run", "0"])).source == "0"
 
     @pytest.mark.parametrize(("words", "named"), [([], '"run" "auto"'), (["0", "--threads", "1"], '"run" "0"')])
     def test_the_address_of_an_earlier_service_does_not_come_back(self, system, words, named):  # noqa: F811

@@ -193,7 +193,7 @@ def install(*words):
 def started_run():
     """Return the settings of the run that the unit starts."""
     (command,) = keys(systemd.UNIT.read_text())["ExecStart"]
-    return typed(Run, cli._parsed(shlex.split(command.partition('"edge" ')[2])))
+    return typed(Run, cli.parse_arguments(shlex.split(command.partition('"edge" ')[2])))
 
 
 def test_it_is_shown_then_set_up_and_taken_away(system, capsys, tmp_path):
@@ -282,8 +282,8 @@ class TestConfigurationFile:
     def test_its_owner_may_read_it(self, path):
         path.chmod(0o600)
         owner = pwd.getpwuid(path.stat().st_uid).pw_name
-        assert systemd._has_right(path, systemd.READ, owner)
-        assert not systemd._has_right(path, systemd.READ, None)
+        assert systemd.has_right(path, systemd.READ, owner)
+        assert not systemd.has_right(path, systemd.READ, None)
 
     def test_mistakes_in_it_are_told_before_anything_is_done(self, system, path, capsys):
         path.write_text("threads = 3\n")
@@ -467,7 +467,7 @@ class TestUpdates:
         link = systemd.STATE / "models" / "current"
         assert started_run().recognition.model == link
         (command,) = keys(self.unit(systemd_updates.SERVICE).read_text())["ExecStart"]
-        update = typed(Update, cli._parsed(shlex.split(command.partition('"edge" ')[2])))
+        update = typed(Update, cli.parse_arguments(shlex.split(command.partition('"edge" ')[2])))
         assert update == Update(self.ADDRESS, "canary", systemd_updates.root_file(), link.parent, MODELS / "nano")
         assert systemd_updates.root_file().read_bytes() == root.read_bytes()
         assert system == [*systemd_updates.START_UPDATES]

@@ -119,7 +119,7 @@ def test_what_is_wrong_is_told_in_a_few_words(index, damage, reason):
     for name, value in damage.items():
         setattr(index, name, value)
     if index.kind == "+json":
-        index._page = lambda: b"[1]"
+        index.page = lambda: b"[1]"
     with pytest.raises(DownloadError) as caught:
         fetch(index.address)
     assert reason in str(caught.value)
@@ -140,7 +140,7 @@ def test_a_download_without_end_is_given_up(index, monkeypatch):
 
 def test_an_index_cannot_make_us_read_files_of_this_machine(index, tmp_path):
     (tmp_path / NAME).write_bytes(wheel({MEMBER: CONTENT}))
-    index._page = lambda: (
+    index.page = lambda: (
         b'{"files": [{"filename": "%s", "url": "file://%s"}]}'
         % (
             NAME.encode(),

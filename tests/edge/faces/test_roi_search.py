@@ -12,7 +12,9 @@ from edge.base.settings import Options
 from edge.faces.detector import Detection, open_detector
 from edge.faces.recognizer import Recognizer
 from edge.faces.roi_search import Search
+from edge.faces.tiles import COARSE_SIDE
 from edge.faces.tracker import Tracker
+from edge.faces.yunet import Network
 from edge.sources import open_source
 
 from ..clips import WOMAN
@@ -36,9 +38,21 @@ class WhiteSquares:
         ]
 
 
+class WatchedSearch(Search):
+    """A search with its detectors: the first one is that of whole pictures."""
+
+    def __init__(self, every):
+        self.detectors = []
+        super().__init__(self.make, 320, every)
+
+    def make(self, side):
+        self.detectors.append(WhiteSquares(side))
+        return self.detectors[-1]
+
+
 @pytest.fixture
 def search():
-    return Search(WhiteSquares, 320, EVERY)
+    return WatchedSearch(EVERY)
 
 
 def scene(*corners, side=40):
@@ -54,7 +68,12 @@ def find(search, image, expected, time):
 
 def mosaics(search):
     """Sizes of the pictures of surroundings that were searched."""
-    return [size for detector in search._near.values() for size in detector.sizes]
+    return [size for detector in search.detectors[1:] for size in detector.sizes]
+
+
+def wholes(search):
+    """Sizes of the whole pictures that were searched."""
+    return search.detectors[0].sizes
 
 
 def boxes(detections):
@@ -63,14 +82,14 @@ def boxes(detections):
 
 def test_the_first_picture_is_searched_whole(search):
     assert boxes(find(search, scene((100, 100)), [], 0.0)) == [(100, 100, 40, 40)]
-    assert search._whole.sizes == [(180, 320)]
+    assert wholes(search) == [(180, 320)]
 
 
 def test_a_known_face_is_found_in_the_region_about_it(search):
     (known,) = find(search, scene((100, 100)), [], 0.0)
     (found,) = find(search, scene((104, 97)), [known], 0.05)
     assert mosaics(search) == [(64, 64)]
-    assert len(search._whole.sizes) == 1
+    assert len(wholes(search)) == 1
     assert found.box == pytest.approx((104, 97, 40, 40), abs=1)
     assert found.landmarks[0] == pytest.approx((124, 117), abs=0.5)
 
@@ -79,7 +98,7 @@ def test_a_known_face_is_found_in_the_region_about_it(search):
 def test_regions_stay_inside_the_picture(search, corner):
     (known,) = find(search, scene(corner), [], 0.0)
     (found,) = find(search, scene(corner), [known], 0.05)
-    assert len(search._whole.sizes) == 1
+    assert len(wholes(search)) == 1
     assert found.box == pytest.approx((*corner, 40, 40), abs=1)
 
 
@@ -87,7 +106,7 @@ def test_where_nobody_is_known_nothing_is_searched_until_it_is_time(search):
     times = np.arange(13) / 30
     for time in times:
         find(search, scene(), [], time)
-    assert len(search._whole.sizes) == 3  # at 0, 0.2 and 0.4
+    assert len(wholes(search)) == 3  # at 0, 0.2 and 0.4
     assert mosaics(search) == []
 
 
@@ -104,7 +123,7 @@ def test_a_new_face_appears_in_time(search, rate):
 def test_a_lost_face_is_searched_for_at_once(search):
     (known,) = find(search, scene((100, 100)), [], 0.0)
     assert boxes(find(search, scene((400, 200)), [known], 0.05)) == [(400, 200, 40, 40)]
-    assert len(search._whole.sizes) == 2
+    assert len(wholes(search)) == 2
 
 
 def test_neighbours_are_not_found_twice(search):
@@ -132,7 +151,7 @@ def test_the_surroundings_of_several_faces_are_searched_in_one_picture(search, c
         moved[y + 2 : y + 2 + side, x - 3 : x - 3 + side] = 255
     known = find(search, image, [], 0.0)
     found = find(search, moved, known, 0.05)
-    assert len(search._whole.sizes) == 1
+    assert len(wholes(search)) == 1
     assert len(mosaics(search)) == count // 4 + (count % 4).bit_count()
     expected = [(x - 3, y + 2, side, side) for (x, y), side in zip(corners, sides, strict=False)]
     np.testing.assert_allclose(sorted(boxes(found)), sorted(expected), atol=1.5)
@@ -141,27 +160,27 @@ def test_the_surroundings_of_several_faces_are_searched_in_one_picture(search, c
 def test_what_is_lost_in_a_mosaic_is_searched_for_everywhere(search):
     known = find(search, scene((100, 100), (300, 100)), [], 0.0)
     assert len(find(search, scene((100, 100), (300, 250)), known, 0.05)) == 2
-    assert len(search._whole.sizes) == 2
+    assert len(wholes(search)) == 2
 
 
 def test_faces_too_many_for_regions_are_searched_for_in_the_whole_picture(search):
     corners = [(10 + 60 * i, 100) for i in range(10)]
     known = find(search, scene(*corners), [], 0.0)
     assert len(find(search, scene(*corners), known, 0.05)) == 10
-    assert len(search._whole.sizes) == 2
+    assert len(wholes(search)) == 2
 
 
 def test_a_face_that_fills_the_picture_is_searched_for_in_all_of_it(search):
     find(search, scene((100, 100)), [], 0.0)
     find(search, scene((100, 100)), [detection(100, 50, 240, 240)], 0.05)
-    assert len(search._whole.sizes) == 2
+    assert len(wholes(search)) == 2
 
 
 def test_every_picture_is_searched_whole_when_asked_for():
-    search = Search(WhiteSquares, 320, 0.0)
+    search = WatchedSearch(0.0)
     (known,) = find(search, scene((100, 100)), [], 0.0)
     find(search, scene((100, 100)), [known], 0.0)
-    assert len(search._whole.sizes) == 2
+    assert len(wholes(search)) == 2
 
 
 def test_a_clock_that_was_set_back_hides_nobody(search):
@@ -178,7 +197,7 @@ def test_forgetting_searches_all_of_the_next_picture(search):
 def test_a_cameras_small_picture_is_searched_instead_of_the_whole(search):
     large, small = scene((200, 100), side=80), cv2.resize(scene((200, 100), side=80), (320, 180))
     (found,) = search.find(replace(frame(0, large, 0.0), preview=small), [])
-    assert search._whole.sizes == [(180, 320)]
+    assert wholes(search) == [(180, 320)]
     assert found.box == pytest.approx((200, 100, 80, 80), abs=1)
     search.find(replace(frame(0, large, 0.05), preview=small), [found])
     assert mosaics(search) == [(64, 64)], "near faces the large picture is looked at"
@@ -203,13 +222,22 @@ def test_following_a_real_face_keeps_its_landmarks(yunet):
     assert np.median(errors) < 0.03
 
 
-def test_the_recognizer_follows(bundle, yunet, portrait):
+def test_the_recognizer_follows(bundle, yunet, portrait, monkeypatch):
     """With its own detectors: the second frame of a face costs no search of the whole picture."""
+    sides, find_faces = [], Network.find
+
+    def find(network, image):
+        sides.append(max(image.shape[:2]))
+        return find_faces(network, image)
+
+    monkeypatch.setattr(Network, "find", find)
     made = Recognizer.from_options(Options(model=bundle))
     first = made.detect(frame(0, portrait, 10.0)).tracks
-    made._search._whole = None
+    assert max(sides) == COARSE_SIDE
+    sides.clear()
     second = made.detect(frame(1, portrait, 10.05)).tracks
     assert [track.id for track in first] == [track.id for track in second]
+    assert 0 < max(sides) < COARSE_SIDE
 
 
 def test_frames_may_change_their_size(search):

@@ -130,7 +130,7 @@ def test_what_was_searched_before_leaves_nothing_in_the_padding(network, portrai
     np.testing.assert_array_equal(network.find(odd), first)
 
 
-def test_threads_change_no_answer_and_follow_opencvs_number(network, portrait, threads, monkeypatch):
+def test_threads_change_no_answer_and_follow_opencvs_number(yunet, portrait, threads, monkeypatch):
     asked, answers = [], []
     open_interpreter = module.open_interpreter
 
@@ -139,7 +139,7 @@ def test_threads_change_no_answer_and_follow_opencvs_number(network, portrait, t
         return open_interpreter(content, threads, shape)
 
     monkeypatch.setattr(module, "open_interpreter", keep)
-    network._plans.clear()
+    network = Network(yunet, THRESHOLD)
     for number in (1, 2, 1):
         threads(number)
         answers.append(network.find(part(portrait, 320, 240)))
@@ -153,12 +153,12 @@ def test_threads_change_no_answer_and_follow_opencvs_number(network, portrait, t
 def test_no_more_shapes_are_kept_than_stated(network, portrait):
     for side in range(32, 32 * (SHAPES + 3), 32):
         network.find(part(portrait, side, side))
-    assert len(network._plans) == SHAPES
+    assert len(network.shapes) == SHAPES
     network.find(part(portrait, 672, 672))
-    assert [key[:2] for key in network._plans] == [(672, 672)], "alone, for it is larger than all that is kept together"
+    assert network.shapes == [(672, 672)], "alone, for it is larger than all that is kept together"
     network.find(part(portrait, 64, 64))
     network.find(part(portrait, 96, 96))
-    assert [key[:2] for key in network._plans] == [(64, 64), (96, 96)]
+    assert network.shapes == [(64, 64), (96, 96)]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_damaged_model_is_refused(tiny, damage):
 @pytest.mark.parametrize(("said", "told"), [("", "ValueError"), ("first\nsecond", "first")])
 def test_whatever_a_runtime_says_is_one_line(monkeypatch, said, told):
     runtime = SimpleNamespace(__name__="runtime", Interpreter=MagicMock(side_effect=ValueError(said)))
-    monkeypatch.setattr(interpreter, "_module", lambda: runtime)
+    monkeypatch.setattr(interpreter, "find_runtime", lambda: runtime)
     with pytest.raises(UserError, match=rf"runtime cannot run this model \({told}\)"):
         open_interpreter(b"", 1)
 
@@ -104,7 +104,7 @@ class TestGreeting:
 
         def made_by(make):
             runtime = SimpleNamespace(__name__="stand-in", Interpreter=make)
-            monkeypatch.setattr(interpreter, "_module", lambda: runtime)
+            monkeypatch.setattr(interpreter, "find_runtime", lambda: runtime)
 
         return made_by
 

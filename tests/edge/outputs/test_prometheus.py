@@ -50,8 +50,8 @@ def samples(metrics):
     return found
 
 
-def busy():
-    """Metrics of a run in which everything has happened."""
+def busy_recognizer():
+    """The recognizer of a run in which everything has happened."""
     recognizer = ScriptedRecognizer()
     statistics = recognizer.statistics
     for name in ("captured", "faces", "frames_with_faces", "faces_left_out", "source.lost", "source.back"):
@@ -61,7 +61,12 @@ def busy():
     for stage in ("detect", "classify", "frame age"):
         statistics.add(stage, 0.004)
     Pipeline(ScriptedSource(0), recognizer, [KeepingOutput("video")])  # brings its queues
-    return Metrics(recognizer)
+    return recognizer
+
+
+def busy():
+    """Metrics of such a run."""
+    return Metrics(busy_recognizer())
 
 
 class TestValues:
@@ -332,8 +337,8 @@ def test_errors_are_counted_by_their_part():
 
 
 def test_prometheus_takes_it_and_the_dashboard_gets_its_answers(prometheus):
-    port, busy_ = free_port(), busy()
-    with ServedMetrics(busy_._subject, ("127.0.0.1", port)):
+    port = free_port()
+    with ServedMetrics(busy_recognizer(), ("127.0.0.1", port)):
         own = prometheus(port)
         captured = "emotion_edge_frames_captured_total"
         (found,) = patiently(lambda: query(own, captured))

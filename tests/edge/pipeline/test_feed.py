@@ -125,7 +125,7 @@ def clock(monkeypatch):
 
 
 def test_a_camera_that_keeps_being_lost_is_told_of_less_and_less_often(clock, caplog):
-    logger, told_at = feed._LossLogger("porch"), []
+    logger, told_at = feed.LossLogger("porch"), []
     for clock[0] in range(100, 220):  # lost and back every second
         before = len(warnings(caplog))
         logger.lost("lost", 0.5)
@@ -142,7 +142,7 @@ def test_a_camera_that_keeps_being_lost_is_told_of_less_and_less_often(clock, ca
 
 
 def test_a_camera_that_stays_away_while_nothing_is_told_is_told_of_later(clock, caplog):
-    logger = feed._LossLogger("porch")
+    logger = feed.LossLogger("porch")
     logger.lost("lost", 0.5)
     logger.back()
     for clock[0] in range(103, 150, 5):
@@ -151,7 +151,7 @@ def test_a_camera_that_stays_away_while_nothing_is_told_is_told_of_later(clock, 
 
 
 def test_a_camera_that_was_well_for_long_is_told_of_at_once(clock, caplog):
-    logger = feed._LossLogger("porch")
+    logger = feed.LossLogger("porch")
     for clock[0] in (100, 101, 111, 300, 320):
         logger.lost("lost", 0.5)
         logger.back()
@@ -249,17 +249,27 @@ def test_a_frozen_picture_is_opened_again_less_and_less_often(hurry):
     assert second > 1.4 * first
 
 
-def test_a_picture_that_moves_again_is_watched_as_before():
-    detector = feed._FreezeDetector()
-    detector._limit = 100.0
-    detector.update(BgrPixels(np.zeros((16, 16, 3), np.uint8)))
-    assert detector._limit == feed.FROZEN_TIMEOUT
+def frozen_after(detector, clock, level):
+    """Seconds until a picture that does not change is frozen."""
+    began = clock[0]
+    for clock[0] in np.arange(began, began + 100, 0.5):
+        detector.update(BgrPixels(np.full((16, 16, 3), level, np.uint8)))
+        if detector.check_frozen():
+            return clock[0] - began
+    return None
+
+
+def test_a_picture_that_moves_again_is_watched_as_before(clock):
+    detector = feed.FreezeDetector()
+    first, second = frozen_after(detector, clock, level=0), frozen_after(detector, clock, level=0)
+    assert second > 1.5 * first, "one that stays is checked less often"
+    assert frozen_after(detector, clock, level=9) == first
 
 
 def test_while_nothing_comes_nothing_is_still(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(feed.time, "monotonic", lambda: clock[0])
-    detector, image = feed._FreezeDetector(), np.zeros((16, 16, 3), np.uint8)
+    detector, image = feed.FreezeDetector(), np.zeros((16, 16, 3), np.uint8)
     for clock[0], frozen in ((0.0, None), (3.0, None), (60.0, None), (63.0, None), (64.5, "frozen")):
         detector.update(BgrPixels(image))
         assert detector.check_frozen() == frozen

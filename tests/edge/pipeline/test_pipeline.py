@@ -546,10 +546,15 @@ def test_without_a_thread_for_every_stage_the_others_end(monkeypatch, number):
     """A thread that is left when the process ends may abort it."""
     pipeline = Pipeline(ScriptedSource(10**6, live=True), ScriptedRecognizer(), [KeepingOutput()])
 
-    def start():
-        raise RuntimeError("can't start new thread")
+    start, started = threading.Thread.start, []
 
-    monkeypatch.setattr(pipeline._threads[number], "start", start)
+    def start_some(thread):
+        started.append(thread)
+        if len(started) > number:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
     with pytest.raises(RuntimeError, match="new thread"), pipeline:
         pytest.fail("it has started")
     assert not running()

@@ -30,11 +30,11 @@ from edge.base.settings import DEFAULT_BUNDLE, Options, Wanted
 from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import CLASS_COLOURS
-from edge.report.batch import _Worker
+from edge.report.batch import Worker
 from edge.report.charts import clock, hex_colour, state_colours
 from edge.report.digest import UNLABELLED
 from edge.report.inputs import Place
-from edge.report.job import Job, _check_outputs
+from edge.report.job import Job, check_outputs
 from edge.report.progress import BatchProgress
 from edge.report.task import Task
 from edge.report.video import analyze_video
@@ -509,7 +509,7 @@ class TestRuns:
         assert files(tmp_path / "out") == set()
 
     def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
-        worker = _Worker(Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
+        worker = Worker(Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
         patiently(lambda: any(tmp_path.glob(".a-*.csv")))
         worker.process.kill()
         found = []
@@ -520,7 +520,7 @@ class TestRuns:
         assert files(tmp_path) == {"a.error.txt"}, "nothing is left of what it had begun"
 
     def test_what_a_killed_run_left_is_cleared_by_the_next(self, clip, bundle, tmp_path):
-        worker = _Worker(
+        worker = Worker(
             Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))), 1, ExitStack()
         )
         patiently(lambda: any(tmp_path.glob("..a.annotated-*.mp4")))  # the part that is written is a part's own
@@ -532,7 +532,7 @@ class TestRuns:
 
     def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
         video = write_clip(tmp_path / "a.mp4")
-        worker = _Worker(Task(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
+        worker = Worker(Task(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
         for number in (signal.SIGINT, signal.SIGHUP):
             os.kill(worker.process.pid, number)
         found = []
@@ -563,9 +563,9 @@ class TestRuns:
     def test_an_annotated_video_of_ours_is_not_read_and_written(self, clip, bundle, tmp_path):
         annotated = Path(shutil.copy(clip, tmp_path / "a.annotated.mp4"))
         job = Job(annotated, Place(tmp_path, "b"), Options(model=bundle), Wanted())
-        _check_outputs([job])
+        check_outputs([job])
         with pytest.raises(UserError, match="would be both read and written"):
-            _check_outputs([job, Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))])
+            check_outputs([job, Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))])
 
     def test_without_the_extra_it_is_named(self, tmp_path, clip):
         code = "import sys; sys.modules['pyarrow'] = None; from edge.app.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -1,6 +1,7 @@
 """Parts of planes are what the same parts of BGR are, and what is drawn on them stays."""
 
 import gc
+import weakref
 
 import cv2
 import numpy as np
@@ -99,9 +100,10 @@ def test_the_whole_is_made_once_for_all_who_have_it_and_kept_for_nobody():
     pixels = planes(smooth())
     image = pixels.bgr()
     assert pixels.bgr() is image
+    kept = weakref.ref(image)
     del image
     gc.collect()
-    assert pixels._bgr() is None
+    assert kept() is None
 
 
 def test_planes_take_half_the_bytes_of_bgr():

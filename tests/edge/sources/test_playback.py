@@ -172,11 +172,12 @@ class TestLoop:
         damaged = ScriptedSource(2)
         damaged.damage = "ends after 2 of 9 frames"
         rounds = iter([damaged, ScriptedSource(2)])
-        source = Realtime(Loop(lambda: next(rounds)))
-        source._source.read()
+        loop = Loop(lambda: next(rounds))
+        source = Realtime(loop)
+        loop.read()
         assert source.damage is None
         for _ in range(3):
-            source._source.read()
+            loop.read()
         assert source.damage == damaged.damage
 
     def test_one_that_is_gone_is_told(self, tmp_path, write_clip):
