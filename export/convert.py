@@ -110,7 +110,7 @@ def calibrate(network: keras.Model, calibration: np.ndarray, quantization: Quant
     if quantization.cross_layer_equalization:
         network = equalize_cross_layer(network, _planes(network, calibration))
     converter = _integer_converter(network, calibration)
-    converter._experimental_calibrate_only = True
+    converter._experimental_calibrate_only = True  # noqa: SLF001 TensorFlow has no public name for it
     return converter.convert()
 
 

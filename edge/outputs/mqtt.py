@@ -215,7 +215,7 @@ class MqttOutput:
         self._tried.wait(FLUSH_STEP_SECONDS)  # a short run may end before the broker has answered
         self._stopping.set()
         self._thread.join()
-        self._beat()
+        self.publish_state()
         if farewell := self._say_offline():
             with suppress(RuntimeError, ValueError):  # the connection is lost, or the queue is full
                 farewell.wait_for_publish(FLUSH_STEP_SECONDS)
@@ -255,9 +255,9 @@ class MqttOutput:
 
     def _run(self) -> None:
         while not self._stopping.wait(PUBLISH_INTERVAL):
-            self._beat()
+            self.publish_state()
 
-    def _beat(self) -> None:
+    def publish_state(self) -> None:
         """Publish the state if it has changed or must be renewed."""
         statistics, now = self._statistics, time.monotonic()
         fps = statistics.recent_fps(NO_FRAMES)

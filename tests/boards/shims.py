@@ -42,5 +42,5 @@ def install():
     from picamera2 import Picamera2
     from picamera2.allocators import dmaallocator
 
-    Picamera2._get_raw_modes = _raw_modes
+    Picamera2._get_raw_modes = _raw_modes  # noqa: SLF001 of a camera that is not there
     dmaallocator.libcamera = SimpleNamespace(FrameBuffer=_Buffers())

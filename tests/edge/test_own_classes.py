@@ -11,7 +11,7 @@ import pytest
 from edge.base.classes import key_of
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
-from edge.base.settings import Options
+from edge.base.settings import Options, Wanted
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult
@@ -95,11 +95,15 @@ def test_the_report_has_every_class(make_bundle, tmp_path, classes):
         for one in frames(classes):
             digest.write(one)
             table.write(one)
-    made_from = {"video": {"bytes": 1}, "model": {"sha256": "0"}, "settings": asdict(Options()), "wanted": {}}
-    summary = {"video": "v", "incomplete": None, "versions": {}, "made_from": made_from} | video.findings_of(
-        digest, None
-    )
-    text = video.page(digest, summary | video.findings_of(digest, None), bundle, None)
+    made_from = {
+        "video": {"bytes": 1},
+        "model": {"sha256": "0"},
+        "settings": asdict(Options()),
+        "wanted": asdict(Wanted()),
+    }
+    summary = {"video": "v", "incomplete": None, "versions": {}, "made_from": made_from}
+    summary |= video.findings_of(digest, None)
+    text = video.page(digest, summary, bundle, None, video.Player(None))
     for name in classes:
         assert f">{name}</th>" in text
         assert f"<strong>{name}</strong>" in text

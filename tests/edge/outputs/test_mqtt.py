@@ -86,19 +86,19 @@ class Mosquitto:
         lines = ["user root", "persistence false", f"listener {self.port} 127.0.0.1", *settings]
         self._config.write_text("\n".join(lines) + "\n")
         self._command = [program, "-c", str(self._config)]
-        self._process = None
+        self.process = None
 
     def start(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         patiently(self._answers)
 
     def kill(self):
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
     def _answers(self):
-        assert self._process.poll() is None, "mosquitto has ended"
+        assert self.process.poll() is None, "mosquitto has ended"
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -292,7 +292,7 @@ class TestPublishing:
                 patiently(output._tried.is_set)  # from here on only changes are published
                 for seq, label in enumerate([HAPPY, HAPPY, NEUTRAL, HAPPY, NEUTRAL, NEUTRAL]):
                     output.write(result(seq, face(label, probability=0.8)))
-                    output._beat()
+                    output.publish_state()
             subscriber.wait(AVAILABILITY, "offline")
             told = [json.loads(payload) for payload in subscriber.on(EVENTS)]
             assert [event.get("to") for event in told if event["event"] == "emotion_changed"] == ["happy", "neutral"]
@@ -308,7 +308,7 @@ class TestPublishing:
                 patiently(output._tried.is_set)
                 for seq, (one, other) in enumerate([(100, 90), (100, 105), (100, 115), (100, 105)]):
                     output.write(result(seq, face(HAPPY, box=box(one)), face(NEUTRAL, box=box(other), number=2)))
-                    output._beat()
+                    output.publish_state()
             subscriber.wait(AVAILABILITY, "offline")
             assert [found["emotion"] for found in subscriber.states()] == ["happy", "neutral"]
 
@@ -334,12 +334,12 @@ class TestPublishing:
             subscriber.wait(AVAILABILITY, "online")
             for faces in ([face(HAPPY)], [face(HAPPY)], []):
                 output.write(result(0, *faces))
-                output._beat()
-                output._beat()
+                output.publish_state()
+                output.publish_state()
             statistics.set("temperature", 60.0)  # is no news by itself
-            output._beat()
+            output.publish_state()
             monkeypatch.setattr(mqtt, "HEARTBEAT", 0)
-            output._beat()
+            output.publish_state()
             patiently(lambda: len(subscriber.states()) == 3)
             assert [(found["faces"], found["temperature"]) for found in subscriber.states()] == [
                 *((1, None), (0, None), (0, 60))
@@ -352,11 +352,11 @@ class TestPublishing:
             connected(output)
             output.write(result(0, face(HAPPY)))
             statistics.answered()
-            output._beat()
+            output.publish_state()
             subscriber.wait_for_state(emotion=None, faces=None, fps=0.0, trouble=["no frames"])
             monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)
             statistics.answered()
-            output._beat()
+            output.publish_state()
             subscriber.wait_for_state(emotion="happy", faces=1, trouble=[])
 
     def test_home_assistant_is_told_again_when_it_has_started(self, broker, by_hand, monkeypatch):
@@ -367,7 +367,7 @@ class TestPublishing:
             for status in ("offline", "online"):
                 subscriber.publish(STATUS_TOPIC, status)
             patiently(lambda: output._asked)
-            output._beat()
+            output.publish_state()
             patiently(lambda: len(subscriber.on(discovery_topic(PREFIX))) == 2)
             subscriber.wait_for_state(emotion=None)
 
@@ -453,8 +453,8 @@ class TestBroker:
             with automation(broker.port) as output:
                 output.write(result(0, face(HAPPY)))
                 subscriber.wait_for_state(emotion="happy")
-                broker._process.send_signal(signal.SIGSTOP)
-            broker._process.send_signal(signal.SIGCONT)
+                broker.process.send_signal(signal.SIGSTOP)
+            broker.process.send_signal(signal.SIGCONT)
             subscriber.wait(AVAILABILITY, "offline")
 
     @pytest.fixture
@@ -591,7 +591,7 @@ class TestHostile:
             for _ in range(3):
                 client.send(publish(topic.encode(), word) * 1000)
                 client.ping()
-                output._beat()
+                output.publish_state()
             client.ping()
             introductions = [body for body in client.seen if discovery_topic(PREFIX).encode() in body]
             assert len(introductions) == 2, "one for the connection, one for all who asked"
