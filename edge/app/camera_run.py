@@ -104,6 +104,8 @@ class CameraRun:
         except Exception:
             log.exception("%s: the camera has ended, the others go on", self.name)  # a bug
             self.status = 1
+        finally:
+            self.statistics.set("ended", True)
 
     def _opened(self) -> Source | None:
         """Return the source once it is there and not paused; None when stopped before."""

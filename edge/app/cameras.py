@@ -51,8 +51,6 @@ def camera_conflicts(run: Run) -> Iterator[UserError]:
             yield UserError(
                 f"{flag} is for a run of one camera", f"{IN_CAMERA} as video" if flag == "--video" else "leave it out"
             )
-    if run.outputs.mqtt:
-        yield UserError("--mqtt is for a run of one camera", "leave it out")
     yield from _repeated(run)
     for number, camera in enumerate(run.camera, 1):
         for error in capture_conflicts(camera.source, _own_capture(run, camera)):

@@ -72,7 +72,7 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             recognizer = Recognizer.from_options(run.recognition)
             window = Window(clock(run, source)) if show else None
             faults, gate = Faults(recognizer.statistics), Gate()
-            outputs = make_outputs(run, source, recognizer, faults)
+            outputs = make_outputs(run, source, recognizer, faults, gate)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             page = serve(run, recognizer, outputs, faults, stack, gate)
             tell_of(page)

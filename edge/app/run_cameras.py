@@ -17,7 +17,7 @@ from edge.app.cameras import address, capture_of, check_cameras
 from edge.app.followed_file import FollowedFile
 from edge.app.off_hours import OffHours
 from edge.app.run import tell_of
-from edge.app.run_outputs import serve_cameras, shared_outputs, what_was_kept
+from edge.app.run_outputs import connect_cameras, serve_cameras, shared_outputs, what_was_kept
 from edge.app.signals import Signals, handled_signals
 from edge.app.watchdog import CamerasHeartbeat, announced
 from edge.base.files import whole_file, writing
@@ -29,7 +29,7 @@ from edge.faces.recognizer import Recognizer
 from edge.outputs.clock import Clock
 from edge.outputs.shared import SharedOutput
 from edge.outputs.video import AnnotatedVideo
-from edge.pipeline.faults import Faults, Tolerated
+from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
 from edge.pipeline.gate import Gate, toggle
 from edge.pipeline.governor import govern, recent_age
 from edge.pipeline.output import Output
@@ -123,6 +123,8 @@ class Several:
         shared = [SharedOutput(output) for output in shared_outputs(run, self.statistics, self._faults)]
         statistics = {name: recognizer.statistics for name, recognizer in recognizers.items()}
         self._page = serve_cameras(run, self, statistics, self.gates, self._faults, stack)
+        sources = {name: (statistics[name], self.gates[name]) for name in statistics}
+        self._broker = connect_cameras(run, self.statistics, self.classes, sources, self._faults, stack)
         for output in shared:
             stack.enter_context(output)
         tell_of(self._page)
@@ -141,8 +143,12 @@ class Several:
 
     def _of_camera(self, name: str) -> list[Callable[[], Output]]:
         """Return what makes the network outputs of a camera."""
-        page = self._page
-        return [lambda: Tolerated(page.cameras[name], self._faults)] if page else []
+        found: list[Callable[[], Output]] = []
+        if broker := self._broker:
+            found.append(lambda: ToleratedEvents(broker.cameras[name], self._faults))
+        if page := self._page:
+            found.append(lambda: Tolerated(page.cameras[name], self._faults))
+        return found
 
     @property
     def classes(self) -> tuple[str, ...]:

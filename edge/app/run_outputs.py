@@ -24,6 +24,7 @@ from edge.sources import Source, is_recording
 from edge.sources.pictures import holds_images
 
 if TYPE_CHECKING:  # their packages are extras
+    from edge.outputs.mqtt import MqttConnection
     from edge.outputs.prometheus import Metrics, Subject
     from edge.web.live_page import LivePage, Shown
 
@@ -94,7 +95,7 @@ def clock(run: Run, source: Source) -> Clock:
     return Clock(live=source.live and not is_recording(run.source))
 
 
-def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Faults) -> list[Output]:
+def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Faults, gate: Gate) -> list[Output]:
     """Return the outputs except the live page and the metrics.
 
     Raises:
@@ -116,7 +117,7 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
     if wanted.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
-        broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes)
+        broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
         outputs.append(ToleratedEvents(broker, faults))
     return outputs
 
@@ -170,6 +171,37 @@ def serve(
         shown.__enter__()
     outputs.append(Tolerated(shown.only, faults))
     return shown
+
+
+def connect_cameras(
+    run: Run,
+    statistics: Statistics,
+    classes: tuple[str, ...],
+    cameras: Mapping[str, tuple[Statistics, Gate]],
+    faults: Faults,
+    stack: ExitStack,
+) -> "MqttConnection | None":
+    """Return the connection of several cameras to the broker, if the run has one; the stack closes it.
+
+    Args:
+        run: settings.
+        statistics: of the run.
+        classes: names of the model's classes.
+        cameras: statistics and gates of the cameras by their names.
+        faults: records errors.
+        stack: closes the connection.
+
+    Raises:
+        UserError: a package is missing, or the address or a file of the connection is invalid.
+    """
+    if not run.outputs.mqtt:
+        return None
+    with needs_extra("mqtt"):
+        from edge.outputs.mqtt import MqttConnection
+    connection = MqttConnection(parse_broker(run.outputs.mqtt), statistics, classes, cameras)
+    with faults.tolerated(connection.name):
+        stack.enter_context(connection)
+    return connection
 
 
 def serve_cameras(

@@ -28,31 +28,73 @@ def discovery_topic(prefix: str) -> str:
     return f"homeassistant/device/{device_id(prefix)}/config"
 
 
+def whole_run_topic(prefix: str) -> str:
+    """Return the topic of the discovery message of a run of several cameras."""
+    return f"homeassistant/device/{_whole_run_id(prefix)}/config"
+
+
+def whole_run(prefix: str, availability_topic: str, pause: str, version: str) -> dict[str, Any]:
+    """Return the discovery message of a run of several cameras, whose only entity pauses all; see `discovery`."""
+    device = _whole_run_id(prefix)
+    return {
+        "device": {"identifiers": [device], "name": prefix, "manufacturer": "emotion-edge", "sw_version": version},
+        "origin": {"name": "emotion-edge", "sw_version": version},
+        "availability_topic": availability_topic,
+        "components": {"pause": {"unique_id": f"{device}_pause"} | _pause("Pause all cameras", pause)},
+    }
+
+
 def discovery(
-    prefix: str, state_topic: str, availability_topic: str, version: str, expire: int, classes: Sequence[str]
+    prefix: str,
+    state_topic: str,
+    availability_topic: str,
+    version: str,
+    expire: int,
+    classes: Sequence[str],
+    *,
+    pause: str,
+    part_of: str = "",
 ) -> dict[str, Any]:
     """Return the discovery message.
 
     Args:
         prefix: prefix of the device's topics, and its name in Home Assistant.
-        state_topic: topic of the JSON object of `edge.outputs.mqtt.state`.
+        state_topic: topic of the JSON object of `edge.outputs.mqtt_camera.state`.
         availability_topic: topic of `ONLINE` and `OFFLINE`.
         version: version of this package.
         expire: seconds after which a state that is not renewed expires.
         classes: names of the model's classes.
+        pause: topic of the switch that pauses the camera.
+        part_of: prefix of the run where it has several cameras; the device is then available as long as both are.
     """
     device = device_id(prefix)
     shared = {"expire_after": expire}
+    facts: dict[str, Any] = {"identifiers": [device], "name": prefix, "manufacturer": "emotion-edge"}
+    availability: dict[str, Any] = {"availability_topic": availability_topic}
+    if part_of:
+        facts["via_device"] = _whole_run_id(part_of)
+        topics = [{"topic": topic} for topic in (f"{part_of}/availability", availability_topic)]
+        availability = {"availability": topics, "availability_mode": "all"}
+    components = {key: component | shared for key, component in _components(state_topic, classes).items()}
+    components["pause"] = _pause("Pause", pause)
     return {
-        "device": {"identifiers": [device], "name": prefix, "manufacturer": "emotion-edge", "sw_version": version},
+        "device": facts | {"sw_version": version},
         "origin": {"name": "emotion-edge", "sw_version": version},
         "state_topic": state_topic,
-        "availability_topic": availability_topic,
-        "components": {
-            key: {"unique_id": f"{device}_{key}"} | component | shared
-            for key, component in _components(state_topic, classes).items()
-        },
+        **availability,
+        "components": {key: {"unique_id": f"{device}_{key}"} | component for key, component in components.items()},
     }
+
+
+def _whole_run_id(prefix: str) -> str:
+    """Return the id of the device of a run; no camera's id is the same, since these have an underscore there."""
+    return f"{device_id(prefix)}-all"
+
+
+def _pause(name: str, topic: str) -> dict[str, Any]:
+    """Return a switch that is on while the camera is paused."""
+    icon = "mdi:eye-off"
+    return {"platform": "switch", "name": name, "state_topic": topic, "command_topic": f"{topic}/set", "icon": icon}
 
 
 def _components(state_topic: str, classes: Sequence[str]) -> dict[str, dict[str, Any]]:

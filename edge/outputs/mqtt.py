@@ -1,7 +1,9 @@
-"""Publish states and events to an MQTT broker.
+"""Publish states and events to an MQTT broker, over one connection for all cameras of a run.
 
-Topics below the prefix, which is the path of the broker's address: `state` and `availability`, retained, and `events`.
-The discovery message for Home Assistant has a topic of its own.
+Topics below the prefix, which is the path of the broker's address: `state`, `availability` and `pause`, retained,
+`events`, and `pause/set` for commands. Where there are several cameras, each has these below a level of its own name.
+At the prefix itself are then the availability of the run, `pause` of all cameras, and `cameras`, the names that the
+broker knows. The discovery messages for Home Assistant have topics of their own.
 """
 
 import json
@@ -15,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,9 +31,20 @@ from edge.base.credentials import MQTT_PASSWORD, MQTT_PASSWORD_FILE, MQTT_USER
 from edge.base.errors import UserError
 from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
-from edge.faces.results import FaceResult, FrameResult, MainFace
+from edge.base.values import parse_camera
+from edge.faces.results import FrameResult
 from edge.outputs.broker import Broker
-from edge.outputs.home_assistant import OFFLINE, ONLINE, STATUS_TOPIC, discovery, discovery_topic
+from edge.outputs.home_assistant import (
+    OFFLINE,
+    ONLINE,
+    STATUS_TOPIC,
+    discovery,
+    discovery_topic,
+    whole_run,
+    whole_run_topic,
+)
+from edge.outputs.mqtt_camera import LEFT_OUT, OFF, ON, MqttCamera
+from edge.pipeline.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +54,8 @@ CA = "EMOTION_EDGE_MQTT_CA"
 PUBLISH_INTERVAL = 1.0
 """Least seconds between two states."""
 
-LEFT_OUT = "mqtt.events_left_out"
-"""Counter of events that were not published."""
-
-HEARTBEAT = 30.0
-"""Seconds after which an unchanged state is published again."""
-
 EXPIRY = 90
 """Seconds after which a state that is not renewed expires: two heartbeats may be lost."""
-
-STEADY = ("fps", "temperature")
-"""Keys of the state whose changes do not publish it."""
-
-NO_FRAMES = 10.0
-"""Seconds over which the frame rate is measured, and after which there are no frames."""
-
-EVENTS_A_SECOND = 20
-"""Most events published in a second; others are counted. Six faces that appear at once make twelve."""
 
 MAX_QUEUED_EVENTS = 200
 """Most events that wait for an acknowledgement, and most that wait for a connection; others are counted."""
@@ -67,7 +64,7 @@ KEEPALIVE = 30
 """Keep-alive of MQTT, seconds; after 1.5 times as long the broker publishes the last will."""
 
 PACKET = 4096
-"""Largest packet from the broker, bytes; the only expected messages are `online` and `offline`."""
+"""Largest packet from the broker, bytes; the only expected messages are words, and names of cameras."""
 
 GREETINGS = 5.0
 """Least seconds between two discovery messages on one connection."""
@@ -87,64 +84,8 @@ the connection. Together they are shorter than the pipeline's wait for an output
 """
 
 
-@dataclass(frozen=True)
-class Scene:
-    """The faces in front of the camera.
-
-    Attributes:
-        faces: number of faces; None while it is unknown.
-        main: the main face with its last event's emotion, see `FrameResult.settled`.
-    """
-
-    faces: int | None = None
-    main: FaceResult | None = None
-
-
-UNKNOWN_SCENE = Scene()
-
-
-def state(
-    scene: Scene, fps: float | None, conditions: Mapping[str, Any], left_out: int, classes: Sequence[str]
-) -> dict[str, Any]:
-    """Return the state as a JSON object.
-
-    Args:
-        scene: the latest scene; `UNKNOWN_SCENE` where it is out of date.
-        fps: present frame rate; None while it is unknown.
-        conditions: states of `edge.base.run_statistics`.
-        left_out: number of events that were not published.
-        classes: names of the model's classes.
-
-    Returns:
-        `emotion`, `confidence` and `shares` (percent, by class) of the main face, null without a face and before its
-        first event; `emotion` is also null where the model is not sure. `faces`, the number of faces; `fps`;
-        `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
-    """
-    main = scene.main
-    temperature = conditions.get("temperature")
-    trouble = {
-        "no frames": fps == 0,
-        "slowed down": conditions.get("slowed"),
-        "undervoltage": conditions.get("undervoltage"),
-    }
-    return {
-        "emotion": main.emotion if main else None,
-        "confidence": _percent(main.confidence) / 100 if main else None,
-        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(classes)},
-        "faces": scene.faces,
-        "fps": None if fps is None else round(fps, 1),
-        "temperature": None if temperature is None else round(temperature),
-        "trouble": [word for word, there in trouble.items() if there],
-        "events_left_out": left_out,
-    }
-
-
-def _percent(probability: float) -> int:
-    return round(100 * float(probability))
-
-
-class MqttOutput:
-    """Output to an MQTT broker. `write` never waits for the network, which paho's thread serves.
+class MqttConnection:
+    """Connection to an MQTT broker. Outputs never wait for the network, which paho's thread serves.
 
     A thread of this class runs once a second. It alone publishes states, so that the newest is always the last. States
     need no acknowledgement: those lost with a connection are published again on the next one.
@@ -153,41 +94,57 @@ class MqttOutput:
     socket, before its own CONNECT, and the broker would close the connection. The lock ensures this. paho holds no lock
     when it calls `_on_pre_connect`, `_on_connect` and the messages' callbacks. It may hold one in `_on_disconnect`,
     which therefore must not take ours.
+
+    Attributes:
+        name: name in the statistics.
+        cameras: each camera as an output, by its name; that of a run's only camera is empty.
     """
 
     name = "mqtt"
-    complete = False
 
-    def __init__(self, broker: Broker, statistics: Statistics, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        statistics: Statistics,
+        classes: Sequence[str],
+        cameras: Mapping[str, tuple[Statistics, Gate]],
+    ) -> None:
         """Prepare; send nothing yet.
 
         Args:
             broker: where to publish.
             statistics: of the run.
             classes: names of the model's classes.
+            cameras: statistics and gates of the cameras by their names; that of a run's only camera is empty.
 
         Raises:
             UserError: the file of the password or of the authority cannot be read, or would not be used.
         """
         self._broker, self._statistics, self._classes = broker, statistics, classes
-        self._state_topic, self._availability_topic, self._events_topic = (
-            f"{broker.prefix}/{name}" for name in ("state", "availability", "events")
+        self._several, prefix = "" not in cameras, broker.prefix
+        self._availability_topic, self._pause_topic, self._names_topic = (
+            f"{prefix}/{name}" for name in ("availability", "pause", "cameras")
         )
-        self._ration = _Ration()
-        self._main = MainFace()
-        self._scene = UNKNOWN_SCENE
-        self._published: dict[str, Any] = {}
-        self._published_at = self._greeted_at = -math.inf
+        self.cameras = {
+            name: MqttCamera(f"{prefix}/{name}" if name else prefix, *camera, self._tell)
+            for name, camera in cameras.items()
+        }
+        self._greeted_at = -math.inf
         self._asked = False  # for the discovery message
         self._told: set[str] = set()  # kinds of trouble logged since the last stable connection
         self._connected_at = -math.inf
         self._refused = False
         self._lock = threading.Lock()
         self._accepted = False
-        self._waiting: deque[str | bytes | bytearray] = deque()  # events
+        self._waiting: deque[tuple[str, str | bytes | bytearray]] = deque()  # topics and events
         self._client = self._make_client()
         self._tried, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
+
+    @property
+    def only(self) -> MqttCamera:
+        """The first camera, which is a run's only one where there is no other."""
+        return next(iter(self.cameras.values()))
 
     def __enter__(self) -> Self:
         self._connect()
@@ -199,15 +156,6 @@ class MqttOutput:
             self._thread.join()
             raise
         return self
-
-    def write(self, result: FrameResult) -> None:
-        self.end(result.events)
-        main = self._main.of(result.faces)
-        self._scene = Scene(len(result.faces), result.settled.get(main.id) if main else None)
-
-    def end(self, events: Sequence[dict[str, Any]]) -> None:
-        for event in events:
-            self._tell(event)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -243,6 +191,9 @@ class MqttOutput:
         # By topic, which paho compares as bytes; `on_message` would fail on a topic that is not UTF-8.
         client.message_callback_add(STATUS_TOPIC, self._on_status)
         client.message_callback_add(self._availability_topic, self._on_availability)
+        client.message_callback_add(self._names_topic, self._on_names)
+        for topic in self._commands:
+            client.message_callback_add(topic, self._on_command)
         return client
 
     def _connect(self) -> None:
@@ -258,27 +209,40 @@ class MqttOutput:
             self.publish_state()
 
     def publish_state(self) -> None:
-        """Publish the state if it has changed or must be renewed."""
-        statistics, now = self._statistics, time.monotonic()
-        fps = statistics.recent_fps(NO_FRAMES)
-        scene = UNKNOWN_SCENE if fps == 0 else self._scene  # faces from before the camera was lost are out of date
-        current = state(scene, fps, statistics.states(), statistics.count_of(LEFT_OUT), self._classes)
-        changed = any(current[key] != self._published.get(key) for key in current if key not in STEADY)
+        """Publish the states that have changed or must be renewed."""
+        board, now = self._statistics.states(), time.monotonic()
         properties = Properties(PacketTypes.PUBLISH)
         properties.MessageExpiryInterval = EXPIRY  # later subscribers must not take it for the present
         with self._lock:
             if self._accepted and self._asked and now - self._greeted_at >= GREETINGS:
                 self._greet()
-            if self._accepted and (changed or now - self._published_at >= HEARTBEAT):
-                self._client.publish(self._state_topic, json.dumps(current), retain=True, properties=properties)
-                self._published, self._published_at = current, now
+            for camera in self.cameras.values() if self._accepted else ():
+                self._publish_switches(camera)
+                current = camera.now(self._classes, board)
+                if camera.is_due(current, now):
+                    self._client.publish(camera.state, json.dumps(current), retain=True, properties=properties)
+                    camera.published, camera.published_at = current, now
 
-    def _tell(self, event: dict[str, Any]) -> None:
-        if not self._ration.take() or len(self._waiting) >= MAX_QUEUED_EVENTS:
-            self._statistics.count(LEFT_OUT)
-            return
+    def _publish_switches(self, camera: MqttCamera) -> None:
+        """Publish pause and availability where they have changed; the caller holds the lock."""
+        wanted = {camera.pause: camera.switch}
+        if self._several:
+            paused = all(one.switch == ON for one in self.cameras.values())
+            wanted |= {
+                camera.availability: OFFLINE if camera.ended else ONLINE,
+                self._pause_topic: ON if paused else OFF,
+            }
+        for topic, payload in wanted.items():
+            if camera.told.get(topic) != payload:
+                self._client.publish(topic, payload, qos=1, retain=True)
+                camera.told[topic] = payload
+
+    def _tell(self, camera: MqttCamera, event: dict[str, Any]) -> None:
         with self._lock:
-            self._waiting.append(json.dumps(event))
+            if len(self._waiting) >= MAX_QUEUED_EVENTS:
+                camera.statistics.count(LEFT_OUT)
+                return
+            self._waiting.append((camera.events, json.dumps(event)))
             if self._accepted:
                 self._publish_waiting()
 
@@ -286,24 +250,59 @@ class MqttOutput:
         with self._lock:
             if not self._accepted:
                 return None
+            for camera in self.cameras.values() if self._several else ():
+                self._client.publish(camera.availability, OFFLINE, qos=1, retain=True)
             return self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
 
     def _publish_waiting(self) -> None:
         """Give the events to paho, which repeats those that are not acknowledged; the caller holds the lock."""
         while self._waiting:
-            published = self._client.publish(self._events_topic, self._waiting.popleft(), qos=1)
-            if published.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            topic, event = self._waiting.popleft()
+            if self._client.publish(topic, event, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._statistics.count(LEFT_OUT)
 
     def _greet(self) -> None:
-        """Publish the discovery message and the availability; the caller holds the lock."""
-        version = package_version("emotion-edge")
-        prefix = self._broker.prefix
-        message = discovery(prefix, self._state_topic, self._availability_topic, version, EXPIRY, self._classes)
-        self._client.publish(discovery_topic(prefix), json.dumps(message), retain=True)
+        """Publish the discovery messages and the availability; the caller holds the lock."""
+        version, prefix = package_version("emotion-edge"), self._broker.prefix
+        if self._several:
+            whole = whole_run(prefix, self._availability_topic, self._pause_topic, version)
+            self._client.publish(whole_run_topic(prefix), json.dumps(whole), retain=True)
+        for camera in self.cameras.values():
+            message = discovery(
+                camera.prefix,
+                camera.state,
+                camera.availability,
+                version,
+                EXPIRY,
+                self._classes,
+                pause=camera.pause,
+                part_of=prefix if self._several else "",
+            )
+            self._client.publish(discovery_topic(camera.prefix), json.dumps(message), retain=True)
+            camera.told = {}
+            camera.published_at = -math.inf  # the next state restores what the broker has forgotten
         self._client.publish(self._availability_topic, ONLINE, retain=True)
         self._asked, self._greeted_at = False, time.monotonic()
-        self._published_at = -math.inf  # the next state restores what the broker has forgotten
+
+    def _greet_first(self) -> None:
+        """Replace what another configuration has left at the broker; the caller holds the lock."""
+        self._client.subscribe([(topic, 0) for topic in (STATUS_TOPIC, self._availability_topic, self._names_topic)])
+        self._client.subscribe([(topic, 0) for topic in self._commands])
+        if self._several:
+            self._client.publish(self._names_topic, json.dumps(list(self.cameras)), retain=True)
+            self._clear(self._broker.prefix)  # of a run of one camera
+
+    def _clear(self, prefix: str) -> None:
+        """Remove a camera from the broker and from Home Assistant; the caller holds the lock."""
+        for topic in (discovery_topic(prefix), f"{prefix}/state"):
+            self._client.publish(topic, b"", retain=True)
+
+    @property
+    def _commands(self) -> list[str]:
+        """Topics of commands to pause and to resume."""
+        return list(
+            dict.fromkeys(f"{topic}/set" for topic in (self._pause_topic, *(c.pause for c in self.cameras.values())))
+        )
 
     def _on_pre_connect(self, client: Client, _: Any) -> None:
         with self._lock:  # a publisher has finished before there is a socket again
@@ -322,10 +321,12 @@ class MqttOutput:
                 client.disconnect()
                 return
             self._accepted = True
+            self._greet_first()
             self._greet()
-            client.subscribe([(STATUS_TOPIC, 0), (self._availability_topic, 0)])
             # paho would send unacknowledged events after newer ones.
-            self._waiting.extendleft(message.payload for message in reversed(client.drop_out_messages()))
+            events = {camera.events for camera in self.cameras.values()}
+            lost = [message for message in reversed(client.drop_out_messages()) if message.topic in events]
+            self._waiting.extendleft((message.topic, message.payload) for message in lost)
             self._publish_waiting()
             self._connected_at = time.monotonic()
         if self._told:
@@ -360,6 +361,29 @@ class MqttOutput:
             # The will of an earlier connection, which the broker has only now given up.
             self._asked = True
 
+    def _on_names(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        """Remove the cameras that an earlier configuration of this prefix had, and this one has not."""
+        try:
+            names = json.loads(message.payload) if message.retain and message.payload else []
+            gone = [parse_camera(name) for name in names if name not in self.cameras]
+        except (ValueError, TypeError):  # another program's
+            return
+        with self._lock:
+            for name in gone if self._accepted else ():
+                prefix = f"{self._broker.prefix}/{name}"
+                self._clear(prefix)
+                for topic in (f"{prefix}/availability", f"{prefix}/pause"):
+                    client.publish(topic, b"", retain=True)
+            if names and self._accepted and not self._several:
+                for topic in (self._names_topic, whole_run_topic(self._broker.prefix)):
+                    client.publish(topic, b"", retain=True)
+
+    def _on_command(self, client: Client, _: Any, message: MQTTMessage) -> None:
+        """Pause or resume; a command that the broker has kept is not for now."""
+        for camera in self.cameras.values() if not message.retain else ():
+            if message.topic in (f"{self._pause_topic}/set", f"{camera.pause}/set"):
+                camera.command(bytes(message.payload))
+
     def _trouble(self, what: str) -> None:
         self._warn_once(what)
         self._tried.set()
@@ -368,6 +392,24 @@ class MqttOutput:
         """Log each kind of trouble once until a connection has been stable."""
         log.log(logging.INFO if what in self._told else logging.WARNING, "%s: %s", self._broker.host, what)
         self._told.add(what)
+
+
+class MqttOutput(MqttConnection):
+    """Output of a run's only camera, with the connection."""
+
+    complete = False
+
+    def __init__(
+        self, broker: Broker, statistics: Statistics, classes: Sequence[str], gate: Gate | None = None
+    ) -> None:
+        """Prepare; see `MqttConnection`."""
+        super().__init__(broker, statistics, classes, {"": (statistics, gate or Gate())})
+
+    def write(self, result: FrameResult) -> None:
+        self.only.write(result)
+
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        self.only.end(events)
 
 
 class _Client(Client):
@@ -393,21 +435,6 @@ class _Client(Client):
         if bufsize > PACKET:
             raise ConnectionError(f"a packet of more than {PACKET} bytes")
         return super()._sock_recv(bufsize)
-
-
-class _Ration:
-    """Limit on events per second."""
-
-    def __init__(self) -> None:
-        self._since, self._left = -math.inf, 0
-
-    def take(self) -> bool:
-        """Take one; return False if none is left."""
-        now = time.monotonic()
-        if now - self._since >= 1.0:
-            self._since, self._left = now, EVENTS_A_SECOND
-        self._left -= 1
-        return self._left >= 0
 
 
 def _check_variables(broker: Broker) -> None:

@@ -47,9 +47,10 @@ class Stats:
     @property
     def state(self) -> str:
         """Return `starting`, `running`, `stalled`, `paused` or `ended`."""
-        if self._ended:
+        states = self._statistics.states()
+        if self._ended or states.get("ended"):
             return "ended"
-        if self._statistics.states().get("paused"):
+        if states.get("paused"):
             return "paused"
         if self.idle > STALLED_SECONDS:
             return "stalled"

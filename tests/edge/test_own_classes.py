@@ -113,13 +113,13 @@ def test_the_report_has_every_class(make_bundle, tmp_path, classes):
 
 @OF_EACH_SIZE
 def test_home_assistant_knows_each_class(classes):
-    mqtt = pytest.importorskip("edge.outputs.mqtt")
+    mqtt = pytest.importorskip("edge.outputs.mqtt_camera")
     from edge.outputs.home_assistant import discovery
 
-    message = discovery("home", "state", "available", "1", 90, classes)
+    message = discovery("home", "state", "available", "1", 90, classes, pause="pause")
     components = message["components"]
     assert components["emotion"]["options"] == list(classes)
-    assert len({component["unique_id"] for component in components.values()}) == len(classes) + 5
+    assert len({component["unique_id"] for component in components.values()}) == len(classes) + 6
     state = mqtt.state(mqtt.Scene(1, face(classes, 0)), 10.0, {}, 0, classes)
     for name in classes:
         template = components[f"share_{key_of(name)}"]["value_template"]

@@ -9,7 +9,7 @@ from edge.faces.events import Events
 from edge.faces.networks import Loaded, Networks
 from edge.faces.recognizer import Recognizer
 from edge.model.manifest import FaceTemplate
-from edge.outputs.mqtt import Scene, state
+from edge.outputs.mqtt_camera import Scene, state
 
 from ..stand_ins import frame, picture, wandering, with_landmarks
 

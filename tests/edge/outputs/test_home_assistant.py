@@ -7,11 +7,11 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 from edge.outputs.home_assistant import device_id, discovery, discovery_topic
-from edge.outputs.mqtt import UNKNOWN_SCENE, Scene, state
+from edge.outputs.mqtt_camera import UNKNOWN_SCENE, Scene, state
 
 from ..stand_ins import face
 
-MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS)
+MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS, pause="a/pause")
 ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *(f"share_{name}" for name in EMOTIONS)}
 
 OPTIONS = {
@@ -32,9 +32,9 @@ def test_device_and_origin_are_named_once_for_all():
 
 
 def test_every_entity_is_there_with_an_id_of_its_own():
-    assert set(MESSAGE["components"]) == ENTITIES
+    assert set(MESSAGE["components"]) == ENTITIES | {"pause"}
     ids = {component["unique_id"] for component in MESSAGE["components"].values()}
-    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES}
+    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES | {"pause"}}
 
 
 @pytest.mark.parametrize("key", sorted(ENTITIES))

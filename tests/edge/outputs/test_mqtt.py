@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,12 @@ from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.base.settings import EventLimits
 from edge.faces.events import EVERY_CHANGE, Events
-from edge.outputs import mqtt
+from edge.outputs import mqtt, mqtt_camera
 from edge.outputs.broker import Broker
-from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic
-from edge.outputs.mqtt import UNKNOWN_SCENE, MqttOutput, Scene, state
+from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic, whole_run_topic
+from edge.outputs.mqtt import MqttConnection, MqttOutput
+from edge.outputs.mqtt_camera import UNKNOWN_SCENE, Scene, state
+from edge.pipeline.gate import SWITCH, Gate
 
 from ..patience import LONG, patiently
 from ..raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
@@ -34,7 +36,7 @@ from ..stand_ins import face, free_port, result
 ROOT = Path(__file__).parents[3]
 HAPPY, NEUTRAL = 3, 4
 PREFIX = "home/hall"
-STATE, AVAILABILITY, EVENTS = (f"{PREFIX}/{name}" for name in ("state", "availability", "events"))
+STATE, AVAILABILITY, EVENTS, PAUSE = (f"{PREFIX}/{name}" for name in ("state", "availability", "events", "pause"))
 
 pytestmark = pytest.mark.usefixtures("no_threads_left")
 
@@ -150,6 +152,9 @@ class Subscriber:
     def publish(self, topic, payload):
         self._client.publish(topic, payload)
 
+    def keep(self, topic, payload):
+        self._client.publish(topic, payload, retain=True, qos=1).wait_for_publish(LONG)
+
     def on(self, topic):
         return [message.payload.decode() for message in self.messages.copy() if message.topic == topic]
 
@@ -197,7 +202,7 @@ def quick(monkeypatch):
     """Beats and the first pauses are short."""
     monkeypatch.setattr(mqtt, "PUBLISH_INTERVAL", 0.05)
     monkeypatch.setattr(mqtt, "MAX_RECONNECT_DELAY", 1)
-    monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)  # nobody counts frames here
+    monkeypatch.setattr(mqtt_camera, "NO_FRAMES", 10_000)  # nobody counts frames here
     monkeypatch.setattr(mqtt, "GREETINGS", 0)
     monkeypatch.setattr(mqtt, "AFTER_FAILURE", 0.01)
 
@@ -211,6 +216,124 @@ def by_hand(monkeypatch):
 
 def warnings(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class TestCameras:
+    """One connection for several cameras, and the switches that pause them."""
+
+    @pytest.fixture
+    def run(self, broker, quick):
+        """`run(name, …)` gives a connection, by name the statistics and gates of its cameras, and a subscriber."""
+
+        @contextmanager
+        def running(*names):
+            cameras = {name: (Statistics(), Gate()) for name in names}
+            address = Broker("127.0.0.1", broker.port, False, PREFIX)
+            with (
+                Subscriber(broker.port) as subscriber,
+                MqttConnection(address, Statistics(), EMOTIONS, cameras) as connection,
+            ):
+                subscriber.wait(AVAILABILITY, "online")
+                yield connection, cameras, subscriber
+
+        return running
+
+    def test_each_has_topics_and_a_device_of_its_own(self, run):
+        with run("porch", "yard") as (connection, _, subscriber):
+            shown = result(0, face(HAPPY))
+            connection.cameras["yard"].write(Events(EVERY_CHANGE).add_to(shown))
+            patiently(lambda: any('"happy"' in one for one in subscriber.on(f"{PREFIX}/yard/events")))
+            patiently(lambda: any(json.loads(one)["faces"] == 1 for one in subscriber.on(f"{PREFIX}/yard/state")))
+            subscriber.wait(f"{PREFIX}/porch/availability", "online")
+            (message,) = set(subscriber.on(discovery_topic(f"{PREFIX}/porch")))
+            (whole,) = set(subscriber.on(whole_run_topic(PREFIX)))
+        device, hub = json.loads(message), json.loads(whole)["device"]
+        assert device["device"]["via_device"] == hub["identifiers"][0]
+        topics = [one["topic"] for one in device["availability"]]
+        assert topics == [AVAILABILITY, f"{PREFIX}/porch/availability"]
+        assert device["availability_mode"] == "all"
+        assert all(json.loads(one)["faces"] is None for one in subscriber.on(f"{PREFIX}/porch/state"))
+
+    def test_a_camera_that_has_ended_is_not_available_while_the_other_is(self, run):
+        with run("porch", "yard") as (_, cameras, subscriber):
+            cameras["yard"][0].set("ended", True)
+            subscriber.wait(f"{PREFIX}/yard/availability", "offline")
+            assert "offline" not in subscriber.on(f"{PREFIX}/porch/availability")
+
+    def test_a_command_pauses_one_camera_or_all(self, run):
+        with run("porch", "yard") as (_, cameras, subscriber):
+            (_, porch), (_, yard) = cameras.values()
+            subscriber.publish(f"{PREFIX}/yard/pause/set", "ON")
+            patiently(lambda: yard.paused)
+            subscriber.wait(f"{PREFIX}/yard/pause", "ON")
+            assert not porch.paused
+            subscriber.publish(f"{PREFIX}/pause/set", "ON")
+            patiently(lambda: porch.paused)
+            subscriber.wait(PAUSE, "ON")
+            subscriber.publish(f"{PREFIX}/pause/set", "nonsense")
+            subscriber.publish(f"{PREFIX}/pause/set", "OFF")
+            patiently(lambda: not porch.paused and not yard.paused)
+            patiently(lambda: subscriber.on(PAUSE)[-1] == subscriber.on(f"{PREFIX}/yard/pause")[-1] == "OFF")
+
+    def test_a_paused_camera_has_no_faces_and_no_trouble(self, run, monkeypatch):
+        monkeypatch.setattr(mqtt_camera, "NO_FRAMES", 1e-9)
+        with run("porch") as (connection, cameras, subscriber):
+            connection.cameras["porch"].write(result(0, face(HAPPY)))
+            states = lambda: [json.loads(one) for one in subscriber.on(f"{PREFIX}/porch/state")]  # noqa: E731
+            patiently(lambda: states() and states()[-1]["trouble"] == ["no frames"])
+            cameras["porch"][1].set(SWITCH, True)
+            patiently(lambda: states()[-1]["trouble"] == [])
+            assert states()[-1]["faces"] is None
+
+    def test_a_camera_that_is_taken_out_of_the_configuration_is_removed(self, run, broker):
+        with run("porch", "yard") as (connection, _, subscriber):
+            patiently(lambda: connection.cameras["yard"].published)
+            subscriber.wait(f"{PREFIX}/yard/availability", "online")
+        with run("porch") as (_, _, subscriber):
+            subscriber.wait(discovery_topic(f"{PREFIX}/yard"), "")
+            subscriber.wait(f"{PREFIX}/yard/availability", "")
+        with Subscriber(broker.port) as late:
+            late.wait(f"{PREFIX}/cameras", '["porch"]')
+            patiently(lambda: late.on(discovery_topic(f"{PREFIX}/porch")))
+            assert not [message.topic for message in late.messages if "yard" in message.topic]
+
+    def test_a_run_of_one_camera_takes_the_place_of_several_and_several_that_of_one(self, run, broker, quick):
+        with run("porch") as (connection, _, _):
+            patiently(lambda: connection.only.published)
+        with automation(broker.port) as output, Subscriber(broker.port) as subscriber:
+            subscriber.wait(AVAILABILITY, "online")
+            patiently(lambda: output.only.published)
+            patiently(lambda: not self.kept(broker, "porch") and not self.kept(broker, "-all/"))
+        with run("porch"):
+            patiently(lambda: not self.kept(broker, discovery_topic(PREFIX)))
+
+    def kept(self, broker, part):
+        with Subscriber(broker.port) as late:
+            late.wait(AVAILABILITY, "online")
+            return [message.topic for message in late.messages if part in message.topic and message.payload]
+
+
+def test_the_switch_of_a_run_of_one_camera_pauses_it(broker, quick):
+    gate = Gate()
+    with (
+        Subscriber(broker.port) as subscriber,
+        MqttOutput(Broker("127.0.0.1", broker.port, False, PREFIX), Statistics(), EMOTIONS, gate),
+    ):
+        subscriber.wait(PAUSE, "OFF")
+        subscriber.publish(f"{PAUSE}/set", "ON")
+        subscriber.wait(PAUSE, "ON")
+        assert gate.reasons == (SWITCH,)
+
+
+def test_a_command_that_the_broker_has_kept_is_not_for_now(broker, quick):
+    gate = Gate()
+    with Subscriber(broker.port) as subscriber:
+        subscriber.keep(f"{PAUSE}/set", "ON")
+        with MqttOutput(Broker("127.0.0.1", broker.port, False, PREFIX), Statistics(), EMOTIONS, gate):
+            subscriber.wait(PAUSE, "OFF")
+            subscriber.publish(STATUS_TOPIC, "online")
+            patiently(lambda: len(subscriber.on(discovery_topic(PREFIX))) > 1)
+            assert not gate.paused
 
 
 class TestPublishing:
@@ -228,10 +351,10 @@ class TestPublishing:
     def test_what_is_kept_is_marked_so_and_what_happens_is_not(self, broker, quick):
         with automation(broker.port) as output:
             output.write(result(0, face(HAPPY)))
-            patiently(lambda: output._published)
+            patiently(lambda: output.only.published)
         with Subscriber(broker.port) as late:
             late.wait(AVAILABILITY, "offline")
-            kept = {STATE, AVAILABILITY, discovery_topic(PREFIX)}  # which come in any order
+            kept = {STATE, AVAILABILITY, PAUSE, discovery_topic(PREFIX)}  # which come in any order
             patiently(lambda: {message.topic for message in late.messages} >= kept)
             assert {message.topic for message in late.messages} == kept
             assert all(message.retain for message in late.messages)
@@ -338,7 +461,7 @@ class TestPublishing:
                 output.publish_state()
             statistics.set("temperature", 60.0)  # is no news by itself
             output.publish_state()
-            monkeypatch.setattr(mqtt, "HEARTBEAT", 0)
+            monkeypatch.setattr(mqtt_camera, "HEARTBEAT", 0)
             output.publish_state()
             patiently(lambda: len(subscriber.states()) == 3)
             assert [(found["faces"], found["temperature"]) for found in subscriber.states()] == [
@@ -346,7 +469,7 @@ class TestPublishing:
             ]
 
     def test_frames_that_stay_away_are_trouble_and_what_was_seen_is_no_longer_true(self, broker, by_hand, monkeypatch):
-        monkeypatch.setattr(mqtt, "NO_FRAMES", 1e-9)
+        monkeypatch.setattr(mqtt_camera, "NO_FRAMES", 1e-9)
         statistics = Statistics()
         with Subscriber(broker.port) as subscriber, automation(broker.port, statistics) as output:
             connected(output)
@@ -354,7 +477,7 @@ class TestPublishing:
             statistics.answered()
             output.publish_state()
             subscriber.wait_for_state(emotion=None, faces=None, fps=0.0, trouble=["no frames"])
-            monkeypatch.setattr(mqtt, "NO_FRAMES", 10_000)
+            monkeypatch.setattr(mqtt_camera, "NO_FRAMES", 10_000)
             statistics.answered()
             output.publish_state()
             subscriber.wait_for_state(emotion="happy", faces=1, trouble=[])
@@ -384,7 +507,7 @@ class TestPublishing:
             subscriber.wait(AVAILABILITY, "offline")
             received = len(subscriber.on(EVENTS))
             left_out = statistics.count_of("mqtt.events_left_out")
-            assert mqtt.EVENTS_A_SECOND <= received < happened / 2
+            assert mqtt_camera.EVENTS_A_SECOND <= received < happened / 2
             assert received + left_out == happened
             assert subscriber.states()[-1]["events_left_out"] == left_out
 
@@ -409,7 +532,7 @@ class TestBroker:
         assert told[1].endswith("connected")
 
     def test_one_that_stays_away_changes_nothing_and_what_waits_for_it_is_bounded(self, by_hand, monkeypatch, caplog):
-        monkeypatch.setattr(mqtt, "EVENTS_A_SECOND", 10**6)
+        monkeypatch.setattr(mqtt_camera, "EVENTS_A_SECOND", 10**6)
         statistics = Statistics()
         with automation(free_port(), statistics) as output:
             for i in range(1000):
