@@ -37,6 +37,7 @@ from edge.base.settings import (
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
 from edge.outputs.broker import parse_broker
+from edge.outputs.rules.checks import variable_mistakes
 from edge.sources import capture_conflicts, check_capture, list_sources
 from edge.sources.frame import Frame
 from edge.sources.pictures import open_images
@@ -131,6 +132,7 @@ def _conflicts(run: Run) -> Iterator[UserError]:
         yield from capture_conflicts(run.source, capture(run))
     yield from camera_conflicts(run)
     yield from output_conflicts(run)
+    yield from variable_mistakes(run)
     if run.outputs.mqtt:
         try:
             parse_broker(run.outputs.mqtt)

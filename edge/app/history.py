@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from edge.base.classes import NO_LABEL
 from edge.base.errors import UserError, needs_extra, printable
 from edge.base.files import resolved, whole_file, writing
-from edge.base.settings import DAY, History
+from edge.base.settings import SECONDS_A_DAY, History
 from edge.base.text_table import table
 from edge.outputs.store.database import reading
 from edge.outputs.store.history import COLUMNS, Hour, Span, classes, events, faces, gaps, hours, iso
@@ -72,7 +72,7 @@ def span_of(settings: History) -> Span:
         UserError: it ends before it begins.
     """
     end = time.time() if settings.span.end is None else settings.span.end
-    begin = end - DAY if settings.span.begin is None else settings.span.begin
+    begin = end - SECONDS_A_DAY if settings.span.begin is None else settings.span.begin
     if begin >= end:
         raise UserError(f"--from {_minute(begin)} is not before --to {_minute(end)}", "name an earlier time by --from")
     return Span(begin, end, settings.span.camera)

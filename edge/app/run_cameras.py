@@ -120,11 +120,13 @@ class Several:
         self.gates = {camera.name: Gate() for camera in run.camera}
         self._hours = OffHours(self.gates, _off(run), self._faults)
         recognizers = {camera.name: Recognizer(self._networks, camera.recognition) for camera in run.camera}
-        shared = [SharedOutput(output) for output in shared_outputs(run, self.statistics, self._faults)]
         statistics = {name: recognizer.statistics for name, recognizer in recognizers.items()}
-        self._page = serve_cameras(run, self, statistics, self.gates, self._faults, stack)
         sources = {name: (statistics[name], self.gates[name]) for name in statistics}
         self._broker = connect_cameras(run, self.statistics, self.classes, sources, self._faults, stack)
+        publish = self._broker.publish if self._broker else None
+        outputs = shared_outputs(run, statistics, self.statistics, self._faults, publish)
+        shared = [SharedOutput(output) for output in outputs]
+        self._page = serve_cameras(run, self, statistics, self.gates, self._faults, stack)
         for output in shared:
             stack.enter_context(output)
         tell_of(self._page)

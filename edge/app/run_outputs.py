@@ -15,6 +15,8 @@ from edge.outputs.broker import parse_broker
 from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
 from edge.outputs.rotation import rotation_of
+from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
+from edge.outputs.rules.output import Publisher, RulesOutput
 from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
@@ -47,6 +49,7 @@ def output_conflicts(run: Run) -> Iterator[UserError]:
             yield UserError(f"{path}: is already the source or another output", "name a different file for each output")
         taken.add(place)
     yield from _page_conflicts(run.page)
+    yield from rule_conflicts(run)
 
 
 def _page_conflicts(page: Page) -> Iterator[UserError]:
@@ -114,16 +117,29 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
     if run.store.path:
         store = StoreOutput(run.store, run.store.path, recognizer.statistics, faults)
         outputs.append(ToleratedEvents(store, faults))
+    publish: Publisher | None = None
     if wanted.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
         broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
         outputs.append(ToleratedEvents(broker, faults))
+        publish = broker.publish
+    if run.rule:
+        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, publish))
     return outputs
 
 
-def shared_outputs(run: Run, statistics: Statistics, faults: Faults) -> list[Output]:
+def shared_outputs(
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: Publisher | None
+) -> list[Output]:
     """Return the outputs that several cameras write to together; their files grow line by line.
+
+    Args:
+        run: settings.
+        cameras: statistics of the cameras by their names.
+        statistics: of what is shared.
+        faults: records errors.
+        publish: publishes JSON below the broker's prefix; None without a broker.
 
     Raises:
         UserError: an output cannot be opened.
@@ -135,7 +151,16 @@ def shared_outputs(run: Run, statistics: Statistics, faults: Faults) -> list[Out
         outputs.append(EventLines(run.outputs.events, live=True, rotation=rotation_of(run.outputs)))
     if run.store.path:
         outputs.append(ToleratedEvents(StoreOutput(run.store, run.store.path, statistics, faults), faults))
+    if run.rule:
+        outputs.append(_rules(run, cameras, statistics, faults, publish))
     return outputs
+
+
+def _rules(
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: Publisher | None
+) -> Output:
+    raise_first(variable_mistakes(run))
+    return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, publish), faults)
 
 
 def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:

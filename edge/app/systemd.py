@@ -323,7 +323,7 @@ def _check_paths(run: Run) -> None:
     for path in (*map(Path, run.sources), model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")
-    for path in run.paths:
+    for path in (*run.paths, *run.folders):
         if str(path) != "-" and not (STATE / path).resolve().is_relative_to(STATE.resolve()):
             raise UserError(
                 f"{path}: the service may write to {STATE} only", "name a file without a folder: it will be there"

@@ -25,9 +25,11 @@ from edge.base.values import (
     parse_camera,
     parse_clock,
     parse_cluster,
+    parse_header,
     parse_host,
     parse_name,
     parse_time,
+    parse_webhook,
 )
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
@@ -47,12 +49,13 @@ AtLeastZero = Annotated[float, Meta(ge=0)]
 Seconds = AtLeastZero
 Rate = Annotated[float, Meta(ge=0.1)]
 Days = Annotated[float, Meta(ge=0.01)]
+Pins = Annotated[int, Meta(ge=0, le=63)]
 Megabytes = Annotated[float, Meta(ge=1)]
 Minutes = Annotated[float, Meta(ge=0.1)]
 SearchSide = Annotated[int, Meta(ge=32)]
 
 MEGABYTE = 1_000_000
-DAY = 24 * 3600
+SECONDS_A_DAY = 24 * 3600
 """Bytes and seconds of these units."""
 
 
@@ -420,6 +423,96 @@ class Camera:
     events: EventLimits = field(default_factory=EventLimits)
 
 
+CONDITIONS = (
+    "face_appeared",
+    "face_left",
+    "expression",
+    "faces_reached",
+    "faces_below",
+    "camera_lost",
+    "camera_back",
+)
+"""Conditions of rules."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Message to the broker."""
+
+    topic: Annotated[
+        str | None, Option("publish to this topic, below the prefix of the broker's address", metavar="TOPIC")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """HTTP request with the facts as JSON."""
+
+    address: Annotated[str | None, Option("POST to this address", metavar="https://…", read=parse_webhook)] = None
+    variable: Annotated[
+        str | None, Option("environment variable with the address, where that is a secret", metavar="NAME")
+    ] = None
+    secret: Annotated[str | None, Option("environment variable whose value is sent in the header", metavar="NAME")] = (
+        None
+    )
+    header: Annotated[str, Option("name of the header of the secret", read=parse_header)] = "Authorization"
+    timeout: Annotated[Seconds, Option("time-out of one attempt", unit="s")] = 5.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """Program that is run."""
+
+    command: Annotated[tuple[str, ...], Option("program and its arguments, without a shell", metavar="WORD")] = ()
+    timeout: Annotated[Seconds, Option("time-out, after which it is killed with its children", unit="s")] = 30.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Picture that is kept."""
+
+    folder: Annotated[Path | None, Option("write a JPEG into this folder", metavar="DIR")] = None
+    of: Annotated[str, Option("the whole frame, or the face", choices=("frame", "face"))] = "frame"
+    blur: Annotated[bool, Option("make the faces that were found unrecognizable")] = False
+    keep_days: Annotated[Days, Option("age at which pictures are removed", unit="days")] = 7.0
+    max_size: Annotated[Megabytes, Option("size of all pictures at which the oldest are removed", unit="MB")] = 100.0
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Output pin of a board."""
+
+    pin: Annotated[Pins | None, Option("number of a GPIO pin that is switched on (BCM)", metavar="N")] = None
+    seconds: Annotated[Seconds, Option("time for which it is on", unit="s")] = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Condition, and the actions that follow when it is met."""
+
+    name: Annotated[str, Option("name of the rule, in messages and pictures", metavar="NAME", read=parse_name)]
+    when: Annotated[str, Option("condition", choices=CONDITIONS)]
+    camera: Annotated[str | None, Option("camera that it is about; all without it", metavar="NAME")] = None
+    expression: Annotated[str | None, Option("name of a class, for when = expression", metavar="NAME")] = None
+    faces: Annotated[AtLeastOne | None, Option("number of faces, for faces_reached and faces_below", metavar="N")] = (
+        None
+    )
+    min_seconds: Annotated[
+        Seconds, Option("time for which it must last; of face_left, how long the face was there", unit="s")
+    ] = 1.0
+    min_confidence: Annotated[Share, Option("lowest confidence of the expression meanwhile")] = 0.5
+    hours: Annotated[
+        tuple[Hours, ...],
+        Option("hours in which it holds, local time, such as mon-fri 08:00-17:00", metavar="HOURS", read=Hours.parse),
+    ] = ()
+    min_interval: Annotated[Seconds, Option("least time between two times that it acts", unit="s")] = 10.0
+    mqtt: Publication = field(default_factory=Publication)
+    webhook: Webhook = field(default_factory=Webhook)
+    program: Program = field(default_factory=Program)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    gpio: Pin = field(default_factory=Pin)
+
+
 @dataclass(frozen=True)
 class Run:
     """Settings of a run."""
@@ -450,6 +543,12 @@ class Run:
     camera: Annotated[
         tuple[Camera, ...], Option("one of several cameras, instead of source; what is not in its table is as above")
     ] = ()
+    rule: Annotated[tuple[Rule, ...], Option("a condition, and actions that follow when it is met")] = ()
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of snapshots."""
+        return [rule.snapshot.folder for rule in self.rule if rule.snapshot.folder]
 
     @property
     def paths(self) -> list[Path]:

@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -184,3 +185,30 @@ def parse_host(text: str) -> str:
     if not encoded or not all(part.replace("-", "").replace("_", "").isalnum() for part in encoded.split(".")):
         raise ValueError(f"{text} is not the name of a host: write it as cam.example.org")
     return encoded
+
+
+def parse_webhook(text: str) -> str:
+    """Return the address of a webhook.
+
+    Raises:
+        ValueError: it is none, or has credentials.
+    """
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - it raises
+        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and text.isprintable():
+            return text
+    except ValueError:
+        pass
+    raise ValueError("this is not the address of a webhook: write it as https://host/path")
+
+
+def parse_header(text: str) -> str:
+    """Return the name of an HTTP header.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ValueError(f"{text} is not the name of a header")
+    return text

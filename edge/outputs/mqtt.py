@@ -136,7 +136,7 @@ class MqttConnection:
         self._refused = False
         self._lock = threading.Lock()
         self._accepted = False
-        self._waiting: deque[tuple[str, str | bytes | bytearray]] = deque()  # topics and events
+        self._waiting: deque[tuple[str, str | bytes | bytearray]] = deque()  # topics and messages
         self._client = self._make_client()
         self._tried, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
@@ -156,6 +156,10 @@ class MqttConnection:
             self._thread.join()
             raise
         return self
+
+    def publish(self, topic: str, message: dict[str, Any]) -> None:
+        """Publish JSON to a topic below the prefix, from any thread; messages that may not wait are counted."""
+        self._queue(f"{self._broker.prefix}/{topic}", message, self._statistics)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -238,11 +242,14 @@ class MqttConnection:
                 camera.told[topic] = payload
 
     def _tell(self, camera: MqttCamera, event: dict[str, Any]) -> None:
+        self._queue(camera.events, event, camera.statistics)
+
+    def _queue(self, topic: str, message: dict[str, Any], statistics: Statistics) -> None:
         with self._lock:
             if len(self._waiting) >= MAX_QUEUED_EVENTS:
-                camera.statistics.count(LEFT_OUT)
+                statistics.count(LEFT_OUT)
                 return
-            self._waiting.append((camera.events, json.dumps(event)))
+            self._waiting.append((topic, json.dumps(message)))
             if self._accepted:
                 self._publish_waiting()
 
@@ -255,10 +262,10 @@ class MqttConnection:
             return self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
 
     def _publish_waiting(self) -> None:
-        """Give the events to paho, which repeats those that are not acknowledged; the caller holds the lock."""
+        """Give messages to paho, which repeats those that are not acknowledged; the caller holds the lock."""
         while self._waiting:
-            topic, event = self._waiting.popleft()
-            if self._client.publish(topic, event, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            topic, message = self._waiting.popleft()
+            if self._client.publish(topic, message, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._statistics.count(LEFT_OUT)
 
     def _greet(self) -> None:
@@ -324,8 +331,8 @@ class MqttConnection:
             self._greet_first()
             self._greet()
             # paho would send unacknowledged events after newer ones.
-            events = {camera.events for camera in self.cameras.values()}
-            lost = [message for message in reversed(client.drop_out_messages()) if message.topic in events]
+            # Those that are retained are published anew.
+            lost = [message for message in reversed(client.drop_out_messages()) if not message.retain]
             self._waiting.extendleft((message.topic, message.payload) for message in lost)
             self._publish_waiting()
             self._connected_at = time.monotonic()

@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from edge.base.classes import NO_LABEL
 from edge.base.machine import package_version
 from edge.base.run_statistics import BOUNDS, Statistics, under
-from edge.pipeline.feed import TROUBLES
+from edge.pipeline.feed import BACK, TROUBLES
 from edge.pipeline.pipeline import LABEL_CHANGES
 
 PREFIX = "emotion_edge_"
@@ -47,7 +47,7 @@ COUNTERS_BY_LABEL = (
 )
 """Name, beginning of the counters, label, and help."""
 
-SOURCE_EVENTS = (*TROUBLES, "back")
+SOURCE_EVENTS = (*TROUBLES, BACK)
 """Events of `edge.pipeline.feed.Feed`; all are exported from the start, as a rate needs a zero to begin with."""
 
 

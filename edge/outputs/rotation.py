@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edge.base.settings import DAY, MEGABYTE, Outputs
+from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Outputs
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Rotation:
 def rotation_of(outputs: Outputs) -> Rotation | None:
     """Return the rotation that a run's options ask for; None without one."""
     size, days = outputs.rotate_size, outputs.keep_days
-    return Rotation(size and size * MEGABYTE, days and days * DAY) if size or days else None
+    return Rotation(size and size * MEGABYTE, days and days * SECONDS_A_DAY) if size or days else None
 
 
 class RotatingFile:

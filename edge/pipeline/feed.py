@@ -46,6 +46,9 @@ TROUBLES = ("lost", "silent", "frozen", "unopened")
 PAUSED = "paused"
 """Reason for closing a source that is no trouble."""
 
+BACK = "back"
+"""Event of a source that gives frames again."""
+
 SAMPLED = 8
 """Step in rows and columns of the pixels that are compared for changes."""
 
@@ -99,7 +102,7 @@ class Feed:
             reopen: opens a live source again, or raises UserError; None ends the run with the stream.
             stop: set by the owner; checked between two frames.
             deliver: called with each frame, numbered; numbers continue after a source was opened again.
-            note: called with one of `TROUBLES`, or `back`, when it happens.
+            note: called with one of `TROUBLES`, or `BACK`, when it happens.
             gate: while it is paused, a live source that can be opened again is closed, and others are not read.
             name: name of the camera, instead of the source's own.
         """
@@ -166,7 +169,7 @@ class Feed:
             return
         if self._away:
             self._loss_logger.back()
-            self._note("back")
+            self._note(BACK)
             self._away = False
         self._deliver(replace(frame, seq=self._count, source=self._name or frame.source))
         self._count += 1

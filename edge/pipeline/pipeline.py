@@ -22,7 +22,7 @@ from edge.faces.events import Events
 from edge.faces.recognizer import Found, Recognizer
 from edge.faces.results import FrameResult
 from edge.pipeline.channel import Channel, Closed
-from edge.pipeline.feed import Feed
+from edge.pipeline.feed import BACK, Feed
 from edge.pipeline.gate import Gate
 from edge.pipeline.governor import govern, recent_age
 from edge.pipeline.output import EventOutput, Output
@@ -39,6 +39,9 @@ CARRIED_EVENTS = 1000
 
 LABEL_CHANGES = "label_changes."
 """Beginning of the counters of `emotion_changed` events by the new label."""
+
+AWAY = "camera_away"
+"""State of a camera that is lost and not back yet."""
 
 STOP_TIMEOUT = 1.5
 """Seconds to wait for threads after the pipeline was stopped; a hanging one is abandoned."""
@@ -226,6 +229,7 @@ class Pipeline:
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")
+        self.statistics.set(AWAY, event != BACK)
 
     def _govern(self) -> None:
         with self._stage():

@@ -82,8 +82,8 @@ class CameraClient:
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPRedirectHandler(),
             urllib.request.HTTPErrorProcessor(),
-            _HttpHandler(self.allowance),
-            _HttpsHandler(self.allowance),
+            HttpHandler(self.allowance),
+            HttpsHandler(self.allowance),
             *_authentication(address, credentials),
         ):
             self._opener.add_handler(handler)
@@ -210,7 +210,7 @@ def _connecting(kind: Callable[..., Any], allowance: Allowance) -> Callable[...,
     return connect
 
 
-class _HttpHandler(urllib.request.HTTPHandler):
+class HttpHandler(urllib.request.HTTPHandler):
     def __init__(self, allowance: Allowance) -> None:
         super().__init__()
         self._connect = _connecting(http.client.HTTPConnection, allowance)
@@ -219,7 +219,7 @@ class _HttpHandler(urllib.request.HTTPHandler):
         return self.do_open(self._connect, req)
 
 
-class _HttpsHandler(urllib.request.HTTPSHandler):
+class HttpsHandler(urllib.request.HTTPSHandler):
     def __init__(self, allowance: Allowance) -> None:
         super().__init__()
         self._connect = _connecting(http.client.HTTPSConnection, allowance)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.base.settings import DAY
+from edge.base.settings import SECONDS_A_DAY
 from edge.base.values import parse_time
 from edge.outputs.store.database import reading
 from edge.outputs.store.history import Hour, Span, events, gaps, hours, limited
@@ -81,8 +81,8 @@ def asked_span(query: Mapping[str, str]) -> Span:
         ValueError: these are no times, or the span is empty or too long.
     """
     end = parse_time(query["to"]) if "to" in query else time.time()
-    begin = parse_time(query["from"]) if "from" in query else end - DAY
-    if not 0 < end - begin <= MOST_DAYS * DAY:
+    begin = parse_time(query["from"]) if "from" in query else end - SECONDS_A_DAY
+    if not 0 < end - begin <= MOST_DAYS * SECONDS_A_DAY:
         raise ValueError(f"'from' must be before 'to', by at most {MOST_DAYS} days")
     return Span(begin, end, query.get("camera"))
 

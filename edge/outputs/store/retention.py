@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from edge.base.settings import DAY, MEGABYTE, Store
+from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Store
 
 PIECE = 1000
 """Most rows of faces and events that are removed at a time."""
@@ -22,7 +22,7 @@ def trim(connection: sqlite3.Connection, store: Store, now: float) -> bool:
         store: the limits.
         now: Unix seconds.
     """
-    limit = now if _bytes(connection) > store.max_size * MEGABYTE else now - store.keep_days * DAY
+    limit = now if _bytes(connection) > store.max_size * MEGABYTE else now - store.keep_days * SECONDS_A_DAY
     (newest_of_piece,) = connection.execute(NEWEST_OF_PIECE, (PIECE,)).fetchone()
     if newest_of_piece is None:
         return False

@@ -327,6 +327,14 @@ class TestExample:
         run = config.from_file(EXAMPLE)
         assert run.page.address == Address("127.0.0.1", 8080)
 
+    def test_its_examples_have_no_mistakes(self, write):
+        text = re.sub(r"^# (?=\[\[|[\w.]+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+        path = write(text)
+        assert told(path) == []
+        run = config.from_file(path)
+        assert [rule.name for rule in run.rule] == ["smile", "visitor", "blind"]
+        assert run.store.path == Path("history.db")
+
     def test_what_it_shows_as_defaults_are_the_defaults(self):
         text = re.sub(r"^#(?=\w+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
         shown, given = tomllib.loads(text), tomllib.loads(EXAMPLE.read_text())

@@ -1,0 +1,112 @@
+"""Actions of rules, and the worker of each: nothing an action does holds back a run."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+from edge.base.run_statistics import Statistics
+from edge.outputs.rules.conditions import Trigger
+from edge.pipeline.channel import Channel, Closed
+from edge.pipeline.faults import Faults
+
+MAX_QUEUED_TRIGGERS = 16
+"""Most triggers that wait for one action; the oldest are dropped and counted."""
+
+MAX_WAITING_BYTES = 20 << 20
+"""Most bytes of the frames that wait for one action."""
+
+
+class Action(Protocol):
+    """Something that a rule does.
+
+    Attributes:
+        kind: `mqtt`, `webhook`, `program`, `snapshot` or `gpio`.
+        pictures: whether it needs the frame.
+    """
+
+    kind: str
+    pictures: bool
+
+    def run(self, trigger: Trigger, stop: threading.Event) -> None:
+        """Act; return soon after `stop` is set.
+
+        Raises:
+            UserError: it failed.
+            OSError: it failed.
+        """
+
+    def close(self) -> None:
+        """Release what it holds; called in the worker's thread, after the last `run`."""
+
+
+class Worker:
+    """Thread of one action of one rule."""
+
+    def __init__(self, action: Action, statistics: Statistics, faults: Faults, stop: threading.Event) -> None:
+        """Prepare.
+
+        Args:
+            action: is run for each trigger.
+            statistics: count what is done (`actions.<kind>`) and dropped.
+            faults: records errors as those of `rule <kind>`.
+            stop: set by the owner to end it.
+        """
+        self._action, self._statistics, self._faults, self._stop = action, statistics, faults, stop
+        self._triggers: Channel[Trigger] = Channel(
+            MAX_QUEUED_TRIGGERS, drop_oldest=True, most_bytes=MAX_WAITING_BYTES, size_of=_bytes
+        )
+        statistics.watch(self._name, self._triggers)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+
+    @property
+    def _name(self) -> str:
+        return f"rule {self._action.kind}"
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, trigger: Trigger) -> None:
+        """Hand over a trigger; return at once."""
+        with suppress(Closed):
+            self._triggers.put(trigger if self._action.pictures else replace(trigger, result=None))
+
+    def close(self) -> None:
+        """Take no more triggers; those that wait are still handled."""
+        self._triggers.close()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread's end; one that hangs is abandoned."""
+        if self._thread.ident:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        self._triggers.hand_to(self._handle)
+        with self._faults.tolerated(self._name):
+            self._action.close()
+
+    def _handle(self, trigger: Trigger) -> None:
+        with self._faults.tolerated(self._name):
+            self._action.run(trigger, self._stop)
+            self._statistics.count(f"actions.{self._action.kind}")
+
+
+class Publish:
+    """Publishes the facts through the run's connection to its broker."""
+
+    kind, pictures = "mqtt", False
+
+    def __init__(self, topic: str, publish: Callable[[str, dict[str, Any]], None]) -> None:
+        self._topic, self._publish = topic, publish
+
+    def run(self, trigger: Trigger, stop: threading.Event) -> None:
+        self._publish(self._topic, trigger.facts())
+
+    def close(self) -> None:
+        """The connection is the run's."""
+
+
+def _bytes(trigger: Trigger) -> int:
+    return trigger.result.frame.nbytes if trigger.result else 0
