@@ -168,7 +168,7 @@ def load(
 
     Args:
         model: name of a model that ships (`default`, `nano`, `fer2013`), or the folder of a bundle.
-        variant: `float32`, `float16`, `dynamic` or `int8`, as far as the bundle has it.
+        variant: `float32`, `float16`, `dynamic` or `int8`, as far as the bundle has it, or `auto` for the fastest here.
         threads: threads of one inference.
         detector_size: longer side of the searched picture, pixels; a larger one finds smaller faces and takes longer.
             None searches at 320 pixels, and large pictures more finely as well.

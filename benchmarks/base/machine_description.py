@@ -9,13 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.base.board import read_condition
+from edge.base.board import CPU_INFO, read_condition
 from edge.base.machine import package_version, usable_cores
 from edge.model.interpreter import runtime
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BOARD = Path("/proc/device-tree/model")
-CPU_INFO = Path("/proc/cpuinfo")
 CPU_TIMES = Path("/proc/stat")
 
 LISTEN = 1.0

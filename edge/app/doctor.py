@@ -244,7 +244,17 @@ def check_bundle(model: Path) -> list[Finding]:
             findings.append(Finding(f"  {variant}", True, f"{size / 1e6:.1f} MB, hash verified"))
         except UserError as error:
             findings.append(Finding(f"  {variant}", False, error.problem, error.remedy))
-    return findings
+    return findings + (_fastest(model) if sum(finding.ready for finding in findings) > 2 else [])
+
+
+def _fastest(model: Path) -> list[Finding]:
+    """Say which variant `--variant auto` takes, of several."""
+    from edge.model.fastest_variant import measured_times
+
+    times = ", ".join(
+        f"{name} {1000 * seconds:.2f} ms" for name, seconds in measured_times(model, Options.threads).items()
+    )
+    return [Finding("  fastest", True, times or "not measured yet: a run with '--variant auto' does it once")]
 
 
 @dataclass(frozen=True)

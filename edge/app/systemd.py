@@ -16,6 +16,7 @@ from edge.base.options import words
 from edge.base.settings import Run
 from edge.fleet.versions import CURRENT
 from edge.model.bundle import load_bundle
+from edge.model.fastest_variant import resolve_variant
 from edge.sources import scheme
 
 SERVICE_NAME = "emotion-edge"
@@ -319,7 +320,9 @@ def _check_paths(run: Run) -> None:
     if "-" in run.sources:
         raise UserError("a service has no standard input", "name a camera or an address")
     model = run.recognition.model
-    load_bundle(model, run.recognition.variant)  # which refuses what is no bundle, or has no such variant
+    load_bundle(
+        model, resolve_variant(run.recognition).variant
+    )  # which refuses what is no bundle, or has no such variant
     for path in (*map(Path, run.sources), model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")

@@ -1,8 +1,10 @@
 """Condition of a board: temperature, throttling, undervoltage."""
 
+import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ ASKING = 1.0
 
 
 DEVICE_TREE_MODEL = Path("/proc/device-tree/model")
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,16 @@ def raspberry_pi() -> bool:
         return DEVICE_TREE_MODEL.read_text().startswith("Raspberry Pi")
     except OSError:
         return False
+
+
+def processor_name() -> str:
+    """Return the name of the board or, elsewhere, of the processor; empty where the system tells neither."""
+    with suppress(OSError):
+        return DEVICE_TREE_MODEL.read_text().strip("\0 \n")
+    with suppress(OSError):
+        lines = CPU_INFO.read_text().splitlines()
+        return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return platform.processor()
 
 
 def read_condition() -> Condition:

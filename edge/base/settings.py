@@ -43,6 +43,8 @@ MODELS = next(
 DEFAULT_BUNDLE = MODELS / "default"
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
+AUTO = "auto"
+"""The variant that is the fastest on this machine."""
 DETECTORS = ("yunet", "haar")
 
 AtLeastZero = Annotated[float, Meta(ge=0)]
@@ -234,7 +236,14 @@ class Options:
     title: ClassVar = "recognition"
 
     model: Model = DEFAULT_BUNDLE
-    variant: Annotated[str, Option("variant of the bundle's model", "--variant", choices=VARIANTS)] = "int8"
+    variant: Annotated[
+        str,
+        Option(
+            "variant of the bundle's model; auto measures once which of them is the fastest on this machine",
+            "--variant",
+            choices=(*VARIANTS, AUTO),
+        ),
+    ] = "int8"
     threads: Annotated[AtLeastOne, Option("threads of one inference", "--threads", "N")] = 1
     detector: Annotated[str, Option("face detector; haar needs OpenCV 4", "--detector", choices=DETECTORS)] = "yunet"
     detector_size: Annotated[

@@ -12,6 +12,7 @@ from edge.base.settings import Options
 from edge.faces.detector import Detection, Detector, open_detector
 from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
+from edge.model.fastest_variant import resolve_variant
 from edge.model.manifest import FaceTemplate
 from edge.model.validation import validate_model
 
@@ -98,7 +99,7 @@ class _SharedDetector:
 
 
 def _load(options: Options) -> Loaded:
-    bundle = load_bundle(options.model, options.variant)
+    bundle = load_bundle(options.model, resolve_variant(options).variant)
     validate_model(bundle)
     classifier = EmotionClassifier.from_bundle(bundle, options.threads)
     return Loaded(classifier, bundle.template, bundle.classes, bundle.identity)

@@ -19,6 +19,7 @@ from edge.base.machine import quiet_libraries, usable_cores
 from edge.base.settings import Analyze
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import Bundle, load_bundle
+from edge.model.fastest_variant import resolve_variant
 from edge.report.index_page import write_index
 from edge.report.job import find_jobs
 from edge.report.progress import BatchProgress
@@ -53,10 +54,11 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
     """
     raise_first(_conflicts(settings))
     check_folder(settings.output)
-    bundle = load_bundle(settings.recognition.model, settings.recognition.variant)
-    Recognizer.from_options(settings.recognition)  # an error in the model would occur for every video
+    options = resolve_variant(settings.recognition)
+    bundle = load_bundle(options.model, options.variant)
+    Recognizer.from_options(options)  # an error in the model would occur for every video
     jobs, problems, left_out = find_jobs(
-        settings.videos, settings.output, settings.recognition, settings.wanted, recursive=settings.recursive
+        settings.videos, settings.output, options, settings.wanted, recursive=settings.recursive
     )
     tasks = part_of(settings.shard, tasks_of(jobs, problems))
     left = [task for task in tasks if not task.is_done(bundle)]

@@ -12,6 +12,7 @@ from edge.base.listen import is_local, listen, own_names, url
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.model.bundle import load_bundle
+from edge.model.fastest_variant import resolve_variant
 from edge.outputs.prometheus import Metrics
 from edge.pipeline.faults import Faults
 from edge.pipeline.gate import Gate
@@ -138,7 +139,7 @@ class LivePage:
         self.predictor.reload()
 
     def _read_model(self) -> None:
-        facts: dict[str, Any] = model_facts(load_bundle(self._options.model, self._options.variant))
+        facts: dict[str, Any] = model_facts(load_bundle(self._options.model, resolve_variant(self._options).variant))
         for camera in self.cameras.values():
             camera.stats.model = facts
 

@@ -45,7 +45,7 @@ def test_everything_is_looked_at(bundle):
             ASTRONAUT.name,
         ),
         EXPRESSIONS.name,
-        *("model", "float32", "int8"),
+        *("model", "float32", "int8", "fastest"),
     }
     assert all(
         f.ready for name, f in found.items() if name in {"Python", "system", "TFLite", "OpenCV", "model", "int8"}
