@@ -228,12 +228,15 @@ def _asset(asset: assets.Asset) -> Finding:
 def check_bundle(model: Path) -> list[Finding]:
     """Check the manifest of a bundle and the hash of each model."""
     from edge.model.bundle import model_file, read_manifest, read_variant
+    from edge.model.release import releases
 
     try:
         manifest = read_manifest(model)
     except UserError as error:
         return [Finding("model", False, error.problem, error.remedy)]
-    findings = [Finding("model", True, f"{manifest.get('name')} in {model}")]
+    findings = [
+        Finding("model", True, ", ".join(filter(None, [f"{manifest.get('name')} in {model}", str(releases(model))])))
+    ]
     for variant in {Options.variant: {}, **manifest.get("variants", {})}:
         if not (model / model_file(variant)).exists():
             needed = variant == Options.variant

@@ -26,6 +26,7 @@ from edge.base.run_statistics import Statistics, summary_text
 from edge.base.settings import Camera, Run
 from edge.faces.networks import Networks
 from edge.faces.recognizer import Recognizer
+from edge.model.release import Releases
 from edge.outputs.clock import Clock
 from edge.outputs.shared import SharedOutput
 from edge.outputs.video import AnnotatedVideo
@@ -123,6 +124,8 @@ class Several:
         statistics = {name: recognizer.statistics for name, recognizer in recognizers.items()}
         sources = {name: (statistics[name], self.gates[name]) for name in statistics}
         self._broker = connect_cameras(run, self.statistics, self.classes, sources, self._faults, stack)
+        if self._broker:
+            self._broker.releases = lambda: self.releases
         publish = self._broker.publish if self._broker else None
         outputs = shared_outputs(run, statistics, self.statistics, self._faults, publish)
         shared = [SharedOutput(output) for output in outputs]
@@ -156,6 +159,11 @@ class Several:
     def classes(self) -> tuple[str, ...]:
         """Names of the model's classes."""
         return self._networks.loaded.classes
+
+    @property
+    def releases(self) -> Releases:
+        """See `Networks.releases`."""
+        return self._networks.releases
 
     @property
     def identity(self) -> Mapping[str, str]:

@@ -122,6 +122,7 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
         broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
+        broker.releases = lambda: recognizer.releases
         outputs.append(ToleratedEvents(broker, faults))
         publish = broker.publish
     if run.rule:

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
 from edge.model.fastest_variant import resolve_variant
 from edge.model.manifest import FaceTemplate
+from edge.model.release import Release, Releases, installed_release, releases
 from edge.model.validation import validate_model
 
 
@@ -26,12 +28,16 @@ class Loaded:
         template: position of a face in its crops.
         classes: names of its classes.
         identity: see `Bundle.identity`; empty where there is no bundle.
+        folder: of the bundle.
+        release: which the bundle was published as.
     """
 
     classifier: EmotionClassifier
     template: FaceTemplate
     classes: tuple[str, ...]
     identity: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    release: Release | None = None
 
 
 class Networks:
@@ -55,6 +61,12 @@ class Networks:
             UserError: the bundle is missing, damaged or not for this machine.
         """
         return cls(_load(options), partial(open_detector, options.detector, threshold=options.detector_threshold))
+
+    @property
+    def releases(self) -> Releases:
+        """The release of the model in use, and the one that this board was offered, which is read from the disk."""
+        loaded = self.loaded
+        return replace(releases(loaded.folder), used=loaded.release) if loaded.folder else Releases()
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; the old model classifies until the new one has been validated.
@@ -102,4 +114,5 @@ def _load(options: Options) -> Loaded:
     bundle = load_bundle(options.model, resolve_variant(options).variant)
     validate_model(bundle)
     classifier = EmotionClassifier.from_bundle(bundle, options.threads)
-    return Loaded(classifier, bundle.template, bundle.classes, bundle.identity)
+    release = installed_release(bundle.folder)
+    return Loaded(classifier, bundle.template, bundle.classes, bundle.identity, bundle.folder, release)

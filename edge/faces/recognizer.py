@@ -19,6 +19,7 @@ from edge.faces.roi_search import Search
 from edge.faces.scheduler import ClassificationScheduler
 from edge.faces.smoother import Smoother
 from edge.faces.tracker import TRACK_TIMEOUT, Track, Tracker
+from edge.model.release import Releases
 from edge.sources.frame import Frame
 
 
@@ -72,6 +73,11 @@ class Recognizer:
     def identity(self) -> Mapping[str, str]:
         """Identity of the bundle's model that reads, see `Bundle.identity`; empty where there is no bundle."""
         return self._networks.loaded.identity
+
+    @property
+    def releases(self) -> Releases:
+        """See `Networks.releases`."""
+        return self._networks.releases
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew for all recognizers that share it, from any thread; see `Networks.reload`."""

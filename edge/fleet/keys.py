@@ -79,8 +79,8 @@ def _from_module(name: str) -> Signer:
     try:
         parts = urlsplit(name)
         label = parse_qs(parts.query).get("label", [None])[0]
-        uri, public = HSMSigner.import_(int(parts.path or HSMSigner.SCHEME_KEYID), label, _pin)
-        return Signer.from_priv_key_uri(uri, public, _pin)
+        uri, public = HSMSigner.import_(int(parts.path or HSMSigner.SCHEME_KEYID), label, pin)
+        return Signer.from_priv_key_uri(uri, public, pin)
     except UnsupportedLibraryError as error:
         raise UserError("python-pkcs11 is not installed", "run \"pip install 'securesystemslib[hsm]'\"") from error
     except (ValueError, Error) as error:
@@ -97,9 +97,14 @@ def _unusable(name: str, error: Exception) -> UserError:
 
 
 @cache
-def _pin(secret: str) -> str:
-    if pin := os.environ.get(PIN):
-        return pin
+def pin(secret: str) -> str:
+    """Return the PIN of the PKCS#11 module; the terminal is asked once.
+
+    Raises:
+        UserError: there is neither the variable nor a terminal.
+    """
+    if given := os.environ.get(PIN):
+        return given
     if not sys.stdin.isatty():
         raise UserError("the PKCS#11 module wants a PIN", f"set {PIN}")
     return getpass.getpass("PIN of the PKCS#11 module: ")

@@ -182,9 +182,9 @@ class Repository:
         signed.expires = (datetime.now(UTC) + timedelta(days=days)).replace(microsecond=0)
         metadata.signatures.clear()
         listed = {keyid for root in roots for keyid in root.roles[signed.type].keyids}
-        for signer in {signer.public_key.keyid: signer for signer in self._signers}.values():
-            if signer.public_key.keyid in listed:
-                metadata.sign(signer, append=True)
+        for keyid, signer in {signer.public_key.keyid: signer for signer in self._signers}.items():
+            if keyid in listed:
+                _add_signature(metadata, signer)
         for root in roots:
             try:
                 root.verify_delegate(signed.type, metadata.signed_bytes, metadata.signatures)
@@ -231,6 +231,17 @@ def _root_versions(folder: Path) -> list[int]:
 def _order(name: str) -> int:
     """Return the place of a file among those that are written."""
     return next((place for place, role in enumerate(ROLES, 1) if name.endswith(f"{role}.json")), 0)
+
+
+def _add_signature(metadata: Metadata[Any], signer: Signer) -> None:
+    try:
+        metadata.sign(signer, append=True)
+    except UnsignedMetadataError as error:  # for whatever a PKCS#11 module has against it
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from error
+        reason = str(error.__cause__) or type(error.__cause__).__name__
+        remedy = "check that the module is connected, and its PIN"
+        raise UserError(f"{metadata.signed.type}: a key cannot sign ({reason})", remedy) from error
 
 
 def _missing_keys(role: str, root: Root, metadata: Metadata[Any]) -> UserError:

@@ -3,6 +3,7 @@
 `emotion-edge update` writes both files; whoever shows versions reads them.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -49,6 +50,29 @@ class Offer(msgspec.Struct, frozen=True):
     checked: float
 
 
+@dataclass(frozen=True)
+class Releases:
+    """The release in use, and the newest one for this board; None for a bundle from elsewhere, and without an offer."""
+
+    used: Release | None = None
+    offered: Release | None = None
+
+    @property
+    def known(self) -> bool:
+        """Return whether there is either of them."""
+        return bool(self.used or self.offered)
+
+    def numbers(self) -> dict[str, int | None]:
+        """Return the numbers of both by `release` and `offered`."""
+        return {"release": _number(self.used), "offered": _number(self.offered)}
+
+    def __str__(self) -> str:
+        if not self.used:
+            return f"release {self.offered.version} is offered" if self.offered else ""
+        newer = self.offered and self.offered.version != self.used.version
+        return f"release {self.used.version}{f', {self.offered.version} is offered' if newer and self.offered else ''}"
+
+
 def installed_release(bundle: Path) -> Release | None:
     """Return the release that a bundle's folder, or a link to it, holds; None for a bundle from elsewhere."""
     return _read(bundle / RELEASE_FILE, Release)
@@ -57,6 +81,16 @@ def installed_release(bundle: Path) -> Release | None:
 def last_offer(bundle: Path) -> Offer | None:
     """Return the latest offer to a board that uses `bundle`, the link of `emotion-edge update`; None without one."""
     return _read(bundle.parent / OFFER_FILE, Offer)
+
+
+def releases(bundle: Path) -> Releases:
+    """Return the release that a bundle's folder holds now, and the newest one that was offered to this board."""
+    offer = last_offer(bundle)
+    return Releases(installed_release(bundle), offer.release if offer else None)
+
+
+def _number(release: Release | None) -> int | None:
+    return release.version if release else None
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -54,6 +54,7 @@ def discovery(
     *,
     pause: str,
     part_of: str = "",
+    released: bool = False,
 ) -> dict[str, Any]:
     """Return the discovery message.
 
@@ -66,6 +67,7 @@ def discovery(
         classes: names of the model's classes.
         pause: topic of the switch that pauses the camera.
         part_of: prefix of the run where it has several cameras; the device is then available as long as both are.
+        released: whether the model's releases are known; then there is an entity for updates of it.
     """
     device = device_id(prefix)
     shared = {"expire_after": expire}
@@ -77,6 +79,8 @@ def discovery(
         availability = {"availability": topics, "availability_mode": "all"}
     components = {key: component | shared for key, component in _components(state_topic, classes).items()}
     components["pause"] = _pause("Pause", pause)
+    if released:
+        components["model"] = _update(state_topic)
     return {
         "device": facts | {"sw_version": version},
         "origin": {"name": "emotion-edge", "sw_version": version},
@@ -126,6 +130,18 @@ def _components(state_topic: str, classes: Sequence[str]) -> dict[str, dict[str,
             "json_attributes_template": "{{ {'trouble': value_json.trouble} | tojson }}",
             **DIAGNOSTIC,
         },
+    }
+
+
+def _update(state_topic: str) -> dict[str, Any]:
+    """Return the entity of the model's update, which shows both releases; the board itself installs the newer one."""
+    return {
+        "platform": "update",
+        "name": "Model",
+        "value_template": "{{ value_json.release }}",
+        "latest_version_topic": state_topic,
+        "latest_version_template": "{{ value_json.offered }}",
+        **DIAGNOSTIC,
     }
 
 

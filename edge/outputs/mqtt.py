@@ -33,6 +33,7 @@ from edge.base.machine import package_version
 from edge.base.run_statistics import Statistics
 from edge.base.values import parse_camera
 from edge.faces.results import FrameResult
+from edge.model.release import Releases
 from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import (
     OFFLINE,
@@ -98,6 +99,7 @@ class MqttConnection:
     Attributes:
         name: name in the statistics.
         cameras: each camera as an output, by its name; that of a run's only camera is empty.
+        releases: returns the release of the model in use, and the newest one for this board.
     """
 
     name = "mqtt"
@@ -129,6 +131,8 @@ class MqttConnection:
             name: MqttCamera(f"{prefix}/{name}" if name else prefix, *camera, self._tell)
             for name, camera in cameras.items()
         }
+        self.releases: Callable[[], Releases] = Releases
+        self._released = False  # whether the discovery messages have an entity for releases
         self._greeted_at = -math.inf
         self._asked = False  # for the discovery message
         self._told: set[str] = set()  # kinds of trouble logged since the last stable connection
@@ -214,15 +218,18 @@ class MqttConnection:
 
     def publish_state(self) -> None:
         """Publish the states that have changed or must be renewed."""
-        board, now = self._statistics.states(), time.monotonic()
+        board, releases, now = self._statistics.states(), self.releases(), time.monotonic()
+        numbers = releases.numbers() if releases.known else {}
         properties = Properties(PacketTypes.PUBLISH)
         properties.MessageExpiryInterval = EXPIRY  # later subscribers must not take it for the present
         with self._lock:
+            if releases.known and not self._released:
+                self._released = self._asked = True
             if self._accepted and self._asked and now - self._greeted_at >= GREETINGS:
                 self._greet()
             for camera in self.cameras.values() if self._accepted else ():
                 self._publish_switches(camera)
-                current = camera.now(self._classes, board)
+                current = camera.now(self._classes, board) | numbers
                 if camera.is_due(current, now):
                     self._client.publish(camera.state, json.dumps(current), retain=True, properties=properties)
                     camera.published, camera.published_at = current, now
@@ -284,6 +291,7 @@ class MqttConnection:
                 self._classes,
                 pause=camera.pause,
                 part_of=prefix if self._several else "",
+                released=self._released,
             )
             self._client.publish(discovery_topic(camera.prefix), json.dumps(message), retain=True)
             camera.told = {}

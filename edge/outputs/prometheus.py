@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from edge.base.classes import NO_LABEL
 from edge.base.machine import package_version
 from edge.base.run_statistics import BOUNDS, Statistics, under
+from edge.model.release import Releases
 from edge.pipeline.feed import BACK, TROUBLES
 from edge.pipeline.pipeline import LABEL_CHANGES
 
@@ -63,6 +64,9 @@ class Subject(Protocol):
     @property
     def identity(self) -> Mapping[str, str]: ...
 
+    @property
+    def releases(self) -> Releases: ...
+
 
 class Metrics:
     """A collector for Prometheus's registry. The live page or `edge.web.exposition` serves `exposition`.
@@ -88,6 +92,11 @@ class Metrics:
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
+    @property
+    def releases(self) -> Releases:
+        """Releases of the model in use and of the latest offer."""
+        return self._subject.releases
+
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Return the metrics in one of Prometheus's text formats, and its content type; from any thread.
 
@@ -106,6 +115,9 @@ class Metrics:
         yield _info("build_info", "This package.", build)
         if self._subject.identity:
             yield _info("model_info", "The model in use.", self._subject.identity)
+        if numbers := {name: str(number) for name, number in self.releases.numbers().items() if number}:
+            labels = {"name": self._subject.identity["name"], "release": "", "offered": ""} | numbers
+            yield _info("bundle_info", "Release of the model in use, and the newest one for this board.", labels)
         counts = {camera: statistics.counts() for camera, statistics in self._all.items()}
         for name, key, help_ in COUNTERS:
             counters = CounterMetricFamily(PREFIX + name, help_, labels=self._label)

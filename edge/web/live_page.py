@@ -86,6 +86,8 @@ class LivePage:
             name: LiveCamera(name, *camera, self._call, partial(self._camera_ended, name), stays=stays)
             for name, camera in shown.items()
         }
+        for camera in self.cameras.values():
+            camera.stats.releases = lambda: metrics.releases
         self._running = set(self.cameras)
         self._read_model()
         with ExitStack() as undo:

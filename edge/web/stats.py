@@ -1,11 +1,13 @@
 """Statistics of the run for the page."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from edge.base.run_statistics import Statistics, under
 from edge.faces.results import FrameResult
 from edge.model.bundle import Bundle
+from edge.model.release import Releases
 
 STATISTICS_WINDOW = 60
 """Number of latest frames whose ages are shown."""
@@ -21,6 +23,7 @@ class Stats:
 
     Attributes:
         model: facts of the model, see `model_facts`.
+        releases: returns the model's releases.
     """
 
     def __init__(self, statistics: Statistics) -> None:
@@ -29,6 +32,7 @@ class Stats:
         self._source: str | None = None
         self._ended = False
         self.model: dict[str, Any] = {}
+        self.releases: Callable[[], Releases] = Releases
 
     def note(self, result: FrameResult) -> None:
         """Count a result."""
@@ -68,7 +72,7 @@ class Stats:
             "counts": {name: counts.get(name, 0) for name in PASSED_ON},
             "dropped": under("dropped.", counts),
             **{name: states.get(name) for name in ("temperature", "slowed", "undervoltage", "level")},
-            "model": self.model,
+            "model": self.model | self.releases().numbers(),
         }
 
     def _age(self, q: float) -> float | None:

@@ -12,6 +12,7 @@ from edge.base.run_statistics import Statistics
 from edge.faces.detector import Detection
 from edge.faces.recognizer import Found
 from edge.faces.results import FaceResult, FrameResult
+from edge.model.release import Releases
 from edge.sources.frame import Frame
 from edge.sources.pixels import BgrPixels
 
@@ -107,6 +108,7 @@ class ScriptedRecognizer:
         self.statistics = Statistics()
         self.classes = EMOTIONS
         self.identity = {"name": "tiny", "variant": "int8", "sha256": "0123456789ab"}
+        self.releases = Releases()
         self._on_detect, self._on_classify, self._faces = on_detect, on_classify, faces
 
     def detect(self, frame: Frame) -> Found:

@@ -120,7 +120,9 @@ function showStats(stats) {
   setText($("dropped"), `${dropped} of ${stats.counts.captured}`);
   setText($("temperature"), stats.temperature === null ? "–" : `${Math.round(stats.temperature)} °C`);
   const right = model.accuracy === null ? "" : `, ${(100 * model.accuracy).toFixed(1)}% accuracy (${model.labels})`;
-  setText($("model"), `${model.name} ${model.variant}${right}, sha256 ${model.sha256.slice(0, 12)}`);
+  const newer = model.offered === model.release || model.offered === null ? "" : `, ${model.offered} is offered`;
+  const release = model.release === null ? "" : `, release ${model.release}`;
+  setText($("model"), `${model.name} ${model.variant}${release}${newer}${right}, sha256 ${model.sha256.slice(0, 12)}`);
   $("model").title = `sha256 ${model.sha256}`;
 }
 

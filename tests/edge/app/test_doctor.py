@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import msgspec
 import pytest
 
 from edge.app import doctor
@@ -16,6 +17,7 @@ from edge.base.assets import ASTRONAUT, EXPRESSIONS, YUNET
 from edge.base.board import Condition
 from edge.base.errors import UserError
 from edge.model.bundle import model_file
+from edge.model.release import OFFER_FILE, RELEASE_FILE, Offer, Release
 
 ROOT = Path(__file__).parents[3]
 
@@ -354,3 +356,16 @@ def test_the_doctor_comes_without_opencv(package, tmp_path):
     assert "MISS OpenCV" in done.stdout
     assert "ok   PyAV" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_releases_are_named(make_bundle, tmp_path):
+    link = tmp_path / "current"
+    link.symlink_to(make_bundle(tmp_path / "versions" / "8"))
+    assert by_name(doctor.check_bundle(link))["model"].detail.endswith("/current")
+    release = Release(8, "tiny", "stable", "1" * 64)
+    (link / RELEASE_FILE).write_bytes(msgspec.json.encode(release))
+    assert by_name(doctor.check_bundle(link))["model"].detail.endswith("/current, release 8")
+    (tmp_path / OFFER_FILE).write_bytes(msgspec.json.encode(Offer(msgspec.structs.replace(release, version=9), 0.0)))
+    assert by_name(doctor.check_bundle(link))["model"].detail.endswith("/current, release 8, 9 is offered")
+    (tmp_path / OFFER_FILE).write_bytes(b"{damaged")
+    assert by_name(doctor.check_bundle(link))["model"].detail.endswith("/current, release 8")

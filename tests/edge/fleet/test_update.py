@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from edge.app.cli import main
-from edge.base.settings import DEFAULT_BUNDLE
+from edge.base.settings import DEFAULT_BUNDLE, Options
+from edge.faces.networks import Networks
 from edge.fleet.versions import Versions
 from edge.model.bundle import MODEL_CARD, load_bundle, model_file
 from edge.model.release import installed_release, last_offer
@@ -217,3 +218,16 @@ def test_the_folder_may_be_moved(publisher, board):
     moved = board.folder.with_name("moved")
     shutil.move(board.folder, moved)
     assert load_bundle(moved / "current").name == "first"
+
+
+def test_a_run_names_the_release_that_it_uses_until_it_reloads(publisher, board):
+    publisher.publish("first")
+    board.update()
+    networks = Networks.load(Options(model=board.current))
+    assert networks.releases.numbers() == {"release": 1, "offered": 1}
+    publisher.publish("second")
+    board.update()
+    assert networks.releases.numbers() == {"release": 1, "offered": 2}
+    networks.reload(Options(model=board.current))
+    assert networks.releases.numbers() == {"release": 2, "offered": 2}
+    assert networks.loaded.identity["name"] == "second"

@@ -85,3 +85,14 @@ def test_the_problem_is_on_where_there_is_trouble():
 def test_the_topic_of_discovery_has_the_characters_that_are_allowed(prefix, device):
     assert device_id(prefix) == device
     assert discovery_topic(prefix) == f"homeassistant/device/{device}/config"
+
+
+def test_the_models_update_is_an_entity_where_releases_are_known():
+    arguments = "emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS
+    message = discovery(*arguments, pause="a/pause", released=True)
+    assert set(message["components"]) == {*MESSAGE["components"], "model"}
+    assert message["components"]["model"] == {
+        **{"platform": "update", "name": "Model", "unique_id": "emotion-edge_kitchen_model"},
+        **{"value_template": "{{ value_json.release }}", "entity_category": "diagnostic"},
+        **{"latest_version_topic": "a/state", "latest_version_template": "{{ value_json.offered }}"},
+    }

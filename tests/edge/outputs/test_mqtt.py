@@ -22,6 +22,7 @@ from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.base.settings import EventLimits
 from edge.faces.events import EVERY_CHANGE, Events
+from edge.model.release import Release, Releases
 from edge.outputs import mqtt, mqtt_camera
 from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic, whole_run_topic
@@ -347,6 +348,15 @@ class TestPublishing:
                     (message,) = patiently(lambda late=late: late.on(discovery_topic(PREFIX)))
                     assert json.loads(message)["state_topic"] == STATE
                     assert json.loads(message)["availability_topic"] == AVAILABILITY
+
+    def test_releases_of_the_model_are_an_entity_as_soon_as_there_are_any(self, broker, quick):
+        with automation(broker.port) as output, Subscriber(broker.port) as subscriber:
+            output.write(result(0, face(HAPPY)))
+            subscriber.wait_for_state(emotion="happy")
+            assert "model" not in json.loads(subscriber.on(discovery_topic(PREFIX))[-1])["components"]
+            output.releases = lambda: Releases(Release(8, "tiny", "stable", "1" * 64))
+            subscriber.wait_for_state(release=8, offered=None)
+            patiently(lambda: "model" in json.loads(subscriber.on(discovery_topic(PREFIX))[-1])["components"])
 
     def test_what_is_kept_is_marked_so_and_what_happens_is_not(self, broker, quick):
         with automation(broker.port) as output:

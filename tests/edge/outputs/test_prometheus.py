@@ -22,6 +22,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.run_statistics import BOUNDS, WINDOW
 from edge.faces.events import EVERY_CHANGE
+from edge.model.release import Release, Releases
 from edge.outputs.prometheus import Metrics
 from edge.pipeline.faults import Faults
 from edge.pipeline.pipeline import Pipeline
@@ -95,6 +96,15 @@ class TestValues:
         (model,) = [name for name in samples(metrics) if name.startswith("model_info")]
         assert "name=other" in model, "a model that was loaded anew"
         assert [name for name in samples(metrics) if name.startswith("build_info{python=3.")]
+
+    def test_releases_are_shown_where_there_are_any(self):
+        recognizer = ScriptedRecognizer()
+        metrics = Metrics(recognizer)
+        assert not [name for name in samples(metrics) if name.startswith("bundle_info")]
+        recognizer.releases = Releases(offered=Release(9, "newer", "stable", "0" * 64))
+        assert samples(metrics)["bundle_info{name=tiny,offered=9,release=}"] == 1
+        recognizer.releases = Releases(Release(8, "tiny", "stable", "1" * 64), recognizer.releases.offered)
+        assert samples(metrics)["bundle_info{name=tiny,offered=9,release=8}"] == 1
 
     def test_label_changes_and_visible_faces_come_from_results(self):
         labels = [HAPPY, HAPPY, NEUTRAL, None, HAPPY]

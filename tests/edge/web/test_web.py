@@ -25,6 +25,7 @@ from edge.base.errors import UserError
 from edge.base.listen import is_own, listen, own_names
 from edge.base.settings import Options
 from edge.model.bundle import load_bundle
+from edge.model.release import Release, Releases
 from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.prometheus import Metrics
 from edge.web import app, connections, guard, live_camera, pictures, predict, stats, token
@@ -287,6 +288,13 @@ class TestRecords:
             assert live.only.now()["model"]["name"] == "tiny"
             live.reload()
             assert live.only.now()["model"]["name"] == "newer"
+
+    def test_releases_of_the_model_are_told(self, make_bundle, tmp_path, no_threads_left):
+        recognizer = ScriptedRecognizer()
+        with LivePage(("127.0.0.1", 0), Options(model=make_bundle(tmp_path)), Metrics(recognizer)) as live:
+            assert live.only.now()["model"] | {"release": None, "offered": None} == live.only.now()["model"]
+            recognizer.releases = Releases(Release(8, "tiny", "stable", "1" * 64))
+            assert live.only.now()["model"]["release"] == 8
 
     @pytest.mark.parametrize("labels", ["ferplus", "fer2013"])
     def test_a_models_accuracy_is_by_the_labels_that_it_answers_with(self, make_bundle, tmp_path, labels):
