@@ -3,8 +3,10 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from edge.base.errors import UserError, needs_extra
+from edge.base.files import check_folder
 from edge.base.settings import Rule, Run, Webhook
 from edge.base.values import parse_webhook
 from edge.model.bundle import load_bundle
@@ -37,8 +39,8 @@ def rule_conflicts(run: Run) -> Iterator[UserError]:
         if rule.gpio.pin is not None:
             yield from _pin_mistakes(rule.gpio.pin, pins, here)
             pins.add(rule.gpio.pin)
-        if rule.snapshot.folder and rule.when in (CAMERA_LOST, CAMERA_BACK):
-            yield UserError(f"{here}.snapshot.folder: {rule.when} has no picture", "leave out the snapshot")
+        if rule.snapshot.folder:
+            yield from _folder_mistakes(rule.snapshot.folder, rule.when, here)
     yield from _unknown_expressions(run)
 
 
@@ -97,6 +99,15 @@ def _program_mistakes(command: Sequence[str], here: str) -> Iterator[UserError]:
     if command and not shutil.which(command[0]):
         remedy = "write its whole path, and make it executable"
         yield UserError(f"{here}.program.command: {command[0]}: there is no such program", remedy)
+
+
+def _folder_mistakes(folder: Path, when: str, here: str) -> Iterator[UserError]:
+    if when in (CAMERA_LOST, CAMERA_BACK):
+        yield UserError(f"{here}.snapshot.folder: {when} has no picture", "leave out the snapshot")
+    try:
+        check_folder(folder)
+    except UserError as error:
+        yield UserError(f"{here}.snapshot.folder: {error.problem}", error.remedy)
 
 
 def _pin_mistakes(pin: int, taken: set[int], here: str) -> Iterator[UserError]:

@@ -59,14 +59,22 @@ class RunProgram:
         end = time.monotonic() + self._program.timeout
         while process.poll() is None:
             if time.monotonic() >= end or stop.wait(PROGRAM_CHECK_INTERVAL):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _kill(process)
                 if stop.is_set():
                     return 0
                 problem = f"{self._program.command[0]}: took more than {self._program.timeout:g} s and was killed"
                 raise UserError(problem, "raise its timeout")
         return process.returncode
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a program with its children."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:  # Windows, where its children stay
+        process.kill()
+    process.wait()
 
 
 def environment(trigger: Trigger) -> dict[str, str]:

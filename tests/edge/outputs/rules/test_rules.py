@@ -18,6 +18,7 @@ from edge.outputs.rules import actions
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.output import RulesOutput
+from edge.outputs.shared import SharedOutput
 from edge.pipeline.faults import Faults
 from edge.pipeline.pipeline import AWAY, Pipeline
 
@@ -169,6 +170,21 @@ class TestCameras:
             ("camera_back", "porch"),
         ]
 
+    def test_several_cameras_share_the_rules(self):
+        published = []
+        output = rules(
+            replace(APPEARED, mqtt=Publication("door")), publish=lambda topic, facts: published.append(facts)
+        )
+        shared = SharedOutput(output)
+        with shared:
+            for name in ("porch", "hall"):
+                with shared.front() as front:
+                    one = appeared()
+                    event = one.events[0] | {"source": name}
+                    front.write(replace(one, frame=replace(one.frame, source=name), events=(event,)))
+            patiently(lambda: len(published) == 2)
+        assert [facts["camera"] for facts in published] == ["porch", "hall"]
+
     def test_the_pipeline_says_whether_a_camera_is_away(self):
         again, lost, back = threading.Event(), [], []
 
@@ -282,6 +298,12 @@ class TestChecks:
         run = Run(rule=(rule,), outputs=Outputs(mqtt="mqtt://broker.local"))
         run = replace(run, recognition=replace(run.recognition, model=bundle))
         assert list(rule_conflicts(run)) == list(variable_mistakes(run)) == []
+
+    def test_a_folder_of_snapshots_must_be_one(self, tmp_path):
+        (tmp_path / "file").touch()
+        run = Run(rule=(replace(APPEARED, snapshot=Snapshot(tmp_path / "file")),))
+        (mistake,) = rule_conflicts(run)
+        assert mistake.problem == f"rule[1].snapshot.folder: {tmp_path / 'file'}: not a folder"
 
     def test_names_and_pins_are_used_once(self):
         pytest.importorskip("gpiozero", reason="the extra 'gpio' is not installed")

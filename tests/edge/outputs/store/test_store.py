@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Store
+from edge.outputs.shared import SharedOutput
 from edge.outputs.store import retention
 from edge.outputs.store.database import VERSION, open_database, reading
 from edge.outputs.store.history import Span, events, faces, gaps, hours
@@ -95,6 +97,23 @@ class TestRows:
         write(made(), at(1000.7, face()), at(1005.0, face()))
         rows = kept(tmp_path / "history.db", faces)
         assert [(row["second"], row["frames"]) for row in rows] == [(1000, 2), (1005, 1)]
+
+    def test_several_cameras_share_a_history(self, made, tmp_path):
+        shared = SharedOutput(made())
+
+        def record(camera, front):
+            with front:
+                for second in range(1000, 1050):
+                    front.write(at(second + 0.5, face(), source=camera))
+
+        with shared:
+            threads = [threading.Thread(target=record, args=(camera, shared.front())) for camera in ("porch", "hall")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(LONG)
+        rows = [(row["camera"], row["second"]) for row in kept(tmp_path / "history.db", faces)]
+        assert sorted(rows) == [(camera, second) for camera in ("hall", "porch") for second in range(1000, 1050)]
 
     def test_a_cameras_last_second_is_written_when_it_gives_no_more_frames(self, made, tmp_path):
         with made() as output:
