@@ -110,6 +110,12 @@ def writing(output: Path | str) -> Iterator[None]:
         raise UserError(problem, "free some space, or write elsewhere") from error
 
 
+def is_full_disk(error: UserError) -> bool:
+    """Return whether an output could not be written for want of space, or of what is allowed of it."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def end_at_line(path: Path) -> None:
     """Remove an unfinished last line, after writing has failed."""
     with suppress(OSError), path.open("r+b") as file:  # a pipe or a device has no end
@@ -175,19 +181,31 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: no such folder can be created.
     """
-    with _told_unwritable(path):
-        made = [folder for folder in path.parents if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_left_folders(path)
-        prefix, suffix = _around_drawn(path.name, path.parent)
-        work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
     with ExitStack() as held:
+        with _told_unwritable(path):
+            held.enter_context(no_empty_folders(path.parent))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _clear_left_folders(path)
+            prefix, suffix = _around_drawn(path.name, path.parent)
+            work = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
         with suppress(OSError):  # a file system without locks
             held.enter_context(locked(work))
-        yield from _filled(work, path, made)
+        yield from _filled(work, path)
 
 
-def _filled(work: Path, path: Path, made: list[Path]) -> Iterator[Path]:
+@contextmanager
+def no_empty_folders(path: Path) -> Iterator[None]:
+    """Remove the folder `path` and its parents at the end, where they did not exist before and are empty."""
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _filled(work: Path, path: Path) -> Iterator[Path]:
     try:
         new, old = work / "new", work / "old"
         new.mkdir()
@@ -195,9 +213,6 @@ def _filled(work: Path, path: Path, made: list[Path]) -> Iterator[Path]:
         _swap(new, path, old)
     except BaseException:
         shutil.rmtree(work)
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
         raise
     shutil.rmtree(work)
 

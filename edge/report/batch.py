@@ -14,9 +14,9 @@ from typing import Any
 import cv2
 
 from edge.base.errors import UserError, needs_extra, printable, raise_first
-from edge.base.files import check_folder
+from edge.base.files import check_folder, no_empty_folders
 from edge.base.machine import quiet_libraries, usable_cores
-from edge.base.settings import Analyze
+from edge.base.settings import Analyze, Options
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import Bundle, load_bundle
 from edge.model.fastest_variant import resolve_variant
@@ -57,6 +57,12 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
     options = resolve_variant(settings.recognition)
     bundle = load_bundle(options.model, options.variant)
     Recognizer.from_options(options)  # an error in the model would occur for every video
+    with no_empty_folders(settings.output):
+        yield from _outcomes(settings, options, bundle, stop)
+        write_index(settings.output)
+
+
+def _outcomes(settings: Analyze, options: Options, bundle: Bundle, stop: threading.Event) -> Iterator[Outcome]:
     jobs, problems, left_out = find_jobs(
         settings.videos, settings.output, options, settings.wanted, recursive=settings.recursive
     )
@@ -74,7 +80,6 @@ def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome
             yield from _on_cluster(left, settings.cluster, stop, progress)
         else:
             yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
-    write_index(settings.output)
 
 
 def _known(tasks: Sequence[Task], left: Sequence[Task], bundle: Bundle) -> Iterator[Outcome]:

@@ -58,11 +58,14 @@ class Entry(NamedTuple):
 def write_index(folder: Path) -> None:
     """Write the index of the reports in a folder and those below it; of several processes, the last one has them all.
 
+    Where there are neither reports nor errors of videos, there is no index.
+
     Raises:
         UserError: it cannot be written.
     """
     with waited_claim(folder / f".{INDEX}.claim"):
-        write_whole(folder / INDEX, index(list(_entries(folder))))
+        if entries := list(_entries(folder)):
+            write_whole(folder / INDEX, index(entries))
 
 
 def index(entries: Iterable[Entry]) -> str:

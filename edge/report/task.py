@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.base.errors import UserError, printable
-from edge.base.files import claimed, waited_claim
+from edge.base.files import claimed, is_full_disk, waited_claim
 from edge.model.bundle import Bundle, load_bundle
 from edge.report.inputs import PAGE
 from edge.report.job import Job
@@ -122,7 +122,8 @@ def run_task(task: Task, tell: Callable[[float], None], threads: int | None = No
         summary = _summary(task, bundle, tell, threads)
         task.job.place.clear_error()
     except UserError as error:
-        task.job.place.keep_error(str(error))
+        if not is_full_disk(error):  # which says nothing about the video
+            task.job.place.keep_error(str(error))
         return Outcome(str(error), failed=True)
     return described(task.job, counts(summary), summary) if summary else Outcome(task.name)
 

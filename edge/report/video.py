@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.base.errors import UserError, printable
-from edge.base.files import whole_file, writing
+from edge.base.files import no_empty_folders, whole_file, writing
 from edge.base.machine import package_version
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.faces.recognizer import Recognizer
@@ -135,6 +135,7 @@ class _Report:
         job = self._job
         job.place.clear_leftovers()
         with ExitStack() as files:
+            files.enter_context(no_empty_folders(job.place.path(PARQUET).parent))
             # Closed in reverse order: the summary, which marks the report as complete, appears last.
             self._parts = {
                 ending: files.enter_context(whole_file(job.place.path(ending), clear=False)) for ending in job.endings()

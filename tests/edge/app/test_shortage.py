@@ -70,6 +70,7 @@ def test_a_report_is_there_with_all_its_files_or_not_at_all(folder, bundle, size
     if status:
         assert (status, err.count("\n"), "File too large" in err) == (2, 1, True), err
         assert files(folder) == before
+        assert not (folder / "out").exists()
     else:
         assert files(folder) > before
 
