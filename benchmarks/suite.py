@@ -10,7 +10,7 @@ from benchmarks.base.plan import Plan
 from benchmarks.base.process import summary
 from benchmarks.base.record import Record, keep, new_record
 from benchmarks.measure.accuracy import ACCURACY
-from benchmarks.measure.archive import ARCHIVE
+from benchmarks.measure.archive import ANALYZED_ARCHIVE
 from benchmarks.measure.counts import COUNTS
 from benchmarks.measure.end_to_end import END_TO_END
 from benchmarks.measure.label_stability import LABEL_STABILITY
@@ -33,7 +33,7 @@ MEASUREMENTS = {
         *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS),
         *(peers.CLIP, peers.MODELS_ALONE, peers.FOOTPRINT),
         # Last, because their long load warms a board up.
-        *(ARCHIVE, END_TO_END, ACCURACY, peers.ACCURACIES),
+        *(ANALYZED_ARCHIVE, END_TO_END, ACCURACY, peers.ACCURACIES),
     )
 }
 """Measurements by name, in the order of a run and of a report."""

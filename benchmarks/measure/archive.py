@@ -125,7 +125,7 @@ def _on_paper(rows: Rows) -> list[str]:
     ]
 
 
-ARCHIVE = Measurement(
+ANALYZED_ARCHIVE = Measurement(
     "archive",
     measure_archive,
     f"**An archive** of {CLIPS} copies of the clip by `emotion-edge analyze`; processor time is of all processes, and "

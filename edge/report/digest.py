@@ -22,6 +22,9 @@ UNLABELLED = ("unsure", "not judged")
 TIMELINE_BINS, FIRST_BIN_SECONDS = 600, 0.1
 """Most parts of a timeline, and the initial seconds of each; they double when there would be more parts."""
 
+ROUNDING = 1e-9
+"""Seconds that are an error of rounding at the edge of a part."""
+
 PERSONS = 24
 """Most persons with numbers of their own: those who were there longest."""
 
@@ -270,7 +273,7 @@ def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
     first, last = int(start / width), int(end / width)
     edges = np.arange(first, last + 2) * width
     seconds = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
-    return slice(first, last + 1), np.clip(seconds, 0, None)
+    return slice(first, last + 1), np.where(seconds > ROUNDING, seconds, 0.0)
 
 
 def _cut(pixels: Pixels, box: Box) -> np.ndarray:

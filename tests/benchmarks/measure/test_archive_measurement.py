@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.base.harness import distribution
 from benchmarks.measure import archive
-from benchmarks.measure.archive import ARCHIVE, measure_archive
+from benchmarks.measure.archive import ANALYZED_ARCHIVE, measure_archive
 
 pytest.importorskip("distributed", reason="pip install 'emotion-edge[cluster]'")
 
@@ -23,7 +23,7 @@ def row(way, cores, seconds, cpu):
 
 def test_the_table_compares_with_one_process():
     rows = [row("--jobs 1", 1, 40.0, 36.0), row("--jobs 2", 2, 20.0, 36.0), row("4 shards", 1, 41.0, 37.8)]
-    text = ARCHIVE.text(rows)
+    text = ANALYZED_ARCHIVE.text(rows)
     cells = {
         cells[1]: cells[4:8] for line in text.splitlines() if len(cells := [c.strip() for c in line.split("|")]) > 8
     }

@@ -21,6 +21,7 @@ from edge.base.errors import UserError
 from edge.base.files import claimed
 from edge.base.settings import DEFAULT_BUNDLE, Excerpt, Options, Wanted
 from edge.base.shard import Shard
+from edge.base.values import parse_clock
 from edge.model.bundle import load_bundle
 from edge.report.excerpt import ExcerptSource, Span
 from edge.report.inputs import Place
@@ -385,3 +386,24 @@ def test_another_option_or_video_has_another_key(archive, bundle):
     os.utime(job.video, (1, 1))
     assert len(keys | {job.key(model)}) == 4
     assert cv2.__version__ not in str(job.made_from(model)), "a newer library does not do all again"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("2:00:00", 7200), ("0", 0)]
+)
+def test_times_are_written_as_on_a_clock(text, seconds):
+    assert parse_clock(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1:", ":30", "-1", "1:2:3:4", "1.5:30", "now", "1..5"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match="is not a time"):
+        parse_clock(text)
+
+
+@pytest.mark.parametrize("words", [("--jobs", 2), ("--shard", "1/2")])
+def test_two_ways_to_share_the_work_are_refused(archive, bundle, words):
+    status, _, errors = analyze(archive, "archive", "--output", "out", "--cluster", "local:2", *words)
+    assert status == 2
+    assert errors.strip().endswith("and --cluster both share the work out: leave one of the two out")
+    assert not (archive / "out").exists()

@@ -117,6 +117,15 @@ def test_parts_double_and_no_second_is_lost():
     assert person.bins.shape == (TIMELINE_BINS, 9 + len(EMOTIONS))
 
 
+def test_a_part_that_begins_at_the_end_is_empty():
+    # What rounding leaves there would draw a curve that ends at nought.
+    for frames in range(230, 260):
+        digest = digested([at(i, i * 0.04, face(HAPPY)) for i in range(frames)])
+        (person,) = digest.persons
+        shown = person.bins[:, HAPPY]
+        assert shown[shown > 0].min() > 0.001
+
+
 def test_of_many_persons_those_who_stay_longest_have_figures(monkeypatch):
     monkeypatch.setattr(digest_module, "PERSONS", 3)
     visits = [(number, 1 + number % 7) for number in range(1, 30)]
