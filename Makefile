@@ -30,6 +30,9 @@ SPLIT ?= test
 # Outputs that want packages of their own, where they are asked for.
 OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/outputs.stamp)
 
+# What the measurement of archives wants.
+ARCHIVES := $(if $(filter archive all,$(ARGS)),$(VENV)/analyze.stamp $(VENV)/cluster.stamp)
+
 .PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
@@ -108,7 +111,7 @@ export: $(VENV)/workstation.stamp $(if $(filter --onnx,$(ARGS)),$(VENV)/onnx.sta
 debug: $(VENV)/workstation.stamp ##train compare int8 with float32 layer by layer: [RUN=runs/edge]
 	@$(BIN)/python -m export debug --run "$(RUN)" --data "$(DATA)" $(ARGS)
 
-bench: $(BENCH) $(OUTPUTS) ##train measure latency, accuracy, size and memory: [MODEL=…] [ARGS='all --clip …']
+bench: $(BENCH) $(OUTPUTS) $(ARCHIVES) ##train measure latency, accuracy, size and memory: [MODEL=…] [ARGS='all --clip …']
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 # In a folder of their own, so that there is one record in it.

@@ -69,7 +69,7 @@ def test_bookworm_runs_what_was_tested():
     assert {"numpy", "opencv-python", "ai-edge-litert"} <= {line.partition("==")[0] for line in packages("bookworm")}
 
 
-@pytest.mark.parametrize("lock", ["outputs", "analyze", "bench"])
+@pytest.mark.parametrize("lock", ["outputs", "analyze", "cluster", "bench"])
 def test_what_comes_on_top_leaves_the_boards_packages_alone(lock):
     assert not {line.partition("==")[0] for line in packages(lock)} & {
         line.partition("==")[0] for line in packages("edge")
@@ -84,12 +84,17 @@ def test_what_comes_on_top_leaves_the_boards_packages_alone(lock):
         pytest.param(["run", "ARGS=--jsonl - --mqtt mqtt://broker"], {"edge", "outputs"}, id="MQTT"),
         pytest.param(["run", "ARGS=--jsonl -"], {"edge"}, id="nothing more"),
         pytest.param(["analyze", "VIDEO=clip.mp4"], {"edge", "analyze"}, id="reports"),
-        pytest.param(["bench", "ARGS=all"], {"edge", "bench", "outputs"}, id="all benchmarks"),
+        pytest.param(
+            ["analyze", "VIDEO=clips", "ARGS=--cluster local:2"], {"edge", "analyze", "cluster"}, id="an archive"
+        ),
+        pytest.param(["bench", "ARGS=all"], {"edge", "bench", "outputs", "analyze", "cluster"}, id="all benchmarks"),
     ],
 )
 def test_what_is_asked_for_is_installed(tmp_path, words, locks):
     said = would_run(tmp_path, words[0], None, *words[1:])
-    assert {lock for lock in ("edge", "outputs", "analyze", "bench") if f"requirements/{lock}.txt" in said} == locks
+    assert {
+        lock for lock in ("edge", "outputs", "analyze", "cluster", "bench") if f"requirements/{lock}.txt" in said
+    } == locks
 
 
 def environment(folder, version, interpreter=sys.executable, script=sys.executable):
