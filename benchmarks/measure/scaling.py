@@ -16,18 +16,18 @@ from edge.base.text_table import Column, Row
 from edge.faces.recognizer import Recognizer
 from edge.pipeline.pipeline import Pipeline
 
-FACE_COUNTS = (1, 2, 4, 8)
-HEIGHT_BY_WIDTH = {320: 180, 640: 360, 1280: 720, 1920: 1080}
+FACE_COUNTS = (1, 2, 4, 8, 16)
+HEIGHT_BY_WIDTH = {320: 180, 640: 360, 1280: 720, 1920: 1080, 3840: 2160}
 """Heights of frames by their widths."""
 
 
 def measure_face_count(plan: Plan) -> list[Row]:
-    """Time frames of 1280×720 with one to eight faces, interleaved, in fresh processes; rows as below."""
+    """Time frames of 1280×720 with one to sixteen faces, interleaved, in fresh processes; rows as below."""
     return _measure("face-count", plan, [(faces, SCENE_WIDTH) for faces in FACE_COUNTS])
 
 
 def measure_frame_size(plan: Plan) -> list[Row]:
-    """Time frames of four sizes, interleaved, in fresh processes; rows as below."""
+    """Time frames of five sizes, interleaved, in fresh processes; rows as below."""
     return _measure("frame-size", plan, [(1, width) for width in HEIGHT_BY_WIDTH])
 
 

@@ -11,6 +11,7 @@ from edge.faces.detector import Detection, Detector, shrunk_size
 from edge.faces.tiles import (
     CERTAIN_SIDE,
     COARSE_SIDE,
+    LARGEST_FINE,
     MOST_RECORDED,
     RECORDED_TILE_PIXELS,
     ROUND,
@@ -176,13 +177,14 @@ class Search:
         return [face for tile in tiles for face in self._search_tile(frame.pixels, tile, scale)]
 
     def _search_tile(self, pixels: Pixels, tile: Area, scale: float) -> list[Detection]:
-        """Return the faces that lie completely in a tile."""
+        """Return the faces that lie completely in a tile, except large ones."""
         size, scale = shrunk_size(*tile.size, round(max(tile.size) * scale))
         searched = pixels.part(tile, size)
         if self._fine is None:
             self._fine = self._make(MOST_RECORDED)
-        found = [_moved(face, 1 / scale, (tile.left, tile.top)) for face in self._fine.detect(searched)]
-        return [face for face in found if not _is_cut(face.box, tile, pixels)]
+        found = [face for face in self._fine.detect(searched) if max(face.box[2:]) <= LARGEST_FINE]
+        moved = [_moved(face, 1 / scale, (tile.left, tile.top)) for face in found]
+        return [face for face in moved if not _is_cut(face.box, tile, pixels)]
 
     def _regions(self, pixels: Pixels, faces: Iterable[Detection]) -> list[_Region]:
         """Return the region about each face; none for a face whose region does not fit."""

@@ -30,8 +30,11 @@ CERTAIN_SIDE = 21
 """Longer side of such a box, from which on the coarse search finds faces within a few frames."""
 
 OVERLAP = 64
-"""Overlap of tiles, pixels. The coarse search, whose scale is at least a third of the fine one's, finds faces that are
-too large for it."""
+"""Least overlap of tiles, pixels, for a fine search of up to three times the coarse one's scale; see `_overlap`."""
+
+LARGEST_FINE = 2 * OVERLAP
+"""Longer side of a face's box, pixels of the fine search, above which only the coarse search tells faces: it finds
+them, and much of what fills a tile without its surroundings looks like one."""
 
 SIDE_MULTIPLE = 32
 """The detector pads sides to multiples of this many pixels, so tiles have such sides from the start."""
@@ -39,9 +42,9 @@ SIDE_MULTIPLE = 32
 TILE_PIXELS = 320 * 288
 """Most pixels of a live picture's tile: 1.5 times those of the coarse search of a 16:9 picture."""
 
-RECORDED_TILE_PIXELS = 352 * 320
-"""Most pixels of a recording's tile: seven tiles for 1920×1080, 28 for 3840×2160. A detector takes 90 bytes a
-pixel: with three times the pixels, a search would take a fifth less time and 18 MB more."""
+RECORDED_TILE_PIXELS = 416 * 384
+"""Most pixels of a recording's tile: four tiles for 1920×1080, 24 for 3840×2160. A detector takes 90 bytes a pixel, so
+that larger tiles, of which fewer overlap, take less time and more memory."""
 
 MOST_PARTS = 8
 """Most tiles in a row or column; a picture of 960×960 needs four."""
@@ -77,7 +80,7 @@ def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS
         most_pixels: most pixels of a tile in the search.
     """
     scale = side / max(width, height)
-    columns, rows, across, down = _grid(round(width * scale), round(height * scale), most_pixels)
+    columns, rows, across, down = _grid(round(width * scale), round(height * scale), most_pixels, _overlap(side))
     tile_width, tile_height = min(width, int(across / scale)), min(height, int(down / scale))
     return tuple(
         Area(x, y, x + tile_width, y + tile_height)
@@ -86,16 +89,23 @@ def tiles_for(width: int, height: int, side: int, most_pixels: int = TILE_PIXELS
     )
 
 
-def _grid(width: int, height: int, most_pixels: int) -> tuple[int, int, int, int]:
+def _overlap(side: int) -> int:
+    """Return the overlap of tiles, pixels: the coarse search finds faces that are too large for it."""
+    certain = CERTAIN_SIDE * side / COARSE_SIDE
+    return max(OVERLAP, SIDE_MULTIPLE * math.ceil(certain / SIDE_MULTIPLE))
+
+
+def _grid(width: int, height: int, most_pixels: int, overlap: int) -> tuple[int, int, int, int]:
     """Return columns, rows, width and height of tiles: as few and as nearly square as possible."""
-    grids = [(c, r, _part(width, c), _part(height, r)) for c, r in product(range(1, MOST_PARTS + 1), repeat=2)]
+    counts = product(range(1, MOST_PARTS + 1), repeat=2)
+    grids = [(c, r, _part(width, c, overlap), _part(height, r, overlap)) for c, r in counts]
     small = [grid for grid in grids if grid[2] * grid[3] <= most_pixels]
     return min(small, key=lambda grid: (grid[0] * grid[1], max(grid[2:])))
 
 
-def _part(length: int, count: int) -> int:
+def _part(length: int, count: int, overlap: int) -> int:
     """Return the padded length of each of `count` overlapping parts."""
-    return SIDE_MULTIPLE * math.ceil((length + (count - 1) * OVERLAP) / count / SIDE_MULTIPLE)
+    return SIDE_MULTIPLE * math.ceil((length + (count - 1) * overlap) / count / SIDE_MULTIPLE)
 
 
 def _starts(length: int, part: int, count: int) -> list[int]:

@@ -51,7 +51,7 @@ def test_from_bundle_clip_and_data_to_tables_json_and_plots(bundle, clip, data, 
     assert {f["variant"] for f in record["stages"] + record["live"] + record["face-count"]} == {"int8"}
     assert all(0 < f["overhead"] <= 1 for f in record["stages"] if f["cores"] == 1)
     assert all(0 < f["answered"] <= 1 and f["cpu"]["p50"] > 0 for f in record["live"])
-    assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8]
+    assert [f["faces"] for f in record["face-count"]] == [1, 2, 4, 8, 16]
     assert [(f["width"], f["height"]) for f in record["frame-size"]] == [*HEIGHT_BY_WIDTH.items()]
     shown = capfd.readouterr().out
     assert "not in this bundle: float16, dynamic" in shown

@@ -10,7 +10,7 @@ import pytest
 from edge.base.geometry import as_box
 from edge.faces.detector import Detection, open_detector
 from edge.faces.roi_search import Search
-from edge.faces.tiles import TILE_PIXELS
+from edge.faces.tiles import LARGEST_FINE, RECORDED_TILE_PIXELS, TILE_PIXELS, tiles_for
 from edge.faces.tracker import Tracker
 from edge.pipeline.pipeline import Pipeline
 
@@ -77,7 +77,15 @@ def test_a_live_small_face_is_found_in_time_and_kept(given, place):
 def test_a_recorded_small_face_is_found_at_once(given):
     found = list(watch(searched(live=False), [scene(700, 345)] * 5))
     assert [len(faces) for faces in found] == [1] * 5
-    assert given[1:4] == [(1920, (360, 256))] * 3, "finely, in three tiles"
+    assert given[1:3] == [(1920, (360, 352))] * 2, "finely, in two tiles"
+
+
+@pytest.mark.parametrize(("side", "count"), [(2 * LARGEST_FINE, 1), (2 * LARGEST_FINE + 2, 0)])
+def test_the_fine_search_leaves_large_faces_to_the_coarse_one(given, side, count):
+    search, frame_ = searched(live=False), frame(0, scene(200, 200, side=side), 0.0)
+    search.find(frame_, [])
+    tiles = tiles_for(1280, 720, 640, RECORDED_TILE_PIXELS)
+    assert sum(len(search._search_tile(frame_.pixels, tile, 0.5)) for tile in tiles) == count  # noqa: SLF001
 
 
 def test_a_recorded_small_face_that_jumps_is_found_at_once(given):
@@ -89,7 +97,7 @@ def test_a_small_face_is_followed_at_the_pictures_own_resolution(given):
     search = searched(live=False)
     images = [scene(700 + 2 * i, 345) for i in range(3)]
     list(watch(search, images))
-    assert given[4:] == [(64, (64, 64))] * 2, "64 pixels of the picture, not of a smaller one"
+    assert given[3:] == [(64, (64, 64))] * 2, "64 pixels of the picture, not of a smaller one"
 
 
 def test_the_work_of_a_live_frame_is_bounded(given):
