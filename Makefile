@@ -33,7 +33,7 @@ OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/
 # What the measurement of archives wants.
 ARCHIVES := $(if $(filter archive all,$(ARGS)),$(VENV)/analyze.stamp $(VENV)/cluster.stamp)
 
-.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak fuzz pictures lock clean
+.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak soak-house fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ##develop list the targets
@@ -132,6 +132,9 @@ boards: $(BENCH) ##develop write the table of boards into docs/boards.md
 
 soak: $(VENV)/$(EDGE).stamp ##develop run for long on a failing camera: memory, threads and files must not grow
 	@$(BIN)/python -m tests.soak.soak --model "$(MODEL)" $(ARGS)
+
+soak-house: $(VENV)/test.stamp ##develop run four cameras for an hour with all outputs, killed at half time (Debian)
+	@$(BIN)/python -m tests.soak.house --model "$(MODEL)" $(ARGS)
 
 fuzz: $(VENV)/test.stamp ##develop feed damaged requests, pictures, manifests and models for a minute
 	@$(BIN)/python -m tests.fuzz $(ARGS)
