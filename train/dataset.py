@@ -17,6 +17,7 @@ import numpy as np
 
 from edge.base.classes import EMOTIONS, fault_in
 from edge.base.errors import UserError
+from edge.base.files import sha256
 from edge.model.manifest import LabelSet
 from edge.sources.pictures import decode_picture
 
@@ -127,7 +128,7 @@ def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tup
         ],
         axis=1,
     )
-    return labels, hashlib.sha256(split.fingerprint.encode() + labels.tobytes()).hexdigest()
+    return labels, sha256(split.fingerprint.encode() + labels.tobytes())
 
 
 def load_split(root: Path, name: str, size: int, channels: int) -> Split:

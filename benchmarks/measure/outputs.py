@@ -16,6 +16,7 @@ from benchmarks.base.measurement import Measurement, marked
 from benchmarks.base.plan import Plan
 from benchmarks.base.process import ROOT, call_command
 from edge.base.errors import UserError
+from edge.base.listen import free_port
 from edge.base.text_table import Column, Row, Rows
 
 WATCHED_SIZE, WATCHED_FPS, WATCHED_SECONDS = (640, 480), 15.0, 12.0
@@ -52,11 +53,6 @@ def measure_outputs(plan: Plan) -> list[Row]:
     results = interleave("outputs", lambda name: _cpu(name, plan), product(OPTIONS), plan.rounds)
     runs = {name: distribution(loads) for (name,), loads in results.items()}
     return [{"output": name, "cpu": cpu, "more": cpu["p50"] - runs[NONE]["p50"]} for name, cpu in runs.items()]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _cpu(name: str, plan: Plan) -> float:

@@ -34,6 +34,12 @@ def listen(host: str, port: int, option: str) -> socket.socket:
     return listener
 
 
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens at present."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def is_local(listener: socket.socket) -> bool:
     """Return whether only this machine can reach an address."""
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback

@@ -99,6 +99,7 @@ class MqttConnection:
     Attributes:
         name: name in the statistics.
         cameras: each camera as an output, by its name; that of a run's only camera is empty.
+        client: paho's client.
         releases: returns the release of the model in use, and the newest one for this board.
     """
 
@@ -141,7 +142,7 @@ class MqttConnection:
         self._lock = threading.Lock()
         self._accepted = False
         self._waiting: deque[tuple[str, str | bytes | bytearray]] = deque()  # topics and messages
-        self._client = self._make_client()
+        self.client = self._make_client()
         self._tried, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt beat", daemon=True)
 
@@ -154,7 +155,7 @@ class MqttConnection:
         self._connect()
         self._thread.start()
         try:
-            self._client.loop_start()
+            self.client.loop_start()
         except RuntimeError:  # no more threads
             self._stopping.set()
             self._thread.join()
@@ -176,9 +177,9 @@ class MqttConnection:
             with suppress(RuntimeError, ValueError):  # the connection is lost, or the queue is full
                 farewell.wait_for_publish(FLUSH_STEP_SECONDS)
         # With the will, so that a broker that has not answered still publishes it later.
-        self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
+        self.client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
         # On another thread: paho may wait for ever for a broker that does not read, or for a name to be resolved.
-        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt stop", daemon=True)
+        stopper = threading.Thread(target=self.client.loop_stop, name="mqtt stop", daemon=True)
         stopper.start()
         stopper.join(FLUSH_STEP_SECONDS)
         self._statistics.count(LEFT_OUT, len(self._waiting))
@@ -210,7 +211,7 @@ class MqttConnection:
         properties.MaximumPacketSize = PACKET  # the broker sends no larger packets
         properties.ReceiveMaximum = 1
         address = self._broker.host, self._broker.port
-        self._client.connect_async(*address, KEEPALIVE, clean_start=True, properties=properties)
+        self.client.connect_async(*address, KEEPALIVE, clean_start=True, properties=properties)
 
     def _run(self) -> None:
         while not self._stopping.wait(PUBLISH_INTERVAL):
@@ -231,7 +232,7 @@ class MqttConnection:
                 self._publish_switches(camera)
                 current = camera.now(self._classes, board) | numbers
                 if camera.is_due(current, now):
-                    self._client.publish(camera.state, json.dumps(current), retain=True, properties=properties)
+                    self.client.publish(camera.state, json.dumps(current), retain=True, properties=properties)
                     camera.published, camera.published_at = current, now
 
     def _publish_switches(self, camera: MqttCamera) -> None:
@@ -245,7 +246,7 @@ class MqttConnection:
             }
         for topic, payload in wanted.items():
             if camera.told.get(topic) != payload:
-                self._client.publish(topic, payload, qos=1, retain=True)
+                self.client.publish(topic, payload, qos=1, retain=True)
                 camera.told[topic] = payload
 
     def _tell(self, camera: MqttCamera, event: dict[str, Any]) -> None:
@@ -265,14 +266,14 @@ class MqttConnection:
             if not self._accepted:
                 return None
             for camera in self.cameras.values() if self._several else ():
-                self._client.publish(camera.availability, OFFLINE, qos=1, retain=True)
-            return self._client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
+                self.client.publish(camera.availability, OFFLINE, qos=1, retain=True)
+            return self.client.publish(self._availability_topic, OFFLINE, qos=1, retain=True)
 
     def _publish_waiting(self) -> None:
         """Give messages to paho, which repeats those that are not acknowledged; the caller holds the lock."""
         while self._waiting:
             topic, message = self._waiting.popleft()
-            if self._client.publish(topic, message, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            if self.client.publish(topic, message, qos=1).rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._statistics.count(LEFT_OUT)
 
     def _greet(self) -> None:
@@ -280,7 +281,7 @@ class MqttConnection:
         version, prefix = package_version("emotion-edge"), self._broker.prefix
         if self._several:
             whole = whole_run(prefix, self._availability_topic, self._pause_topic, version)
-            self._client.publish(whole_run_topic(prefix), json.dumps(whole), retain=True)
+            self.client.publish(whole_run_topic(prefix), json.dumps(whole), retain=True)
         for camera in self.cameras.values():
             message = discovery(
                 camera.prefix,
@@ -293,24 +294,24 @@ class MqttConnection:
                 part_of=prefix if self._several else "",
                 released=self._released,
             )
-            self._client.publish(discovery_topic(camera.prefix), json.dumps(message), retain=True)
+            self.client.publish(discovery_topic(camera.prefix), json.dumps(message), retain=True)
             camera.told = {}
             camera.published_at = -math.inf  # the next state restores what the broker has forgotten
-        self._client.publish(self._availability_topic, ONLINE, retain=True)
+        self.client.publish(self._availability_topic, ONLINE, retain=True)
         self._asked, self._greeted_at = False, time.monotonic()
 
     def _greet_first(self) -> None:
         """Replace what another configuration has left at the broker; the caller holds the lock."""
-        self._client.subscribe([(topic, 0) for topic in (STATUS_TOPIC, self._availability_topic, self._names_topic)])
-        self._client.subscribe([(topic, 0) for topic in self._commands])
+        self.client.subscribe([(topic, 0) for topic in (STATUS_TOPIC, self._availability_topic, self._names_topic)])
+        self.client.subscribe([(topic, 0) for topic in self._commands])
         if self._several:
-            self._client.publish(self._names_topic, json.dumps(list(self.cameras)), retain=True)
+            self.client.publish(self._names_topic, json.dumps(list(self.cameras)), retain=True)
             self._clear(self._broker.prefix)  # of a run of one camera
 
     def _clear(self, prefix: str) -> None:
         """Remove a camera from the broker and from Home Assistant; the caller holds the lock."""
         for topic in (discovery_topic(prefix), f"{prefix}/state"):
-            self._client.publish(topic, b"", retain=True)
+            self.client.publish(topic, b"", retain=True)
 
     @property
     def _commands(self) -> list[str]:

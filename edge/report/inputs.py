@@ -1,6 +1,5 @@
 """Videos to analyze, and the paths of their reports."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -210,7 +209,7 @@ def _names(video: Found) -> Iterator[str]:
     below = "".join(f"{_fitting(folder)}/" for folder in video.below.parts)
     yield below + _fitting(path.stem)
     yield below + _fitting(f"{path.parent.name}-{path.stem}")
-    yield below + _fitting(path.stem, f"-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}")
+    yield below + _fitting(path.stem, f"-{sha256(os.fsencode(path))[:16]}")
 
 
 def _fitting(name: str, end: str = "") -> str:

@@ -5,14 +5,15 @@ import time
 from collections import deque
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge.base.errors import UserError
 from edge.sources.frame import Frame
 from edge.sources.http_client import CameraClient, Unanswered
+from edge.sources.image_formats import BrokenPicture, TooManyPixels
 from edge.sources.jpegs import JpegCutter
 from edge.sources.pixels import BgrPixels
+from edge.sources.stills import decode_jpeg
 
 RECEIVE_BYTES = 64 * 1024
 """Most bytes of one read."""
@@ -123,6 +124,6 @@ class SnapshotSource(JpegCamera):
 def _decoded(picture: bytes) -> np.ndarray | None:
     """Decode a JPEG as uint8 BGR `[h, w, 3]`; None where that fails."""
     try:
-        return cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
+        return decode_jpeg(picture)
+    except (BrokenPicture, TooManyPixels):
         return None

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.sources.image_formats import BrokenPicture, TooManyPixels
+from edge.sources.stills import decode_jpeg
+
 Buffer = bytes | bytearray | memoryview | np.ndarray
 
 
@@ -90,7 +93,7 @@ def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None 
 
 
 def _from_jpeg(content: np.ndarray) -> np.ndarray:
-    picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError("not a JPEG that can be read")
-    return picture
+    try:
+        return decode_jpeg(content)
+    except (BrokenPicture, TooManyPixels) as error:
+        raise ValueError("not a JPEG that can be read") from error

@@ -54,9 +54,25 @@ def decode_still(content: bytes, max_pixels: int = MAX_PICTURE_PIXELS) -> np.nda
     return image
 
 
-def _by_opencv(content: bytes, flag: int) -> np.ndarray:
+def decode_jpeg(content: bytes | np.ndarray) -> np.ndarray:
+    """Decode a JPEG of a camera, upright.
+
+    Args:
+        content: bytes or uint8 `[n]`.
+
+    Returns:
+        uint8 BGR `[h, w, 3]`.
+
+    Raises:
+        TooManyPixels: it has more than `edge.MAX_PICTURE_PIXELS`.
+        BrokenPicture: it is damaged.
+    """
+    return _by_opencv(content, cv2.IMREAD_COLOR)
+
+
+def _by_opencv(content: bytes | np.ndarray, flag: int) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if len(content) else None
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise TooManyPixels from error

@@ -29,12 +29,16 @@ QUERY_TIMEOUT = 10.0
 
 
 class HistoryReader:
-    """Reads a history on a thread of its own, with a connection of its own for each question."""
+    """Reads a history on a thread of its own, with a connection of its own for each question.
+
+    Attributes:
+        waiting: number of questions that wait or are answered.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._thread = ThreadPoolExecutor(1, "history")
-        self._waiting = 0
+        self.waiting = 0
 
     async def answer(self, span: Span) -> dict[str, Any]:
         """Return what a history says about a span, as plain values for JSON, see `History` in openapi.json.
@@ -52,13 +56,13 @@ class HistoryReader:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        if self._waiting >= MOST_QUESTIONS:
+        if self.waiting >= MOST_QUESTIONS:
             raise Busy
-        self._waiting += 1
+        self.waiting += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def _read(self, span: Span) -> dict[str, Any]:
         with reading(self._path) as connection, limited(connection, QUERY_TIMEOUT):

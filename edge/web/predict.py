@@ -34,7 +34,11 @@ class Busy(Exception):  # noqa: N818
 
 
 class Predictor:
-    """Classifies uploads by a recognizer of its own, which belongs to one thread and is loaded when first needed."""
+    """Classifies uploads by a recognizer of its own, which belongs to one thread and is loaded when first needed.
+
+    Attributes:
+        waiting: number of pictures that are received, queued or classified.
+    """
 
     def __init__(self, options: Options) -> None:
         # There is one picture of each face, so no smoothing.
@@ -42,7 +46,7 @@ class Predictor:
         self._thread = ThreadPoolExecutor(1, "predict")
         self._recognizer: Recognizer | None = None
         self._decoding = DecodingProcess(MOST_PIXELS, DECODING_TIMEOUT)
-        self._waiting = 0
+        self.waiting = 0
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -51,13 +55,13 @@ class Predictor:
         Raises:
             Busy: none is left.
         """
-        if self._waiting >= MOST_WAITING_PICTURES:
+        if self.waiting >= MOST_WAITING_PICTURES:
             raise Busy
-        self._waiting += 1
+        self.waiting += 1
         try:
             yield
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     async def predict(self, content: bytes) -> dict[str, Any]:
         """Return the record of a picture; the caller holds a place.

@@ -1,6 +1,5 @@
 """Small stand-ins for what the edge is made of, with every value at hand."""
 
-import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,13 +14,6 @@ from edge.faces.results import FaceResult, FrameResult
 from edge.model.release import Releases
 from edge.sources.frame import Frame
 from edge.sources.pixels import BgrPixels
-
-
-def free_port() -> int:
-    """A port of this machine where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def picture(colour: Iterable[int] = (90, 90, 90), width: int = 64, height: int = 48) -> np.ndarray:

@@ -228,7 +228,7 @@ def test_libraries_do_not_print():
 
 def test_docstrings_say_what_something_is_or_does():
     """A reader must not decode a question first."""
-    questions = {"What", "Whether", "Where", "How", "Of", "Who", "That"}
+    questions = {"What", "Whether", "Where", "How", "Of", "Those", "That", "Who"}
     texts = {
         path: [node.value.value for node in nodes(path) if is_docstring(node)]
         for path in modules(*PACKAGES, "tests", "examples")

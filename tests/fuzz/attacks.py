@@ -21,8 +21,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from edge.base.listen import free_port
 from edge.base.text_table import Column, Row, Value, draw
-from tests.edge.stand_ins import free_port
 
 FILES, WARM_UP, SECONDS = 1024, 3.0, 8.0
 """File descriptors that the run may have, seconds from its first frame until figures are taken, and of each."""

@@ -20,8 +20,8 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
+from edge.base.listen import free_port
 from tests.edge.patience import LONG, patiently
-from tests.edge.stand_ins import free_port
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, memory_mb
 from .mutations import NUMBERS, damage

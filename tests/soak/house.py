@@ -32,9 +32,9 @@ import numpy as np
 
 from edge.app.arguments import whole_number
 from edge.base.errors import UserError, exit_on_user_error
+from edge.base.listen import free_port
 from edge.base.settings import DEFAULT_BUNDLE
 from edge.outputs.store.database import reading
-from tests.edge.stand_ins import free_port
 from tests.soak.soak import MOST_GROWTH, SCENES, Held, moving_scenes
 
 HERE = Path(__file__).parent

@@ -124,6 +124,7 @@ def compress(images: np.ndarray, quality: float) -> np.ndarray:
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality)]
 
     def compressed(face: np.ndarray) -> np.ndarray:
+        # Its own small JPEG, which needs no limits.
         decoded = cv2.imdecode(cv2.imencode(".jpg", face[..., ::-1], options)[1], cv2.IMREAD_COLOR)
         assert decoded is not None
         return decoded[..., ::-1]

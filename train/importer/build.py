@@ -5,7 +5,6 @@ labels in `labels.csv` and the votes in `votes.csv`, and a record of the import 
 """
 
 import csv
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
-from edge.base.files import fitting_name, resolved, whole_folder
+from edge.base.files import file_sha256, fitting_name, resolved, sha256, whole_folder
 from edge.base.progress import Progress
 from train.importer.archive import MAX_BYTES
 from train.importer.names import listed
@@ -144,12 +143,8 @@ def _keep(face: Face, path: Path) -> Image | Skipped:
 def _sha256(source: Path, images: list[Image]) -> str:
     """SHA-256 of the file; for a folder, of the names and hashes of its images."""
     if source.is_file():
-        with source.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    total = hashlib.sha256()
-    for image in images:
-        total.update(f"{image.name}\0{hashlib.sha256(image.path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
+        return file_sha256(source)
+    return sha256("".join(f"{image.name}\0{file_sha256(image.path)}\n" for image in images).encode())
 
 
 def _check_classes(source: Path, classes: Sequence[str], images: list[Image], without: list[dict]) -> None:

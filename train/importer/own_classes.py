@@ -9,15 +9,10 @@ from pathlib import PurePosixPath
 
 from edge.base.classes import fault_in
 from edge.base.errors import UserError
+from edge.sources.image_formats import PICTURE_SUFFIXES
 from train.importer.names import HELD_OUT, count_files, is_like_a_split, listed, read_split
 from train.importer.path_meaning import read_place
 from train.importer.source_files import Skipped
-
-_PICTURES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic"),
-    *(".heif", ".ppm", ".pgm", ".pbm", ".pnm"),
-}
-"""Suffixes of the files whose folders may be classes; folders of other files, such as notes, are not."""
 
 
 @dataclass
@@ -82,7 +77,8 @@ def read_own_classes(
     Raises:
         UserError: there are too few or too many classes, a name is not allowed, or a wanted folder is missing.
     """
-    pictures = [name for name in names if PurePosixPath(name).suffix.lower() in _PICTURES]
+    # Folders of other files, such as notes, are no classes.
+    pictures = [name for name in names if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES]
     folders = [PurePosixPath(name).parts[:-1] for name in pictures]
     shared = len(list(takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))))
     outer = max(0, min(shared, min(map(len, folders), default=0) - 1))  # the innermost folder may be the only class

@@ -35,6 +35,7 @@ def read_picture(data: bytes) -> tuple[bytes, str]:
 def _is_read_as(data: bytes, pixels: np.ndarray) -> bool:
     """Return True if training reads `pixels`, uint8 BGR `[h, w, 3]`, from the file."""
     try:
+        # Without the rules of `decode_still`: other programs must read the stored file alike, too.
         read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return False

@@ -18,6 +18,7 @@ from edge.app.cameras import address, camera_conflicts, capture_of
 from edge.app.off_hours import OffHours
 from edge.base.credentials import camera_credentials
 from edge.base.hours import Hours
+from edge.base.listen import free_port
 from edge.base.network import CAMERA_ADDRESS
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Camera, Capture, Options, Outputs, Run
@@ -26,7 +27,7 @@ from edge.pipeline.gate import SWITCH, Gate
 
 from ..http_camera import HttpCamera, jpeg
 from ..patience import LONG, STOPPED_WITHIN, patiently
-from ..stand_ins import free_port, picture
+from ..stand_ins import picture
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,6 +16,7 @@ from edge.faces.baseline import (
 )
 from edge.faces.smoother import Smoother
 
+from ..memory import kept_bytes
 from ..stand_ins import wandering
 
 ANGRY, HAPPY, SAD = (EMOTIONS.index(name) for name in ("angry", "happy", "sad"))
@@ -154,8 +155,7 @@ def test_the_memory_of_a_face_is_bounded(times):
     baseline = PersonalBaseline()
     for time in times:
         baseline.learn(1, AT_REST, NEUTRAL, float(time))
-    (face,) = baseline._faces.values()
-    assert len(face.readings) <= BASELINE_SECONDS / INTERVAL + 1
+    assert kept_bytes(baseline) < 300 * (BASELINE_SECONDS / INTERVAL + 1)
 
 
 @pytest.mark.parametrize("seed", range(10))

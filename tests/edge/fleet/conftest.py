@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("tuf")
 pytest.importorskip("cryptography")
 
-from edge.app import commands_fleet
+from edge.app import systemd_updates
 from edge.app.cli import main
 
 
@@ -112,7 +112,7 @@ def served(publisher: Publisher) -> Iterator[Served]:
 def reloads(monkeypatch) -> list[str]:
     """The reloads of the service that were asked for."""
     asked: list[str] = []
-    monkeypatch.setattr(commands_fleet, "_reloaded", lambda: asked.append("reload") or "reloaded")
+    monkeypatch.setattr(systemd_updates, "reload_service", lambda: asked.append("reload") or "reloaded")
     return asked
 
 

@@ -9,6 +9,7 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier, dequantize
+from edge.model.interpreter import open_interpreter
 
 
 def crops(*colours, size=48):
@@ -113,8 +114,9 @@ def test_a_model_without_an_input_or_output_is_refused(tiny, which, places):
 
 @pytest.mark.parametrize("shape", [(0, 7), (1, 3)], ids=str)
 def test_an_answer_of_another_shape_than_announced_is_one_line(tiny, monkeypatch, shape):
+    interpreter = MagicMock(wraps=open_interpreter(tiny.tiny_model(), 1))
+    interpreter.get_tensor = lambda index: np.zeros(shape, np.float32)
+    monkeypatch.setattr("edge.model.classifier.open_interpreter", lambda model, threads: interpreter)
     classifier = EmotionClassifier(tiny.tiny_model())
-    interpreter = MagicMock(get_tensor=lambda index: np.zeros(shape, np.float32))
-    monkeypatch.setattr(classifier, "_interpreter", interpreter)
     with pytest.raises(UserError, match="cannot be run"):
         classifier.classify(crops((255, 0, 0)))

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.app import cli
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
+from edge.base.listen import free_port
 from edge.base.run_statistics import BOUNDS, WINDOW
 from edge.faces.events import EVERY_CHANGE
 from edge.model.release import Release, Releases
@@ -30,7 +31,7 @@ from edge.web.exposition import ServedMetrics
 from edge.web.rates import Rate
 
 from ..patience import patiently
-from ..stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face, free_port
+from ..stand_ins import KeepingOutput, ScriptedRecognizer, ScriptedSource, face
 
 DASHBOARD = json.loads((Path(__file__).parents[3] / "deploy" / "grafana.json").read_text())
 HAPPY, NEUTRAL = 3, 4

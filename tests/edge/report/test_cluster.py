@@ -16,12 +16,12 @@ pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 import psutil
 
 from edge.base.errors import UserError
+from edge.base.listen import free_port
 from edge.base.values import parse_cluster
 from edge.report import cluster as cluster_module
 from edge.report.cluster import run_on_cluster
 
 from ..patience import LONG, patiently
-from ..stand_ins import free_port
 
 ROOT = Path(__file__).parents[3]
 SLOW = 4 * LONG

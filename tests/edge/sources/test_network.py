@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from edge.base.errors import UserError
+from edge.base.listen import free_port
 from edge.base.settings import Capture
 from edge.sources import network, open_source
 from edge.sources.decoder import NoVideo
@@ -26,7 +27,7 @@ from ..clips import shades, write_video
 from ..http_camera import HttpCamera, jpeg
 from ..patience import LONG, patiently
 from ..source_suite import Promise, SourceSuite
-from ..stand_ins import free_port, picture
+from ..stand_ins import picture
 
 ROOT = Path(__file__).parents[3]
 

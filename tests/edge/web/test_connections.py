@@ -17,6 +17,7 @@ pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 
 import h11
 
+from edge.base.listen import free_port
 from edge.base.settings import Options
 from edge.outputs.prometheus import Metrics
 from edge.web import bodies, connections, predict, server, token
@@ -25,7 +26,8 @@ from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
 from ..patience import LONG, patiently
-from ..stand_ins import ScriptedRecognizer, free_port
+from ..stand_ins import ScriptedRecognizer
+from .served import errors_of
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "a-token-of-some-length"
@@ -87,20 +89,16 @@ def ended(connection):
     return received
 
 
-def errors(live):
-    return live.only.stats._statistics.count_of("errors.live page")
-
-
 @pytest.fixture
 def accepted(monkeypatch):
     """Sockets that were accepted, as `[socket]`."""
-    sockets, serve_one = [], connections.Door._serve
+    sockets, connect_accepted = [], asyncio.BaseEventLoop.connect_accepted_socket
 
-    def note(self, connection):
+    def note(loop, make, connection, **options):
         sockets.append(connection)
-        return serve_one(self, connection)
+        return connect_accepted(loop, make, connection, **options)
 
-    monkeypatch.setattr(connections.Door, "_serve", note)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "connect_accepted_socket", note)
     return sockets
 
 
@@ -169,7 +167,7 @@ class TestDoor:
         monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_accept", fail)
         with serve() as live:
             assert healthy(live)
-            assert errors(live) == 5
+            assert errors_of(live) == 5
         (record,) = caplog.records
         assert "live page: [Errno 24] Too many open files; the run goes on" in record.getMessage()
         assert not record.exc_info
@@ -335,12 +333,12 @@ class TestBodies:
         request = b"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
         with serve() as live, connect(live) as first, connect(live) as second:
             first.sendall(request)
-            patiently(lambda: live.predictor._waiting)
+            patiently(lambda: live.predictor.waiting)
             second.sendall(request)
             assert second.recv(12) == b"HTTP/1.1 503"
             first.sendall(b"wrong")
             assert first.recv(12) == b"HTTP/1.1 415"
-            assert not live.predictor._waiting
+            assert not live.predictor.waiting
 
 
 class TestBugs:
@@ -351,15 +349,15 @@ class TestBugs:
                 with connect(live) as connection:
                     connection.sendall(b"GET /api/v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                     assert ended(connection).startswith(b"HTTP/1.1 500 ")
-            assert errors(live) == 3
+            assert errors_of(live) == 3
         (record,) = caplog.records
         assert record.exc_info[0] is TypeError
 
     def test_a_beat_that_fails_is_followed_by_others(self, serve, monkeypatch, caplog):
         monkeypatch.setattr(server, "STATISTICS_INTERVAL", 0.01)
         live = serve()
-        live._server._beat = lambda: [][0]
+        monkeypatch.setattr(live.only, "beat", lambda: [][0])
         with live:
-            patiently(lambda: errors(live) > 3)
+            patiently(lambda: errors_of(live) > 3)
             assert healthy(live)
         assert len(caplog.records) == 1

@@ -14,6 +14,8 @@ from edge.outputs.store.database import open_database
 from edge.web import app, history
 from edge.web.history import asked_span
 
+from ..patience import patiently
+from .served import errors_of
 from .test_web import TOKEN, ask, serve, slow_to_fill  # noqa: F401 - a fixture
 
 NOW = int(time.time())
@@ -87,7 +89,7 @@ def test_a_history_that_cannot_be_read_is_no_error_of_the_page(serve, past):  # 
     past.write_bytes(b"broken" * 1000)
     with serve(history=past) as live:
         assert question(live)[0] == 503
-        assert live.only.stats._statistics.count_of("errors.live page") == 0
+        assert errors_of(live) == 0
 
 
 def test_a_question_that_takes_too_long_is_given_up(serve, past, monkeypatch):  # noqa: F811
@@ -116,8 +118,7 @@ def test_many_questions_hold_nothing_back(serve, past, monkeypatch):  # noqa: F8
         for thread in threads:
             thread.start()
         asked.acquire()
-        while live.history._waiting < history.MOST_QUESTIONS:
-            time.sleep(0.005)
+        patiently(lambda: live.history.waiting == history.MOST_QUESTIONS)
         assert question(live)[0] == 503
         assert ask(live, "/api/v1/stats")[0] == 200
         go_on.set()

@@ -13,13 +13,14 @@ import pytest
 pytest.importorskip("starlette", reason="the extra 'web' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 
+from edge.base.listen import free_port
 from edge.base.settings import Options
 from edge.outputs.prometheus import Metrics
 from edge.web import token
 from edge.web.live_page import LivePage
 
 from ..patience import LONG, patiently
-from ..stand_ins import ScriptedRecognizer, face, free_port, result
+from ..stand_ins import ScriptedRecognizer, face, result
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
 NAME, TOKEN = "cam.example.org", "a-token-of-some-length"

@@ -70,8 +70,9 @@ class Run:
 
     def cut(self):
         """End all connections, as if a cable were pulled."""
-        server = self._live._server
-        server.call(lambda: [one.transport.abort() for one in [*server._uvicorn.server_state.connections]])
+        server = self._live._server  # noqa: SLF001 - nothing else is to cut them
+        state = server._uvicorn.server_state  # noqa: SLF001
+        server.call(lambda: [one.transport.abort() for one in [*state.connections]])
 
     def _play(self):
         seq = 0

@@ -288,7 +288,7 @@ def test_an_import_that_breaks_off_leaves_the_old_one(tmp_path, monkeypatch, err
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(importer, "_settle", fail)
+    monkeypatch.setattr(importer, "describe", fail)
     with pytest.raises((KeyboardInterrupt, UserError)):
         import_data(source, tmp_path / "out")
     assert found(tmp_path / "out") == before and {path.name for path in tmp_path.iterdir()} == {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.base.listen import free_port
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Camera, Outputs, Pin, Program, Publication, Rule, Run, Snapshot, Webhook
 from edge.outputs.rules import actions
@@ -23,7 +24,7 @@ from edge.pipeline.faults import Faults
 from edge.pipeline.pipeline import AWAY, Pipeline
 
 from ...patience import LONG, patiently
-from ...stand_ins import ScriptedRecognizer, ScriptedSource, face, frame, free_port, result
+from ...stand_ins import ScriptedRecognizer, ScriptedSource, face, frame, result
 from .test_webhook import Hook, status
 
 APPEARED = Rule("door", "face_appeared", min_interval=0)

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from edge.base.errors import UserError
+from edge.base.listen import free_port
 from edge.base.settings import Webhook
 from edge.outputs.rules import webhook
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.webhook import CallWebhook
 
 from ...patience import LONG
-from ...stand_ins import free_port
 
 TRIGGER = Trigger("smile", "expression", 1000.1234, "porch", face=3, expression="happy", confidence=0.91234)
 SECRET = "a-secret-of-some-length"
