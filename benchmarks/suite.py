@@ -11,6 +11,7 @@ from benchmarks.base.process import summary
 from benchmarks.base.record import Record, keep, new_record
 from benchmarks.measure.accuracy import ACCURACY
 from benchmarks.measure.archive import ANALYZED_ARCHIVE
+from benchmarks.measure.cameras import SEVERAL_CAMERAS
 from benchmarks.measure.counts import COUNTS
 from benchmarks.measure.end_to_end import END_TO_END
 from benchmarks.measure.label_stability import LABEL_STABILITY
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 MEASUREMENTS = {
     one.name: one
     for one in (
-        *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS),
+        *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, SEVERAL_CAMERAS),
         *(peers.CLIP, peers.MODELS_ALONE, peers.FOOTPRINT),
         # Last, because their long load warms a board up.
         *(ANALYZED_ARCHIVE, END_TO_END, ACCURACY, peers.ACCURACIES),

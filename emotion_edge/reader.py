@@ -5,7 +5,7 @@ import html
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,19 @@ from edge.base.errors import UserError
 from edge.base.files import write_whole
 from edge.base.machine import quiet_libraries
 from edge.base.settings import Options, Smoothing, model_folder
+from edge.faces.networks import Networks
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.annotate import annotate
+from edge.pipeline.merged import merged
 from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source, open_source
 from edge.sources.frame import Frame, to_bgr
 from edge.sources.pictures import decode_picture, read_image
 from edge.sources.pixels import BgrPixels
+
+AnySource = str | Path | int | Source
+"""A name of a source, see `edge.sources.open_source`, or an open one."""
 
 
 class Result:
@@ -137,23 +142,25 @@ class Reader:
         with self._lock:
             return Result(self._recognizer.recognize(frame))
 
-    def stream(self, source: str | Path | int | Source) -> Iterator[Result]:
+    def stream(self, source: AnySource | list[AnySource]) -> Iterator[Result]:
         """Yield the result of each frame of a source, with tracked faces and smoothed labels.
 
-        A camera drops the frames that the loop is too slow for; a recording waits for it.
+        A camera drops the frames that the loop is too slow for; a recording waits for it. Several sources share the
+        model, and their results come as they are made; `Result.source` tells whose it is.
 
         Args:
             source: see `edge.sources.open_source`: `auto`, the number or path of a camera, an address, or the path of
-                a video, an image or a folder.
+                a video, an image or a folder; or a list of these.
 
         Raises:
-            UserError: the source is not there or cannot be read.
+            UserError: a source is not there or cannot be read.
         """
-        opened = open_source(str(source)) if isinstance(source, str | Path | int) else source
-        with closing(opened):
-            recognizer = Recognizer.from_options(self._options)
-            with Pipeline(opened, recognizer) as pipeline:
-                yield from map(Result, pipeline)
+        sources = source if isinstance(source, list) else [source]
+        with ExitStack() as stack:
+            opened = [stack.enter_context(closing(_opened(one))) for one in sources]
+            networks = Networks.load(self._options)
+            pipelines = [stack.enter_context(Pipeline(one, Recognizer(networks, self._options))) for one in opened]
+            yield from map(Result, merged(pipelines) if len(pipelines) > 1 else pipelines[0])
 
 
 def load(
@@ -186,6 +193,10 @@ def load(
             max_faces=max_faces,
         )
     )
+
+
+def _opened(source: AnySource) -> Source:
+    return open_source(str(source)) if isinstance(source, str | Path | int) else source
 
 
 def _read(picture: Any, rgb: bool) -> tuple[np.ndarray, str]:

@@ -135,6 +135,7 @@ class CameraRun:
                 gate=self.gate,
                 name=self.name,
                 governed=False,
+                iterated=False,
             )
         except BaseException:
             source.close()

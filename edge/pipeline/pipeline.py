@@ -69,6 +69,7 @@ class Pipeline:
         gate: Gate | None = None,
         name: str | None = None,
         governed: bool = True,
+        iterated: bool = True,
     ) -> None:
         """Take ownership of the source, which is closed at the end.
 
@@ -82,6 +83,8 @@ class Pipeline:
             name: name of the camera in results, instead of the source's own.
             governed: whether work is reduced when the board is hot or results are late; False where somebody else
                 governs several pipelines.
+            iterated: whether the caller takes results; False spares a thread's wake-up for each frame, and `poll` then
+                only tells the end.
         """
         drop = source.live
         recognizer.set_live(live=drop)
@@ -96,6 +99,7 @@ class Pipeline:
         self._found: Channel[Found] = _channel(1 if drop else 4, drop, lambda found: found.frame.nbytes)
         self._results: Channel[FrameResult] = _channel(4, drop, _bytes_of)
         self._queues = [self._queue_for(output, drop) for output in outputs]
+        self._receivers = [*self._queues, self._results] if iterated else self._queues
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
         for name, channel in zip(names, self._channels, strict=True):
@@ -252,10 +256,9 @@ class Pipeline:
             return
         result = self._events.add_to(result)
         self._note(result)
-        queues = [*self._queues, self._results]
-        for queue in queues:
+        for queue in self._receivers:
             queue.put(result)
-        for queue in queues:
+        for queue in self._receivers:
             queue.wait_for_room(result.frame.nbytes)
 
     def _write(self, output: Output, queue: Channel[FrameResult]) -> None:

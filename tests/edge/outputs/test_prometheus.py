@@ -58,7 +58,13 @@ def busy_recognizer():
     statistics = recognizer.statistics
     for name in ("captured", "faces", "frames_with_faces", "faces_left_out", "source.lost", "source.back"):
         statistics.count(name, 3)
-    for state, value in (("temperature", 61.5), ("slowed", True), ("undervoltage", False), ("level", 2)):
+    for state, value in (
+        ("temperature", 61.5),
+        ("slowed", True),
+        ("undervoltage", False),
+        ("level", 2),
+        ("paused", False),
+    ):
         statistics.set(state, value)
     for stage in ("detect", "classify", "frame age"):
         statistics.add(stage, 0.004)
@@ -356,5 +362,5 @@ def test_prometheus_takes_it_and_the_dashboard_gets_its_answers(prometheus):
         assert (found["metric"]["job"], found["value"][1]) == ("edge", "3")
         patiently(lambda: query(own, f"count_over_time({captured}[1m]) > 1"))  # a rate needs two
         for expression in expressions():
-            asked_ = expression.replace("$instance", ".*").replace("$__rate_interval", "1m")
+            asked_ = expression.replace("$instance", ".*").replace("$camera", ".*").replace("$__rate_interval", "1m")
             assert query(own, asked_), asked_

@@ -133,6 +133,12 @@ class TestRecordings:
             assert list(pipeline) == []
         assert (output.entered, output.left) == (1, 1)
 
+    def test_a_caller_that_takes_no_results_holds_nobody_back(self):
+        output = KeepingOutput()
+        with Pipeline(ScriptedSource(200), ScriptedRecognizer(), [output], iterated=False) as pipeline:
+            assert list(pipeline) == []
+        assert output.seqs == list(range(200))
+
     def test_nothing_is_counted_as_dropped(self):
         with Pipeline(ScriptedSource(50), ScriptedRecognizer(), [KeepingOutput("video")]) as pipeline:
             list(pipeline)
