@@ -7,7 +7,6 @@
 """
 
 import csv
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +40,9 @@ class Split:
         files: names relative to the root, sorted.
         images: uint8 `[n, size, size, channels]`; grey, or RGB.
         classes: int64 `[n]`, the folder of each image.
-        fingerprint: sha256 over names and contents of the files, hexadecimal.
+        fingerprint: sha256 over pixels and classes, whatever the files' names, formats and order; hexadecimal.
         names: of the classes.
+        digests: sha256 of each file's pixels, hexadecimal.
     """
 
     files: tuple[str, ...]
@@ -50,6 +50,7 @@ class Split:
     classes: np.ndarray
     fingerprint: str
     names: tuple[str, ...] = EMOTIONS
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Labelled:
         images: uint8 `[n, size, size, channels]`.
         labels: float32 `[n, label sets, classes]`, distributions over the classes; all zero where a set has none
             for the image.
-        fingerprint: sha256 over the split's files and these labels, hexadecimal.
+        fingerprint: sha256 over the split's pixels and these labels, whatever the files' names, formats and order;
+            hexadecimal.
     """
 
     images: np.ndarray
@@ -117,7 +119,7 @@ def available_labels(root: Path) -> tuple[LabelSet, ...]:
 
 
 def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tuple[np.ndarray, str]:
-    """Read the labels of a split, float32 `[n, label sets, classes]`, and a fingerprint of files and labels."""
+    """Read the labels of a split, float32 `[n, label sets, classes]`, and a fingerprint of pixels and labels."""
     hard = _has_votes(root)  # labels.csv is then FER+'s alone
     labels = np.stack(
         [
@@ -128,7 +130,7 @@ def read_labels(root: Path, split: Split, label_sets: Sequence[LabelSet]) -> tup
         ],
         axis=1,
     )
-    return labels, sha256(split.fingerprint.encode() + labels.tobytes())
+    return labels, _fingerprint(split.digests, labels)
 
 
 def load_split(root: Path, name: str, size: int, channels: int) -> Split:
@@ -144,15 +146,14 @@ def load_split(root: Path, name: str, size: int, channels: int) -> Split:
         UserError: the folder, a class or an image is missing or cannot be read.
     """
     paths = _image_paths(root, name)
-    digest = hashlib.sha256()
-    images = np.empty((len(paths), size, size, channels), np.uint8)
+    images, digests = np.empty((len(paths), size, size, channels), np.uint8), []
     for i, path in enumerate(paths):
-        content = path.read_bytes()
-        digest.update(str(path.relative_to(root)).encode() + hashlib.sha256(content).digest())
-        images[i] = _decode(content, path, size, channels)
+        picture = _decode(path)
+        digests.append(sha256(repr(picture.shape).encode() + picture.tobytes()))
+        images[i] = _resized(picture, size, channels)
     files = tuple(path.relative_to(root).as_posix() for path in paths)
     classes = np.array([int(path.parent.name) for path in paths], np.int64)
-    return Split(files, images, classes, digest.hexdigest(), read_classes(root))
+    return Split(files, images, classes, _fingerprint(digests, classes), read_classes(root), tuple(digests))
 
 
 def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray, count: int = len(EMOTIONS)) -> np.ndarray:
@@ -240,11 +241,21 @@ def _image_paths(root: Path, name: str) -> list[Path]:
     return paths
 
 
-def _decode(content: bytes, path: Path, size: int, channels: int) -> np.ndarray:
+def _fingerprint(digests: Sequence[str], labels: np.ndarray) -> str:
+    """Hash the images with their labels, in an order of their own."""
+    pairs = sorted(digest.encode() + row.tobytes() for digest, row in zip(digests, labels, strict=True))
+    return sha256(b"".join(pairs))
+
+
+def _decode(path: Path) -> np.ndarray:
+    """Read a picture, uint8 BGR `[h, w, 3]`."""
     try:
-        image = decode_picture(content, str(path))
+        return decode_picture(path.read_bytes(), str(path))
     except UserError as error:
         raise UserError(error.problem, "remove it, or import the data by 'make data'") from error
+
+
+def _resized(image: np.ndarray, size: int, channels: int) -> np.ndarray:
     if channels == 1:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if image.shape[:2] != (size, size):

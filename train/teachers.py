@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.base.errors import UserError
-from edge.base.files import whole_file, writing
+from edge.base.files import sha256, whole_file, writing
 from edge.model.bundle import MANIFEST, read_manifest
 from edge.model.manifest import LabelSet
 from train.config import Config
@@ -44,7 +44,7 @@ def distill(
         config: `teacher_share` is the weight of the probabilities.
         cache: file of the probabilities, for a resumed run; large teachers take minutes.
     """
-    key = " ".join([training.fingerprint, *(teacher.sha256 for of_set in teachers for teacher in of_set)])
+    key = " ".join([sha256(training.images.tobytes()), *(teacher.sha256 for of_set in teachers for teacher in of_set)])
     probabilities = _read_cache(cache, key)
     if probabilities is None:
         probabilities = _predict(teachers, root, config)

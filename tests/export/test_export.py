@@ -116,7 +116,8 @@ def test_the_temperature_divides_what_was_balanced(run_folder, data):
     source = load_run(run_folder, data)
     whole = source.training
     some = np.flatnonzero((whole.classes == 0) | (np.arange(len(whole.classes)) % 5 == 0))
-    uneven = Split(tuple(whole.files[i] for i in some), whole.images[some], whole.classes[some], "")
+    files, digests = (tuple(of[i] for i in some) for of in (whole.files, whole.digests))
+    uneven = Split(files, whole.images[some], whole.classes[some], "", digests=digests)
     last = source.network.get_layer("folder").get_layer("probabilities")
     kernel, bias = last.get_weights()
     temperature, strength = calibrate_probabilities(dataclasses.replace(source, training=uneven), 0.6)

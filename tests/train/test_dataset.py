@@ -1,11 +1,19 @@
 import csv
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.base.errors import UserError
-from train.dataset import FERPLUS_COLUMNS, FERPLUS_OTHERS, load_split, read_ferplus_majority, read_soft_labels
+from train.dataset import (
+    FERPLUS_COLUMNS,
+    FERPLUS_OTHERS,
+    load_split,
+    read_ferplus_majority,
+    read_labels,
+    read_soft_labels,
+)
 
 
 def write_rows(path, header, rows):
@@ -23,12 +31,34 @@ def test_images_have_the_size_and_planes_asked_for(bars, channels, size):
     assert split.images.std() > 20
 
 
-def test_fingerprint_depends_on_names_and_contents(bars, tmp_path):
+def fingerprints(root):
+    split = load_split(root, "val", 32, 1)
+    return split.fingerprint, read_labels(root, split, ["folder"])[1]
+
+
+def test_the_same_faces_in_other_files_are_the_same_data(bars, tmp_path):
+    """Other names, in another order, other formats, and grey pictures as colour ones."""
     copy = shutil.copytree(bars, tmp_path / "copy")
-    fingerprint = load_split(copy, "val", 32, 1).fingerprint
-    assert fingerprint == load_split(bars, "val", 32, 1).fingerprint
-    (copy / "val/0/000.png").write_bytes((copy / "val/0/001.png").read_bytes())
-    assert fingerprint != load_split(copy, "val", 32, 1).fingerprint
+    for i, path in enumerate(sorted((copy / "val").rglob("*.png"))):
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR if i % 2 else cv2.IMREAD_GRAYSCALE)
+        path.unlink()
+        cv2.imwrite(
+            str(path.with_name(f"z{99 - i}.{('bmp', 'webp', 'png')[i % 3]}")), image, [cv2.IMWRITE_WEBP_QUALITY, 101]
+        )
+    assert fingerprints(copy) == fingerprints(bars)
+
+
+def test_a_fingerprint_depends_on_pixels_and_labels(bars, tmp_path):
+    copy = shutil.copytree(bars, tmp_path / "copy")
+    image = cv2.imread(str(copy / "val/0/000.png"))
+    image[0, 0] ^= 1
+    cv2.imwrite(str(copy / "val/0/000.png"), image)
+    other_pixel = fingerprints(copy)
+    shutil.copy(bars / "val/0/000.png", copy / "val/0/000.png")
+    assert fingerprints(copy) == fingerprints(bars)
+    (copy / "val/0/000.png").rename(copy / "val/1/moved.png")
+    assert not set(other_pixel) & set(fingerprints(bars))
+    assert not set(fingerprints(copy)) & {*fingerprints(bars), *other_pixel}
 
 
 @pytest.mark.parametrize(
