@@ -33,7 +33,7 @@ OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/
 # What the measurement of archives wants.
 ARCHIVES := $(if $(filter archive all,$(ARGS)),$(VENV)/analyze.stamp $(VENV)/cluster.stamp)
 
-.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train evaluate export debug bench bench-counts baseline boards soak soak-house fuzz pictures lock clean
+.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train sweep evaluate export debug bench bench-counts baseline boards soak soak-house fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ##develop list the targets
@@ -100,6 +100,9 @@ data: $(VENV)/workstation.stamp ##train import a data set: SOURCE=<folder, zip o
 
 train: $(VENV)/workstation.stamp ##train fine-tune, or resume a run: [CONFIG=edge] [RUN=runs/edge] [WEIGHTS=imagenet]
 	@$(KEEP_MEMORY) $(BIN)/python -m train.fit --config "$(CONFIG)" --data "$(DATA)" --run "$(RUN)" --weights "$(WEIGHTS)" $(ARGS)
+
+sweep: $(VENV)/workstation.stamp ##train train presets with several seeds: [ARGS='--configs edge --seeds 1 2']
+	@$(KEEP_MEMORY) $(BIN)/python -m train.sweep --data "$(DATA)" --weights "$(WEIGHTS)" $(ARGS)
 
 evaluate: $(VENV)/workstation.stamp ##train evaluate on a split or on portraits: [RUN=…] [SPLIT=test] [PORTRAITS=DIR]
 	@$(BIN)/python -m train.evaluation --model "$(RUN)" $(if $(PORTRAITS),--portraits "$(PORTRAITS)",--data "$(DATA)" --split "$(SPLIT)") $(ARGS)

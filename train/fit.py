@@ -13,9 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import tensorflow as tf
 from tqdm import tqdm
 
+from edge.app.arguments import whole_number
 from edge.base.errors import UserError, exit_on_user_error
 from train import run
 from train.config import Config, load_config, presets
@@ -111,13 +113,17 @@ def main() -> int:
     parser.add_argument(
         "--weights", default="imagenet", help="initial weights: imagenet, none, a Keras no-top file, or a run's folder"
     )
+    parser.add_argument("--seed", type=whole_number(0), help="instead of the configuration's")
     arguments = parser.parse_args()
     folder = arguments.run or Path("runs") / Path(arguments.config).stem
     for number in (signal.SIGINT, signal.SIGTERM):  # also where the parent process ignores SIGINT
         signal.signal(number, signal.default_int_handler)
     limit_threads()
     try:
-        fit(load_config(arguments.config), arguments.data, folder, arguments.weights)
+        config = load_config(arguments.config)
+        if arguments.seed is not None:
+            config = msgspec.structs.replace(config, seed=arguments.seed)
+        fit(config, arguments.data, folder, arguments.weights)
     except KeyboardInterrupt:
         print(f"\nstopped; the finished epochs are kept, the same command resumes {folder}", file=sys.stderr)
         return 130
