@@ -64,8 +64,10 @@ def write_index(folder: Path) -> None:
         UserError: it cannot be written.
     """
     with waited_claim(folder / f".{INDEX}.claim"):
-        if entries := list(_entries(folder)):
-            write_whole(folder / INDEX, index(entries))
+        path, entries = folder / INDEX, list(_entries(folder))
+        text = index(entries)
+        if entries and not (path.is_file() and path.read_text(errors="replace") == text):
+            write_whole(path, text)
 
 
 def index(entries: Iterable[Entry]) -> str:
