@@ -19,7 +19,7 @@ SCENE_WIDTH, SCENE_HEIGHT = 1280, 720
 SCENE_COLUMNS, PORTRAIT = 4, 300
 """Portraits in a row, and their side in a picture of 1280×720 with two rows, in pixels; other sizes are scaled."""
 
-CROWD, CROWD_COLUMNS, HEAD = 8, 8, (55, 0, 155, 170)
+CROWD, CROWD_COLUMNS, HEAD_AREA = 8, 8, (55, 0, 155, 170)
 """Most faces that have their whole portraits; columns of more, and the part (x, y, w, h) that each has."""
 
 
@@ -50,7 +50,7 @@ class Scenes:
 def _picture(portrait: np.ndarray, faces: int, scale: float, moved: int) -> np.ndarray:
     columns, across, down = SCENE_COLUMNS, 318, 350
     if faces > CROWD:
-        x, y, w, h = (round(scale * value) for value in HEAD)
+        x, y, w, h = (round(scale * value) for value in HEAD_AREA)
         portrait, columns, across, down = portrait[y : y + h, x : x + w], CROWD_COLUMNS, 157, 175
     height, width = portrait.shape[:2]
     picture = np.full((round(SCENE_HEIGHT * scale), round(SCENE_WIDTH * scale), 3), 90, np.uint8)
