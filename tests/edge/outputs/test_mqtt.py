@@ -31,6 +31,7 @@ from edge.outputs.mqtt import MqttConnection, MqttOutput
 from edge.outputs.mqtt_camera import UNKNOWN_SCENE, Scene, state
 from edge.pipeline.gate import SWITCH, Gate
 
+from ..certificates import self_signed
 from ..patience import LONG, patiently
 from ..raw_broker import ACCEPTED, CONNACK, CONNECT, DISCONNECT, PUBLISH, RawBroker, length, publish
 from ..stand_ins import face, result
@@ -755,22 +756,18 @@ def test_a_killed_process_is_reported_by_its_last_will(broker):
 class TestTls:
     @pytest.fixture
     def authority(self, tmp_path):
-        """A certificate of 127.0.0.1 that has signed itself, and its key."""
-        if not (program := shutil.which("openssl")):
-            pytest.skip("openssl is not installed here")
-        options = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
-        files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "ca.pem")]
-        subprocess.run([program, *options.split(), *files], check=True, capture_output=True)
-        return tmp_path / "ca.pem"
+        """A certificate of 127.0.0.1, and its key."""
+        return self_signed(tmp_path)
 
     @pytest.fixture
     def encrypted(self, mosquitto, authority):
-        made = mosquitto("allow_anonymous true", f"certfile {authority}", f"keyfile {authority.with_name('key.pem')}")
+        certificate, key = authority
+        made = mosquitto("allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
         made.start()
         return made
 
     def test_a_broker_whose_authority_is_named_is_believed(self, encrypted, authority, quick, monkeypatch, caplog):
-        monkeypatch.setenv(mqtt.CA, str(authority))
+        monkeypatch.setenv(mqtt.CA, str(authority[0]))
         with automation(encrypted.port, tls=True) as output:
             connected(output)
         assert warnings(caplog) == []

@@ -34,6 +34,7 @@ from edge.sources.video import open_video
 from .. import clips
 from ..clips import WOMAN
 from ..patience import LONG
+from .killed import killed_by
 
 ROOT = Path(__file__).parents[3]
 SECONDS, RATE = 18, 25
@@ -323,14 +324,7 @@ class TestRuns:
             assert granted
 
     def test_a_video_that_kills_its_process_costs_itself_alone(self, archive, bundle):
-        hooks = archive / "hooks"
-        hooks.mkdir()
-        (hooks / "sitecustomize.py").write_text(
-            "import os, signal\nfrom edge.report.excerpt import ExcerptSource\nread = ExcerptSource.read\n"
-            "def killing(self):\n"
-            "    if self.name == 'b.mp4': os.kill(os.getpid(), signal.SIGKILL)\n    return read(self)\n"
-            "ExcerptSource.read = killing\n"
-        )
+        hooks = killed_by("b.mp4", archive)
         words = ("archive", "--output", "out", "--model", bundle, "--jobs", 2)
         status, lines, errors = analyze(archive, *words, PYTHONPATH=environment(hooks)["PYTHONPATH"])
         assert status == 2

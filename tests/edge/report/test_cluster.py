@@ -22,6 +22,7 @@ from edge.report import cluster as cluster_module
 from edge.report.cluster import run_on_cluster
 
 from ..patience import LONG, patiently
+from .killed import killed_by
 
 ROOT = Path(__file__).parents[3]
 SLOW = 4 * LONG
@@ -128,14 +129,7 @@ def test_a_worker_that_is_killed_loses_nothing(begin, archive):
 
 
 def test_a_video_that_kills_its_process_costs_itself_alone(begin, archive):
-    hooks = archive / "hooks"
-    hooks.mkdir()
-    (hooks / "sitecustomize.py").write_text(
-        "import os, signal\nfrom edge.report.excerpt import ExcerptSource\nread = ExcerptSource.read\n"
-        "def killing(self):\n"
-        "    if self.name == 'b.mp4': os.kill(os.getpid(), signal.SIGKILL)\n    return read(self)\n"
-        "ExcerptSource.read = killing\n"
-    )
+    hooks = killed_by("b.mp4", archive)
     status, lines, errors = end_of(begin("local:2", env=environment(hooks)))
     assert status == 2
     assert len(lines) == 3

@@ -4,7 +4,6 @@ import base64
 import gzip
 import hashlib
 import logging
-import shutil
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from edge.pipeline.feed import Feed
 from edge.sources import http_client, network, open_source
 from edge.sources.jpeg_cameras import MjpegSource, SnapshotSource
 
+from ..certificates import self_signed
 from ..http_camera import jpeg
 from ..http_server import Answering, respond
 from ..source_suite import Promise, SourceSuite
@@ -363,18 +363,13 @@ def test_one_damaged_or_huge_picture_among_sound_ones_is_passed_over(answering):
 @pytest.fixture
 def encrypted(tmp_path):
     """A server with a certificate that it signed itself."""
-    if not (program := shutil.which("openssl")):
-        pytest.skip("openssl is not installed here")
-    options = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
-    files = {"keyout": tmp_path / "key.pem", "out": tmp_path / "certificate.pem"}
-    made = [word for name, path in files.items() for word in (f"-{name}", str(path))]
-    subprocess.run([program, *options.split(), *made], check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files["out"], files["keyout"])
+    context.load_cert_chain(certificate, key)
     server = Answering(snapshot)
     server.encrypt(context)
     with server:
-        yield server, files["out"]
+        yield server, certificate
 
 
 def test_a_certificate_must_be_trusted(encrypted, monkeypatch):

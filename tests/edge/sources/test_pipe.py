@@ -1,7 +1,6 @@
 """Video of another program on standard input."""
 
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..clips import noise, shades, write_video
 from ..http_camera import jpeg
 from ..patience import LONG, patiently
 from ..source_suite import Promise, SourceSuite
+from .piped import piped_run
 
 ROOT = Path(__file__).parents[3]
 SMALL_GROUPS = {"g": "10", "bf": "0"}
@@ -162,17 +162,7 @@ def test_hardware_that_is_not_there_is_told_and_done_without(piped, tmp_path, ca
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_recording_that_hangs_can_be_stopped(tmp_path, bundle, yunet):
     clip = write_video(tmp_path / "clip.ts", noise(50)).read_bytes()
-    command = [sys.executable, "-m", "edge", "run", "-", "--jsonl", "r.jsonl", "--no-window", "--model", str(bundle)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as process:
-        process.stdin.write(clip)
-        process.stdin.flush()
+    with piped_run(tmp_path, bundle, clip, "--jsonl", "r.jsonl") as process:
         patiently(lambda: list(tmp_path.glob(".r-*.jsonl")))  # made when the source is open
         process.terminate()
         assert process.wait(LONG) == 0

@@ -1,7 +1,6 @@
 """Raw frames through a pipe."""
 
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from edge.sources.raw import CHECKED_FRAMES, RawSource
 
 from ..clips import noise, write_video
 from ..source_suite import Promise, SourceSuite
+from .piped import piped_run
 
 ROOT = Path(__file__).parents[3]
 SIZE = (6, 4)
@@ -158,17 +158,8 @@ def test_another_program_is_recognized_through_a_pipe(tmp_path, bundle, yunet, p
 def test_a_program_that_hangs_is_given_up_and_the_run_ends_in_order(tmp_path, bundle, yunet, portrait):
     """The thread that hangs in the pipe must not keep Python from its end."""
     height, width = portrait.shape[:2]
-    command = [sys.executable, "-m", "edge", "run", "-", "--size", f"{width}x{height}", "--live", "--jsonl", "-"]
-    with subprocess.Popen(
-        [*command, "--no-window", "--model", str(bundle)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as process:
-        process.stdin.write(portrait.tobytes())
-        process.stdin.flush()
+    options = ["--size", f"{width}x{height}", "--live", "--jsonl", "-"]
+    with piped_run(tmp_path, bundle, portrait.tobytes(), *options) as process:
         assert process.wait(60) == 0
         assert process.stdout.read().count(b"\n") == 1
         assert b"hangs and is abandoned" in process.stderr.read()

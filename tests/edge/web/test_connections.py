@@ -25,6 +25,7 @@ from edge.web.connections import Parser
 from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
+from ..certificates import self_signed
 from ..patience import LONG, patiently
 from ..stand_ins import ScriptedRecognizer
 from .served import errors_of
@@ -49,18 +50,7 @@ def serve(bundle, monkeypatch, tmp_path):
 
 @pytest.fixture
 def certificate(tmp_path):
-    files = tmp_path / "cert.pem", tmp_path / "key.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    try:
-        subprocess.run(
-            [*request, "-subj", "/CN=localhost", "-days", "1", "-out", files[0], "-keyout", files[1]],
-            check=True,
-            capture_output=True,
-            timeout=LONG,
-        )
-    except FileNotFoundError:
-        pytest.skip("no openssl to make a certificate with")
-    return files
+    return self_signed(tmp_path)
 
 
 def port_of(live):

@@ -19,29 +19,25 @@ from edge.outputs.prometheus import Metrics
 from edge.web import token
 from edge.web.live_page import LivePage
 
+from ..certificates import self_signed
 from ..patience import LONG, patiently
 from ..stand_ins import ScriptedRecognizer, face, result
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
 NAME, TOKEN = "cam.example.org", "a-token-of-some-length"
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("nginx") and shutil.which("openssl")), reason="nginx and openssl are not installed"
-)
+pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
 
 
 @contextmanager
 def nginx(folder, port, page):
     """The proxy on `port` of loopback, before a page at the address `page`."""
-    names = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
-    subprocess.run(request, check=True, capture_output=True, timeout=LONG)
+    certificate, key = self_signed(folder, NAME)
     server = CONFIGURATION.read_text()
     for shipped, own in (
         ("listen 443", f"listen 127.0.0.1:{port}"),
-        ("/etc/ssl/cam.example.org.pem", folder / "cert.pem"),
-        ("/etc/ssl/cam.example.org.key", folder / "key.pem"),
+        ("/etc/ssl/cam.example.org.pem", certificate),
+        ("/etc/ssl/cam.example.org.key", key),
         ("http://127.0.0.1:8080", page.rstrip("/")),
     ):
         assert shipped in server

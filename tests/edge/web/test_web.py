@@ -7,7 +7,6 @@ import re
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -33,6 +32,7 @@ from edge.web import app, connections, guard, live_camera, pictures, predict, ra
 from edge.web.live_page import LivePage
 from edge.web.rates import Rate
 
+from ..certificates import self_signed
 from ..heif_files import heif
 from ..patience import LONG, STOPPED_WITHIN, patiently
 from ..stand_ins import ScriptedRecognizer, face, picture, result
@@ -797,20 +797,7 @@ class TestPredict:
 class TestTls:
     @pytest.fixture
     def certificate(self, tmp_path):
-        files = tmp_path / "cert.pem", tmp_path / "key.pem"
-        try:
-            subprocess.run(
-                [
-                    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-                    *("-nodes", "-subj", "/CN=localhost", "-days", "1", "-out", files[0], "-keyout", files[1]),
-                ],
-                check=True,
-                capture_output=True,
-                timeout=LONG,
-            )
-        except FileNotFoundError:
-            pytest.skip("no openssl to make a certificate with")
-        return files
+        return self_signed(tmp_path)
 
     def test_the_page_is_served_by_https_and_its_cookie_stays_there(self, serve, certificate, monkeypatch):
         monkeypatch.setenv(token.VARIABLE, TOKEN)

@@ -3,7 +3,6 @@
 import json
 import socket
 import ssl
-import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from edge.outputs.rules import webhook
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.webhook import CallWebhook
 
+from ...certificates import self_signed
 from ...patience import LONG
 
 TRIGGER = Trigger("smile", "expression", 1000.1234, "porch", face=3, expression="happy", confidence=0.91234)
@@ -197,13 +197,7 @@ def test_the_end_of_the_run_ends_the_attempts(monkeypatch):
 
 
 def test_a_certificate_must_be_trusted(tmp_path, monkeypatch):
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
-    try:
-        subprocess.run([*command, *more], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("no openssl here")
+    certificate, key = self_signed(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     hook = Hook(status(200))
