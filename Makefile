@@ -33,7 +33,7 @@ OUTPUTS := $(if $(filter --web% --mqtt% --metrics% all outputs,$(ARGS)),$(VENV)/
 # What the measurement of archives wants.
 ARCHIVES := $(if $(filter archive all,$(ARGS)),$(VENV)/analyze.stamp $(VENV)/cluster.stamp)
 
-.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 data train sweep evaluate export debug bench bench-counts baseline boards soak soak-house fuzz pictures lock clean
+.PHONY: help run analyze demo doctor test test-all test-others check test-edge test-opencv4 test-tflite test-picamera2 test-v4l2 test-arm64 test-home-assistant data train sweep evaluate export debug bench bench-counts baseline boards soak soak-house fuzz pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ##develop list the targets
@@ -83,6 +83,9 @@ test-picamera2: ##develop run the edge on Picamera2 in a Debian root built here 
 
 test-v4l2: $(VENV)/test.stamp ##develop run the edge on an emulated USB camera: unplugged, taken, back (root, 1 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/v4l2.sh $(ARGS)
+
+test-home-assistant: $(VENV)/test.stamp ##develop run beside Home Assistant in a Debian root (root, 1.4 GB)
+	@PYTHON="$(abspath $(BIN))/python" tests/boards/home_assistant.sh $(ARGS)
 
 test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its outputs (root)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)

@@ -89,14 +89,15 @@ def _connect(client: Client, port: int) -> None:
 
 
 def page(messages: list[Message]) -> str:
-    """Return a page with the entities of the discovery message and the values of a state, and the messages below."""
+    """Return a page with the sensors of the discovery message and the values of a state, and the messages below."""
     discovery = next(json.loads(one.payload) for one in messages if one.topic == DISCOVERY)
     shown = next(one for one in messages if one.topic.endswith("/state") and '"emotion": "happy"' in one.payload)
     state = json.loads(shown.payload)
     name = discovery["device"]["name"]
+    sensors = [one for one in discovery["components"].values() if one["platform"] in {"sensor", "binary_sensor"}]
     return plain_page.page(
         plain_page.heading(f"Device {name}: its entities {shown.seconds:.0f} s after the start"),
-        plain_page.table((_row(one, state) for one in discovery["components"].values()), columns=True),
+        plain_page.table((_row(one, state) for one in sensors), columns=True),
         plain_page.heading("Messages"),
         plain_page.lines(_line(one) for one in messages if one.topic != DISCOVERY),
     )

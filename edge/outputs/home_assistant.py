@@ -11,6 +11,9 @@ from typing import Any
 from edge.base.classes import key_of
 
 STATUS_TOPIC = "homeassistant/status"
+EVENTS = ("face_appeared", "emotion_changed", "face_left")
+"""Types of the event entity, which are the events of a run; see `edge.faces.events`."""
+
 ONLINE, OFFLINE = "online", "offline"
 """Payloads of the availability of Home Assistant and its devices."""
 
@@ -53,6 +56,7 @@ def discovery(
     classes: Sequence[str],
     *,
     pause: str,
+    events: str,
     part_of: str = "",
     released: bool = False,
 ) -> dict[str, Any]:
@@ -66,6 +70,7 @@ def discovery(
         expire: seconds after which a state that is not renewed expires.
         classes: names of the model's classes.
         pause: topic of the switch that pauses the camera.
+        events: topic of the camera's events.
         part_of: prefix of the run where it has several cameras; the device is then available as long as both are.
         released: whether the model's releases are known; then there is an entity for updates of it.
     """
@@ -79,6 +84,7 @@ def discovery(
         availability = {"availability": topics, "availability_mode": "all"}
     components = {key: component | shared for key, component in _components(state_topic, classes).items()}
     components["pause"] = _pause("Pause", pause)
+    components["event"] = _event(events)
     if released:
         components["model"] = _update(state_topic)
     return {
@@ -99,6 +105,19 @@ def _pause(name: str, topic: str) -> dict[str, Any]:
     """Return a switch that is on while the camera is paused."""
     icon = "mdi:eye-off"
     return {"platform": "switch", "name": name, "state_topic": topic, "command_topic": f"{topic}/set", "icon": icon}
+
+
+def _event(topic: str) -> dict[str, Any]:
+    """Return the entity of the camera's events; their other fields become its attributes."""
+    template = "{% set facts = dict(value_json, event_type=value_json.event) %}{{ facts | tojson }}"
+    return {
+        "platform": "event",
+        "name": "Face",
+        "state_topic": topic,
+        "event_types": list(EVENTS),
+        "value_template": template,
+        "icon": "mdi:face-recognition",
+    }
 
 
 def _components(state_topic: str, classes: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -291,6 +291,7 @@ class MqttConnection:
                 EXPIRY,
                 self._classes,
                 pause=camera.pause,
+                events=camera.events,
                 part_of=prefix if self._several else "",
                 released=self._released,
             )

@@ -26,6 +26,20 @@ locked() {
     --implementation cp --python-version 3.11 "${@:2}" -r "$1/locked.txt"
 }
 
+# inside command: in the root of the variable `root`, with the settings of this machine's network.
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
+passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
+
+# network ROOT: what programs in it need to reach the package registry as this machine does.
+network() {
+  cp /etc/resolv.conf "$1/etc/resolv.conf"
+  local variable file
+  for variable in PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
+    file=${!variable:-}
+    if [ -n "$file" ] && [ -f "$file" ]; then mkdir -p "$1$(dirname "$file")"; cp -L "$file" "$1$file"; fi
+  done
+}
+
 mounted=()
 unmount() { for place in "${mounted[@]}"; do umount -l "$place"; done; }
 

@@ -6,9 +6,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 root=$boards/trixie
 
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${passed[@]}" "$@"; }
-passed=(); while IFS= read -r line; do passed+=("$line"); done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_|CURL_|https?_proxy)' | grep -v '^PIP_FIND_LINKS' || true)
-
 # Packages of this test alone, without hashes.
 beside=(picamera2==0.3.38 pytest)
 
@@ -22,11 +19,7 @@ packages() {
 if [ ! -e "$root/ready" ] || ! packages | cmp -s - "$root/packages.txt"; then
   rm -rf "$root"; mkdir -p "$root"
   mmdebstrap --quiet --variant=minbase trixie "$root" "$(mirror)" --include=ca-certificates,python3-venv,python3-numpy,python3-libcamera,python3-prctl,gcc,libc6-dev,python3-dev,libcap-dev </dev/null
-  cp /etc/resolv.conf "$root/etc/resolv.conf"
-  for variable in PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
-    file=${!variable:-}
-    if [ -n "$file" ] && [ -f "$file" ]; then mkdir -p "$root$(dirname "$file")"; cp -L "$file" "$root$file"; fi
-  done
+  network "$root"
   mkdir -p "$root/opt/emotion-edge" "$root/opt/frames"
   inside python3 -m venv --system-site-packages /opt/venv
   packages > "$root/packages.txt"

@@ -116,7 +116,7 @@ def test_home_assistant_knows_each_class(classes):
     mqtt = pytest.importorskip("edge.outputs.mqtt_camera")
     from edge.outputs.home_assistant import discovery
 
-    message = discovery("home", "state", "available", "1", 90, classes, pause="pause")
+    message = discovery("home", "state", "available", "1", 90, classes, pause="pause", events="events")
     components = message["components"]
     assert components["emotion"]["options"] == list(classes)
     assert len({component["unique_id"] for component in components.values()}) == len(classes) + 6

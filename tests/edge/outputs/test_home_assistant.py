@@ -2,16 +2,21 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from edge.base.classes import EMOTIONS
+from edge.faces.events import EVERY_CHANGE, Events
 from edge.outputs.home_assistant import device_id, discovery, discovery_topic
 from edge.outputs.mqtt_camera import UNKNOWN_SCENE, Scene, state
 
-from ..stand_ins import face
+from ..stand_ins import face, result
 
-MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS, pause="a/pause")
+BLUEPRINT = Path(__file__).parents[3] / "deploy" / "home-assistant-blueprint.yaml"
+
+TOPICS = {"pause": "a/pause", "events": "a/events"}
+MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS, **TOPICS)
 ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *(f"share_{name}" for name in EMOTIONS)}
 
 OPTIONS = {
@@ -32,9 +37,9 @@ def test_device_and_origin_are_named_once_for_all():
 
 
 def test_every_entity_is_there_with_an_id_of_its_own():
-    assert set(MESSAGE["components"]) == ENTITIES | {"pause"}
+    assert set(MESSAGE["components"]) == ENTITIES | {"pause", "event"}
     ids = {component["unique_id"] for component in MESSAGE["components"].values()}
-    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES | {"pause"}}
+    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES | {"pause", "event"}}
 
 
 @pytest.mark.parametrize("key", sorted(ENTITIES))
@@ -75,6 +80,20 @@ def test_the_problem_is_on_where_there_is_trouble():
     assert not state(UNKNOWN_SCENE, 10.0, {}, 0, EMOTIONS)["trouble"]
 
 
+def test_the_types_of_the_event_entity_are_those_of_a_runs_events():
+    entity = MESSAGE["components"]["event"]
+    assert entity["platform"] == "event"
+    assert entity["state_topic"] == "a/events"
+    events = Events(EVERY_CHANGE)
+    found = [*events.update(result(0, face())), *events.end()]
+    assert [event["event"] for event in found] == entity["event_types"]
+
+
+def test_the_blueprint_offers_the_classes_of_the_models_that_ship():
+    (options,) = re.findall(r"options: \[(.*)\]", BLUEPRINT.read_text())
+    assert tuple(options.split(", ")) == EMOTIONS
+
+
 @pytest.mark.parametrize(
     ("prefix", "device"),
     [
@@ -89,7 +108,7 @@ def test_the_topic_of_discovery_has_the_characters_that_are_allowed(prefix, devi
 
 def test_the_models_update_is_an_entity_where_releases_are_known():
     arguments = "emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS
-    message = discovery(*arguments, pause="a/pause", released=True)
+    message = discovery(*arguments, **TOPICS, released=True)
     assert set(message["components"]) == {*MESSAGE["components"], "model"}
     assert message["components"]["model"] == {
         **{"platform": "update", "name": "Model", "unique_id": "emotion-edge_kitchen_model"},
