@@ -50,6 +50,7 @@ PALETTE_SIZE = 256
 """Colours of a PNG's palette."""
 
 SCRAPES = 60
+CAMERAS = ("porch", "hall", "yard")
 
 
 def main() -> None:
@@ -59,12 +60,14 @@ def main() -> None:
         short, long = folder / "face.mp4", folder / "camera.mp4"
         write_clip(short, rounds=1)
         write_clip(long, rounds=12)
-        with live_page(long):
+        with live_page(long, "--loop"):
             shots, seconds = filmed(browser)
             still(browser, DESKTOP, "live-page.png", color_scheme="dark")
             still(browser, PHONE, "live-page-phone.png", color_scheme="light", device_scale_factor=1.5)
             draw_metrics(scrapes())
         save_film(shots, seconds)
+        with live_page("--config", house(folder)):
+            still(browser, DESKTOP, "live-page-cameras.png", camera="porch", color_scheme="dark")
         edge("run", short, "--no-window", "--video", folder / "annotated.mp4")
         save(frame(folder / "annotated.mp4", second=3.0), "annotated.png")
         edge("analyze", short, "--output", folder)
@@ -74,9 +77,21 @@ def main() -> None:
         whole_page(browser, TEXT_PAGE, service_rating.page(folder), "service.png")
 
 
-def write_clip(path: Path, rounds: int) -> None:
-    """Write a video of the drawn face, which plays its emotions `rounds` times."""
+def house(folder: Path) -> Path:
+    """Write a configuration of three cameras that see the drawn face, each at another moment of its play."""
+    for number, name in enumerate(CAMERAS):
+        write_clip(folder / f"{name}.mp4", rounds=1, begin=number * 60)
+    loops = "capture = { loop = true, realtime = true }"
+    tables = [f'[[camera]]\nname = "{name}"\nsource = "{folder}/{name}.mp4"\n{loops}\n' for name in CAMERAS]
+    path = folder / "house.toml"
+    path.write_text("\n".join(tables))
+    return path
+
+
+def write_clip(path: Path, rounds: int, begin: int = 0) -> None:
+    """Write a video of the drawn face, which plays its emotions `rounds` times, from the frame `begin` on."""
     pictures = list(frames())
+    pictures = pictures[begin:] + pictures[:begin]
     with create_video(path, (DRAWING_WIDTH, DRAWING_HEIGHT), DRAWING_FPS) as writer:
         for number in range(rounds * len(pictures)):
             writer.write(BgrPixels(pictures[number % len(pictures)]), number / DRAWING_FPS)
@@ -97,9 +112,9 @@ def edge(*words: str | Path) -> None:
 
 
 @contextmanager
-def live_page(clip: Path) -> Iterator[None]:
-    """Serve the live page while the clip plays again and again."""
-    command = [*PROGRAM, "run", clip, "--web", ADDRESS, "--loop", "--no-window"]
+def live_page(*words: str | Path) -> Iterator[None]:
+    """Serve the live page of `emotion-edge run` with the given words."""
+    command = [*PROGRAM, "run", *words, "--web", ADDRESS, "--no-window"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             wait_until_healthy()
@@ -136,7 +151,7 @@ def shot(page: Page) -> Image.Image:
 def filmed(browser: Browser) -> tuple[list[Image.Image], list[float]]:
     """Return shots of the live page during one round of the play, and the seconds at which they were taken."""
     with opened(browser, f"http://{ADDRESS}/", FILM, color_scheme="dark") as page:
-        page.wait_for_selector("article.face")
+        page.wait_for_selector("details.face")
         page.wait_for_timeout(1000 * FILM_SECONDS)  # so that the lanes beside the face have something in them
         begin = time.monotonic()
         shots, seconds = [], []
@@ -162,12 +177,12 @@ def save_film(shots: list[Image.Image], seconds: list[float]) -> None:
     )
 
 
-def still(browser: Browser, size: dict[str, int], name: str, **options: Any) -> None:
+def still(browser: Browser, size: dict[str, int], name: str, camera: str = "", **options: Any) -> None:
     """Save the live page as it looks on a screen of `size`, after a face was there for a while."""
-    with opened(browser, f"http://{ADDRESS}/", size, **options) as page:
-        page.wait_for_selector("article.face")
+    with opened(browser, f"http://{ADDRESS}/?camera={camera}", size, **options) as page:
+        page.wait_for_selector("details.face")
         page.wait_for_timeout(1000 * FILM_SECONDS)
-        page.wait_for_selector("#now[data-emotion=happy]")
+        page.wait_for_selector("[data-chosen] .now[data-emotion=happy]")
         page.wait_for_timeout(1000)
         save(shot(page), name)
 

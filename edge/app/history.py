@@ -13,7 +13,7 @@ from edge.base.files import resolved, whole_file, writing
 from edge.base.settings import SECONDS_A_DAY, History
 from edge.base.text_table import table
 from edge.outputs.store.database import reading
-from edge.outputs.store.history import COLUMNS, Hour, Span, classes, events, faces, gaps, hours, iso
+from edge.outputs.store.history import COLUMNS, Bin, Span, classes, events, faces, gaps, hours, iso
 
 SHOWN_EVENTS = 20
 """Newest events that are shown on the terminal."""
@@ -126,7 +126,7 @@ def _event_rows(found: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {"time": iso(event["t"]), **event}
 
 
-def _hour_table(found: Iterable[Hour], labels: Iterable[str]) -> str:
+def _hour_table(found: Iterable[Bin], labels: Iterable[str]) -> str:
     found = list(found)
     seen = {label for hour in found for label in hour.labels}
     shown = [*(label for label in labels if label in seen), *([None] if None in seen else [])]

@@ -30,7 +30,7 @@ from edge.model.release import Releases
 from edge.outputs.clock import Clock
 from edge.outputs.shared import SharedOutput
 from edge.outputs.video import AnnotatedVideo
-from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
+from edge.pipeline.faults import Faults, ToleratedEvents
 from edge.pipeline.gate import Gate, toggle
 from edge.pipeline.governor import govern, recent_age
 from edge.pipeline.output import Output
@@ -129,7 +129,7 @@ class Several:
         publish = self._broker.publish if self._broker else None
         outputs = shared_outputs(run, statistics, self.statistics, self._faults, publish)
         shared = [SharedOutput(output) for output in outputs]
-        self._page = serve_cameras(run, self, statistics, self.gates, self._faults, stack)
+        self._page = serve_cameras(run, self, recognizers, self.gates, self._faults, stack)
         for output in shared:
             stack.enter_context(output)
         tell_of(self._page)
@@ -152,7 +152,7 @@ class Several:
         if broker := self._broker:
             found.append(lambda: ToleratedEvents(broker.cameras[name], self._faults))
         if page := self._page:
-            found.append(lambda: Tolerated(page.cameras[name], self._faults))
+            found.append(lambda: ToleratedEvents(page.cameras[name], self._faults))
         return found
 
     @property

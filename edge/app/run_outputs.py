@@ -19,7 +19,7 @@ from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.rules.output import Publisher, RulesOutput
 from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
-from edge.pipeline.faults import Faults, Tolerated, ToleratedEvents
+from edge.pipeline.faults import Faults, ToleratedEvents
 from edge.pipeline.gate import Gate
 from edge.pipeline.output import Output
 from edge.sources import Source, is_recording
@@ -189,13 +189,11 @@ def serve(
     metrics = _metrics(run, recognizer, None, faults, stack)
     if not page.address:
         return None
-    with needs_extra("web"):
-        from edge.web.live_page import Shown
-    shown = _live_page(run, metrics, {"": Shown(metrics.statistics, gate)}, stays=is_recording(run.source))
+    shown = _live_page(run, metrics, {"": _shown(recognizer, gate)}, stays=is_recording(run.source))
     stack.callback(shown.close)
     with faults.tolerated(shown.only.name):
         shown.__enter__()
-    outputs.append(Tolerated(shown.only, faults))
+    outputs.append(ToleratedEvents(shown.only, faults))
     return shown
 
 
@@ -233,7 +231,7 @@ def connect_cameras(
 def serve_cameras(
     run: Run,
     subject: "Subject",
-    cameras: Mapping[str, Statistics],
+    recognizers: Mapping[str, Recognizer],
     gates: Mapping[str, Gate],
     faults: Faults,
     stack: ExitStack,
@@ -243,7 +241,7 @@ def serve_cameras(
     Args:
         run: settings.
         subject: the run.
-        cameras: statistics of the cameras by their names.
+        recognizers: of the cameras, by their names.
         gates: of the cameras.
         faults: records errors.
         stack: stops what is started.
@@ -253,12 +251,12 @@ def serve_cameras(
     """
     if not (run.outputs.metrics or run.page.address):
         return None
-    metrics = _metrics(run, subject, cameras, faults, stack)
+    statistics = {name: recognizer.statistics for name, recognizer in recognizers.items()}
+    metrics = _metrics(run, subject, statistics, faults, stack)
     if not run.page.address:
         return None
-    with needs_extra("web"):
-        from edge.web.live_page import Shown
-    page = _live_page(run, metrics, {name: Shown(cameras[name], gates[name]) for name in cameras}, stays=False)
+    shown = {name: _shown(recognizer, gates[name]) for name, recognizer in recognizers.items()}
+    page = _live_page(run, metrics, shown, stays=False)
     stack.callback(page.close)
     with faults.tolerated(page.only.name):
         page.__enter__()
@@ -279,6 +277,13 @@ def _metrics(
     with faults.tolerated("metrics"):
         stack.enter_context(metrics)
     return metrics
+
+
+def _shown(recognizer: Recognizer, gate: Gate) -> "Shown":
+    """Return a camera for the page."""
+    with needs_extra("web"):
+        from edge.web.live_page import Shown
+    return Shown(recognizer.statistics, gate, lambda: recognizer.options)
 
 
 def _live_page(run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], *, stays: bool) -> "LivePage":

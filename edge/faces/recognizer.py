@@ -83,6 +83,11 @@ class Recognizer:
         """Load the bundle anew for all recognizers that share it, from any thread; see `Networks.reload`."""
         self._networks.reload(options)
 
+    @property
+    def options(self) -> Options:
+        """The present options."""
+        return self._options
+
     def set_options(self, options: Options) -> None:
         """Use other limits, smoothing and quality from the next frame on, from any thread; faces are kept.
 

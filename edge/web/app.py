@@ -1,7 +1,7 @@
 """The web application: its routes and their responses, which `static/openapi.json` documents."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -23,15 +23,16 @@ from edge.pipeline.gate import SWITCH
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
-from edge.web.history import HistoryReader, asked_span
+from edge.web.history import HistoryReader, asked_span, asked_step
 from edge.web.live_camera import LiveCamera
 from edge.web.pictures import MEDIA_TYPE, OPENING
 from edge.web.predict import MOST_BYTES, UPLOAD_KINDS, Busy, Predictor
 from edge.web.rates import Rate
-from edge.web.topics import Full, Topic
+from edge.web.topics import Full, Topic, joined
 
 FILES = Path(__file__).with_name("static")
-CAMERA = "/api/v1/cameras/{camera}"
+CAMERAS = "/api/v1/cameras"
+CAMERA = CAMERAS + "/{camera}"
 MOST_FORM_BYTES = 4096
 SLOWEST = 20.0
 """Time-out for the body of a picture or a form, seconds."""
@@ -58,7 +59,7 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route("/api", _file("api.html")),
             Route("/openapi.json", _file("openapi.json")),
             *_of_cameras(live),
-            Route("/api/v1/cameras", partial(_cameras, live)),
+            Route(CAMERAS, partial(_cameras, live)),
             *_switches(live),
             Route("/api/v1/history", _history(live)),
             Route("/api/v1/predict", _predict(live), methods=["POST"], max_body_size=MOST_BYTES),
@@ -74,12 +75,13 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
 
 def _of_cameras(live: Live) -> Iterator[Route]:
     """Yield the routes of each camera, and the same without a name for the first camera or `?camera=NAME`."""
-    pictures = Stream(live, lambda camera: camera.pictures, MEDIA_TYPE, OPENING)
-    events = Stream(live, lambda camera: camera.events, "text/event-stream", b"retry: 1000\n\n")
-    for named, path in (("stream.mjpg", "/stream.mjpg"), ("events", "/events")):
-        stream = pictures if named == "stream.mjpg" else events
-        yield Route(path, stream, methods=["GET"])
-        yield Route(f"{CAMERA}/{named}", stream, methods=["GET"])
+    pictures = partial(Stream, live, lambda camera: camera.pictures, MEDIA_TYPE, OPENING)
+    events = partial(Stream, live, lambda camera: camera.events, "text/event-stream", b"retry: 1000\n\n")
+    for named, stream in (("stream.mjpg", pictures), ("events", events)):
+        yield Route(f"/{named}", stream(_one), methods=["GET"])
+        # Browsers open six connections to a server at most, so a page of many cameras takes one stream of all.
+        yield Route(f"{CAMERAS}/{named}", stream(_all), methods=["GET"])
+        yield Route(f"{CAMERA}/{named}", stream(_one), methods=["GET"])
     for named, answer in (("latest", _latest), ("stats", _stats)):
         yield Route(f"/api/v1/{named}", partial(answer, live))
         yield Route(f"{CAMERA}/{named}", partial(answer, live))
@@ -94,18 +96,26 @@ def _switches(live: Live) -> Iterator[Route]:
 
 
 class Stream:
-    """Response that streams a camera's topic until the client leaves; 503 where there are too many clients."""
+    """Response that streams the topics of cameras until the client leaves; 503 where there are too many clients."""
 
-    def __init__(self, live: Live, topic: Callable[[LiveCamera], Topic], media_type: str, opening: bytes) -> None:
+    def __init__(
+        self,
+        live: Live,
+        topic: Callable[[LiveCamera], Topic],
+        media_type: str,
+        opening: bytes,
+        cameras: Callable[[Live, Request], Iterable[LiveCamera]],
+    ) -> None:
         self._live, self._topic_of, self._media_type, self._opening = live, topic, media_type, opening
+        self._cameras_of = cameras
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        topic = self._topic_of(_camera(self._live, Request(scope)))
+        topics = [self._topic_of(camera) for camera in self._cameras_of(self._live, Request(scope))]
         if scope["method"] == "HEAD":
             await Response(media_type=self._media_type)(scope, receive, send)
             return
         try:
-            with topic.joined(self._opening) as slot:
+            with joined(topics, self._opening) as slot:
                 await StreamingResponse(slot, media_type=self._media_type)(scope, receive, send)
         except Full:
             why = refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients", {"Retry-After": "5"})
@@ -128,6 +138,14 @@ def _camera(live: Live, request: Request) -> LiveCamera:
     return live.cameras[name]
 
 
+def _one(live: Live, request: Request) -> Iterable[LiveCamera]:
+    return [_camera(live, request)]
+
+
+def _all(live: Live, request: Request) -> Iterable[LiveCamera]:
+    return live.cameras.values()
+
+
 async def _latest(live: Live, request: Request) -> Response:
     if (latest := _camera(live, request).latest) is None:
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -139,7 +157,7 @@ async def _stats(live: Live, request: Request) -> Response:
 
 
 async def _cameras(live: Live, request: Request) -> Response:
-    return JSONResponse([_facts(camera) for camera in live.cameras.values()])
+    return JSONResponse(_facts(live, live.cameras.values()))
 
 
 async def _switch(live: Live, paused: bool, request: Request) -> Response:
@@ -148,11 +166,15 @@ async def _switch(live: Live, paused: bool, request: Request) -> Response:
     # On another thread: whoever follows a gate may wait for a result that is just being written.
     for camera in chosen:
         await asyncio.to_thread(camera.gate.set, SWITCH, paused)
-    return JSONResponse([_facts(camera) for camera in chosen])
+    return JSONResponse(_facts(live, chosen))
 
 
-def _facts(camera: LiveCamera) -> dict[str, Any]:
-    return {"name": camera.camera, "state": camera.stats.state, "paused_by": camera.gate.reasons}
+def _facts(live: Live, cameras: Iterable[LiveCamera]) -> list[dict[str, Any]]:
+    stored = live.history is not None
+    return [
+        {"name": one.camera, "state": one.stats.state, "paused_by": one.gate.reasons, "stored": stored}
+        for one in cameras
+    ]
 
 
 async def _health(live: Live, request: Request) -> Response:
@@ -206,7 +228,7 @@ def _history(live: Live) -> Callable[[Request], Any]:
         if not rate.allows(client_of(request)):
             return refused(HTTPStatus.TOO_MANY_REQUESTS, "too many questions", {"Retry-After": "1"})
         try:
-            return JSONResponse(await live.history.answer(asked_span(request.query_params)))
+            return JSONResponse(await _answer(live.history, request))
         except ValueError as error:
             return refused(HTTPStatus.BAD_REQUEST, str(error))
         except Busy:
@@ -215,6 +237,11 @@ def _history(live: Live) -> Callable[[Request], Any]:
             return refused(HTTPStatus.SERVICE_UNAVAILABLE, "the history cannot be read, or not in time")
 
     return answer
+
+
+async def _answer(history: HistoryReader, request: Request) -> dict[str, Any]:
+    span = asked_span(request.query_params)
+    return await history.answer(span, asked_step(request.query_params, span))
 
 
 def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:

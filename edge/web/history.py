@@ -11,7 +11,7 @@ from typing import Any
 from edge.base.settings import SECONDS_A_DAY
 from edge.base.values import parse_time
 from edge.outputs.store.database import reading
-from edge.outputs.store.history import Hour, Span, events, gaps, hours, limited
+from edge.outputs.store.history import Bin, Span, bins, events, gaps, hours, limited
 from edge.pipeline.pipeline import NO_LABEL
 from edge.web.predict import Busy
 
@@ -20,6 +20,9 @@ MOST_DAYS = 31
 
 MOST_EVENTS, MOST_HOURS, MOST_GAPS = 1000, 5000, 100
 """Most events, hours of cameras and gaps in one answer, the newest ones."""
+
+MOST_BINS = 1440
+"""Most steps of a question's span."""
 
 MOST_QUESTIONS = 4
 """Most questions that wait or are answered at one time."""
@@ -40,15 +43,19 @@ class HistoryReader:
         self._thread = ThreadPoolExecutor(1, "history")
         self.waiting = 0
 
-    async def answer(self, span: Span) -> dict[str, Any]:
+    async def answer(self, span: Span, step: int | None = None) -> dict[str, Any]:
         """Return what a history says about a span, as plain values for JSON, see `History` in openapi.json.
+
+        Args:
+            span: the span.
+            step: seconds by which labels are counted as well; None for hours only.
 
         Raises:
             Busy: too many questions wait.
             UserError: the history cannot be read, or not in time.
         """
         with self._place():
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, span)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, span, step)
 
     def close(self) -> None:
         """Stop; do not wait for a question in progress."""
@@ -64,7 +71,7 @@ class HistoryReader:
         finally:
             self.waiting -= 1
 
-    def _read(self, span: Span) -> dict[str, Any]:
+    def _read(self, span: Span, step: int | None) -> dict[str, Any]:
         with reading(self._path) as connection, limited(connection, QUERY_TIMEOUT):
             newest = sorted(hours(connection, span), key=lambda hour: hour.start)[-MOST_HOURS:]
             found = events(connection, span, MOST_EVENTS + 1)
@@ -72,6 +79,7 @@ class HistoryReader:
                 "from": span.begin,
                 "to": span.end,
                 "hours": [_plain(hour) for hour in newest],
+                "steps": [_plain(one) for one in bins(connection, span, step)] if step else [],
                 "events": found[-MOST_EVENTS:],
                 "events_left_out": len(found) > MOST_EVENTS,
                 "gaps": gaps(connection, span)[-MOST_GAPS:],
@@ -91,6 +99,20 @@ def asked_span(query: Mapping[str, str]) -> Span:
     return Span(begin, end, query.get("camera"))
 
 
-def _plain(hour: Hour) -> dict[str, Any]:
-    labels = {label or NO_LABEL: seconds for label, seconds in hour.labels.items()}
-    return {"camera": hour.camera, "t": hour.start, "seconds": hour.seconds, "labels": labels}
+def asked_step(query: Mapping[str, str], span: Span) -> int | None:
+    """Return `step`, seconds; None where it is not asked for.
+
+    Raises:
+        ValueError: it is no whole number from 1, or too small for the span.
+    """
+    if "step" not in query:
+        return None
+    step = int(query["step"]) if query["step"].isascii() and query["step"].isdigit() else 0
+    if step < 1 or (span.end - span.begin) / step > MOST_BINS:
+        raise ValueError(f"'step' must be whole seconds, at most {MOST_BINS} of them from 'from' to 'to'")
+    return step
+
+
+def _plain(counted: Bin) -> dict[str, Any]:
+    labels = {label or NO_LABEL: seconds for label, seconds in counted.labels.items()}
+    return {"camera": counted.camera, "t": counted.start, "seconds": counted.seconds, "labels": labels}

@@ -1,21 +1,26 @@
 """One camera on the live page, as an output: sends each result to all clients, and a picture of it now and then."""
 
+import itertools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from edge.base.run_statistics import Statistics
+from edge.base.settings import Options
 from edge.faces.results import FrameResult
 from edge.pipeline.gate import Gate
 from edge.sources.frame import Frame
 from edge.web.pictures import Encoder
-from edge.web.stats import Stats
+from edge.web.stats import Stats, thresholds
 from edge.web.topics import Topic
 
 MAX_PICTURE_CLIENTS, MAX_EVENT_CLIENTS = 8, 16
 """Most clients of each stream at one time."""
+
+MAX_UNSENT_CHANGES = 64
+"""Most events of faces that wait for a slow client; older ones are lost."""
 
 
 class LiveCamera:
@@ -26,7 +31,7 @@ class LiveCamera:
         camera: name of the camera; empty for a run's only one.
         gate: pauses and resumes it.
         pictures: parts of an MJPEG stream.
-        events: server-sent events: `record`, `stats` and `ended`.
+        events: server-sent events: `record`, `stats`, `ended`, and `change`, an event of a face.
         stats: statistics of the camera.
         latest: latest record as JSON; None before the first, and while the camera is paused.
         encoder: encodes the pictures.
@@ -40,6 +45,7 @@ class LiveCamera:
         camera: str,
         statistics: Statistics,
         gate: Gate,
+        options: Callable[[], Options],
         call: Callable[..., None],
         ended: Callable[[], None],
         *,
@@ -51,15 +57,17 @@ class LiveCamera:
             camera: its name; empty for a run's only one.
             statistics: of its recognizer and pipeline.
             gate: pauses and resumes it.
+            options: returns its present options, whose thresholds are shown.
             call: runs a function in the server's thread.
             ended: called after its last result.
             stays: whether the last picture is shown after that.
         """
         self.camera, self.gate = camera, gate
-        self.stats, self.encoder = Stats(statistics), Encoder()
+        self.stats, self.encoder = Stats(statistics), Encoder(camera)
         self.pictures, self.events = Topic(MAX_PICTURE_CLIENTS), Topic(MAX_EVENT_CLIENTS)
         self.latest: bytes | None = None
-        self._call, self._ended, self._stays = call, ended, stays
+        self._options, self._call, self._ended, self._stays = options, call, ended, stays
+        self._changes = itertools.cycle(f"change {number}" for number in range(MAX_UNSENT_CHANGES))
         self._last: Frame | None = None
         self._lock = threading.Lock()  # a result is kept before or after a pause begins, not meanwhile
         gate.follow(self._follow_gate)
@@ -76,6 +84,12 @@ class LiveCamera:
             self.latest = result.line.encode()
             picture = self.encoder.part(result.frame) if self.pictures.wanted else None
             self._call(self._publish, event("record", self.latest), picture)
+            self.end(result.events)
+
+    def end(self, events: Sequence[dict[str, Any]]) -> None:
+        """Send events of faces; each of them, as far as a client keeps up."""
+        for change in () if self.gate.paused else events:
+            self._call(self.events.publish, next(self._changes), event("change", json.dumps(change).encode()))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -87,9 +101,14 @@ class LiveCamera:
         self._ended()
 
     def now(self) -> dict[str, Any]:
-        """Return the camera's statistics and the number of viewers."""
-        watching = {"pictures": len(self.pictures), "events": len(self.events)}
-        return self.stats.now() | {"watching": watching, "pictures_encoded": self.encoder.count}
+        """Return the camera's statistics, its thresholds and the number of viewers."""
+        return self.stats.now() | {
+            "camera": self.camera,
+            "paused_by": self.gate.reasons,
+            "thresholds": thresholds(self._options()),
+            "watching": {"pictures": len(self.pictures), "events": len(self.events)},
+            "pictures_encoded": self.encoder.count,
+        }
 
     def beat(self) -> None:
         """Send statistics, also while no frames come; called in the server's thread."""
@@ -123,7 +142,7 @@ class LiveCamera:
             self.events.keep("record", event("record", record))
         if picture:
             self.pictures.keep("picture", picture)
-        self.events.keep("ended", event("ended", b"{}"))
+        self.events.keep("ended", event("ended", json.dumps({"camera": self.camera}).encode()))
 
 
 def event(kind: str, data: bytes) -> bytes:

@@ -31,6 +31,7 @@ class Shown(NamedTuple):
 
     statistics: Statistics
     gate: Gate
+    options: Callable[[], Options]
 
 
 class LivePage:
@@ -81,7 +82,7 @@ class LivePage:
         self.history = HistoryReader(history) if history else None
         self.classes = metrics.classes
         self.stays, self._closed, self._running = stays, False, set[str]()
-        shown = {"": Shown(metrics.statistics, Gate())} if cameras is None else cameras
+        shown = {"": Shown(metrics.statistics, Gate(), lambda: options)} if cameras is None else cameras
         self.cameras = {
             name: LiveCamera(name, *camera, self._call, partial(self._camera_ended, name), stays=stays)
             for name, camera in shown.items()

@@ -24,15 +24,18 @@ OPENING = b"--" + BOUNDARY + b"\r\n"
 class Encoder:
     """Makes parts of an MJPEG stream, at most `MAX_PICTURES_A_SECOND` a second; for one thread.
 
-    A part's headers have its frame's number and size. MJPEG and records come on two connections, so a picture may
-    arrive before or after its record. Clients match the two by the number, and scale boxes by the size; see picture.js.
+    A part's headers have its camera, and its frame's number and size. MJPEG and records come on two connections, so a
+    picture may arrive before or after its record. Clients match the two by the number, and scale boxes by the size; see
+    picture.js.
 
     Attributes:
         count: number of encoded pictures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, camera: str = "") -> None:
+        """Encode frames of the camera of that name, which has letters, digits, - and _."""
         self.count = 0
+        self._camera = camera
         self._due = 0.0
 
     def part(self, frame: Frame) -> bytes | None:
@@ -50,7 +53,7 @@ class Encoder:
         picture = _encoded(frame)
         head = (
             f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
-            f"X-Seq: {frame.seq}\r\nX-Size: {frame.width}x{frame.height}\r\n\r\n"
+            f"X-Camera: {self._camera}\r\nX-Seq: {frame.seq}\r\nX-Size: {frame.width}x{frame.height}\r\n\r\n"
         )
         # The boundary is sent with the picture before it, so that viewers that wait for it are not one picture late.
         return head.encode() + picture + b"\r\n" + OPENING

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.base.run_statistics import Statistics, under
+from edge.base.settings import Options
 from edge.faces.results import FrameResult
 from edge.model.bundle import Bundle
 from edge.model.release import Releases
@@ -78,6 +79,19 @@ class Stats:
     def _age(self, q: float) -> float | None:
         age = self._statistics.recent("frame age", q, STATISTICS_WINDOW)
         return None if age is None else round(age * 1000, 1)
+
+
+def thresholds(options: Options) -> dict[str, float]:
+    """Return what a face and a label need, by the names of the options."""
+    smoothing, quality = options.smoothing, options.quality
+    return {
+        "detector_threshold": options.detector_threshold,
+        "min_face_size": quality.min_face_size,
+        "min_sharpness": quality.min_sharpness,
+        "max_turn": quality.max_turn,
+        "unsure_below": smoothing.unsure_below,
+        "margin": smoothing.margin,
+    }
 
 
 def model_facts(bundle: Bundle) -> dict[str, Any]:

@@ -4,8 +4,8 @@ Everything belongs to the server's event loop, except `Topic.wanted`, which any 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 
 class Full(Exception):  # noqa: N818 - a state, not an error
@@ -13,20 +13,21 @@ class Full(Exception):  # noqa: N818 - a state, not an error
 
 
 class Slot:
-    """Newest unsent item of each kind for one client; slow clients skip items."""
+    """Newest unsent item of each topic and kind for one client; slow clients skip items."""
 
-    def __init__(self) -> None:
-        self._items: dict[str, bytes] = {}
+    def __init__(self, opening: bytes) -> None:
+        self._items: dict[tuple[Topic | None, str], bytes] = {(None, "opening"): opening}
         self._changed = asyncio.Event()
+        self._changed.set()
         self._closed = False
 
-    def put(self, kind: str, item: bytes) -> None:
-        self._items[kind] = item
+    def put(self, topic: "Topic", kind: str, item: bytes) -> None:
+        self._items[topic, kind] = item
         self._changed.set()
 
-    def drop(self) -> None:
-        """Drop what has not been sent, but for the opening of the stream."""
-        self._items = {kind: item for kind, item in self._items.items() if kind == "opening"}
+    def drop(self, topic: "Topic") -> None:
+        """Drop what has not been sent of a topic."""
+        self._items = {key: item for key, item in self._items.items() if key[0] is not topic}
 
     def close(self) -> None:
         """Close the slot; items in it can still be read."""
@@ -62,27 +63,26 @@ class Topic:
         return bool(self._slots)
 
     @contextmanager
-    def joined(self, opening: bytes) -> Iterator[Slot]:
-        """Yield a slot for the length of the block; it begins with `opening` and the kept items.
+    def sends_to(self, slot: Slot) -> Iterator[None]:
+        """Send all items to a slot for the length of the block, and the kept ones first.
 
         Raises:
             Full: no place is left, or the topic is closed.
         """
         if self._closed or len(self._slots) >= self._most:
             raise Full
-        slot = Slot()
-        for kind, item in {"opening": opening, **self._kept}.items():
-            slot.put(kind, item)
+        for kind, item in self._kept.items():
+            slot.put(self, kind, item)
         self._slots.add(slot)
         try:
-            yield slot
+            yield
         finally:
             self._slots.discard(slot)
 
     def publish(self, kind: str, item: bytes) -> None:
         """Send an item to all clients; it replaces an unsent one of its kind."""
         for slot in self._slots:
-            slot.put(kind, item)
+            slot.put(self, kind, item)
 
     def keep(self, kind: str, item: bytes) -> None:
         """Send the last item of a kind to all clients, and to those that join later."""
@@ -93,10 +93,24 @@ class Topic:
         """Drop what is kept for later clients and what has not been sent."""
         self._kept.clear()
         for slot in self._slots:
-            slot.drop()
+            slot.drop(self)
 
     def close(self) -> None:
         """Close all slots and refuse new clients."""
         self._closed = True
         for slot in self._slots:
             slot.close()
+
+
+@contextmanager
+def joined(topics: Iterable[Topic], opening: bytes) -> Iterator[Slot]:
+    """Yield a slot that begins with `opening` and gets the items of all topics for the length of the block.
+
+    Raises:
+        Full: a topic has no place left, or is closed.
+    """
+    slot = Slot(opening)
+    with ExitStack() as stack:
+        for topic in topics:
+            stack.enter_context(topic.sends_to(slot))
+        yield slot

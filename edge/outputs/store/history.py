@@ -37,12 +37,12 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Hour:
-    """Expressions that a camera saw in an hour.
+class Bin:
+    """Expressions that a camera saw in an hour, or another step of time.
 
     Attributes:
         camera: its name.
-        start: beginning of the local hour, Unix seconds.
+        start: beginning of the local hour or the step, Unix seconds.
         labels: by label, the seconds in which a face had it, counted for each face; None is no label.
     """
 
@@ -61,14 +61,24 @@ class Hour:
         return {label: n / self.seconds for label, n in self.labels.items()}
 
 
-def hours(connection: sqlite3.Connection, span: Span) -> list[Hour]:
-    """Return the hours with a face, by camera and time."""
-    condition, values = span.where("second")
-    query = f"SELECT camera, second / {QUARTER}, label, count(*) FROM faces WHERE {condition} GROUP BY 1, 2, 3"  # noqa: S608
+def hours(connection: sqlite3.Connection, span: Span) -> list[Bin]:
+    """Return the local hours with a face, by camera and time."""
     found: dict[tuple[str, int], dict[str | None, int]] = defaultdict(lambda: defaultdict(int))
-    for camera, quarter, label, seconds in connection.execute(query, values):
-        found[camera, local_hour(quarter * QUARTER)][label] += seconds
-    return [Hour(camera, start, dict(labels)) for (camera, start), labels in sorted(found.items())]
+    for quarter in bins(connection, span, QUARTER):
+        hour = found[quarter.camera, local_hour(quarter.start)]
+        for label, seconds in quarter.labels.items():
+            hour[label] += seconds
+    return [Bin(camera, start, dict(labels)) for (camera, start), labels in sorted(found.items())]
+
+
+def bins(connection: sqlite3.Connection, span: Span, step: int) -> list[Bin]:
+    """Return the steps of `step` seconds with a face, by camera and time."""
+    condition, values = span.where("second")
+    query = f"SELECT camera, second / {step:d}, label, count(*) FROM faces WHERE {condition} GROUP BY 1, 2, 3"  # noqa: S608
+    found: dict[tuple[str, int], dict[str | None, int]] = defaultdict(dict)
+    for camera, number, label, seconds in connection.execute(query, values):
+        found[camera, number * step][label] = seconds
+    return [Bin(camera, start, labels) for (camera, start), labels in sorted(found.items())]
 
 
 def local_hour(seconds: int) -> int:

@@ -1,12 +1,8 @@
-// The two connections to the server, each made again for as long as the page is open.
+// The two connections to the server, for all cameras, each made again for as long as the page is open; and questions.
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8000;
 const SILENCE = 5000; // the server says something every second: after this, nobody is there
-
-// The camera that the page's own address names; the first one where it names none.
-const camera = new URLSearchParams(location.search).get("camera");
-const ofCamera = camera === null ? "" : `?camera=${encodeURIComponent(camera)}`;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -22,7 +18,7 @@ async function again(attempt) {
 export function followEvents(on) {
   return again(async () => {
     const came = await new Promise((resolve) => {
-      const source = new EventSource(`/events${ofCamera}`);
+      const source = new EventSource("/api/v1/cameras/events");
       let came = false;
       const end = () => {
         clearTimeout(watch);
@@ -30,7 +26,7 @@ export function followEvents(on) {
         resolve(came);
       };
       let watch = setTimeout(end, SILENCE);
-      for (const kind of ["record", "stats", "ended"]) {
+      for (const kind of ["record", "stats", "change", "ended"]) {
         source.addEventListener(kind, (event) => {
           came = true;
           clearTimeout(watch);
@@ -45,12 +41,17 @@ export function followEvents(on) {
   });
 }
 
-/** `on.picture(blob, seq, width, height)` may take its time: what comes meanwhile is skipped, but for the newest.
+/** `on.picture(camera, blob, seq, width, height)` may take its time: of what comes of a camera meanwhile all is skipped
+ * but the newest.
  *
  * It is read all the same: what nobody reads waits in the buffers on its way, and would be seconds old when shown.
  * The stream is read here and not by an <img>, which would not tell which frame it shows, nor that it has ended. */
 export function followPictures(on) {
-  const show = newestOnly(on.picture);
+  const shows = new Map();
+  const show = (camera, ...of) => {
+    if (!shows.has(camera)) shows.set(camera, newestOnly((...of) => on.picture(camera, ...of)));
+    shows.get(camera)(...of);
+  };
   return again(async () => {
     await visible();
     const control = new AbortController();
@@ -59,14 +60,15 @@ export function followPictures(on) {
     document.addEventListener("visibilitychange", hide);
     let came = false;
     try {
-      const response = await fetch(`/stream.mjpg${ofCamera}`, { signal: control.signal, cache: "no-store" });
+      const response = await fetch("/api/v1/cameras/stream.mjpg", { signal: control.signal, cache: "no-store" });
       if (response.status === 401) location.assign("/sign-in");
       if (response.status === 503) on.full();
       if (!response.ok) return false;
       for await (const part of parts(response.body.getReader())) {
         came = true;
         const [width, height] = part.headers["x-size"].split("x").map(Number);
-        show(new Blob([part.body], { type: "image/jpeg" }), Number(part.headers["x-seq"]), width, height);
+        const jpeg = new Blob([part.body], { type: "image/jpeg" });
+        show(part.headers["x-camera"], jpeg, Number(part.headers["x-seq"]), width, height);
       }
     } catch {
       // Lost or hidden; what the page says about it is for the events to tell.
@@ -128,4 +130,13 @@ async function* parts(reader) {
     }
     yield { headers, body: await take(Number(headers["content-length"])) };
   }
+}
+
+/** Answer of the API as JSON, or an Error with its reason. */
+export async function ask(path, options) {
+  const response = await fetch(`/api/v1/${path}`, { cache: "no-store", ...options });
+  if (response.status === 401) location.assign("/sign-in");
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? `error ${response.status}`);
+  return answer;
 }

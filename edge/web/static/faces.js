@@ -1,29 +1,28 @@
-// A card for each face: its label, its probabilities, and its last minute.
+// A row for each face with its label and its last minute; it opens to show the probabilities.
 
-import { colourOf, percent, sure, told, variableOf } from "./picture.js";
+import { cleared, colourOf, drawnWith, percent, setText, sure, told, variableOf } from "./drawing.js";
 
 const MINUTE = 60;
 const BIN = 0.25; // seconds of a column of the minute
 const GONE = 1; // seconds after which a face that is not seen is shown as gone …
 const FORGOTTEN = 4; // … and after which its card is removed
 const MOST_ROWS = 12; // of more classes, those that were most probable in the last minute
-const LARGER = 1.2; // another face becomes the main one when it is so much larger
 
 export class Faces {
   constructor(place, template) {
     this.place = place;
     this.template = template;
     this.cards = new Map();
-    this.main = null;
+    this.present = 0;
   }
 
   note(record) {
     this.time = record.t;
+    this.present = record.faces.length;
     for (const face of record.faces) {
       if (!this.cards.has(face.id)) this.add(face);
       this.cards.get(face.id).note(face, record.t);
     }
-    this.main = mainOf(record.faces, this.main);
   }
 
   add(face) {
@@ -36,11 +35,10 @@ export class Faces {
   forget() {
     for (const card of this.cards.values()) card.node.remove();
     this.cards.clear();
-    this.main = null;
   }
 
   drawBars() {
-    for (const card of this.cards.values()) card.drawBars(this.time);
+    for (const card of this.cards.values()) card.drawBars(this.time, this.present === 1);
   }
 
   drawMinutes() {
@@ -53,14 +51,6 @@ export class Faces {
   }
 }
 
-/** The largest face; the one that was it stays it while another is hardly larger. */
-function mainOf(faces, before) {
-  const size = (face) => face.box[2] * face.box[3];
-  const largest = faces.reduce((a, b) => (a && size(a) >= size(b) ? a : b), null);
-  const same = before && faces.find((face) => face.id === before.id);
-  return same && size(largest) < LARGER * size(same) ? same : largest;
-}
-
 class Card {
   constructor(node, face) {
     this.node = node;
@@ -69,6 +59,9 @@ class Card {
     this.bins = [];
     this.find = (name) => node.querySelector(`.${name}`);
     this.minute = this.find("minute");
+    this.strip = this.find("strip");
+    this.opened = null; // as the user wants it; before that, only a single face is open
+    node.querySelector("summary").addEventListener("click", () => (this.opened = !this.node.open));
     this.shown = [...this.names.keys()].slice(0, MOST_ROWS); // numbers of the classes that have a row
     this.rows = this.shown.map((_, i) => this.row(i));
     this.minute.style.gridRow = `1 / span ${this.rows.length}`;
@@ -102,9 +95,11 @@ class Card {
     this.names.forEach((name, i) => (bin.sums[i] += face.probabilities[name]));
   }
 
-  drawBars(time) {
+  drawBars(time, alone) {
     const { face } = this;
     const gone = time - this.seen > GONE;
+    const open = this.opened ?? (alone && !gone);
+    if (this.node.open !== open) this.node.open = open;
     this.node.toggleAttribute("data-gone", gone);
     setText(this.find("who"), gone ? `#${this.id}, gone` : `#${this.id}`);
     this.node.style.setProperty("--colour", variableOf(face.emotion));
@@ -129,22 +124,32 @@ class Card {
     this.shown = ranked.slice(0, MOST_ROWS).sort((a, b) => a - b);
   }
 
-  /** A lane for each row, beside its bar: how probable it was, and a block where it was the label.
-   *
-   * So the place tells what the colour tells. */
   drawMinute(time) {
-    const dense = window.devicePixelRatio || 1;
-    const canvas = this.minute;
-    const [w, h] = [Math.round(canvas.clientWidth * dense), Math.round(canvas.clientHeight * dense)];
-    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-    const pen = canvas.getContext("2d");
-    pen.clearRect(0, 0, w, h);
-    const [lane, step] = [h / this.rows.length, (w * BIN) / MINUTE];
     const first = Math.floor(time / BIN) - MINUTE / BIN + 1;
     while (this.bins.length && this.bins[0].at < first) this.bins.shift();
     this.choose();
-    const style = getComputedStyle(this.node);
-    const [line, rim] = ["--line", "--rim"].map((name) => style.getPropertyValue(name));
+    if (this.node.open) this.drawLanes(first);
+    else this.drawStrip(first);
+    this.describe();
+  }
+
+  /** The labels alone, in one line, for the closed row. */
+  drawStrip(first) {
+    const { pen, w, h } = cleared(this.strip);
+    const step = (w * BIN) / MINUTE;
+    for (const bin of this.bins) {
+      pen.fillStyle = colourOf(bin.emotion);
+      pen.fillRect((bin.at - first) * step, 0, step + 0.5, h);
+    }
+  }
+
+  /** A lane for each row, beside its bar: how probable it was, and a block where it was the label.
+   *
+   * So the place tells what the colour tells. */
+  drawLanes(first) {
+    const { pen, w, h } = cleared(this.minute);
+    const [lane, step] = [h / this.rows.length, (w * BIN) / MINUTE];
+    const [line, rim] = drawnWith(this.node);
     this.shown.forEach((number, i) => {
       const name = this.names[number];
       const floor = Math.round((i + 1) * lane) - 1;
@@ -164,7 +169,6 @@ class Card {
         pen.strokeRect(...block);
       }
     });
-    this.describe();
   }
 
   /** The same in words, for those who ask. */
@@ -173,7 +177,9 @@ class Card {
     for (const bin of this.bins) if (bin.emotion) seconds[bin.emotion] = (seconds[bin.emotion] ?? 0) + BIN;
     const words = Object.entries(seconds).sort((a, b) => b[1] - a[1]).map(([name, s]) => `${name} ${Math.round(s)} s`);
     const text = `The last minute: ${words.join(", ") || "nothing sure"}`;
-    if (this.minute.getAttribute("aria-label") !== text) this.minute.setAttribute("aria-label", text);
+    for (const canvas of [this.minute, this.strip]) {
+      if (canvas.getAttribute("aria-label") !== text) canvas.setAttribute("aria-label", text);
+    }
   }
 }
 
@@ -187,8 +193,4 @@ function spans(bins, emotion) {
     else found.push([bin.at, bin.at + 1]);
   }
   return found;
-}
-
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,94 +1,133 @@
 // Puts what the server sends into the page.
 
-import { followEvents, followPictures } from "./connection.js";
-import { Faces, setText } from "./faces.js";
-import { Picture, sure, told, variableOf } from "./picture.js";
+import { Camera } from "./camera.js";
+import { ask, followEvents, followPictures } from "./connection.js";
+import { setText, told } from "./drawing.js";
+import { Faces } from "./faces.js";
+import { Log } from "./log.js";
+import { Timeline } from "./timeline.js";
+import { takePictures } from "./upload.js";
 
 const STEADY = 2000; // ms for which an emotion must be shown before it is said aloud …
 const CALM = 5000; // … and ms between two things that are said
 const MINUTE_EVERY = 250; // ms
+const TIMELINE_EVERY = 1000; // ms
+const TOLD_FOR = 8000; // ms for which a message stays
 
 const $ = (id) => document.getElementById(id);
-const picture = new Picture($("picture"));
-const faces = new Faces($("faces"), $("face"));
+const timeline = new Timeline($("timeline"), document.querySelector("#timeline .scale"), $("spans"));
+const log = new Log($("log"));
+const cameras = new Map();
+let chosen = null; // the camera that is enlarged; a run's only one always is
+let faces = new Faces($("faces"), $("face"));
 
-// ---- how the connection is ----
+// ---- the cameras ----
 
-const STATES = {
-  connecting: () => "Connecting…",
-  live: () => "Live",
-  paused: () => "Paused",
-  stalled: (seconds) => `No frame for ${Math.round(seconds)} s`,
-  ended: () => "The run has ended",
-  gone: () => "The run has ended, waiting for the next",
-  lost: () => "Connection lost, trying again",
-  full: () => "Too many viewers, trying again",
-};
-let state = "connecting";
-let full = false; // records come, but no pictures
+async function meetCameras() {
+  const known = await ask("cameras");
+  for (const { name } of known) {
+    const camera = new Camera(name, $("camera"), showState);
+    camera.find("choose").addEventListener("click", () => choose(camera));
+    cameras.set(name, camera);
+    $("cameras").append(camera.node);
+  }
+  log.several = several();
+  timeline.offer(known.some((camera) => camera.stored));
+  if (known.some((camera) => camera.stored)) log.askHistory();
+  for (const id of ["all", "privacy"]) $(id).hidden = !several();
+  $("cameras").classList.toggle("several", several());
+  const wanted = cameras.get(new URLSearchParams(location.search).get("camera"));
+  choose(wanted ?? (several() ? null : first()));
+}
 
-function enter(name, detail) {
-  if (name === "live" && full) name = "full";
-  const text = STATES[name](detail);
-  $("status").dataset.state = name;
+const several = () => cameras.size > 1;
+const first = () => cameras.values().next().value;
+const shown = () => (chosen ? [chosen] : [...cameras.values()]);
+const of = (name) => cameras.get(name) ?? first(); // a single camera's records have the name of its source
+
+function choose(camera) {
+  chosen = camera;
+  faces.forget();
+  for (const one of cameras.values()) one.node.toggleAttribute("data-chosen", one === camera);
+  document.documentElement.classList.toggle("grid", !camera);
+  if (several()) {
+    const address = camera ? `?camera=${encodeURIComponent(camera.name)}` : location.pathname;
+    history.replaceState(null, "", address + location.hash); // so that it can be bookmarked
+  }
+  if (camera?.newest) faces.note(camera.newest);
+  if (camera) timeline.follow(camera);
+  log.follow(several() ? camera : null);
+  for (const one of cameras.values()) one.picture.draw();
+  timeline.draw();
+  showState();
+  requestDraw();
+}
+
+/** The state of the enlarged camera, or how many of all are live. */
+function showState(camera) {
+  const live = [...cameras.values()].filter((one) => one.state === "live").length;
+  const same = shown().every((one) => one.text === first().text);
+  const one = chosen ?? first();
+  const text = chosen || same ? one.text : `${live} of ${cameras.size} live`;
+  const state = chosen || same ? one.state : "some";
+  const before = $("status").dataset.state;
+  $("status").dataset.state = state;
   setText($("status"), text);
-  setText($("notice"), text);
-  const shown = name === "live" || name === "ended"; // whose last picture stays
-  $("notice").hidden = shown && picture.bitmap !== null;
-  document.querySelector(".screen").toggleAttribute("data-dim", !shown);
-  if (name !== state && state !== "connecting") say(text);
-  state = name;
+  if (camera && before !== "connecting" && (!chosen || camera === chosen)) say(several() ? `${camera.name}: ${camera.text}` : text);
+  setText($("source"), chosen?.source ?? "");
+  showPaused();
 }
 
 // ---- what comes ----
 
-let newest = null;
+let connected = false;
 
 const on = {
   record(record) {
-    if (newest && record.seq < newest.seq) forget(); // another run
-    newest = record;
-    picture.note(record);
-    faces.note(record);
-    setText($("source"), record.source);
-    if (state !== "live") enter("live");
+    const camera = of(record.source);
+    if (!camera.note(record) && camera === chosen) faces.forget();
+    timeline.note(camera, record);
+    if (camera === chosen) {
+      faces.note(record);
+      setText($("source"), camera.source);
+    }
     requestDraw();
   },
-  stats(stats) {
-    if (stats.state === "paused") pause();
-    else if (stats.state === "stalled") enter("stalled", stats.idle_s);
-    else if (stats.state === "ended") enter("ended");
-    else if (state !== "live") enter(stats.state === "running" ? "live" : "connecting");
-    showStats(stats);
+  change(event) {
+    log.note(event);
   },
-  ended() {
-    enter("ended");
+  stats(stats) {
+    if (!cameras.has(stats.camera)) location.reload(); // another run, with other cameras
+    const camera = of(stats.camera);
+    const pauses = stats.state === "paused" && camera.state !== "paused";
+    camera.noteStats(stats);
+    if (pauses && camera === chosen) faces.forget();
+    if (camera === (chosen ?? first())) showStats(stats);
+    showPaused();
+    requestDraw();
+    if (!connected) catchUp();
+  },
+  ended({ camera }) {
+    of(camera).end();
   },
   lost() {
-    enter(state === "ended" || state === "gone" ? "gone" : "lost");
+    connected = false;
+    for (const camera of cameras.values()) camera.lost();
   },
   full() {
-    full = true;
-    enter("full");
+    for (const camera of cameras.values()) camera.tooMany();
   },
-  async picture(...of) {
-    await picture.show(...of);
-    full = false;
-    if (state === "live" || state === "full") enter("live"); // takes the notice away
-    if (state === "ended") enter("ended");
+  picture(camera, ...rest) {
+    return of(camera).show(...rest);
   },
 };
 
-function pause() {
-  picture.blank();
-  faces.forget();
-  requestDraw();
-  enter("paused");
-}
-
-function forget() {
-  picture.forget();
-  faces.forget();
+/** Ask for what was missed before the connection was made. */
+function catchUp() {
+  connected = true;
+  if (!timeline.stored) return;
+  log.askHistory();
+  if (chosen) timeline.follow(chosen);
 }
 
 // ---- what is shown ----
@@ -101,19 +140,12 @@ function requestDraw() {
   requestAnimationFrame(() => {
     requested = false;
     faces.drawBars();
-    showNow(faces.main);
+    for (const camera of cameras.values()) camera.drawNow();
   });
 }
 
-function showNow(face) {
-  $("now").dataset.emotion = face ? (face.emotion ?? "unsure") : "none";
-  $("now").style.setProperty("--colour", face ? variableOf(face.emotion) : "var(--card)");
-  setText($("now-emotion"), face ? told(face) : "no face");
-  setText($("now-confidence"), face ? sure(face) : "");
-}
-
 function showStats(stats) {
-  const { frame_age_ms: age, model } = stats;
+  const { frame_age_ms: age, model, thresholds } = stats;
   const dropped = (stats.dropped.detection ?? 0) + (stats.dropped.classification ?? 0);
   setText($("fps"), stats.fps.toFixed(1));
   setText($("age"), age.p50 === null ? "–" : `${Math.round(age.p50)} – ${Math.round(age.p95)} ms`);
@@ -124,11 +156,25 @@ function showStats(stats) {
   const release = model.release === null ? "" : `, release ${model.release}`;
   setText($("model"), `${model.name} ${model.variant}${release}${newer}${right}, sha256 ${model.sha256.slice(0, 12)}`);
   $("model").title = `sha256 ${model.sha256}`;
+  setText(
+    $("thresholds"),
+    `a face: score ${thresholds.detector_threshold}, ${thresholds.min_face_size} pixels, sharpness ` +
+      `${thresholds.min_sharpness}, turned by at most ${thresholds.max_turn}°; a label: probability ` +
+      `${thresholds.unsure_below}, ahead of others by ${thresholds.margin}`,
+  );
+}
+
+let forgetMessage;
+
+function tell(text) {
+  setText($("message"), text);
+  clearTimeout(forgetMessage);
+  forgetMessage = setTimeout(() => setText($("message"), ""), TOLD_FOR);
 }
 
 // ---- what is said aloud: little, and only what has lasted ----
 
-let [said, saidAt, shown, shownSince] = ["", 0, "", 0];
+let [said, saidAt, seen, seenSince] = ["", 0, "", 0];
 
 function say(text) {
   if (text === said) return;
@@ -137,10 +183,11 @@ function say(text) {
 }
 
 function sayWhatLasts() {
+  if (!chosen) return;
   const now = performance.now();
-  const text = faces.main ? told(faces.main) : "no face";
-  if (text !== shown) [shown, shownSince] = [text, now];
-  if (state === "live" && now - shownSince > STEADY && now - saidAt > CALM) say(text);
+  const text = chosen.main ? told(chosen.main) : "no face";
+  if (text !== seen) [seen, seenSince] = [text, now];
+  if (chosen.state === "live" && now - seenSince > STEADY && now - saidAt > CALM) say(text);
 }
 
 // ---- what can be done ----
@@ -149,11 +196,43 @@ function toggle(button, pressed) {
   button.setAttribute("aria-pressed", pressed);
 }
 
+async function switchCameras(paused, path) {
+  try {
+    await ask(`${path}${paused ? "resume" : "pause"}`, { method: "POST" });
+  } catch (error) {
+    tell(`That did not work: ${error.message}`);
+  }
+}
+
+const allPaused = () => [...cameras.values()].every((camera) => camera.paused);
+
+function showPaused() {
+  $("pause").hidden = !chosen;
+  const paused = chosen?.paused ?? false;
+  toggle($("pause"), paused);
+  setText($("pause"), `${paused ? "Resume" : "Pause"}${several() && chosen ? ` ${chosen.name}` : ""}`);
+  toggle($("privacy"), allPaused());
+  setText($("privacy"), allPaused() ? "Resume all" : "Pause all");
+  $("all").hidden = !several() || !chosen;
+}
+
 const actions = {
+  all() {
+    if (several()) choose(null);
+  },
+  pause() {
+    switchCameras(chosen.paused, several() ? `cameras/${chosen.name}/` : "");
+  },
+  privacy() {
+    switchCameras(allPaused(), "");
+  },
   boxes() {
-    picture.boxes = !picture.boxes;
-    toggle($("boxes"), picture.boxes);
-    picture.draw();
+    const boxes = !first().picture.boxes;
+    for (const { picture } of cameras.values()) {
+      picture.boxes = boxes;
+      picture.draw();
+    }
+    toggle($("boxes"), boxes);
   },
   wall() {
     location.hash = location.hash === "#wall" ? "" : "wall"; // so that it can be bookmarked for a screen
@@ -171,11 +250,12 @@ const actions = {
 
 // Who speaks to the machine instead of typing, or hits keys by accident, wants none that act alone.
 let keys = localStorage.getItem("keys") !== "off";
+const KEYS = { all: "Escape", boxes: "b", wall: "w", full: "f" };
 
 function showKeys() {
   toggle($("keys"), keys);
-  for (const id of ["boxes", "wall", "full"]) {
-    if (keys) $(id).setAttribute("aria-keyshortcuts", id[0]);
+  for (const [id, key] of Object.entries(KEYS)) {
+    if (keys) $(id).setAttribute("aria-keyshortcuts", key);
     else $(id).removeAttribute("aria-keyshortcuts");
     $(id).querySelector("kbd").hidden = !keys;
   }
@@ -185,21 +265,31 @@ function showWall() {
   const wall = location.hash === "#wall";
   document.documentElement.classList.toggle("wall", wall);
   toggle($("wall"), wall);
-  picture.draw();
+  drawAll();
+}
+
+function drawAll() {
+  for (const { picture } of cameras.values()) picture.draw();
+  timeline.draw();
 }
 
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
 document.addEventListener("keydown", (event) => {
-  if (!keys || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  const action = { b: actions.boxes, w: actions.wall, f: actions.full }[event.key.toLowerCase()];
-  if (action) action();
+  if (!keys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || $("upload").open) return;
+  const camera = [...cameras.values()][Number(event.key) - 1];
+  if (camera) choose(camera);
+  const action = Object.keys(KEYS).find((id) => KEYS[id].toLowerCase() === event.key.toLowerCase());
+  if (action) actions[action]();
 });
 addEventListener("hashchange", showWall);
-addEventListener("resize", () => picture.draw());
+addEventListener("resize", drawAll);
+takePictures({ button: $("read"), file: $("file"), drop: $("drop"), dialog: $("upload"), tell });
+await meetCameras();
 setInterval(() => {
   faces.drawMinutes();
   sayWhatLasts();
 }, MINUTE_EVERY);
+setInterval(() => timeline.draw(), TIMELINE_EVERY);
 showKeys();
 showWall();
 followEvents(on);

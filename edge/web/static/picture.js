@@ -1,16 +1,10 @@
-// The picture with a box about each face.
+// A picture with a box about each face.
+
+import { colourOf, resized, sure, told } from "./drawing.js";
 
 const KEPT = 120; // records that wait for their picture
 const INK = "#141414";
-
-const colours = getComputedStyle(document.documentElement);
-const keyOf = (name) => `--class-${(name ?? "unsure").toLowerCase().replace(/[^a-z0-9]/g, "_")}`;
-export const variableOf = (name) => `var(${keyOf(name)}, var(--class-unsure))`;
-export const colourOf = (name) => colours.getPropertyValue(keyOf(name)) || colours.getPropertyValue(keyOf(null));
-export const percent = (p) => `${Math.round(100 * p)}%`;
-/** Percentage of the label; empty for a face without one. */
-export const sure = (face) => (face.emotion === null ? "" : percent(face.confidence));
-export const told = (face) => face.emotion ?? face.reason ?? "unsure";
+const NARROW = 300; // CSS pixels: on smaller pictures the text would cover the faces
 
 export class Picture {
   constructor(canvas) {
@@ -38,21 +32,20 @@ export class Picture {
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
+  /** `width` and `height` are those of the frame that its record's boxes refer to. */
   async show(blob, seq, width, height) {
     const bitmap = await createImageBitmap(blob);
     this.bitmap?.close();
-    Object.assign(this, { bitmap, seq, width, height });
-    this.canvas.style.setProperty("--ratio", width / height);
+    Object.assign(this, { bitmap, seq, width: width ?? bitmap.width, height: height ?? bitmap.height });
+    this.canvas.style.setProperty("--ratio", this.width / this.height);
     this.draw();
+    return true;
   }
 
   draw() {
     const { canvas, bitmap } = this;
     if (!bitmap) return;
-    const dense = window.devicePixelRatio || 1;
-    const [w, h] = [Math.round(canvas.clientWidth * dense), Math.round(canvas.clientHeight * dense)];
-    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-    const pen = canvas.getContext("2d");
+    const { pen, w, h, dense } = resized(canvas);
     pen.drawImage(bitmap, 0, 0, w, h);
     const record = this.boxes && this.records.get(this.seq);
     for (const face of record ? record.faces : []) this.drawFace(pen, face, w / this.width, dense);
@@ -68,6 +61,7 @@ export class Picture {
     pen.lineWidth = size / 5;
     pen.strokeStyle = pen.fillStyle = colourOf(face.emotion);
     pen.strokeRect(x, y, w, h);
+    if (this.canvas.clientWidth < NARROW) return;
     pen.font = `600 ${size}px system-ui, sans-serif`;
     pen.textBaseline = "middle";
     const [width, height] = [pen.measureText(text).width + size, size * 1.5];

@@ -231,7 +231,7 @@ class TestPage:
 
     def test_a_paused_camera_shows_nothing(self, asked):
         status, content = asked("/api/v1/cameras/yard/pause", "POST")
-        assert json.loads(content) == [{"name": "yard", "state": "paused", "paused_by": ["switch"]}]
+        assert json.loads(content) == [{"name": "yard", "state": "paused", "paused_by": ["switch"], "stored": False}]
         assert asked("/api/v1/cameras/yard/latest")[0] == 204
         assert asked("/api/v1/cameras/porch/latest")[0] == status == 200
         assert json.loads(asked("/api/v1/cameras/yard/stats")[1])["state"] == "paused"

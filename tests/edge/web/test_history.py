@@ -56,6 +56,15 @@ def test_hours_and_events_of_a_camera(serve, past):  # noqa: F811
         assert question(live, "?from=-1h")[1]["hours"] == []
 
 
+def test_labels_are_counted_by_steps(serve, past):  # noqa: F811
+    with serve(history=past) as live:
+        answer = question(live, "?from=-3h&camera=porch&step=60")[1]
+        assert question(live, "?from=-3h")[1]["steps"] == []
+    counted = [label for step in answer["steps"] for label in step["labels"].items()]
+    assert {name: sum(n for one, n in counted if one == name) for name in ("happy", "none")} == {"happy": 2, "none": 1}
+    assert all(step["t"] % 60 == 0 and NOW - 7360 <= step["t"] <= NOW - 7298 for step in answer["steps"])
+
+
 def test_rows_are_limited(serve, past, monkeypatch):  # noqa: F811
     monkeypatch.setattr(history, "MOST_EVENTS", 2)
     with serve(history=past) as live:
@@ -71,6 +80,9 @@ def test_rows_are_limited(serve, past, monkeypatch):  # noqa: F811
         ("?from=-1h&to=-2h", "must be before"),
         ("?from=-32d", "at most 31 days"),
         ("?from=2026-13-01", "is not a time"),
+        ("?from=-1h&step=0", "whole seconds"),
+        ("?from=-1h&step=1.5", "whole seconds"),
+        ("?from=-31d&step=60", "at most 1440"),
     ],
 )
 def test_a_wrong_question_is_refused(serve, past, query, told):  # noqa: F811

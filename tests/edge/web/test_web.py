@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,13 +24,15 @@ pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.listen import is_own, listen, own_names
+from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.model.bundle import load_bundle
 from edge.model.release import Release, Releases
 from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.prometheus import Metrics
+from edge.pipeline.gate import Gate
 from edge.web import app, connections, guard, live_camera, pictures, predict, rates, stats, token
-from edge.web.live_page import LivePage
+from edge.web.live_page import LivePage, Shown
 from edge.web.rates import Rate
 
 from ..certificates import self_signed
@@ -229,6 +232,45 @@ class TestRecords:
                 got.append(events_of(answer, "record"))
         assert got == [grey(seq).record() for seq in range(5)]
 
+    def test_events_of_faces_are_all_sent(self, serve):
+        changes = [{"event": "face_appeared", "t": 1000.0 + i, "source": "test", "id": i} for i in range(5)]
+        with serve() as live, following(live, "/events") as answer:
+            patiently(lambda: live.only.events.wanted)
+            live.only.write(replace(grey(0), events=tuple(changes[:2])))
+            live.only.end(changes[2:])
+            assert [events_of(answer, "change") for _ in changes] == changes
+            live.only.gate.set("switch", True)
+            live.only.end(changes)
+            live.only.gate.set("switch", False)
+            live.only.end([{"event": "face_left"}])
+            assert events_of(answer, "change") == {"event": "face_left"}, "nothing of the pause"
+
+    def test_stats_tell_the_thresholds_that_hold(self, serve, bundle):
+        options = [Options(model=bundle)]
+        shown = {"porch": Shown(Statistics(), Gate(), lambda: options[-1])}
+        with serve(cameras=shown) as live:
+            before = json.loads(ask(live, "/api/v1/stats")[2])["thresholds"]
+            options.append(replace(options[0], detector_threshold=0.75))
+            after = json.loads(ask(live, "/api/v1/stats")[2])["thresholds"]
+        assert (before["detector_threshold"], after["detector_threshold"]) == (0.6, 0.75)
+        assert (after["margin"], after["min_face_size"]) == (0.1, 24.0)
+
+    def test_one_stream_has_all_cameras(self, serve, bundle, monkeypatch):
+        monkeypatch.setattr(live_camera, "MAX_PICTURE_CLIENTS", 1)
+        options = Options(model=bundle)
+        shown = {name: Shown(Statistics(), Gate(), lambda: options) for name in ("hall", "porch")}
+        with serve(cameras=shown) as live, ExitStack() as stack:
+            records = stack.enter_context(following(live, "/api/v1/cameras/events"))
+            patiently(lambda: all(camera.events.wanted for camera in live.cameras.values()))
+            parts = stack.enter_context(following(live, "/api/v1/cameras/stream.mjpg"))
+            patiently(lambda: all(camera.pictures.wanted for camera in live.cameras.values()))
+            assert ask(live, "/stream.mjpg?camera=porch")[0] == 503, "it takes a place of each camera"
+            for seq, camera in enumerate(live.cameras.values()):
+                camera.write(grey(seq))
+                assert events_of(records, "record")["seq"] == seq
+                headers = next_picture(parts)[0]
+                assert (headers["X-Camera"], headers["X-Seq"]) == (camera.camera, str(seq))
+
     def test_stats_come_by_themselves_and_name_the_model(self, serve, bundle):
         manifest = json.loads((bundle / "manifest.json").read_text())
         with serve() as live, following(live, "/events") as answer:
@@ -248,7 +290,7 @@ class TestRecords:
             with following(live, "/events") as answer:
                 patiently(lambda: live.only.events.wanted)
                 stack.close()
-                assert events_of(answer, "ended") == {}
+                assert events_of(answer, "ended") == {"camera": ""}
                 assert next_event(answer) == (None, None)
 
     def test_who_comes_after_the_end_of_a_page_that_stays_sees_the_last_frame(self, bundle, no_threads_left):
@@ -260,7 +302,7 @@ class TestRecords:
                     live.only.write(grey(seq))
             with following(live, "/events") as answer:
                 assert events_of(answer, "record")["seq"] == 2
-                assert events_of(answer, "ended") == {}
+                assert events_of(answer, "ended") == {"camera": ""}
                 assert events_of(answer, "stats")["state"] == "ended"
             with following(live, "/stream.mjpg") as answer:
                 assert next_picture(answer)[0]["X-Seq"] == "2"
