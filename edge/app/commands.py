@@ -13,7 +13,6 @@ from edge.app.commands_fleet import publish, rotate_keys, update  # noqa: F401 -
 from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
-from edge.app.history import export_history, history_text
 from edge.app.run import capture, do_run
 from edge.app.run_cameras import run_cameras
 from edge.app.run_outputs import check_network, check_outputs, output_conflicts
@@ -96,6 +95,8 @@ def analyze(settings: Analyze) -> int:
 
 def history(settings: History) -> int:
     """Show a history, or write it as tables."""
+    from edge.app.history import export_history, history_text  # sqlite3 takes memory, which no other command needs
+
     if settings.table.csv or settings.table.parquet:
         export_history(settings)
     else:

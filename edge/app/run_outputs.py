@@ -16,8 +16,6 @@ from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
 from edge.outputs.rotation import rotation_of
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
-from edge.outputs.rules.output import Publisher, RulesOutput
-from edge.outputs.store.output import StoreOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, ToleratedEvents
 from edge.pipeline.gate import Gate
@@ -28,6 +26,7 @@ from edge.sources.pictures import holds_images
 if TYPE_CHECKING:  # their packages are extras
     from edge.outputs.mqtt import MqttConnection
     from edge.outputs.prometheus import Metrics, Subject
+    from edge.outputs.rules.output import Publisher
     from edge.web.live_page import LivePage, Shown
 
 
@@ -105,18 +104,11 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         UserError: an output cannot be opened, or does not fit the source.
     """
     wanted, live = run.outputs, source.live
-    outputs: list[Output] = []
-    if wanted.jsonl:
-        outputs.append(JsonLines(wanted.jsonl, live=live, rotation=rotation_of(wanted)))
-    if wanted.events:
-        outputs.append(EventLines(wanted.events, live=live, rotation=rotation_of(wanted)))
+    outputs = _records(run, recognizer.statistics, faults, live=live)
     if wanted.video:
         outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
     if wanted.images:
         outputs.append(_annotated_images(run, wanted.images))
-    if run.store.path:
-        store = StoreOutput(run.store, run.store.path, recognizer.statistics, faults)
-        outputs.append(ToleratedEvents(store, faults))
     publish: Publisher | None = None
     if wanted.mqtt:
         with needs_extra("mqtt"):
@@ -131,7 +123,7 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
 
 
 def shared_outputs(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: Publisher | None
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: "Publisher | None"
 ) -> list[Output]:
     """Return the outputs that several cameras write to together; their files grow line by line.
 
@@ -145,21 +137,31 @@ def shared_outputs(
     Raises:
         UserError: an output cannot be opened.
     """
-    outputs: list[Output] = []
-    if run.outputs.jsonl:
-        outputs.append(JsonLines(run.outputs.jsonl, live=True, rotation=rotation_of(run.outputs)))
-    if run.outputs.events:
-        outputs.append(EventLines(run.outputs.events, live=True, rotation=rotation_of(run.outputs)))
-    if run.store.path:
-        outputs.append(ToleratedEvents(StoreOutput(run.store, run.store.path, statistics, faults), faults))
+    outputs = _records(run, statistics, faults, live=True)
     if run.rule:
         outputs.append(_rules(run, cameras, statistics, faults, publish))
     return outputs
 
 
+def _records(run: Run, statistics: Statistics, faults: Faults, *, live: bool) -> list[Output]:
+    """Return the outputs that keep records and events: files of lines, and the store."""
+    outputs: list[Output] = []
+    if run.outputs.jsonl:
+        outputs.append(JsonLines(run.outputs.jsonl, live=live, rotation=rotation_of(run.outputs)))
+    if run.outputs.events:
+        outputs.append(EventLines(run.outputs.events, live=live, rotation=rotation_of(run.outputs)))
+    if run.store.path:
+        from edge.outputs.store.output import StoreOutput  # sqlite3 takes memory
+
+        outputs.append(ToleratedEvents(StoreOutput(run.store, run.store.path, statistics, faults), faults))
+    return outputs
+
+
 def _rules(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: Publisher | None
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: "Publisher | None"
 ) -> Output:
+    from edge.outputs.rules.output import RulesOutput  # its HTTP client takes memory
+
     raise_first(variable_mistakes(run))
     return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, publish), faults)
 
