@@ -87,7 +87,9 @@ export class Camera {
   }
 
   async show(...of) {
+    if (this.state === "paused") return; // sent before the pause
     await this.picture.show(...of);
+    if (this.state === "paused") this.blank(); // it began while this one was decoded
     this.full = false;
     if (this.state === "live" || this.state === "full") this.enter("live"); // takes the notice away
   }

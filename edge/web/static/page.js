@@ -46,6 +46,8 @@ const shown = () => (chosen ? [chosen] : [...cameras.values()]);
 const of = (name) => cameras.get(name) ?? first(); // a single camera's records have the name of its source
 
 function choose(camera) {
+  const focused = document.activeElement;
+  const next = focused?.matches(".choose") ? $("all") : focused?.matches("#all") ? chosen?.find("choose") : null;
   chosen = camera;
   faces.forget();
   for (const one of cameras.values()) one.node.toggleAttribute("data-chosen", one === camera);
@@ -61,6 +63,7 @@ function choose(camera) {
   timeline.draw();
   showState();
   requestDraw();
+  next?.focus(); // what had the focus is hidden now
 }
 
 /** The state of the enlarged camera, or how many of all are live. */
@@ -75,6 +78,7 @@ function showState(camera) {
   setText($("status"), text);
   if (camera && before !== "connecting" && (!chosen || camera === chosen)) say(several() ? `${camera.name}: ${camera.text}` : text);
   setText($("source"), chosen?.source ?? "");
+  $("faces").toggleAttribute("data-dim", state !== "live");
   showPaused();
 }
 
@@ -158,9 +162,9 @@ function showStats(stats) {
   $("model").title = `sha256 ${model.sha256}`;
   setText(
     $("thresholds"),
-    `a face: score ${thresholds.detector_threshold}, ${thresholds.min_face_size} pixels, sharpness ` +
-      `${thresholds.min_sharpness}, turned by at most ${thresholds.max_turn}°; a label: probability ` +
-      `${thresholds.unsure_below}, ahead of others by ${thresholds.margin}`,
+    `face: score from ${thresholds.detector_threshold}, size from ${thresholds.min_face_size} pixels, sharpness from ` +
+      `${thresholds.min_sharpness}, turned by at most ${thresholds.max_turn}°; label: probability from ` +
+      `${thresholds.unsure_below}, ahead of the others by ${thresholds.margin}`,
   );
 }
 
@@ -209,9 +213,7 @@ const allPaused = () => [...cameras.values()].every((camera) => camera.paused);
 function showPaused() {
   $("pause").hidden = !chosen;
   const paused = chosen?.paused ?? false;
-  toggle($("pause"), paused);
   setText($("pause"), `${paused ? "Resume" : "Pause"}${several() && chosen ? ` ${chosen.name}` : ""}`);
-  toggle($("privacy"), allPaused());
   setText($("privacy"), allPaused() ? "Resume all" : "Pause all");
   $("all").hidden = !several() || !chosen;
 }

@@ -12,6 +12,7 @@ const MOST_LANES = 12; // of more classes, those that were the label for longest
 const LOWEST = 0.15; // height of a label's bar, as a share of its lane, where it was hardly there
 const KEPT = 600; // seconds of what has come …
 const ASK_AGAIN = 300; // … and seconds after which the history is asked again
+const SHORTEST = 60; // seconds shown at least while nothing older is known
 const LONGEST = 1; // seconds that a label lasts at most without another record
 
 export class Timeline {
@@ -68,7 +69,6 @@ export class Timeline {
     if (this.camera !== camera || this.span !== span) this.forget();
     [this.camera, this.span, this.asked] = [camera, span, performance.now() / 1000];
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", SPANS[i] === span));
-    setText(this.begin, `${span.name} ago`);
     if (!this.stored) return;
     const question = `history?from=-${span.seconds}s&step=${span.step}&camera=${encodeURIComponent(camera.source)}`;
     const answer = await ask(question).catch(() => null);
@@ -87,6 +87,13 @@ export class Timeline {
     return performance.now() / 1000 - this.asked;
   }
 
+  /** Seconds shown: the span, or without a history what has been seen since the page was opened. */
+  get seconds() {
+    if (this.stored) return this.span.seconds;
+    const seen = this.now - (this.seen.get(this.camera.name)?.[0].t ?? this.now);
+    return Math.min(Math.max(seen, SHORTEST), this.span.seconds);
+  }
+
   /** Steps of the span, {t, labels}: the stored ones, and what has come since. */
   get steps() {
     const { step } = this.span;
@@ -103,8 +110,10 @@ export class Timeline {
   draw() {
     if (!this.camera || !this.canvas.clientWidth) return;
     if (this.stored && this.passed > ASK_AGAIN) this.follow(this.camera);
-    const { seconds, step } = this.span;
+    const { step } = this.span;
+    const seconds = this.seconds;
     const begin = this.now - seconds;
+    setText(this.begin, `${seconds === this.span.seconds ? this.span.name : lasting(seconds)} ago`);
     const steps = this.steps.filter(({ t }) => t + step > begin);
     const totals = {};
     for (const { labels } of steps) for (const [name, s] of Object.entries(labels)) totals[name] = (totals[name] ?? 0) + s;
@@ -146,7 +155,8 @@ export class Timeline {
   describe(totals) {
     const named = Object.entries(totals).filter(([name, s]) => name !== "none" && s >= 0.5);
     const words = named.sort((a, b) => b[1] - a[1]).map(([name, s]) => `${name} ${lasting(s)}`);
-    const text = `The last ${this.span.name.replace("1 ", "")}: ${words.join(", ") || "nothing sure"}`;
+    const span = this.stored ? this.span.name.replace("1 ", "") : lasting(this.seconds);
+    const text = `The last ${span}: ${words.join(", ") || "nothing sure"}`;
     if (this.canvas.getAttribute("aria-label") !== text) this.canvas.setAttribute("aria-label", text);
   }
 }
