@@ -84,7 +84,7 @@ test-picamera2: ##develop run the edge on Picamera2 in a Debian root built here 
 test-v4l2: $(VENV)/test.stamp ##develop run the edge on an emulated USB camera: unplugged, taken, back (root, 1 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/v4l2.sh $(ARGS)
 
-test-home-assistant: $(VENV)/test.stamp ##develop run beside Home Assistant in a Debian root (root, 1.4 GB)
+test-home-assistant: $(VENV)/test.stamp ##develop run beside Home Assistant in a Debian root (root, 1.2 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/home_assistant.sh $(ARGS)
 
 test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its outputs (root)

@@ -126,8 +126,7 @@ class Several:
         self._broker = connect_cameras(run, self.statistics, self.classes, sources, self._faults, stack)
         if self._broker:
             self._broker.releases = lambda: self.releases
-        publish = self._broker.publish if self._broker else None
-        outputs = shared_outputs(run, statistics, self.statistics, self._faults, publish)
+        outputs = shared_outputs(run, statistics, self.statistics, self._faults, self._broker)
         shared = [SharedOutput(output) for output in outputs]
         self._page = serve_cameras(run, self, recognizers, self.gates, self._faults, stack)
         for output in shared:

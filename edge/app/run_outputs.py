@@ -26,7 +26,7 @@ from edge.sources.pictures import holds_images
 if TYPE_CHECKING:  # their packages are extras
     from edge.outputs.mqtt import MqttConnection
     from edge.outputs.prometheus import Metrics, Subject
-    from edge.outputs.rules.output import Publisher
+    from edge.outputs.rules.actions import Publisher
     from edge.web.live_page import LivePage, Shown
 
 
@@ -109,21 +109,22 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
     if wanted.images:
         outputs.append(_annotated_images(run, wanted.images))
-    publish: Publisher | None = None
+    publisher: Publisher | None = None
     if wanted.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
         broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
         broker.releases = lambda: recognizer.releases
         outputs.append(ToleratedEvents(broker, faults))
-        publish = broker.publish
+        broker.pictured = _pictured(run)
+        publisher = broker
     if run.rule:
-        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, publish))
+        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, publisher))
     return outputs
 
 
 def shared_outputs(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: "Publisher | None"
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, broker: "Publisher | None"
 ) -> list[Output]:
     """Return the outputs that several cameras write to together; their files grow line by line.
 
@@ -132,14 +133,14 @@ def shared_outputs(
         cameras: statistics of the cameras by their names.
         statistics: of what is shared.
         faults: records errors.
-        publish: publishes JSON below the broker's prefix; None without a broker.
+        broker: the connection to the broker; None without one.
 
     Raises:
         UserError: an output cannot be opened.
     """
     outputs = _records(run, statistics, faults, live=True)
     if run.rule:
-        outputs.append(_rules(run, cameras, statistics, faults, publish))
+        outputs.append(_rules(run, cameras, statistics, faults, broker))
     return outputs
 
 
@@ -158,12 +159,12 @@ def _records(run: Run, statistics: Statistics, faults: Faults, *, live: bool) ->
 
 
 def _rules(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, publish: "Publisher | None"
+    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, broker: "Publisher | None"
 ) -> Output:
     from edge.outputs.rules.output import RulesOutput  # its HTTP client takes memory
 
     raise_first(variable_mistakes(run))
-    return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, publish), faults)
+    return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, broker), faults)
 
 
 def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
@@ -225,9 +226,18 @@ def connect_cameras(
     with needs_extra("mqtt"):
         from edge.outputs.mqtt import MqttConnection
     connection = MqttConnection(parse_broker(run.outputs.mqtt), statistics, classes, cameras)
+    connection.pictured = _pictured(run)
     with faults.tolerated(connection.name):
         stack.enter_context(connection)
     return connection
+
+
+def _pictured(run: Run) -> frozenset[str]:
+    """Return the names of the cameras of which rules publish pictures; that of a run's only camera is empty."""
+    about = [rule.camera for rule in run.rule if rule.snapshot.folder and rule.snapshot.publish]
+    if not run.camera:
+        return frozenset([""] if about else [])
+    return frozenset(camera.name for camera in run.camera if camera.name in about or None in about)
 
 
 def serve_cameras(

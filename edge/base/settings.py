@@ -483,6 +483,7 @@ class Snapshot:
     folder: Annotated[Path | None, Option("write a JPEG into this folder", metavar="DIR")] = None
     of: Annotated[str, Option("the whole frame, or the face", choices=("frame", "face"))] = "frame"
     blur: Annotated[bool, Option("make the faces that were found unrecognizable")] = False
+    publish: Annotated[bool, Option("also publish it to the broker, for Home Assistant's image of the camera")] = False
     keep_days: Annotated[Days, Option("age at which pictures are removed", unit="days")] = 7.0
     max_size: Annotated[Megabytes, Option("size of all pictures at which the oldest are removed", unit="MB")] = 100.0
 

@@ -19,6 +19,7 @@ ONLINE, OFFLINE = "online", "offline"
 
 MEASUREMENT = {"state_class": "measurement"}
 DIAGNOSTIC = {"entity_category": "diagnostic"}
+JPEG = {"content_type": "image/jpeg"}
 
 
 def device_id(prefix: str) -> str:
@@ -57,6 +58,7 @@ def discovery(
     *,
     pause: str,
     events: str,
+    picture: str = "",
     part_of: str = "",
     released: bool = False,
 ) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def discovery(
         classes: names of the model's classes.
         pause: topic of the switch that pauses the camera.
         events: topic of the camera's events.
+        picture: topic of the camera's pictures, if it has any; then there is an entity for the last one.
         part_of: prefix of the run where it has several cameras; the device is then available as long as both are.
         released: whether the model's releases are known; then there is an entity for updates of it.
     """
@@ -85,6 +88,8 @@ def discovery(
     components = {key: component | shared for key, component in _components(state_topic, classes).items()}
     components["pause"] = _pause("Pause", pause)
     components["event"] = _event(events)
+    if picture:
+        components["picture"] = {"platform": "image", "name": "Snapshot", "image_topic": picture} | JPEG
     if released:
         components["model"] = _update(state_topic)
     return {

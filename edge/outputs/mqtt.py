@@ -1,9 +1,9 @@
 """Publish states and events to an MQTT broker, over one connection for all cameras of a run.
 
 Topics below the prefix, which is the path of the broker's address: `state`, `availability` and `pause`, retained,
-`events`, and `pause/set` for commands. Where there are several cameras, each has these below a level of its own name.
-At the prefix itself are then the availability of the run, `pause` of all cameras, and `cameras`, the names that the
-broker knows. The discovery messages for Home Assistant have topics of their own.
+`events`, `snapshot`, and `pause/set` for commands. Where there are several cameras, each has these below a level of
+its own name. At the prefix itself are then the availability of the run, `pause` of all cameras, and `cameras`, the
+names that the broker knows. The discovery messages for Home Assistant have topics of their own.
 """
 
 import json
@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -101,6 +101,7 @@ class MqttConnection:
         cameras: each camera as an output, by its name; that of a run's only camera is empty.
         client: paho's client.
         releases: returns the release of the model in use, and the newest one for this board.
+        pictured: names of the cameras of which pictures are shown.
     """
 
     name = "mqtt"
@@ -133,6 +134,7 @@ class MqttConnection:
             for name, camera in cameras.items()
         }
         self.releases: Callable[[], Releases] = Releases
+        self.pictured: Collection[str] = ()
         self._released = False  # whether the discovery messages have an entity for releases
         self._greeted_at = -math.inf
         self._asked = False  # for the discovery message
@@ -165,6 +167,18 @@ class MqttConnection:
     def publish(self, topic: str, message: dict[str, Any]) -> None:
         """Publish JSON to a topic below the prefix, from any thread; messages that may not wait are counted."""
         self._queue(f"{self._broker.prefix}/{topic}", message, self._statistics)
+
+    def show(self, camera: str, picture: bytes) -> None:
+        """Publish a camera's picture, a JPEG; the broker does not keep it, nor does it wait for a connection.
+
+        Args:
+            camera: name of the camera; of a run's only camera whatever its source is called.
+            picture: the picture.
+        """
+        topic = self.cameras.get(camera, self.only).picture
+        with self._lock:
+            if self._accepted:
+                self.client.publish(topic, picture)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -282,7 +296,7 @@ class MqttConnection:
         if self._several:
             whole = whole_run(prefix, self._availability_topic, self._pause_topic, version)
             self.client.publish(whole_run_topic(prefix), json.dumps(whole), retain=True)
-        for camera in self.cameras.values():
+        for name, camera in self.cameras.items():
             message = discovery(
                 camera.prefix,
                 camera.state,
@@ -292,6 +306,7 @@ class MqttConnection:
                 self._classes,
                 pause=camera.pause,
                 events=camera.events,
+                picture=camera.picture if name in self.pictured else "",
                 part_of=prefix if self._several else "",
                 released=self._released,
             )

@@ -113,8 +113,8 @@ class MqttCamera:
             tell: publishes an event, or keeps it until that is possible.
         """
         self.prefix, self.statistics = prefix, statistics
-        self.state, self.availability, self.events, self.pause = (
-            f"{prefix}/{name}" for name in ("state", "availability", "events", "pause")
+        self.state, self.availability, self.events, self.pause, self.picture = (
+            f"{prefix}/{name}" for name in ("state", "availability", "events", "pause", "snapshot")
         )
         self.published: dict[str, Any] = {}
         self.published_at = -math.inf

@@ -51,6 +51,15 @@ AUTH = {
 }
 """Users and tokens as Home Assistant stores them."""
 
+RULE = """
+[[rule]]
+name = "visitor"
+when = "face_appeared"
+camera = "porch"
+min_interval = 0
+snapshot = { folder = "snapshots", publish = true }
+"""
+
 SETTINGS = """
 http: {{server_host: 127.0.0.1, server_port: {port}}}
 automation:
@@ -114,7 +123,8 @@ class HomeAssistant:
         address = f"http://127.0.0.1:{self._port}/api/{path}"
         request = urllib.request.Request(address, content, headers, method=method)
         with urllib.request.urlopen(request, timeout=LONG) as answer:
-            return json.load(answer)
+            content = answer.read()
+            return json.loads(content) if answer.headers.get_content_subtype() == "json" else content
 
     def connect(self, broker):
         """Set the MQTT integration up as its dialogue does."""
@@ -164,7 +174,7 @@ class Edge:
             f'[[camera]]\nname = "{name}"\nsource = "{clip}"\ncapture.loop = true\n' for name, clip in clips.items()
         ]
         text = f'[outputs]\nmqtt = "mqtt://127.0.0.1:{self._broker.port}/home"\n' + "".join(cameras)
-        (self._folder / "home.toml").write_text(text)
+        (self._folder / "home.toml").write_text(text + RULE)
         environment = os.environ | {"PYTHONPATH": str(PROJECT), "XDG_STATE_HOME": str(self._folder)}
         command = [sys.executable, "-m", "edge", "run", "--config", "home.toml"]
         with (self._folder / "said.txt").open("a") as said:
@@ -214,6 +224,11 @@ class TestEntities:
         assert event["attributes"]["event_types"] == list(EVENTS)
         assert event["attributes"]["event_type"] in EVENTS
         assert event["attributes"]["source"] == "porch"
+
+    def test_the_last_snapshot_is_an_image_of_the_camera_whose_rule_publishes_it(self, home):
+        home.wait("image.home_porch_snapshot", lambda state: state not in {"unknown", "unavailable"})
+        assert home.ask("GET", "image_proxy/image.home_porch_snapshot").startswith(b"\xff\xd8")
+        assert "image.home_hall_snapshot" not in home.states()
 
     def test_the_blueprint_acts_when_the_expression_lasts(self, home):
         patiently(lambda: home.states()["automation.smile"]["attributes"]["last_triggered"], LONG)

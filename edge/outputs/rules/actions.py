@@ -1,7 +1,6 @@
 """Actions of rules, and the worker of each: nothing an action does holds back a run."""
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
@@ -93,16 +92,26 @@ class Worker:
             self._statistics.count(f"actions.{self._action.kind}")
 
 
+class Publisher(Protocol):
+    """The run's connection to its broker."""
+
+    def publish(self, topic: str, message: dict[str, Any]) -> None:
+        """Publish JSON to a topic below the prefix."""
+
+    def show(self, camera: str, picture: bytes) -> None:
+        """Publish a camera's picture, a JPEG."""
+
+
 class Publish:
     """Publishes the facts through the run's connection to its broker."""
 
     kind, pictures = "mqtt", False
 
-    def __init__(self, topic: str, publish: Callable[[str, dict[str, Any]], None]) -> None:
-        self._topic, self._publish = topic, publish
+    def __init__(self, topic: str, broker: Publisher) -> None:
+        self._topic, self._broker = topic, broker
 
     def run(self, trigger: Trigger, stop: threading.Event) -> None:
-        self._publish(self._topic, trigger.facts())
+        self._broker.publish(self._topic, trigger.facts())
 
     def close(self) -> None:
         """The connection is the run's."""

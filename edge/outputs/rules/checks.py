@@ -41,6 +41,8 @@ def rule_conflicts(run: Run) -> Iterator[UserError]:
             pins.add(rule.gpio.pin)
         if rule.snapshot.folder:
             yield from _folder_mistakes(rule.snapshot.folder, rule.when, here)
+        if rule.snapshot.publish and not run.outputs.mqtt:
+            yield UserError(f"{here}.snapshot.publish: there is no broker to publish to", "name one by outputs.mqtt")
     yield from _unknown_expressions(run)
 
 

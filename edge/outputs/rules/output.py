@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from edge.base.errors import UserError, needs_extra
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Rule, Webhook
 from edge.faces.results import FrameResult
-from edge.outputs.rules.actions import Action, Publish, Worker
+from edge.outputs.rules.actions import Action, Publish, Publisher, Worker
 from edge.outputs.rules.conditions import RuleState, Trigger
 from edge.outputs.rules.program import MAX_PROGRAMS, RunProgram
 from edge.outputs.rules.snapshot import TakeSnapshot
@@ -28,8 +28,6 @@ ACTION_FLUSH_SECONDS = 0.7
 ACTION_STOP_SECONDS = 0.3
 """Seconds to wait for an action after it was told to stop."""
 
-Publisher = Callable[[str, dict[str, Any]], None]
-
 
 class RulesOutput:
     """Applies rules to the results of any number of cameras. Each action has a thread and a bounded queue."""
@@ -43,7 +41,7 @@ class RulesOutput:
         cameras: Mapping[str, Statistics],
         statistics: Statistics,
         faults: Faults,
-        publish: Publisher | None = None,
+        broker: Publisher | None = None,
     ) -> None:
         """Prepare the actions.
 
@@ -52,7 +50,7 @@ class RulesOutput:
             cameras: statistics of each camera, by its name; their states say whether it is away.
             statistics: count what is done.
             faults: records errors.
-            publish: publishes JSON below the broker's prefix; None without a broker.
+            broker: the run's connection; None without one.
 
         Raises:
             UserError: an action cannot be had.
@@ -62,7 +60,7 @@ class RulesOutput:
         self._lock = threading.Lock()
         slots = threading.BoundedSemaphore(MAX_PROGRAMS)
         self._rules = [
-            (RuleState(rule), [Worker(one, statistics, faults, self._stop) for one in _actions(rule, slots, publish)])
+            (RuleState(rule), [Worker(one, statistics, faults, self._stop) for one in _actions(rule, slots, broker)])
             for rule in rules
         ]
         self._ticker = threading.Thread(target=self._watch_cameras, name="rules", daemon=True)
@@ -122,17 +120,17 @@ def _hand_over(triggers: Sequence[Trigger], workers: Sequence[Worker]) -> None:
             worker.put(trigger)
 
 
-def _actions(rule: Rule, slots: threading.Semaphore, publish: Publisher | None) -> Iterator[Action]:
+def _actions(rule: Rule, slots: threading.Semaphore, broker: Publisher | None) -> Iterator[Action]:
     if rule.mqtt.topic:
-        if publish is None:
+        if broker is None:
             raise UserError(f"rule {rule.name}: there is no broker to publish to", "name one by --mqtt")
-        yield Publish(rule.mqtt.topic, publish)
+        yield Publish(rule.mqtt.topic, broker)
     if address := webhook_address(rule.webhook):
         yield CallWebhook(address, rule.webhook, os.environ.get(rule.webhook.secret or ""))
     if rule.program.command:
         yield RunProgram(rule.program, slots)
     if rule.snapshot.folder:
-        yield TakeSnapshot(rule.snapshot.folder, rule.snapshot)
+        yield TakeSnapshot(rule.snapshot.folder, rule.snapshot, broker if rule.snapshot.publish else None)
     if rule.gpio.pin is not None:
         with needs_extra("gpio"):
             from edge.outputs.rules.gpio import SwitchPin

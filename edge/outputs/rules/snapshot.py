@@ -14,6 +14,7 @@ from edge.base.files import fitting_name, write_whole
 from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Snapshot
 from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.outputs.blur import hide, surroundings
+from edge.outputs.rules.actions import Publisher
 from edge.outputs.rules.conditions import Trigger
 from edge.sources.pixels import Pixels
 
@@ -32,8 +33,9 @@ class TakeSnapshot:
 
     kind, pictures = "snapshot", True
 
-    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
-        self._folder, self._snapshot = folder, snapshot
+    def __init__(self, folder: Path, snapshot: Snapshot, broker: Publisher | None = None) -> None:
+        """Prepare; with a broker, each picture is published as well."""
+        self._folder, self._snapshot, self._broker = folder, snapshot, broker
 
     def run(self, trigger: Trigger, stop: threading.Event) -> None:
         if not (trigger.result and (content := self._jpeg(trigger.result, trigger.face))):
@@ -41,6 +43,8 @@ class TakeSnapshot:
         self._folder.mkdir(parents=True, exist_ok=True)
         write_whole(self._free(trigger), content)
         trim(self._folder, self._snapshot, time.time())
+        if self._broker:
+            self._broker.show(trigger.camera, content)
 
     def close(self) -> None:
         """Nothing is held between two pictures."""

@@ -89,6 +89,16 @@ def test_the_types_of_the_event_entity_are_those_of_a_runs_events():
     assert [event["event"] for event in found] == entity["event_types"]
 
 
+def test_the_last_snapshot_is_an_entity_where_pictures_are_published():
+    arguments = "emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS
+    components = discovery(*arguments, **TOPICS, picture="a/snapshot")["components"]
+    assert set(components) == {*MESSAGE["components"], "picture"}
+    assert components["picture"] == {
+        **{"platform": "image", "name": "Snapshot", "unique_id": "emotion-edge_kitchen_picture"},
+        **{"image_topic": "a/snapshot", "content_type": "image/jpeg"},
+    }
+
+
 def test_the_blueprint_offers_the_classes_of_the_models_that_ship():
     (options,) = re.findall(r"options: \[(.*)\]", BLUEPRINT.read_text())
     assert tuple(options.split(", ")) == EMOTIONS

@@ -229,13 +229,12 @@ class TestCameras:
         """`run(name, …)` gives a connection, by name the statistics and gates of its cameras, and a subscriber."""
 
         @contextmanager
-        def running(*names):
+        def running(*names, pictured=()):
             cameras = {name: (Statistics(), Gate()) for name in names}
             address = Broker("127.0.0.1", broker.port, False, PREFIX)
-            with (
-                Subscriber(broker.port) as subscriber,
-                MqttConnection(address, Statistics(), EMOTIONS, cameras) as connection,
-            ):
+            connection = MqttConnection(address, Statistics(), EMOTIONS, cameras)
+            connection.pictured = pictured
+            with Subscriber(broker.port) as subscriber, connection:
                 subscriber.wait(AVAILABILITY, "online")
                 yield connection, cameras, subscriber
 
@@ -256,6 +255,18 @@ class TestCameras:
         assert topics == [AVAILABILITY, f"{PREFIX}/porch/availability"]
         assert device["availability_mode"] == "all"
         assert all(json.loads(one)["faces"] is None for one in subscriber.on(f"{PREFIX}/porch/state"))
+
+    def test_a_picture_is_shown_by_its_own_camera_and_not_kept(self, run, broker):
+        with run("porch", "yard", pictured={"yard"}) as (connection, _, subscriber):
+            connection.show("yard", b"a picture")
+            subscriber.wait(f"{PREFIX}/yard/snapshot", "a picture")
+            messages = [set(subscriber.on(discovery_topic(f"{PREFIX}/{name}"))) for name in ("porch", "yard")]
+            with Subscriber(broker.port) as late:
+                late.wait(f"{PREFIX}/yard/availability", "online")
+                assert not late.on(f"{PREFIX}/yard/snapshot")
+        entities = [json.loads(message)["components"] for (message,) in messages]
+        assert ["picture" in one for one in entities] == [False, True]
+        assert entities[1]["picture"]["image_topic"] == f"{PREFIX}/yard/snapshot"
 
     def test_a_camera_that_has_ended_is_not_available_while_the_other_is(self, run):
         with run("porch", "yard") as (_, cameras, subscriber):

@@ -9,6 +9,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,7 +38,8 @@ def appeared(t=1000.0):
 
 def rules(*wanted, publish=None, cameras=None):
     statistics = Statistics()
-    output = RulesOutput(wanted, cameras or {}, statistics, Faults(statistics), publish)
+    broker = SimpleNamespace(publish=publish) if publish else None
+    output = RulesOutput(wanted, cameras or {}, statistics, Faults(statistics), broker)
     output.statistics = statistics
     return output
 
@@ -279,6 +281,11 @@ class TestChecks:
                 Rule("a", "camera_lost", snapshot=Snapshot(Path("pictures"))),
                 "rule[1].snapshot.folder: camera_lost has no picture",
                 id="no picture",
+            ),
+            pytest.param(
+                replace(APPEARED, snapshot=Snapshot(Path("pictures"), publish=True)),
+                "rule[1].snapshot.publish: there is no broker",
+                id="no broker for a picture",
             ),
             pytest.param(
                 replace(APPEARED, webhook=Webhook("https://example.org", variable="HOOK")),

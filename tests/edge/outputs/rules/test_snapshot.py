@@ -3,6 +3,7 @@
 import os
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -36,6 +37,14 @@ def take(folder, image, *faces, number=1, times=1, **settings):
 
 def sharpness(image):
     return cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.CV_64F).std()
+
+
+def test_a_picture_is_published_as_it_is_kept(tmp_path, picture):
+    shown = []
+    broker = SimpleNamespace(show=lambda camera, content: shown.append((camera, content)))
+    trigger = Trigger("door", "face_appeared", 1000.0, "porch", result=result(0, image=picture))
+    TakeSnapshot(tmp_path, Snapshot(tmp_path), broker).run(trigger, threading.Event())
+    assert shown == [("porch", path.read_bytes()) for path in tmp_path.iterdir()]
 
 
 def test_the_whole_frame(tmp_path, picture):
