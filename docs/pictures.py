@@ -50,7 +50,7 @@ PALETTE_SIZE = 256
 """Colours of a PNG's palette."""
 
 SCRAPES = 60
-CAMERAS = ("porch", "hall", "yard")
+PICTURED_CAMERAS = ("porch", "hall", "yard")
 
 
 def main() -> None:
@@ -79,10 +79,10 @@ def main() -> None:
 
 def house(folder: Path) -> Path:
     """Write a configuration of three cameras that see the drawn face, each at another moment of its play."""
-    for number, name in enumerate(CAMERAS):
+    for number, name in enumerate(PICTURED_CAMERAS):
         write_clip(folder / f"{name}.mp4", rounds=1, begin=number * 60)
     loops = "capture = { loop = true, realtime = true }"
-    tables = [f'[[camera]]\nname = "{name}"\nsource = "{folder}/{name}.mp4"\n{loops}\n' for name in CAMERAS]
+    tables = [f'[[camera]]\nname = "{name}"\nsource = "{folder}/{name}.mp4"\n{loops}\n' for name in PICTURED_CAMERAS]
     path = folder / "house.toml"
     path.write_text("\n".join(tables))
     return path

@@ -20,12 +20,12 @@ from edge.base.ffmpeg import av
 from edge.base.text_table import Column, Row, Rows, Value
 from edge.sources import open_source
 
-CAMERAS = 4
+MEASURED_CAMERAS = 4
 CAMERA_SIZE, CAMERA_FPS = (640, 480), 15
 SHORT_SECONDS, LONG_SECONDS = 3.0, 23.0
 """Lengths of two clips: the time of the short one is that of starting, and is taken from that of the long one."""
 
-ONE, EACH = "one process", f"{CAMERAS} processes"
+ONE, EACH = "one process", f"{MEASURED_CAMERAS} processes"
 
 
 def measure_cameras(plan: Plan) -> list[Row]:
@@ -88,7 +88,7 @@ def _clips(clip: Path, folder: Path, seconds: float) -> list[Path]:
             small = np.asarray(cv2.resize(image, CAMERA_SIZE), np.uint8)
             file.mux(stream.encode(av.VideoFrame.from_ndarray(small, "bgr24")))
         file.mux(stream.encode())
-    others = [folder / f"camera-{seconds:.0f}-{number}.mp4" for number in range(1, CAMERAS)]
+    others = [folder / f"camera-{seconds:.0f}-{number}.mp4" for number in range(1, MEASURED_CAMERAS)]
     for other in others:
         other.symlink_to(first)
     return [first, *others]
@@ -111,7 +111,7 @@ def _share(key: str) -> Value:
 SEVERAL_CAMERAS = Measurement(
     "cameras",
     measure_cameras,
-    f"**{CAMERAS} cameras** of 640×480 and {CAMERA_FPS} frames a second, in one process and in a process each",
+    f"**{MEASURED_CAMERAS} cameras** of 640×480 and {CAMERA_FPS} frames a second, in one process and in a process each",
     (
         Column("run", "run"),
         Column("of one core", "cpu.p50", ".1%"),

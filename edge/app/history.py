@@ -13,7 +13,7 @@ from edge.base.files import resolved, whole_file, writing
 from edge.base.settings import SECONDS_A_DAY, History
 from edge.base.text_table import table
 from edge.outputs.store.database import reading
-from edge.outputs.store.history import COLUMNS, Bin, Span, classes, events, faces, gaps, hours, iso
+from edge.outputs.store.history import FACE_COLUMNS, Bin, Span, classes, events, faces, gaps, hours, iso
 
 SHOWN_EVENTS = 20
 """Newest events that are shown on the terminal."""
@@ -58,7 +58,9 @@ def export_history(settings: History) -> None:
         if resolved(path) == resolved(file):
             raise UserError(f"{path}: is the history itself", "name another file")
     with reading(file) as connection, ExitStack() as files:
-        columns = EVENT_COLUMNS if wanted.events else ("time", *COLUMNS, *(f"p_{name}" for name in classes(connection)))
+        columns = (
+            EVENT_COLUMNS if wanted.events else ("time", *FACE_COLUMNS, *(f"p_{name}" for name in classes(connection)))
+        )
         writers = [files.enter_context(writer) for writer in _writers(settings, columns)]
         for row in _event_rows(events(connection, span)) if wanted.events else faces(connection, span):
             for writer in writers:

@@ -49,7 +49,7 @@ WORKING = ("hall", "porch", "yard")
 """Cameras that give pictures."""
 
 ALWAYS_A_FACE = ("hall", "yard")
-"""Those of them that show a face at all times."""
+"""The working cameras that show a face at all times."""
 
 MOST_LOST = 1
 """Seconds before the one of the kill whose faces may be missing; the writer may just have had them."""
@@ -68,18 +68,18 @@ class Period:
 
     @property
     def settled(self) -> Held:
-        """What was held in the second quarter."""
+        """Memory, threads and files in the second quarter."""
         quarter = len(self.samples) // 4
         return _typical(self.samples[quarter : max(quarter + 1, 2 * quarter)])
 
     @property
     def at_end(self) -> Held:
-        """What was held in the last quarter."""
+        """Memory, threads and files in the last quarter."""
         return _typical(self.samples[-max(1, len(self.samples) // 4) :])
 
     @property
     def grown(self) -> bool:
-        """Whether anything grew; a connection more or less comes and goes."""
+        """Return whether anything grew; a connection more or less comes and goes."""
         before, after = self.settled, self.at_end
         more = after.threads - before.threads, after.files - before.files
         return after.memory - before.memory > MOST_GROWTH or max(more) > 1
@@ -87,7 +87,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a soak found.
+    """Findings of a soak.
 
     Attributes:
         periods: the two runs.
@@ -107,7 +107,7 @@ class Findings:
 
     @property
     def failures(self) -> list[str]:
-        """What is not as it must be, in words."""
+        """Return everything that is not as it must be, in words."""
         found = {
             "something grew": any(period.grown for period in self.periods),
             "the history is damaged": self.damage != "ok",

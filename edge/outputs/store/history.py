@@ -13,7 +13,7 @@ from typing import Any
 QUARTER = 900
 """Seconds by which faces are grouped: the local hours of all time zones begin at such a time."""
 
-COLUMNS = ("second", "camera", "face", "label", "confidence", "frames")
+FACE_COLUMNS = ("second", "camera", "face", "label", "confidence", "frames")
 """Columns of a face's row, before those of the probabilities."""
 
 
@@ -119,12 +119,13 @@ def classes(connection: sqlite3.Connection) -> list[str]:
 
 
 def faces(connection: sqlite3.Connection, span: Span) -> Iterator[dict[str, Any]]:
-    """Yield a flat row for each face and second: `time` (local, ISO 8601), `COLUMNS`, and `p_<class>`."""
+    """Yield a flat row for each face and second: `time` (local, ISO 8601), `FACE_COLUMNS`, and `p_<class>`."""
     condition, values = span.where("second")
-    query = f"SELECT {', '.join(COLUMNS)}, names, probabilities FROM faces JOIN class_lists ON id = class_list WHERE "  # noqa: S608
+    columns = ", ".join((*FACE_COLUMNS, "names", "probabilities"))
+    query = f"SELECT {columns} FROM faces JOIN class_lists ON id = class_list WHERE "  # noqa: S608
     for *row, names, probabilities in connection.execute(f"{query}{condition} ORDER BY second, camera, face", values):
         by_class = zip((f"p_{name}" for name in json.loads(names)), json.loads(probabilities), strict=True)
-        yield {"time": iso(row[0]), **dict(zip(COLUMNS, row, strict=True)), **dict(by_class)}
+        yield {"time": iso(row[0]), **dict(zip(FACE_COLUMNS, row, strict=True)), **dict(by_class)}
 
 
 def iso(seconds: float) -> str:
