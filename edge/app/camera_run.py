@@ -88,11 +88,16 @@ class CameraRun:
         """Return whether it has ended, for whatever reason."""
         return not self._thread.is_alive()
 
-    def set_event_limits(self, limits: EventLimits) -> None:
-        """Use other conditions of events, from any thread."""
+    @property
+    def event_limits(self) -> EventLimits:
+        """Conditions of its events; others may be set from any thread."""
+        return self._limits
+
+    @event_limits.setter
+    def event_limits(self, limits: EventLimits) -> None:
         self._limits = limits
         if self._pipeline:
-            self._pipeline.set_event_limits(limits)
+            self._pipeline.event_limits = limits
 
     def _run(self) -> None:
         try:

@@ -72,7 +72,7 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             recognizer = Recognizer.from_options(run.recognition)
             window = Window(clock(run, source)) if show else None
             faults, gate = Faults(recognizer.statistics), Gate()
-            outputs = make_outputs(run, source, recognizer, faults, gate)
+            outputs, broker = make_outputs(run, source, recognizer, faults, gate)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             page = serve(run, recognizer, outputs, faults, stack, gate)
             tell_of(page)
@@ -87,6 +87,8 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             announced(pipeline.statistics) as heartbeat,
             _progress(run, source) as note,
         ):
+            if broker:
+                broker.only.adjusts = pipeline
             _watch(pipeline, signals, window, heartbeat, note, faults)
         summary = pipeline.statistics.summary()
         # Records on standard output stay alone there, for the next program in the pipe.
@@ -213,7 +215,7 @@ def _reload(
 
     def adjust(changed: Run) -> None:
         recognizer.set_options(changed.recognition)
-        pipeline.set_event_limits(changed.events)
+        pipeline.event_limits = changed.events
 
     file = FollowedFile(run, reread, adjust) if run.config and reread else None
 

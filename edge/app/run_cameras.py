@@ -144,6 +144,9 @@ class Several:
             )
             for camera in run.camera
         }
+        if self._broker:
+            for name, one in self._broker.cameras.items():
+                one.adjusts = self.cameras[name]
 
     def _of_camera(self, name: str) -> list[Callable[[], Output]]:
         """Return what makes the network outputs of a camera."""
@@ -221,7 +224,7 @@ class Several:
         for settings in run.camera:
             camera = self.cameras[settings.name]
             camera.recognizer.set_options(settings.recognition)
-            camera.set_event_limits(settings.events)
+            camera.event_limits = settings.events
         self._hours.set_off(_off(run))
 
     def _govern(self) -> None:

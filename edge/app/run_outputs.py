@@ -97,8 +97,10 @@ def clock(run: Run, source: Source) -> Clock:
     return Clock(live=source.live and not is_recording(run.source))
 
 
-def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Faults, gate: Gate) -> list[Output]:
-    """Return the outputs except the live page and the metrics.
+def make_outputs(
+    run: Run, source: Source, recognizer: Recognizer, faults: Faults, gate: Gate
+) -> tuple[list[Output], "MqttConnection | None"]:
+    """Return the outputs except the live page and the metrics, and that to a broker, which is one of them.
 
     Raises:
         UserError: an output cannot be opened, or does not fit the source.
@@ -109,18 +111,17 @@ def make_outputs(run: Run, source: Source, recognizer: Recognizer, faults: Fault
         outputs.append(AnnotatedVideo(wanted.video, source.fps, live=live, clock=clock(run, source)))
     if wanted.images:
         outputs.append(_annotated_images(run, wanted.images))
-    publisher: Publisher | None = None
+    broker: MqttConnection | None = None
     if wanted.mqtt:
         with needs_extra("mqtt"):
             from edge.outputs.mqtt import MqttOutput
-        broker = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
-        broker.releases = lambda: recognizer.releases
-        outputs.append(ToleratedEvents(broker, faults))
-        broker.pictured = _pictured(run)
-        publisher = broker
+        output = MqttOutput(parse_broker(wanted.mqtt), recognizer.statistics, recognizer.classes, gate)
+        output.releases, output.pictured = lambda: recognizer.releases, _pictured(run)
+        outputs.append(ToleratedEvents(output, faults))
+        broker = output
     if run.rule:
-        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, publisher))
-    return outputs
+        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, broker))
+    return outputs, broker
 
 
 def shared_outputs(

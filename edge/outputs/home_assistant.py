@@ -58,6 +58,7 @@ def discovery(
     *,
     pause: str,
     events: str,
+    confidence: str,
     picture: str = "",
     part_of: str = "",
     released: bool = False,
@@ -73,6 +74,7 @@ def discovery(
         classes: names of the model's classes.
         pause: topic of the switch that pauses the camera.
         events: topic of the camera's events.
+        confidence: topic of the number that adjusts the lowest confidence of events.
         picture: topic of the camera's pictures, if it has any; then there is an entity for the last one.
         part_of: prefix of the run where it has several cameras; the device is then available as long as both are.
         released: whether the model's releases are known; then there is an entity for updates of it.
@@ -88,6 +90,7 @@ def discovery(
     components = {key: component | shared for key, component in _components(state_topic, classes).items()}
     components["pause"] = _pause("Pause", pause)
     components["event"] = _event(events)
+    components["confidence"] = _confidence(confidence)
     if picture:
         components["picture"] = {"platform": "image", "name": "Snapshot", "image_topic": picture} | JPEG
     if released:
@@ -123,6 +126,13 @@ def _event(topic: str) -> dict[str, Any]:
         "value_template": template,
         "icon": "mdi:face-recognition",
     }
+
+
+def _confidence(topic: str) -> dict[str, Any]:
+    """Return the number that adjusts the lowest confidence of events."""
+    limits = {"min": 0, "max": 1, "step": 0.05, "mode": "slider"}
+    about = {"name": "Least confidence", "icon": "mdi:tune", "entity_category": "config"}
+    return {"platform": "number", "state_topic": topic, "command_topic": f"{topic}/set"} | limits | about
 
 
 def _components(state_topic: str, classes: Sequence[str]) -> dict[str, dict[str, Any]]:

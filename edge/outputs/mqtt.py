@@ -1,9 +1,10 @@
 """Publish states and events to an MQTT broker, over one connection for all cameras of a run.
 
-Topics below the prefix, which is the path of the broker's address: `state`, `availability` and `pause`, retained,
-`events`, `snapshot`, and `pause/set` for commands. Where there are several cameras, each has these below a level of
-its own name. At the prefix itself are then the availability of the run, `pause` of all cameras, and `cameras`, the
-names that the broker knows. The discovery messages for Home Assistant have topics of their own.
+Topics below the prefix, which is the path of the broker's address: `state`, `availability`, `pause` and `confidence`,
+retained, `events`, `snapshot`, and `pause/set` and `confidence/set` for commands. Where there are several cameras,
+each has these below a level of its own name. At the prefix itself are then the availability of the run, `pause` of
+all cameras, and `cameras`, the names that the broker knows. The discovery messages for Home Assistant have topics of
+their own.
 """
 
 import json
@@ -250,8 +251,8 @@ class MqttConnection:
                     camera.published, camera.published_at = current, now
 
     def _publish_switches(self, camera: MqttCamera) -> None:
-        """Publish pause and availability where they have changed; the caller holds the lock."""
-        wanted = {camera.pause: camera.switch}
+        """Publish pause, confidence and availability where they have changed; the caller holds the lock."""
+        wanted = {camera.pause: camera.switch, camera.confidence: camera.least_confidence}
         if self._several:
             paused = all(one.switch == ON for one in self.cameras.values())
             wanted |= {
@@ -259,7 +260,7 @@ class MqttConnection:
                 self._pause_topic: ON if paused else OFF,
             }
         for topic, payload in wanted.items():
-            if camera.told.get(topic) != payload:
+            if payload and camera.told.get(topic) != payload:
                 self.client.publish(topic, payload, qos=1, retain=True)
                 camera.told[topic] = payload
 
@@ -306,6 +307,7 @@ class MqttConnection:
                 self._classes,
                 pause=camera.pause,
                 events=camera.events,
+                confidence=camera.confidence,
                 picture=camera.picture if name in self.pictured else "",
                 part_of=prefix if self._several else "",
                 released=self._released,
@@ -331,10 +333,11 @@ class MqttConnection:
 
     @property
     def _commands(self) -> list[str]:
-        """Topics of commands to pause and to resume."""
-        return list(
-            dict.fromkeys(f"{topic}/set" for topic in (self._pause_topic, *(c.pause for c in self.cameras.values())))
-        )
+        """Topics of commands that pause and adjust."""
+        topics = [self._pause_topic]
+        for camera in self.cameras.values():
+            topics += [camera.pause, camera.confidence]
+        return list(dict.fromkeys(f"{topic}/set" for topic in topics))
 
     def _on_pre_connect(self, client: Client, _: Any) -> None:
         with self._lock:  # a publisher has finished before there is a socket again
@@ -404,17 +407,19 @@ class MqttConnection:
             for name in gone if self._accepted else ():
                 prefix = f"{self._broker.prefix}/{name}"
                 self._clear(prefix)
-                for topic in (f"{prefix}/availability", f"{prefix}/pause"):
+                for topic in (f"{prefix}/availability", f"{prefix}/pause", f"{prefix}/confidence"):
                     client.publish(topic, b"", retain=True)
             if names and self._accepted and not self._several:
                 for topic in (self._names_topic, whole_run_topic(self._broker.prefix)):
                     client.publish(topic, b"", retain=True)
 
     def _on_command(self, client: Client, _: Any, message: MQTTMessage) -> None:
-        """Pause or resume; a command that the broker has kept is not for now."""
+        """Pause, resume or adjust; a command that the broker has kept is not for now."""
         for camera in self.cameras.values() if not message.retain else ():
             if message.topic in (f"{self._pause_topic}/set", f"{camera.pause}/set"):
                 camera.command(bytes(message.payload))
+            elif message.topic == f"{camera.confidence}/set":
+                camera.adjust(bytes(message.payload))
 
     def _trouble(self, what: str) -> None:
         self._warn_once(what)

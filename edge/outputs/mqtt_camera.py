@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from edge.base.run_statistics import Statistics
+from edge.base.settings import EventLimits
 from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.pipeline.gate import SWITCH, Gate
 
@@ -86,6 +87,17 @@ def _percent(probability: float) -> int:
     return round(100 * float(probability))
 
 
+class Adjusts(Protocol):
+    """Something with conditions of events that others may replace."""
+
+    @property
+    def event_limits(self) -> EventLimits:
+        """The conditions."""
+
+    @event_limits.setter
+    def event_limits(self, limits: EventLimits) -> None: ...
+
+
 class MqttCamera:
     """Output of one camera, with topics below a prefix of its own.
 
@@ -94,6 +106,8 @@ class MqttCamera:
         prefix: of its topics.
         statistics: of the camera.
         pause: topic of whether it is paused; below it, `set` takes commands.
+        confidence: topic of the lowest confidence of its events; below it, `set` takes others.
+        adjusts: has the conditions of its events, as soon as the camera runs.
         published: the last state that was published.
         published_at: time of that, by a steady clock.
     """
@@ -113,12 +127,13 @@ class MqttCamera:
             tell: publishes an event, or keeps it until that is possible.
         """
         self.prefix, self.statistics = prefix, statistics
-        self.state, self.availability, self.events, self.pause, self.picture = (
-            f"{prefix}/{name}" for name in ("state", "availability", "events", "pause", "snapshot")
+        self.state, self.availability, self.events, self.pause, self.picture, self.confidence = (
+            f"{prefix}/{name}" for name in ("state", "availability", "events", "pause", "snapshot", "confidence")
         )
         self.published: dict[str, Any] = {}
         self.published_at = -math.inf
         self.told: dict[str, str] = {}
+        self.adjusts: Adjusts | None = None
         self._gate, self._tell, self._ration = gate, tell, _Ration()
         self._main, self._scene = MainFace(), UNKNOWN_SCENE
 
@@ -156,6 +171,20 @@ class MqttCamera:
         """Pause or resume the camera, as a command says."""
         if payload in (ON.encode(), OFF.encode()):
             self._gate.set(SWITCH, payload == ON.encode())
+
+    @property
+    def least_confidence(self) -> str:
+        """Payload of the lowest confidence of events; empty while the camera does not run."""
+        return f"{self.adjusts.event_limits.min_confidence:g}" if self.adjusts else ""
+
+    def adjust(self, payload: bytes) -> None:
+        """Use another lowest confidence of events, as a command says, until the settings are read again."""
+        try:
+            confidence = float(payload)
+        except ValueError:
+            return
+        if self.adjusts and 0 <= confidence <= 1:
+            self.adjusts.event_limits = replace(self.adjusts.event_limits, min_confidence=confidence)
 
     def now(self, classes: Sequence[str], board: Mapping[str, Any]) -> dict[str, Any]:
         """Return the present state; `board` has the states of `edge.base.run_statistics` that all cameras share."""

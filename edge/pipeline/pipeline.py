@@ -118,8 +118,13 @@ class Pipeline:
             threading.Thread(target=run, args=arguments, name=name, daemon=True) for name, run, arguments in stages
         ]
 
-    def set_event_limits(self, limits: EventLimits) -> None:
-        """Use other conditions of events from the next frame on, from any thread."""
+    @property
+    def event_limits(self) -> EventLimits:
+        """Conditions of events; others hold from the next frame on, and may be set from any thread."""
+        return self._events.limits
+
+    @event_limits.setter
+    def event_limits(self, limits: EventLimits) -> None:
         self._events.limits = limits
 
     def _queue_for(self, output: Output, live: bool) -> Channel[FrameResult]:

@@ -241,6 +241,13 @@ class TestEntities:
         home.ask("POST", "services/switch/turn_off", {"entity_id": "switch.home_hall_pause"})
         home.wait("sensor.home_hall_emotion", "happy")
 
+    def test_the_number_adjusts_the_confidence_of_events(self, home):
+        home.wait("number.home_hall_least_confidence", lambda state: float(state) == 0.5)
+        number = {"entity_id": "number.home_hall_least_confidence", "value": 0.75}
+        home.ask("POST", "services/number/set_value", number)
+        home.wait("number.home_hall_least_confidence", "0.75")
+        home.wait("number.home_porch_least_confidence", lambda state: float(state) == 0.5)
+
     def test_a_camera_that_is_removed_takes_its_entities_along(self, home, edge):
         edge.stop()
         home.wait("sensor.home_hall_emotion", "unavailable")

@@ -116,10 +116,10 @@ def test_home_assistant_knows_each_class(classes):
     mqtt = pytest.importorskip("edge.outputs.mqtt_camera")
     from edge.outputs.home_assistant import discovery
 
-    message = discovery("home", "state", "available", "1", 90, classes, pause="pause", events="events")
+    message = discovery("home", "state", "available", "1", 90, classes, pause="p", events="e", confidence="c")
     components = message["components"]
     assert components["emotion"]["options"] == list(classes)
-    assert len({component["unique_id"] for component in components.values()}) == len(classes) + 6
+    assert len({component["unique_id"] for component in components.values()}) == len(classes) + 8
     state = mqtt.state(mqtt.Scene(1, face(classes, 0)), 10.0, {}, 0, classes)
     for name in classes:
         template = components[f"share_{key_of(name)}"]["value_template"]

@@ -15,7 +15,7 @@ from ..stand_ins import face, result
 
 BLUEPRINT = Path(__file__).parents[3] / "deploy" / "home-assistant-blueprint.yaml"
 
-TOPICS = {"pause": "a/pause", "events": "a/events"}
+TOPICS = {"pause": "a/pause", "events": "a/events", "confidence": "a/confidence"}
 MESSAGE = discovery("emotion-edge/kitchen", "a/state", "a/availability", "1.2.3", 90, EMOTIONS, **TOPICS)
 ENTITIES = {"emotion", "faces", "fps", "temperature", "problem", *(f"share_{name}" for name in EMOTIONS)}
 
@@ -37,9 +37,9 @@ def test_device_and_origin_are_named_once_for_all():
 
 
 def test_every_entity_is_there_with_an_id_of_its_own():
-    assert set(MESSAGE["components"]) == ENTITIES | {"pause", "event"}
+    assert set(MESSAGE["components"]) == ENTITIES | {"pause", "event", "confidence"}
     ids = {component["unique_id"] for component in MESSAGE["components"].values()}
-    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES | {"pause", "event"}}
+    assert ids == {f"emotion-edge_kitchen_{key}" for key in ENTITIES | {"pause", "event", "confidence"}}
 
 
 @pytest.mark.parametrize("key", sorted(ENTITIES))
@@ -87,6 +87,13 @@ def test_the_types_of_the_event_entity_are_those_of_a_runs_events():
     events = Events(EVERY_CHANGE)
     found = [*events.update(result(0, face())), *events.end()]
     assert [event["event"] for event in found] == entity["event_types"]
+
+
+def test_the_number_has_the_limits_of_a_confidence():
+    number = MESSAGE["components"]["confidence"]
+    assert number["platform"] == "number"
+    assert (number["state_topic"], number["command_topic"]) == ("a/confidence", "a/confidence/set")
+    assert (number["min"], number["max"], number["entity_category"]) == (0, 1, "config")
 
 
 def test_the_last_snapshot_is_an_entity_where_pictures_are_published():

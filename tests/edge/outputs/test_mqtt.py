@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from paho.mqtt.client import Client, MQTTv5
@@ -255,6 +256,19 @@ class TestCameras:
         assert topics == [AVAILABILITY, f"{PREFIX}/porch/availability"]
         assert device["availability_mode"] == "all"
         assert all(json.loads(one)["faces"] is None for one in subscriber.on(f"{PREFIX}/porch/state"))
+
+    def test_a_command_adjusts_the_confidence_of_one_cameras_events(self, run):
+        with run("porch", "yard") as (connection, _, subscriber):
+            events = {name: SimpleNamespace(event_limits=EventLimits(min_confidence=0.5)) for name in ("porch", "yard")}
+            for name, adjusted in events.items():
+                connection.cameras[name].adjusts = adjusted
+            subscriber.wait(f"{PREFIX}/yard/confidence", "0.5")
+            for payload in ("nonsense", "nan", "1.5", "", "0.75"):
+                subscriber.publish(f"{PREFIX}/yard/confidence/set", payload)
+            subscriber.wait(f"{PREFIX}/yard/confidence", "0.75")
+            assert events["yard"].event_limits == EventLimits(min_confidence=0.75)
+            assert events["porch"].event_limits == EventLimits(min_confidence=0.5)
+            assert set(subscriber.on(f"{PREFIX}/yard/confidence")) == {"0.5", "0.75"}
 
     def test_a_picture_is_shown_by_its_own_camera_and_not_kept(self, run, broker):
         with run("porch", "yard", pictured={"yard"}) as (connection, _, subscriber):
