@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 from edge.app.arguments import add_options, joined, typed
@@ -53,7 +52,11 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "publish": (Publish, "publish a bundle in a repository of signed releases, for 'update' on boards"),
     "rotate-keys": (RotateKeys, "replace the keys that sign a repository"),
 }
-"""Settings and help of each command; the function is that of the same name in `edge.app.commands`."""
+"""Settings and help of each command. Its function has the same name: in `edge.app.doctor`, in `edge.app.commands_fleet`
+for those of `FLEET`, otherwise in `edge.app.commands`."""
+
+FLEET = ("update", "publish", "rotate-keys")
+"""Commands of a fleet."""
 
 
 def program() -> NoReturn:
@@ -138,11 +141,13 @@ def _command(arguments: argparse.Namespace) -> int:
     name: str = arguments.command
     settings: Any = typed(COMMANDS[name][0], arguments)
     if name == "doctor":
-        return _doctor(settings.model)
+        from edge.app.doctor import doctor
+
+        return doctor(settings)
     check_memory_limit()
     share_heap()
     try:
-        from edge.app import commands
+        from edge.app import commands, commands_fleet
     except ImportError as error:
         if (error.name or "").startswith("edge"):
             raise  # ours: a bug
@@ -152,17 +157,8 @@ def _command(arguments: argparse.Namespace) -> int:
     quiet_libraries()
     if name == "run":
         return commands.run(settings, partial(typed, Run, arguments))
-    command: Callable[[Any], int] = getattr(commands, name.replace("-", "_"))
+    command: Callable[[Any], int] = getattr(commands_fleet if name in FLEET else commands, name.replace("-", "_"))
     return command(settings)
-
-
-def _doctor(model: Path) -> int:
-    """Say what of the machine is ready; 2 when recognition cannot run."""
-    from edge.app.doctor import examine, report
-
-    findings = examine(model)
-    print(report(findings))
-    return 0 if all(f.ready for f in findings if f.needed) else 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The commands of `emotion-edge`."""
+"""The commands of `emotion-edge`, except `doctor` and those of a fleet."""
 
 import json
 import shlex
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from edge.app.arguments import environment
 from edge.app.cameras import camera_conflicts, check_cameras
-from edge.app.commands_fleet import publish, rotate_keys, update  # noqa: F401 - commands, too
 from edge.app.config import from_file, in_file, mistakes, read
 from edge.app.config_text import as_toml, schema
 from edge.app.demo import demo_clip
@@ -35,7 +34,7 @@ from edge.base.settings import (
 )
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
-from edge.outputs.broker import parse_broker
+from edge.outputs.mqtt_address import parse_broker
 from edge.outputs.rules.checks import variable_mistakes
 from edge.sources import capture_conflicts, check_capture, list_sources
 from edge.sources.frame import Frame

@@ -13,7 +13,7 @@ from edge.base import assets
 from edge.base.board import raspberry_pi, read_condition
 from edge.base.errors import UserError
 from edge.base.machine import OLDEST_PYAV, camera_devices, closed_devices, has_display, package_version, release
-from edge.base.settings import Options
+from edge.base.settings import Doctor, Options
 from edge.faces.tiles import smallest_face
 from edge.model.interpreter import runtime
 
@@ -54,6 +54,13 @@ class Finding:
     detail: str
     remedy: str = ""
     needed: bool = True
+
+
+def doctor(settings: Doctor) -> int:
+    """Say what of the machine is ready; return 2 if recognition cannot run."""
+    findings = examine(settings.model)
+    print(report(findings))
+    return 0 if all(finding.ready for finding in findings if finding.needed) else 2
 
 
 def examine(model: Path) -> list[Finding]:

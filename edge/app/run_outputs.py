@@ -11,9 +11,9 @@ from edge.base.run_statistics import Statistics
 from edge.base.settings import Page, Run
 from edge.faces.recognizer import Recognizer
 from edge.outputs.annotated_images import AnnotatedImages
-from edge.outputs.broker import parse_broker
 from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
+from edge.outputs.mqtt_address import parse_broker
 from edge.outputs.rotation import rotation_of
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.video import AnnotatedVideo

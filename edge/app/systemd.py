@@ -17,7 +17,7 @@ from edge.base.settings import Run
 from edge.fleet.versions import CURRENT
 from edge.model.bundle import load_bundle
 from edge.model.fastest_variant import resolve_variant
-from edge.sources import scheme
+from edge.sources.kinds import NETWORK, kind_of
 
 SERVICE_NAME = "emotion-edge"
 UNIT = Path("/etc/systemd/system") / f"{SERVICE_NAME}.service"
@@ -225,7 +225,7 @@ def _served(run: Run, *, updated: bool) -> Run:
 
 def private_address(source: str) -> str | None:
     """Return a camera's address if it may contain a key, which does not belong into a unit; None for others."""
-    return source if scheme(source) and public(source) != source else None
+    return source if kind_of(source) in NETWORK and public(source) != source else None
 
 
 def check_systemd() -> None:

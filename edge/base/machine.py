@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import math
 import os
 import sys
 from contextlib import suppress
@@ -20,6 +21,12 @@ LEAST_ADDRESS_SPACE = 600 << 20
 
 M_ARENA_MAX = -8
 """glibc's name for the largest number of heaps, see mallopt(3)."""
+
+CGROUPS = Path("/sys/fs/cgroup")
+"""Folder in which Linux shows control groups of version 2."""
+
+OWN_CGROUP = Path("/proc/self/cgroup")
+"""File whose line `0::/…` names the control group of this process."""
 
 OPENCV_FATAL = 1
 """OpenCV's log level for errors that end the process."""
@@ -43,7 +50,27 @@ def share_heap() -> None:
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use; in a container these may be fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return math.ceil(min(cores, cpu_quota()))
+
+
+def cpu_quota() -> float:
+    """Return the cores' worth of time that control groups allow this process; infinite where there is no limit."""
+    try:
+        lines = OWN_CGROUP.read_text().splitlines()
+    except OSError:  # another system
+        return math.inf
+    own = CGROUPS / next((line for line in lines if line.startswith("0::")), "0::").removeprefix("0::").strip("/")
+    return min(_quota(group / "cpu.max") for group in (own, *own.parents))
+
+
+def _quota(file: Path) -> float:
+    """Return the quota of one control group from a line such as `150000 100000` or `max 100000`, both microseconds."""
+    try:
+        quota, period = file.read_text().split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
 
 
 def spare_cores() -> int:

@@ -508,7 +508,10 @@ class Rule:
         None
     )
     min_seconds: Annotated[
-        Seconds, Option("time for which it must last; of face_left, how long the face was there", unit="s")
+        Seconds,
+        Option(
+            "time for which it must last, except of face_appeared; of face_left, how long the face was there", unit="s"
+        ),
     ] = 1.0
     min_confidence: Annotated[Share, Option("lowest confidence of the expression meanwhile")] = 0.5
     hours: Annotated[

@@ -35,7 +35,6 @@ from edge.base.run_statistics import Statistics
 from edge.base.values import parse_camera
 from edge.faces.results import FrameResult
 from edge.model.release import Releases
-from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import (
     OFFLINE,
     ONLINE,
@@ -45,6 +44,7 @@ from edge.outputs.home_assistant import (
     whole_run,
     whole_run_topic,
 )
+from edge.outputs.mqtt_address import Broker
 from edge.outputs.mqtt_camera import LEFT_OUT, OFF, ON, MqttCamera
 from edge.pipeline.gate import Gate
 

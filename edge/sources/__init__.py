@@ -1,7 +1,7 @@
 """Sources of frames with one interface: cameras, network streams, other programs, videos and pictures."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,22 @@ from edge.base.errors import UserError, raise_first
 from edge.base.options import declared
 from edge.base.settings import Capture
 from edge.sources.frame import Frame
+from edge.sources.kinds import LOCAL_CAMERAS, NETWORK, Kind, kind_of
 
-NETWORK = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
-"""URL schemes of network sources."""
+SUPPORT: Mapping[str, tuple[set[Kind], str]] = {
+    "size": (LOCAL_CAMERAS | {Kind.STDIN}, "cameras and raw frames"),
+    "fps": (LOCAL_CAMERAS | {Kind.HTTP, Kind.STDIN}, "cameras, snapshots over HTTP and standard input"),
+    "controls": ({Kind.AUTO, Kind.PICAMERA}, "a Raspberry Pi's camera"),
+    "rtsp_transport": ({Kind.RTSP}, "rtsp:// addresses"),
+    "pixel_format": ({Kind.STDIN}, "raw frames on standard input"),
+    "live": ({Kind.STDIN}, "standard input"),
+    "decoder": (NETWORK | {Kind.STDIN, Kind.FILE}, "videos and streams"),
+    "recursive": ({Kind.FILE}, "folders of images"),
+    "strict": ({Kind.FILE}, "folders of images"),
+    "realtime": ({Kind.FILE}, "videos, images and folders"),
+    "loop": ({Kind.FILE}, "videos, images and folders"),
+}
+"""Kinds of sources that support a setting of `Capture`, and these in words; all others are for every source."""
 
 
 class Source(Protocol):
@@ -78,19 +91,20 @@ def open_source(
 
         spec = "picamera2" if pi_cameras() else "0"
     check_capture(spec, capture)
-    if spec == "picamera2" or spec.startswith("picamera2:"):
+    kind = kind_of(spec)
+    if kind is Kind.PICAMERA:
         from edge.sources.picamera import Picamera2Source
 
         return Picamera2Source(_camera_number(spec), capture)
-    if spec.isdigit() or spec.startswith("/dev/video"):
-        from edge.sources.camera import CameraSource
+    if kind is Kind.V4L2:
+        from edge.sources.v4l2 import CameraSource
 
         return CameraSource(int(spec) if spec.isdigit() else spec, capture)
-    if scheme(spec):
+    if kind in NETWORK:
         from edge.sources.network import open_network
 
         return open_network(spec, capture, camera)
-    if spec == "-":
+    if kind is Kind.STDIN:
         from edge.sources.pipe import open_stdin
 
         return open_stdin(capture)
@@ -102,14 +116,7 @@ def open_source(
 
 def is_recording(spec: str) -> bool:
     """Return whether `spec` is the path of a video, an image or a folder rather than a camera or a stream."""
-    camera = spec in ("auto", "picamera2") or spec.startswith(("picamera2:", "/dev/video")) or spec.isdigit()
-    return not (camera or spec == "-" or scheme(spec))
-
-
-def scheme(spec: str) -> str:
-    """Return the scheme of an address in lower case; empty where `spec` is not an address."""
-    name, separator, _ = spec.partition("://")
-    return name.lower() if separator and name.lower() in NETWORK else ""
+    return kind_of(spec) is Kind.FILE
 
 
 def check_capture(spec: str, capture: Capture) -> None:
@@ -136,32 +143,17 @@ def supported(spec: str, capture: Capture) -> Capture:
 
 def _unsupported(spec: str, capture: Capture) -> Iterator[tuple[str, str]]:
     """Yield the names of the settings that the source does not support, and what each is for."""
-    pi = spec == "auto" or spec.startswith("picamera2")
-    camera = pi or spec.isdigit() or spec.startswith("/dev/video")
-    rtsp, raw = scheme(spec) in ("rtsp", "rtsps"), spec == "-"
-    decoded = raw or bool(scheme(spec))
-    polled, recording = scheme(spec) in ("http", "https"), is_recording(spec)
-    for name, given, fits, what in (
-        ("size", capture.size, camera or raw, "cameras and raw frames"),
-        ("fps", capture.fps, camera or raw or polled, "cameras, snapshots over HTTP and standard input"),
-        ("controls", capture.controls, pi, "a Raspberry Pi's camera"),
-        ("rtsp_transport", capture.rtsp_transport != Capture.rtsp_transport, rtsp, "rtsp:// addresses"),
-        ("pixel_format", capture.pixel_format != Capture.pixel_format, raw, "raw frames on standard input"),
-        ("live", capture.live, raw, "standard input"),
-        ("decoder", capture.decoder, decoded or recording, "videos and streams"),
-        ("recursive", capture.recursive, recording, "folders of images"),
-        ("strict", capture.strict, recording, "folders of images"),
-        ("realtime", capture.realtime, recording, "videos, images and folders"),
-        ("loop", capture.loop, recording, "videos, images and folders"),
-    ):
-        if given and not fits:
+    kind, defaults = kind_of(spec), Capture()
+    for name, (kinds, what) in SUPPORT.items():
+        value = getattr(capture, name)
+        if value and value != getattr(defaults, name) and kind not in kinds:
             yield name, what
 
 
 def list_sources() -> list[tuple[str, str]]:
     """Return this machine's cameras: the source to name, and the camera's own name."""
-    from edge.sources.camera import usb_cameras
     from edge.sources.picamera import pi_cameras
+    from edge.sources.v4l2 import usb_cameras
 
     return [*pi_cameras(), *usb_cameras()]
 

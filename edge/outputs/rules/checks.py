@@ -7,16 +7,25 @@ from pathlib import Path
 
 from edge.base.errors import UserError, needs_extra
 from edge.base.files import check_folder
-from edge.base.settings import Rule, Run, Webhook
+from edge.base.settings import CONDITIONS, Rule, Run, Webhook
 from edge.base.values import parse_webhook
 from edge.model.bundle import load_bundle
-from edge.outputs.rules.conditions import CAMERA_BACK, CAMERA_LOST, EXPRESSION, FACES_BELOW, FACES_REACHED
+from edge.outputs.rules.conditions import (
+    CAMERA_BACK,
+    CAMERA_LOST,
+    EXPRESSION,
+    FACE_APPEARED,
+    FACES_BELOW,
+    FACES_REACHED,
+)
 
 FIELD_CONDITIONS: Mapping[str, Sequence[str]] = {
     "expression": (EXPRESSION,),
     "faces": (FACES_REACHED, FACES_BELOW),
+    "min_seconds": tuple(when for when in CONDITIONS if when != FACE_APPEARED),
+    "min_confidence": (EXPRESSION,),
 }
-"""Fields that some conditions need, and all others have no use for."""
+"""Conditions that use a field, and need it if it has no default; all others have no use for it."""
 
 
 def rule_conflicts(run: Run) -> Iterator[UserError]:
@@ -73,7 +82,7 @@ def _field_mistakes(rule: Rule, here: str) -> Iterator[UserError]:
         value = getattr(rule, field)
         if value is None and rule.when in conditions:
             yield UserError(f"{here}.when: {rule.when} needs {field}", f"add {field}")
-        if value is not None and rule.when not in conditions:
+        if value != getattr(Rule, field) and rule.when not in conditions:
             yield UserError(
                 f"{here}.{field}: {rule.when} does not use it", f"leave it out, or write when = {conditions[0]}"
             )

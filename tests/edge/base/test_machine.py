@@ -50,6 +50,33 @@ def test_there_is_a_core():
     assert usable_cores() >= 1
 
 
+@pytest.mark.parametrize(
+    ("own", "limits", "expected"),
+    [
+        pytest.param("0::/\n", {".": "200000 100000"}, 2, id="a container"),
+        pytest.param("0::/\n", {".": "150000 100000"}, 2, id="a part of a core is one"),
+        pytest.param("0::/\n", {".": "20000 100000"}, 1, id="less than a core"),
+        pytest.param("0::/\n", {".": "1600000 100000"}, 8, id="more than the machine has"),
+        pytest.param("0::/\n", {".": "max 100000"}, 8, id="no limit"),
+        pytest.param("0::/a/b\n", {"a": "300000 100000", "a/b": "max 100000"}, 3, id="the limit of a group above"),
+        pytest.param("0::/a/b\n", {"a": "300000 100000", "a/b": "100000 100000"}, 1, id="the lowest counts"),
+        pytest.param("4:cpu:/x\n", {"x": "100000 100000"}, 8, id="version 1 only"),
+        pytest.param("0::/a\n", {"a": "damaged"}, 8, id="a line of another kind"),
+        pytest.param(None, {}, 8, id="another system"),
+    ],
+)
+def test_a_quota_of_the_processor_counts_as_cores(monkeypatch, tmp_path, own, limits, expected):
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: range(8), raising=False)
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(machine, "OWN_CGROUP", tmp_path / "own")
+    if own is not None:
+        (tmp_path / "own").write_text(own)
+    for group, limit in limits.items():
+        (tmp_path / "cgroup" / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / group / "cpu.max").write_text(f"{limit}\n")
+    assert usable_cores() == expected
+
+
 @pytest.mark.parametrize(("usable", "spare"), [(1, 1), (2, 1), (4, 3)])
 def test_a_core_is_left_to_the_stages(monkeypatch, usable, spare):
     monkeypatch.setattr(machine, "usable_cores", lambda: usable)

@@ -26,9 +26,9 @@ from edge.base.settings import EventLimits
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.model.release import Release, Releases
 from edge.outputs import mqtt, mqtt_camera
-from edge.outputs.broker import Broker
 from edge.outputs.home_assistant import STATUS_TOPIC, discovery_topic, whole_run_topic
 from edge.outputs.mqtt import MqttConnection, MqttOutput
+from edge.outputs.mqtt_address import Broker
 from edge.outputs.mqtt_camera import UNKNOWN_SCENE, Scene, state
 from edge.pipeline.gate import SWITCH, Gate
 
@@ -757,7 +757,7 @@ class TestHostile:
 
 PUBLISHER = """
 import sys, time
-from edge.outputs.broker import parse_broker
+from edge.outputs.mqtt_address import parse_broker
 from edge.outputs.mqtt import MqttOutput
 from edge.base.run_statistics import Statistics
 with MqttOutput(parse_broker(sys.argv[1]), Statistics(), ['happy', 'sad']):

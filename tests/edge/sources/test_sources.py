@@ -13,10 +13,9 @@ import pytest
 
 from edge.base.errors import UserError
 from edge.base.settings import Capture
-from edge.sources import camera as camera_module
-from edge.sources import open_source
-from edge.sources.camera import MOST_DAMAGED, CameraSource
+from edge.sources import open_source, v4l2
 from edge.sources.pictures import PICTURE_SPACING, read_image
+from edge.sources.v4l2 import MOST_DAMAGED, CameraSource
 from edge.sources.video import VideoFileSource
 
 from ..source_suite import Promise, SourceSuite
@@ -72,8 +71,8 @@ def camera(monkeypatch):
         opened.append(FakeCapture(device))
         return opened[-1]
 
-    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", capture)
+    monkeypatch.setattr(v4l2, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", capture)
     return opened
 
 
@@ -290,8 +289,8 @@ def test_a_camera_by_its_device_file(camera):
     ],
 )
 def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
-    monkeypatch.setattr(camera_module, "camera_devices", lambda: devices)
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    monkeypatch.setattr(v4l2, "camera_devices", lambda: devices)
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
     with pytest.raises(UserError, match=f"{spec}: not a camera that gives pictures") as caught:
         open_source(spec)
     assert "plug one in" in caught.value.remedy
@@ -300,21 +299,21 @@ def test_a_camera_that_is_not_there(monkeypatch, spec, devices):
 
 @linux
 def test_opencv_is_not_asked_for_a_camera_that_linux_does_not_show(monkeypatch):
-    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
+    monkeypatch.setattr(v4l2, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: pytest.fail("OpenCV prints warnings then"))
     with pytest.raises(UserError, match="camera 1: not a camera that gives pictures"):
         CameraSource(1, Capture())
 
 
 @pytest.mark.parametrize("damaged", [(0,), (4, 5, 9), range(3, 3 + MOST_DAMAGED - 1)], ids=["first", "some", "many"])
 def test_damaged_pictures_of_a_camera_are_passed_over(monkeypatch, damaged):
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=damaged))
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=damaged))
     frames = list(iter(open_source("/dev/video0").read, None))
     assert len(frames) == FRAMES
 
 
 def test_a_camera_that_gives_damaged_pictures_alone_is_none(monkeypatch):
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=range(10**6)))
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: FakeCapture(device, damaged=range(10**6)))
     with pytest.raises(UserError, match="not a camera that gives pictures"):
         open_source("/dev/video0")
 
@@ -324,7 +323,7 @@ def device(tmp_path, monkeypatch):
     """The file of a camera that OpenCV gets no picture of."""
     path = tmp_path / "video0"
     path.touch()
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: FakeCapture(device, opened=False))
     return str(path)
 
 
@@ -361,7 +360,7 @@ def test_a_camera_that_somebody_has_whom_this_user_may_not_see(device, busy):
 
 @linux
 def test_a_camera_that_this_user_may_not_open(device, monkeypatch):
-    monkeypatch.setattr(camera_module.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(v4l2.os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match=f"{device}: this user may not open {device}") as caught:
         CameraSource(device, Capture())
     assert "usermod -aG video" in caught.value.remedy
@@ -379,8 +378,8 @@ def test_a_device_that_gives_no_picture_is_no_camera(monkeypatch):
     """Codecs and image processors of a board are video devices as well."""
     silent = FakeCapture(0)
     silent.left = 0
-    monkeypatch.setattr(camera_module, "camera_devices", lambda: ["/dev/video0"])
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", lambda device: silent)
+    monkeypatch.setattr(v4l2, "camera_devices", lambda: ["/dev/video0"])
+    monkeypatch.setattr(v4l2.cv2, "VideoCapture", lambda device: silent)
     with pytest.raises(UserError, match="camera 0: not a camera that gives pictures"):
         open_source("0")
     assert not silent.opened

@@ -211,8 +211,8 @@ def test_a_rule_publishes_through_the_runs_broker(tmp_path):
     from paho.mqtt.client import Client
     from paho.mqtt.enums import CallbackAPIVersion
 
-    from edge.outputs.broker import parse_broker
     from edge.outputs.mqtt import MqttOutput
+    from edge.outputs.mqtt_address import parse_broker
 
     port = free_port()
     (tmp_path / "conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
@@ -263,6 +263,16 @@ class TestChecks:
             ),
             pytest.param(
                 Rule("a", "face_left", faces=2, webhook=HOOK), "rule[1].faces: face_left does not use it", id="needless"
+            ),
+            pytest.param(
+                Rule("a", "face_appeared", min_seconds=2, webhook=HOOK),
+                "rule[1].min_seconds: face_appeared does not use it: leave it out, or write when = face_left",
+                id="a time that nothing lasts",
+            ),
+            pytest.param(
+                Rule("a", "face_left", min_confidence=0.9, webhook=HOOK),
+                "rule[1].min_confidence: face_left does not use it",
+                id="a confidence of nothing",
             ),
             pytest.param(
                 Rule("a", "expression", expression="hapy", webhook=HOOK),

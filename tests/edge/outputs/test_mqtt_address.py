@@ -3,7 +3,7 @@
 import pytest
 
 from edge.base.errors import UserError
-from edge.outputs.broker import Broker, parse_broker
+from edge.outputs.mqtt_address import Broker, parse_broker
 
 
 @pytest.mark.parametrize(
