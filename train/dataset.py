@@ -145,7 +145,7 @@ def load_split(root: Path, name: str, size: int, channels: int) -> Split:
     Raises:
         UserError: the folder, a class or an image is missing or cannot be read.
     """
-    paths = _image_paths(root, name)
+    paths = image_paths(root, name)
     images, digests = np.empty((len(paths), size, size, channels), np.uint8), []
     for i, path in enumerate(paths):
         picture = _decode(path)
@@ -228,7 +228,12 @@ def _majority(votes: np.ndarray) -> int:
     return first if alone and first < len(EMOTIONS) else -1
 
 
-def _image_paths(root: Path, name: str) -> list[Path]:
+def image_paths(root: Path, name: str) -> list[Path]:
+    """Return the files of a split, by class and name.
+
+    Raises:
+        UserError: the split or a class is missing.
+    """
     folder = root / name
     if not folder.is_dir():
         raise UserError(f"{folder}: no such split", "make the data set by 'make data SOURCE=<zip, folder or csv>'")
