@@ -304,7 +304,7 @@ class TestRuns:
         both = [
             subprocess.Popen(words, cwd=archive, stdout=subprocess.PIPE, text=True, env=environment()) for _ in range(2)
         ]
-        said = [process.communicate(timeout=LONG)[0].splitlines() for process in both]
+        said = [process.communicate(timeout=4 * LONG)[0].splitlines() for process in both]
         assert [process.returncode for process in both] == [0, 0]
         for lines in said:
             assert len(lines) == 6, "each has told of all"
