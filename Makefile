@@ -193,7 +193,7 @@ $(BIN)/python: $(STALE)
 # Megabytes on the disk.
 SIZE_edge := 450
 SIZE_bookworm := 450
-SIZE_workstation := 3200
+SIZE_workstation := 3700
 
 # At a terminal, pip shows what it downloads and how far it is; a log gets its errors alone.
 PIP_INSTALL = $(BIN)/pip install $$(test -t 2 || echo --quiet) --disable-pip-version-check --no-deps

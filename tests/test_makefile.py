@@ -134,7 +134,7 @@ def test_a_first_environment_clears_nothing(tmp_path):
 
 
 def test_what_is_large_is_said_before(tmp_path):
-    assert "(3200 MB, which takes some minutes)" in would_run(tmp_path, "data", None, "SOURCE=x.zip")
+    assert "(3700 MB, which takes some minutes)" in would_run(tmp_path, "data", None, "SOURCE=x.zip")
     assert "MB" not in would_run(tmp_path, "analyze", None, "VIDEO=x.mp4").partition("for: analyze")[2]
 
 

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -62,19 +62,21 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     image_size: Annotated[int, Meta(ge=16)]  # side of the model's input, pixels
     grey: bool  # the graph converts colour to grey, and the network has one input channel
-    alpha: Positive  # MobileNetV2's width multiplier
+    network: Literal["mobilenet_v2", "resnet18_48", "vgg_se_48"]  # the last two are for teachers, not for boards
+    alpha: Positive  # width multiplier
     head: tuple[AtLeastOne, ...]  # units of the dense layers between pooling and softmax
     dropout: Fraction  # before each dense layer
     labels: Annotated[tuple[LabelSet, ...], Meta(min_length=1)]  # each that the data set has is learnt by a head
     label_smoothing: Fraction  # of class folders' labels; the votes are soft already
-    teachers: tuple[str, ...]  # runs, bundles or model files whose probabilities are distilled; may be empty
+    teachers: tuple[str, ...]  # runs; or bundles, model files and tables, see train/teachers.py
     teacher_share: Fraction  # weight of the teachers' probabilities in a label
     batch_size: AtLeastOne
     ghost_batches: AtLeastOne  # parts of a batch, each normalized by itself (arXiv 1705.08741) and computed in parallel
+    adam_beta_2: Fraction  # decay of AdamW's mean of squared gradients
     weight_decay: NotNegative  # AdamW's, decoupled (arXiv 1711.05101)
     warmup_fraction: Fraction  # of a stage's steps, in which the learning rate rises from zero
     batch_norm_momentum: Fraction  # of the moving statistics, per ghost batch
-    ema_decay: Fraction  # EMA decay per step, ramped up at stage start; 0 disables it. The EMA is evaluated and saved
+    ema_decay: Fraction  # EMA decay per step; 0 disables it. The EMA is evaluated and saved, and starts the next stage
     mixed_precision: bool  # 16-bit arithmetic on GPUs
     seed: Annotated[int, Meta(ge=0)]  # of the initial weights, the order of the images and the augmentation
     augmentation: Augmentation
@@ -85,6 +87,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """Check what concerns more than one setting."""
         if self.batch_size % self.ghost_batches:
             raise ValueError(f"ghost_batches must divide batch_size, {self.batch_size}")
+        if self.network != "mobilenet_v2" and not all(stage.batch_norm for stage in self.stages):
+            raise ValueError(f"stages: {self.network} always has batch normalization")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("labels must name each label set once")
         if any(later.batch_norm > earlier.batch_norm for earlier, later in pairwise(self.stages)):
@@ -105,12 +109,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def uses_folded_2x_stem(self, resolution: int) -> bool:
         """Return True where the backbone's input is twice the face, which `train.mobilenet.fold_2x_stem` folds."""
-        return resolution == 2 * self.image_size
+        return self.network == "mobilenet_v2" and resolution == 2 * self.image_size
 
     def stage_at(self, epoch: int) -> int:
         """Return the index of an epoch's stage; epochs count from zero."""
         ends = list(accumulate(stage.epochs for stage in self.stages))
         return bisect_right(ends, epoch)
+
+    def end_of(self, stage: int) -> int:
+        """Return the number of epochs until a stage's end, from the beginning."""
+        return sum(earlier.epochs for earlier in self.stages[: stage + 1])
 
     def learning(self, classes: tuple[str, ...], available: Sequence[LabelSet]) -> "Config":
         """Take a data set's classes, and keep the label sets that it has; if none, its last, the class folders'."""
@@ -151,7 +159,8 @@ def from_dict(content: dict[str, Any]) -> Config:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         if reason.startswith("Invalid enum value"):
-            reason += f", must be one of {', '.join(get_args(LabelSet))}"
+            known = get_args(LabelSet if "labels" in place else Config.__annotations__["network"])
+            reason += f", must be one of {', '.join(known)}"
         raise ValueError(f"{place.strip('.`')}: {reason}" if place else reason) from error
 
 

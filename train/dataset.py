@@ -63,11 +63,13 @@ class Labelled:
             for the image.
         fingerprint: sha256 over the split's pixels and these labels, whatever the files' names, formats and order;
             hexadecimal.
+        files: names relative to the root.
     """
 
     images: np.ndarray
     labels: np.ndarray
     fingerprint: str
+    files: tuple[str, ...] = ()
 
 
 def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: Sequence[LabelSet]) -> Labelled:
@@ -86,7 +88,8 @@ def load_labelled(root: Path, name: str, size: int, channels: int, label_sets: S
     split = load_split(root, name, size, channels)
     labels, fingerprint = read_labels(root, split, label_sets)
     shown = labels.sum(axis=(1, 2)) > 0
-    return Labelled(split.images[shown], labels[shown], fingerprint)
+    files = tuple(file for file, kept in zip(split.files, shown, strict=True) if kept)
+    return Labelled(split.images[shown], labels[shown], fingerprint, files)
 
 
 def read_classes(root: Path) -> tuple[str, ...]:
@@ -169,7 +172,7 @@ def read_soft_labels(root: Path, files: tuple[str, ...], classes: np.ndarray, co
     path = root / "labels.csv"
     if not path.is_file():
         return labels
-    rows = _read_csv(path, [str(i) for i in range(count)])
+    rows = read_rows(path, [str(i) for i in range(count)])
     if rows and not any((root / file).is_file() for file in rows):  # else the folders' classes would be used silently
         raise UserError(
             f"{path}: no image here has any of its names, such as {next(iter(rows))}", "name them as train/0/<image>"
@@ -197,7 +200,7 @@ def read_ferplus_majority(root: Path, files: tuple[str, ...]) -> np.ndarray:
     path = root / "votes.csv"
     if not path.is_file():
         raise UserError(f"{path}: this data set has no votes", "import it with FERPLUS=<votes.csv>")
-    rows = _read_csv(path, [*FERPLUS_COLUMNS, *FERPLUS_OTHERS])
+    rows = read_rows(path, [*FERPLUS_COLUMNS, *FERPLUS_OTHERS])
     if not any(file in rows for file in files):
         raise UserError(f"{path}: no votes for this split", "import the data again with votes that cover it")
     return np.array([_majority(rows[file]) if file in rows else -1 for file in files], np.int64)
@@ -269,7 +272,7 @@ def _resized(image: np.ndarray, size: int, channels: int) -> np.ndarray:
     return image[..., None] if channels == 1 else image[..., ::-1]
 
 
-def _read_csv(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
+def read_rows(path: Path, columns: list[str]) -> dict[str, np.ndarray]:
     """Read rows by file name; the named columns as float32, in that order."""
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)

@@ -1,13 +1,53 @@
-"""Input pipeline: augmented batches of an epoch, prepared while the previous ones are trained on."""
+"""Input pipeline: batches of unchanged faces, as Keras takes them; they are augmented on the device."""
 
-from collections.abc import Iterator
-
+import keras
 import numpy as np
-import tensorflow as tf
 
-from train.augment import augment
+from train import devices
 from train.config import Config
 from train.dataset import Labelled
+
+Batch = tuple[dict[str, np.ndarray]]
+"""`faces`, uint8 `[n, size, size, channels]`, and `labels`, float32 `[n, label sets, classes]`."""
+
+NONE = -1
+"""In an order of images: no image, only a place in a batch."""
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of a split in a given order."""
+
+    def __init__(self, split: Labelled, order: np.ndarray) -> None:
+        """Take a split and an order.
+
+        Args:
+            split: the images and labels.
+            order: int `[batches, batch]`, indices of images; `NONE` gives a black face without labels. It may be
+                replaced before each epoch.
+        """
+        super().__init__()
+        self._split, self.order = split, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> Batch:
+        chosen = self.order[index]
+        faces, labels = self._split.images[chosen], self._split.labels[chosen]
+        faces[chosen == NONE] = 0
+        labels[chosen == NONE] = 0
+        return ({"faces": faces, "labels": labels},)
+
+
+def batch_size(config: Config, images: int) -> int:
+    """Return the number of images in a batch: fewer than configured where there are not so many."""
+    step = granularity(config)
+    return min(config.batch_size, images) // step * step
+
+
+def granularity(config: Config) -> int:
+    """Return what a batch is a multiple of: each device gets an equal share of each ghost batch."""
+    return config.ghost_batches * devices.count()
 
 
 def steps_per_epoch(config: Config, images: int) -> int:
@@ -15,39 +55,13 @@ def steps_per_epoch(config: Config, images: int) -> int:
     return max(1, images // config.batch_size)
 
 
-def batches(config: Config, training: Labelled, epoch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Generate an epoch's augmented batches.
+def training_order(config: Config, images: int, epoch: int) -> np.ndarray:
+    """Draw an epoch's order, int `[steps, batch]`; seed and epoch decide it."""
+    steps, size = steps_per_epoch(config, images), batch_size(config, images)
+    order = np.random.default_rng([config.seed, epoch]).permutation(images)
+    return order[: steps * size].reshape(steps, size)
 
-    Args:
-        config: the settings.
-        training: the images and labels.
-        epoch: from zero; with the configuration's seed it decides the order and every random change.
 
-    Yields:
-        float32 faces in [0, 1], `[n, size, size, channels]`, and float32 label distributions, `[n, label sets, 7]`.
-    """
-    images, labels = training.images, training.labels
-    steps = steps_per_epoch(config, len(images))
-    batch = min(config.batch_size, len(images) // config.ghost_batches * config.ghost_batches)
-    order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
-    order = order[: steps * batch].reshape(steps, batch)
-    stage = config.stages[config.stage_at(epoch)]
-    ranges = config.augmentation if stage.augment else config.augmentation.only_mirror()
-    smoothing = np.array([config.label_smoothing * (name != "ferplus") for name in config.labels], np.float32)[:, None]
-
-    def prepare(step: tf.Tensor, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        seed = tf.stack([config.seed, tf.cast(step, tf.int32) + epoch * steps])
-        targets = targets * (1 - smoothing) + smoothing / len(config.classes)
-        return augment(tf.cast(faces, tf.float32) / 255, targets, ranges, seed)
-
-    def gather() -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        for step, chosen in enumerate(order):
-            yield step, images[chosen], labels[chosen]
-
-    signature = (
-        tf.TensorSpec((), tf.int32),
-        tf.TensorSpec((batch, *images.shape[1:]), tf.uint8),
-        tf.TensorSpec((batch, *labels.shape[1:]), tf.float32),
-    )
-    stream = tf.data.Dataset.from_generator(gather, output_signature=signature)
-    return iter(stream.map(prepare, num_parallel_calls=1).prefetch(4))
+def whole_order(images: int, size: int) -> np.ndarray:
+    """Return the order that shows each image once, int `[steps, size]`; the last batch is filled up with `NONE`."""
+    return np.pad(np.arange(images), (0, -images % size), constant_values=NONE).reshape(-1, size)

@@ -1,4 +1,4 @@
-"""The network: MobileNetV2, global average pooling, and a dense head with softmax for each label set.
+"""The network: a backbone (MobileNetV2 on boards), global average pooling, and a dense head for each label set.
 
 Two forms of the same weights:
 
@@ -15,7 +15,8 @@ import keras
 import numpy as np
 
 from train.config import Config
-from train.mobilenet import build_backbone, transfer_weights
+from train.mobilenet import STEM, build_backbone, transfer_weights
+from train.small_picture_networks import SMALL_PICTURE_NETWORKS
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in grey, ITU-R BT.601: what OpenCV's own grey conversion uses."""
@@ -42,15 +43,18 @@ def build_network(config: Config, resolution: int, *, batch_norm: bool = False, 
     x, side = face, config.image_size
     if not folded_2x_stem and resolution != side:
         x, side = keras.layers.Resizing(resolution, resolution, interpolation="bilinear", name="resize")(x), resolution
-    backbone = build_backbone(
-        side,
-        config.channels,
-        config.alpha,
-        folded_2x_stem=folded_2x_stem,
-        batch_norm=batch_norm,
-        momentum=config.batch_norm_momentum,
-        training=training,
-    )
+    if build := SMALL_PICTURE_NETWORKS.get(config.network):
+        backbone = build(side, config.channels, config.alpha, config.batch_norm_momentum, training=training)
+    else:
+        backbone = build_backbone(
+            side,
+            config.channels,
+            config.alpha,
+            folded_2x_stem=folded_2x_stem,
+            batch_norm=batch_norm,
+            momentum=config.batch_norm_momentum,
+            training=training,
+        )
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone(x))
     heads = [_head(config, pooled.shape[1], label_set) for label_set in config.labels]
     return keras.Model(face, [head(pooled) for head in heads], name="network")
@@ -60,9 +64,18 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Copy weights between networks of the same configuration; their backbones may have different forms."""
     for layer in target.layers:
         if layer.name == "backbone":
-            transfer_weights(source.get_layer("backbone"), layer)
+            transfer_backbone(source, target)
         else:
             layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
+def transfer_backbone(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of the backbone; MobileNetV2's may have different forms."""
+    theirs, ours = source.get_layer("backbone"), target.get_layer("backbone")
+    if STEM in [layer.name for layer in ours.layers]:
+        transfer_weights(theirs, ours)
+    else:
+        ours.set_weights(theirs.get_weights())
 
 
 def transfer_heads(source: keras.Model, target: keras.Model) -> None:
@@ -85,8 +98,7 @@ def deployable(network: keras.Model, head: str | None = None) -> keras.Model:
         A model with the sub-model `network`, which has this one head.
     """
     size, channels = network.input_shape[1], network.input_shape[3]
-    outputs = dict(zip((layer.name for layer in head_layers(network)), network.outputs, strict=True))
-    chosen = outputs[head] if head else network.outputs[0]
+    chosen = head_outputs(network)[head] if head else network.outputs[0]
     alone = keras.Model(network.inputs[0], chosen, name="network")
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     x = keras.layers.Rescaling(1 / 255, name="unit_range", dtype="float32")(pixels)
@@ -117,6 +129,11 @@ def mirrored(network: keras.Model) -> keras.Model:
 def head_layers(network: keras.Model) -> list[keras.Model]:
     """Return the heads of a network, one for each label set."""
     return [layer for layer in network.layers if isinstance(layer, keras.Model) and layer.name != "backbone"]
+
+
+def head_outputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Return the output of each head, by label set."""
+    return dict(zip((head.name for head in head_layers(network)), network.outputs, strict=True))
 
 
 def multiply_adds(network: keras.Model, views: int = 1) -> int:

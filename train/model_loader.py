@@ -22,7 +22,6 @@ from edge.model.validation import sum_tolerance
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 
 def run_model(label_set: str) -> str:
@@ -59,21 +58,17 @@ class LoadedModel:
         return {"file": self.file, "sha256": self.sha256, "input_size": self.input_size}
 
 
-def predict_keras(model: "Callable[[tf.Tensor], tf.Tensor]", images: np.ndarray) -> np.ndarray:
-    """Predict with a Keras model batch by batch, as many in parallel as there are cores.
+def predict_keras(model: "keras.Model", images: np.ndarray) -> np.ndarray:
+    """Predict with a Keras model batch by batch.
 
     Args:
-        model: a model or function of a batch of images.
+        model: of one output.
         images: `[n, size, size, channels]`, as the model takes them.
 
     Returns:
         float32, in the order of the images, `[n, classes]` for a model that keeps the contract.
     """
-    import tensorflow as tf
-
-    batches = tf.data.Dataset.from_tensor_slices(images).batch(KERAS_BATCH)
-    outputs = batches.map(tf.function(model), num_parallel_calls=os.cpu_count())
-    return np.concatenate([np.asarray(output, np.float32) for output in outputs])
+    return np.asarray(model.predict(images, KERAS_BATCH, verbose=0), np.float32)
 
 
 def predict_tflite(content: bytes, images: np.ndarray, threads: int = 2) -> np.ndarray:

@@ -25,8 +25,10 @@ def load_pretrained(network: keras.Model, config: Config, weights: str) -> None:
         weights: `imagenet` (downloaded by Keras), or a file in Keras's no-top layout.
 
     Raises:
-        UserError: the file is missing, does not fit, or no weights are published for this width.
+        UserError: the file is missing, does not fit, or no weights are published for this network or width.
     """
+    if config.network != "mobilenet_v2":
+        raise UserError(f"there are no ImageNet weights for {config.network}", "train it by WEIGHTS=none")
     backbone = network.get_layer("backbone")
     published = iter(_published_backbone(config.alpha, weights).get_weights())
     for name in convolutions(config.alpha):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from edge.base.errors import UserError
 from edge.base.files import whole_file, write_whole, writing
@@ -104,19 +107,19 @@ def load_progress(folder: Path) -> Progress:
         return Progress(tuple(json.loads(str(arrays["history"]))))
 
 
-def load_variables(folder: Path, variables: list[tf.Variable]) -> None:
+def load_variables(folder: Path, variables: list[keras.Variable]) -> None:
     """Restore all variables after the last finished epoch."""
     with _checkpoint(folder / CHECKPOINT) as arrays:
         for i, variable in enumerate(variables):
             variable.assign(arrays[str(i)])
 
 
-def save_progress(folder: Path, config: Config, progress: Progress, variables: list[tf.Variable]) -> None:
+def save_progress(folder: Path, config: Config, progress: Progress, variables: list[keras.Variable]) -> None:
     """Save the state after an epoch. The checkpoint is replaced last and atomically: it decides which epochs count."""
     _write_history(folder / "history.csv", progress)
     draw_curves(folder / "curves.png", progress.history, config.labels)
     _write_tensorboard(folder / "tensorboard", progress)
-    arrays: dict[str, Any] = {str(i): variable.numpy() for i, variable in enumerate(variables)}
+    arrays: dict[str, Any] = {str(i): keras.ops.convert_to_numpy(variable) for i, variable in enumerate(variables)}
     with writing(folder / CHECKPOINT), whole_file(folder / CHECKPOINT) as part:
         np.savez(part, allow_pickle=False, history=json.dumps(progress.history), **arrays)
 
@@ -173,8 +176,7 @@ def _write_history(path: Path, progress: Progress) -> None:
 
 
 def _write_tensorboard(folder: Path, progress: Progress) -> None:
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default(step=progress.epochs):
-        for name, value in progress.history[-1].items():
-            tf.summary.scalar(name, value)
+    values = [Summary.Value(tag=name, simple_value=value) for name, value in progress.history[-1].items()]
+    writer = EventFileWriter(str(folder))
+    writer.add_event(Event(wall_time=time.time(), step=progress.epochs, summary=Summary(value=values)))
     writer.close()

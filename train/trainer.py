@@ -1,23 +1,20 @@
-"""Training step, EMA of the weights and validation of one stage."""
+"""One stage of a training: network, optimizer and EMA of the weights."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
 from edge.base.errors import UserError
 from edge.model.manifest import LabelSet
-from train import run
+from train import devices, run
 from train.config import Config, Stage
 from train.dataset import Labelled
-from train.input_pipeline import steps_per_epoch
-from train.mobilenet import transfer_weights
-from train.model import build_network, copy_weights, deployable, transfer_heads
-from train.model_loader import predict_keras
+from train.input_pipeline import Batches, batch_size, steps_per_epoch, training_order, whole_order
+from train.learner import Learner
+from train.model import build_network, copy_weights, deployable, transfer_backbone, transfer_heads
 from train.pretrained import load_pretrained
 
 DIVERGED = 8.0
@@ -27,119 +24,96 @@ DIVERGED = 8.0
 class Trainer:
     """Network, optimizer and EMA of the weights for one stage."""
 
-    def __init__(self, config: Config, stage: int, images: int, previous: "Trainer | None" = None) -> None:
-        """Build a stage's network; its weights and their EMA start from those of `previous`, if given."""
-        self.config, self.stage = config, stage
+    def __init__(
+        self,
+        config: Config,
+        stage: int,
+        images: int,
+        previous: "Trainer | None" = None,
+        teachers: Sequence[keras.Model] = (),
+    ) -> None:
+        """Build a stage's network; it starts from the EMA of `previous`, if given."""
+        self.config, self.stage, self._images = config, stage, images
         settings = config.stages[stage]
         # Seeded by stage: a resumed run has built fewer networks before this one, and must draw the same numbers.
         keras.utils.set_random_seed(config.seed + stage)
-        self._mixed = config.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
-        form = {"batch_norm": settings.batch_norm, "training": True}
-        with _precision("mixed_float16" if self._mixed else "float32"):
-            self.network = build_network(config, settings.resolution, **form)
-        self.ema = build_network(config, settings.resolution, **form)
-        copy_weights(previous.network if previous else self.network, self.network)
-        copy_weights(previous.ema if previous else self.network, self.ema)
+        with _precision(config):
+            self.network = build_network(config, settings.resolution, batch_norm=settings.batch_norm, training=True)
+        if previous:
+            with previous.averaged():
+                copy_weights(previous.network, self.network)
         self._plain = build_network(config, settings.resolution)
         self._deployable = {name: deployable(self._plain, name) for name in config.labels}
-        self._predict = tf.function(lambda faces: tf.stack(tf.nest.flatten(self._plain(faces)), axis=1))
         self.network.get_layer("backbone").trainable = settings.train_backbone
         self._optimizer = _optimizer(config, settings, steps_per_epoch(config, images) * settings.epochs)
-        if self._mixed:  # small gradients would underflow in 16 bits
-            self._optimizer = keras.optimizers.LossScaleOptimizer(self._optimizer)
         self._optimizer.build(self.network.trainable_variables)
-        self._step_function = tf.function(self._step, reduce_retracing=True)
+        self.learner = Learner(config, stage, self.network, batch_size(config, images), teachers)
+        # Compiled, a CPU trains at half the speed under TensorFlow.
+        self.learner.compile(self._optimizer, jit_compile=keras.backend.backend() == "jax")
 
     def initialize(self, weights: str) -> None:
-        """Load pretrained weights into the backbone, or all that fits of another run; the EMA starts from them."""
+        """Load pretrained weights into the backbone, or all that fits of another run."""
         if weights == "none":
             return
         if Path(weights).is_dir():
-            source = _ema_of_run(Path(weights), self.config)
+            source = ema_of_run(Path(weights), fits=self.config)
             transfer_heads(source, self.network)
         else:
             source = build_network(self.config, self.config.image_size, batch_norm=True)
             load_pretrained(source, self.config, weights)
-        transfer_weights(source.get_layer("backbone"), self.network.get_layer("backbone"))
-        copy_weights(self.network, self.ema)
+        transfer_backbone(source, self.network)
 
-    def variables(self) -> list[tf.Variable]:
-        """Return all state in a fixed order: network (with its dropout's generators), optimizer, EMA."""
-        return [*self.network.variables, *self._optimizer.variables, *self.ema.weights]
+    def variables(self) -> list[keras.Variable]:
+        """Return all state in a fixed order: network (with its dropout's generators), optimizer with EMA, generator."""
+        return [*self.network.variables, *self._optimizer.variables, self.learner.seed.state]
 
-    def train_epoch(self, batches: Iterable[tuple[tf.Tensor, tf.Tensor]], epoch: int, bar: tqdm) -> dict[str, float]:
-        """Train on each batch; return the mean loss and each head's accuracy.
+    def fit(self, training: Labelled, first: int, end: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        """Train the epochs from `first` to `end`, which belongs to them no more."""
+        batches = Batches(training, training_order(self.config, self._images, first))
 
-        Raises:
-            UserError: the loss diverged.
-        """
-        losses, hits = [], []
-        for step, (faces, targets) in enumerate(batches):
-            loss, hit = self._step_function(faces, targets)
-            losses.append(float(loss))
-            hits.append(hit.numpy())
-            if not losses[-1] < DIVERGED * len(self.config.labels):  # NaN compares false
-                raise diverged(f"the loss became {losses[-1]:.3g} in epoch {epoch + 1}, batch {step + 1}")
-            bar.update()
-        accuracies = dict(zip(self.config.labels, np.mean(hits, axis=0).tolist(), strict=True))
-        return {"loss": float(np.mean(losses)), **{f"{name}_accuracy": value for name, value in accuracies.items()}}
+        def reorder(epoch: int, logs: object) -> None:
+            batches.order = training_order(self.config, self._images, epoch)
+
+        each_epoch = keras.callbacks.LambdaCallback(on_epoch_begin=reorder)
+        # The batches have an order already; Keras would shuffle them by a generator whose state no run restores.
+        self.learner.fit(
+            batches,
+            initial_epoch=first,
+            epochs=end,
+            shuffle=False,
+            verbose=0,
+            callbacks=[each_epoch, *callbacks],
+        )
 
     def validate(self, validation: Labelled) -> dict[str, float]:
         """Return loss and accuracy of the EMA on unchanged faces, by label set."""
-        self._refresh()
-        faces = validation.images.astype(np.float32) / 255
-        predicted = predict_keras(self._predict, faces)  # [n, label sets, classes]
-        figures: dict[str, float] = {}
-        for i, name in enumerate(self.config.labels):
-            labelled = validation.labels[:, i].sum(axis=1) > 0
-            probabilities, labels = predicted[labelled, i], validation.labels[labelled, i]
-            cross_entropy = -(labels * np.log(np.clip(probabilities, 1e-7, 1))).sum(axis=1)
-            hits = probabilities.argmax(axis=1) == labels.argmax(axis=1)
-            figures |= {f"val_{name}_loss": float(cross_entropy.mean()), f"val_{name}_accuracy": float(hits.mean())}
-        return figures
+        order = whole_order(len(validation.images), batch_size(self.config, self._images))
+        with self.averaged():
+            figures = self.learner.evaluate(Batches(validation, order), verbose=0, return_dict=True)
+        return {f"val_{name}": float(value) for name, value in figures.items() if name != "loss"}
 
     def finite(self) -> bool:
         """Return True if all weights are finite: the loss need not show it, since ReLU may turn NaN into zero."""
-        return all(bool(tf.reduce_all(tf.math.is_finite(weight.value))) for weight in self.network.weights)
+        return all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in self.network.weights)
 
     def ema_model(self, label_set: LabelSet) -> keras.Model:
         """Return the deployable model of a label set with the EMA's weights (the network's where EMA is disabled)."""
-        self._refresh()
+        with self.averaged():
+            copy_weights(self.network, self._plain)
         return self._deployable[label_set]
 
-    def _refresh(self) -> None:
-        copy_weights(self.ema if self.config.ema_decay else self.network, self._plain)
-
-    def _step(self, faces: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take one optimizer step; return the loss and each head's share of hits."""
-        trainable, count = self.network.trainable_variables, self.config.ghost_batches
-        parts = zip(tf.split(faces, count), tf.split(targets, count), strict=True)
-        # The ghost batches' operations do not depend on one another, so TensorFlow computes them on all cores; and a
-        # ghost batch fits into a processor's cache where a batch does not.
-        losses, hits, gradients = zip(*(self._gradients(*part, trainable) for part in parts), strict=True)
-        mean_gradients = [tf.add_n(of_variable) / count for of_variable in zip(*gradients, strict=True)]
-        self._optimizer.apply(mean_gradients, trainable)
-        self._update_ema()
-        return tf.reduce_mean(losses), tf.reduce_mean(hits, axis=0)
-
-    def _gradients(
-        self, faces: tf.Tensor, targets: tf.Tensor, trainable: list[keras.Variable]
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Return loss, hits and gradients of a ghost batch."""
-        with tf.GradientTape() as tape:
-            outputs = [tf.cast(output, tf.float32) for output in tf.nest.flatten(self.network(faces, training=True))]
-            loss = tf.add_n([_cross_entropy(targets[:, i], output) for i, output in enumerate(outputs)])
-            scaled = self._optimizer.scale_loss(loss)
-        predicted = tf.argmax(tf.stack(outputs, axis=1), axis=2)
-        hits = tf.cast(tf.equal(predicted, tf.argmax(targets, axis=2)), tf.float32)
-        return loss, tf.reduce_mean(hits, axis=0), tape.gradient(scaled, [v.value for v in trainable])
-
-    def _update_ema(self) -> None:
-        """Update the EMA; its decay is ramped up, so that the random head is soon forgotten."""
-        step = tf.cast(self._optimizer.iterations.value, tf.float32)
-        decay = tf.minimum(self.config.ema_decay, (1 + step) / (10 + step))
-        for ema, weight in zip(self.ema.weights, self.network.weights, strict=True):
-            ema.value.assign_sub((1 - decay) * (ema.value - weight.value))
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the EMA into the network for the time; there is none before the first step."""
+        trainable = self.network.trainable_variables
+        weights = _values(trainable)
+        if int(self._optimizer.iterations):
+            self._optimizer.finalize_variable_values(trainable)
+            _assign(trainable, _values(trainable))  # else JAX shares arrays, which evaluation frees
+        try:
+            yield
+        finally:
+            _assign(trainable, weights)
 
 
 def diverged(problem: str) -> UserError:
@@ -147,8 +121,12 @@ def diverged(problem: str) -> UserError:
     return UserError(problem, "lower learning_rate and train again; the last finished epoch is kept")
 
 
-def _ema_of_run(folder: Path, config: Config) -> keras.Model:
-    """Return the EMA after a run's last epoch, to initialize a run of another configuration.
+def ema_of_run(folder: Path, fits: Config | None = None) -> keras.Model:
+    """Return the network of a run with the EMA after its last epoch.
+
+    Args:
+        folder: of the run.
+        fits: a configuration whose first stage is to start from it.
 
     Raises:
         UserError: there is no run with a finished epoch, or its backbone does not fit.
@@ -157,15 +135,23 @@ def _ema_of_run(folder: Path, config: Config) -> keras.Model:
     if not progress.epochs:
         raise UserError(f"{folder}: the run has no finished epoch", "train it first")
     stage = theirs.stage_at(progress.epochs - 1)
-    _check_fits(folder, theirs, theirs.stages[stage], config)
-    trainer = Trainer(theirs, stage, images=1)
+    if fits:
+        _check_fits(folder, theirs, theirs.stages[stage], fits)
+    trainer = Trainer(theirs, stage, images=theirs.batch_size)
     run.load_variables(folder, trainer.variables())
-    return trainer.ema
+    with _precision(theirs):
+        source = build_network(theirs, theirs.stages[stage].resolution, batch_norm=theirs.stages[stage].batch_norm)
+    with trainer.averaged():
+        copy_weights(trainer.network, source)
+    return source
 
 
 def _check_fits(folder: Path, theirs: Config, last: Stage, config: Config) -> None:
     """Refuse a run whose backbone cannot initialize the first stage of a configuration."""
     first = config.stages[0]
+    if theirs.network != config.network:
+        problem = f"{folder}: the run's network is {theirs.network}, not {config.network}"
+        raise UserError(problem, "start from another run")
     if theirs.alpha < config.alpha or theirs.grey != config.grey:
         known = f"alpha = {theirs.alpha}, grey = {theirs.grey}".lower()
         raise UserError(
@@ -187,23 +173,29 @@ def _optimizer(config: Config, stage: Stage, steps: int) -> keras.optimizers.Opt
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), alpha=0.01, warmup_target=stage.learning_rate, warmup_steps=warmup
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    ema = {"use_ema": config.ema_decay > 0, "ema_momentum": config.ema_decay}
+    optimizer = keras.optimizers.AdamW(schedule, config.weight_decay, beta_2=config.adam_beta_2, **ema)
     # Normalization and biases have no scale that decay could keep small.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 @contextmanager
-def _precision(policy: str) -> Iterator[None]:
+def _precision(config: Config) -> Iterator[None]:
     """Set the dtype policy of layers that are built inside; what is saved is always built in float32."""
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
+    mixed = config.mixed_precision and devices.accelerated()
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else "float32")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _cross_entropy(targets: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Return the mean over the images; those without a label in this set have zero targets and cost nothing."""
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.math.log(tf.maximum(probabilities, 1e-7)), axis=1))

@@ -28,6 +28,10 @@ def test_presets_that_are_promised():
         ({"seed": -1}, "seed: Expected `int` >= 0"),
         ({"grey": 1}, "grey: Expected `bool`, got `int`"),
         ({"labels": ["votes"]}, r"labels\[0\]: Invalid enum value 'votes', must be one of ferplus, fer2013, folder"),
+        (
+            {"network": "lenet"},
+            "network: Invalid enum value 'lenet', must be one of mobilenet_v2, resnet18_48, vgg_se_48",
+        ),
         ({"labels": "folder"}, "labels: Expected `array`, got `str`"),
         ({"labels": []}, "labels: Expected `array` of length >= 1"),
         ({"labels": ["folder", "folder"]}, "labels must name each label set once"),
@@ -73,6 +77,11 @@ def test_stages_that_would_have_to_undo_something(knobs, second, message):
         from_dict(knobs | {"stages": [first, first | second]})
 
 
+def test_only_mobilenet_is_folded(knobs):
+    with pytest.raises(ValueError, match="resnet18_48 always has batch normalization"):
+        from_dict(knobs | {"network": "resnet18_48", "stages": [WHOLE | {"batch_norm": False}]})
+
+
 def test_whole_numbers_pass_for_floats(knobs):
     assert from_dict(knobs | {"weight_decay": 1}).weight_decay == 1.0
 
@@ -84,7 +93,7 @@ def test_files_that_are_none(tmp_path: Path):
         load_config(str(broken))
     with pytest.raises(
         UserError,
-        match=r"no such configuration.*edge, edge_distilled, edge_ensemble, edge_robust, nano, nano_robust, quick",
+        match=r"no such configuration.*edge, edge_distilled, edge_ensemble, edge_matched, edge_robust, nano, ",
     ):
         load_config("egde")
 
@@ -103,6 +112,14 @@ def test_a_table_of_stages_replaces_that_of_the_extended_file():
     edge, distilled = load_config("edge"), load_config("edge_distilled")
     assert len(edge.stages) == len(distilled.stages) == 2
     assert not set(edge.stages) & set(distilled.stages)
+
+
+def test_teachers_teach_all_that_their_pupils_learn():
+    for pupil in map(load_config, ("edge_matched", "nano_matched")):
+        assert pupil.teachers == ("runs/teacher_a", "runs/teacher_b")
+        for teacher in map(load_config, ("teacher_a", "teacher_b")):
+            assert teacher.labels == pupil.labels
+            assert not teacher.teachers
 
 
 @pytest.mark.parametrize(

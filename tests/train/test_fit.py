@@ -12,16 +12,14 @@ import pytest
 from tqdm import tqdm
 
 keras = pytest.importorskip("keras")
-tf = pytest.importorskip("tensorflow")
 
 from edge.base.errors import UserError  # noqa: E402
 from tests.train.conftest import HEAD, WHOLE, knobs_of_a_small_run  # noqa: E402
 from tests.train.small_network import small_network  # noqa: E402
 from train.config import from_dict  # noqa: E402
-from train.dataset import load_labelled, load_split  # noqa: E402
-from train.fit import fit  # noqa: E402
-from train.input_pipeline import batches  # noqa: E402
-from train.run import load_progress  # noqa: E402
+from train.dataset import Labelled, load_labelled, load_split  # noqa: E402
+from train.fit import EndOfEpoch, fit  # noqa: E402
+from train.run import Progress, load_progress  # noqa: E402
 from train.trainer import Trainer  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -67,23 +65,6 @@ def test_it_learns_and_writes_what_it_promises(learnt):
     assert accuracy >= 0.8
 
 
-def test_a_stage_without_augmentation_shows_faces_as_they_are_or_mirrored(bars, knobs):
-    knobs["augmentation"] |= {"flip": True, "rotation": 10.0, "contrast": 0.3, "noise": 0.1, "mixup_alpha": 0.2}
-    config = from_dict(knobs | stages((WHOLE, 1), ({**WHOLE, "augment": False}, 1)))
-    training = load_labelled(bars, "train", 32, 1, config.labels)
-    known = {face.tobytes() for view in (training.images, training.images[:, :, ::-1]) for face in view}
-    changed, as_they_are = (
-        [
-            np.rint(face * 255).astype(np.uint8).tobytes() in known
-            for faces, _ in batches(config, training, epoch)
-            for face in faces.numpy()
-        ]
-        for epoch in range(2)
-    )
-    assert not any(changed)
-    assert all(as_they_are)
-
-
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_been(bars, knobs, tmp_path):
     """Killed in the second of two stages that differ in all they can, with augmentation and dropout at random."""
@@ -111,8 +92,7 @@ def test_a_stage_goes_on_where_the_last_one_ended(bars, knobs):
     config = from_dict(knobs | stages((seen, 1), ({**seen, "batch_norm": False}, 1)))
     training = load_labelled(bars, "train", 32, 1, config.labels)
     first = Trainer(config, 0, len(training.images))
-    with tqdm(disable=True) as bar:
-        first.train_epoch(batches(config, training, 0), 0, bar)
+    first.fit(training, 0, 1, [])
     second = Trainer(config, 1, len(training.images), previous=first)
     faces = training.images[:8] / np.float32(255)
     before, after = (
@@ -211,29 +191,34 @@ class TestStartFromRun:
 
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_epoch(bars, knobs, tmp_path):
     config = from_dict(knobs | stages((HEAD, 1), ({**HEAD, "learning_rate": 1e5}, 2)))
-    with pytest.raises(UserError, match=r"the loss became \S+ in epoch 2, batch \d"):
+    with pytest.raises(UserError, match=r"the loss became \S+ in epoch 2"):
         fit(config, bars, tmp_path / "run", "none")
     assert load_progress(tmp_path / "run").epochs == 1
     assert (tmp_path / "run/best-folder.keras").is_file()
 
 
-def test_a_network_that_is_sure_and_wrong_has_exploded(bars, knobs):
-    trainer = Trainer(from_dict(knobs | stages((WHOLE, 1))), 0, 8)
+def test_a_network_that_is_sure_and_wrong_has_exploded(knobs, tmp_path):
+    trainer = Trainer(from_dict(knobs | stages((WHOLE, 1))), 0, 32)
     answers = trainer.network.get_layer("folder").get_layer("probabilities")
     kernel, bias = answers.get_weights()
     answers.set_weights([kernel, bias - 1000 * np.eye(7, dtype=np.float32)[3]])
-    happy = tf.one_hot(tf.fill((8, 1), 3), 7)
-    with pytest.raises(UserError, match=r"the loss became 16\.1 in epoch 1, batch 1"):
-        trainer.train_epoch([(tf.zeros((8, 32, 32, 1)), happy)], 0, tqdm(disable=True))
+    happy = Labelled(np.zeros((32, 32, 32, 1), np.uint8), np.eye(7, dtype=np.float32)[np.full((32, 1), 3)], "")
+    end_of_epoch = EndOfEpoch(trainer, happy, tmp_path, Progress(), tqdm(disable=True))
+    with pytest.raises(UserError, match=r"the loss became 16\.1 in epoch 1"):
+        trainer.fit(happy, 0, 1, [end_of_epoch])
 
 
 def test_weights_that_are_no_numbers_are_not_kept(bars, knobs, tmp_path, monkeypatch):
-    def spoilt(self, batches, epoch, bar):
-        if epoch == 1:
-            self.network.weights[0].assign(self.network.weights[0] * np.nan)
-        return {"loss": 1.0, "folder_accuracy": 0.5}
+    validate, spoilt = Trainer.validate, []
 
-    monkeypatch.setattr(Trainer, "train_epoch", spoilt)
+    def spoil(self, validation):
+        figures = validate(self, validation)
+        if spoilt:
+            self.network.weights[0].assign(self.network.weights[0] * np.nan)
+        spoilt.append(True)
+        return figures
+
+    monkeypatch.setattr(Trainer, "validate", spoil)
     with pytest.raises(UserError, match="after epoch 2, weights are not finite"):
         fit(from_dict(knobs | stages((WHOLE, 2))), bars, tmp_path / "run", "none")
     assert load_progress(tmp_path / "run").epochs == 1

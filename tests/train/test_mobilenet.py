@@ -4,7 +4,8 @@ import pytest
 keras = pytest.importorskip("keras")
 import tensorflow as tf  # noqa: E402
 
-from train.mobilenet import FusedBatchNormalization, build_backbone, convolutions, fold_2x_stem, transfer_weights  # noqa: E402
+from train.batch_norm import training_batch_norm  # noqa: E402
+from train.mobilenet import build_backbone, convolutions, fold_2x_stem, transfer_weights  # noqa: E402
 
 ALPHA = 0.35
 
@@ -72,7 +73,7 @@ def test_layers_that_learn_answer_like_the_plain_ones(lively):
 
 def test_quick_normalization_learns_the_same_statistics():
     x = np.random.default_rng(4).normal(2, 3, (8, 5, 5, 6)).astype(np.float32)
-    quick = FusedBatchNormalization(momentum=0.9, epsilon=1e-3)
+    quick = training_batch_norm()(momentum=0.9, epsilon=1e-3)
     plain = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)
     with tf.GradientTape(persistent=True) as tape:
         source = tf.constant(x)
