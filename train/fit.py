@@ -72,9 +72,12 @@ class EndOfEpoch(keras.callbacks.Callback):
 
     def _save(self) -> None:
         trainer, config = self._trainer, self._trainer.config
-        for label_set in config.labels:
-            if self.progress.is_best(label_set):
-                run.save_model(self._folder, label_set, trainer.ema_model(label_set))
+        # All processes compute together, also what one of them writes.
+        best = {name: trainer.ema_model(name) for name in config.labels if self.progress.is_best(name)}
+        if devices.process():
+            return
+        for label_set, model in best.items():
+            run.save_model(self._folder, label_set, model)
         run.save_progress(self._folder, config, self.progress, trainer.variables())
         self._bar.write(run.epoch_line(config, self.progress))
 

@@ -15,7 +15,7 @@ NONE = -1
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of a split in a given order."""
+    """Batches of a split in a given order; each of several processes gets its share of every batch."""
 
     def __init__(self, split: Labelled, order: np.ndarray) -> None:
         """Take a split and an order.
@@ -32,7 +32,7 @@ class Batches(keras.utils.PyDataset):
         return len(self.order)
 
     def __getitem__(self, index: int) -> Batch:
-        chosen = self.order[index]
+        chosen = np.split(self.order[index], devices.processes())[devices.process()]
         faces, labels = self._split.images[chosen], self._split.labels[chosen]
         faces[chosen == NONE] = 0
         labels[chosen == NONE] = 0
