@@ -10,7 +10,7 @@ from train.dataset import Labelled
 Batch = tuple[dict[str, np.ndarray]]
 """`faces`, uint8 `[n, size, size, channels]`, and `labels`, float32 `[n, label sets, classes]`."""
 
-NONE = -1
+NO_IMAGE = -1
 """In an order of images: no image, only a place in a batch."""
 
 
@@ -22,7 +22,7 @@ class Batches(keras.utils.PyDataset):
 
         Args:
             split: the images and labels.
-            order: int `[batches, batch]`, indices of images; `NONE` gives a black face without labels. It may be
+            order: int `[batches, batch]`, indices of images; `NO_IMAGE` gives a black face without labels. It may be
                 replaced before each epoch.
         """
         super().__init__()
@@ -34,8 +34,8 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Batch:
         chosen = np.split(self.order[index], devices.processes())[devices.process()]
         faces, labels = self._split.images[chosen], self._split.labels[chosen]
-        faces[chosen == NONE] = 0
-        labels[chosen == NONE] = 0
+        faces[chosen == NO_IMAGE] = 0
+        labels[chosen == NO_IMAGE] = 0
         return ({"faces": faces, "labels": labels},)
 
 
@@ -63,5 +63,5 @@ def training_order(config: Config, images: int, epoch: int) -> np.ndarray:
 
 
 def whole_order(images: int, size: int) -> np.ndarray:
-    """Return the order that shows each image once, int `[steps, size]`; the last batch is filled up with `NONE`."""
-    return np.pad(np.arange(images), (0, -images % size), constant_values=NONE).reshape(-1, size)
+    """Return the order that shows each image once, int `[steps, size]`; the last batch is filled up with `NO_IMAGE`."""
+    return np.pad(np.arange(images), (0, -images % size), constant_values=NO_IMAGE).reshape(-1, size)

@@ -1,4 +1,4 @@
-"""What Keras trains: the network with augmentation, distillation, loss and metrics."""
+"""The model that Keras trains: the network with augmentation, distillation, loss and metrics."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -36,7 +36,7 @@ PUPILS = ("edge_matched", "nano_matched")
 """Runs that are carried away."""
 
 SMOKE_EVERY = 40
-"""Of so many faces, one is taken for a smoke test; the rarest class of the validation split still has one."""
+"""One face of so many is taken for a smoke test; the rarest class of the validation split still has one."""
 
 
 def train_recipe(pack: Path, results: Path, weights: str, *, smoke: bool = False) -> None:

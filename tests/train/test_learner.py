@@ -6,7 +6,7 @@ keras = pytest.importorskip("keras")
 from tests.train.conftest import WHOLE  # noqa: E402
 from train.config import from_dict  # noqa: E402
 from train.dataset import Labelled  # noqa: E402
-from train.input_pipeline import NONE, Batches, whole_order  # noqa: E402
+from train.input_pipeline import NO_IMAGE, Batches, whole_order  # noqa: E402
 from train.learner import Learner, mix_labels  # noqa: E402
 
 BATCH = 32
@@ -69,7 +69,7 @@ def test_where_there_is_no_label_the_teacher_is_all():
 def test_places_that_are_left_in_the_last_batch_count_nothing(knobs):
     split = Labelled(batch()["faces"], batch()["labels"], "")
     order = whole_order(5, 4)
-    assert order.tolist() == [[0, 1, 2, 3], [4, NONE, NONE, NONE]]
+    assert order.tolist() == [[0, 1, 2, 3], [4, NO_IMAGE, NO_IMAGE, NO_IMAGE]]
     ((last,),) = [Batches(split, order)[1]]
     assert not last["labels"][1:].any()
     assert not last["faces"][1:].any()
