@@ -14,7 +14,7 @@ def test_both_ways_are_run_and_compared(plan, monkeypatch):
         fetch(YUNET)
     except UserError as error:
         pytest.skip(error.problem)
-    monkeypatch.setattr(cameras, "CAMERAS", 2)
+    monkeypatch.setattr(cameras, "MEASURED_CAMERAS", 2)
     monkeypatch.setattr(cameras, "SHORT_SECONDS", 0.5)
     monkeypatch.setattr(cameras, "LONG_SECONDS", 1.5)
     rows = measure_cameras(plan)
