@@ -9,7 +9,7 @@ from edge.base.errors import UserError, needs_extra
 from edge.base.files import check_folder
 from edge.base.settings import CONDITIONS, Rule, Run, Webhook
 from edge.base.values import parse_webhook
-from edge.model.bundle import load_bundle
+from edge.model.bundle import read_manifest
 from edge.outputs.rules.conditions import (
     CAMERA_BACK,
     CAMERA_LOST,
@@ -135,7 +135,7 @@ def _unknown_expressions(run: Run) -> Iterator[UserError]:
     if not any(rule.expression for rule in run.rule):
         return
     try:
-        classes = load_bundle(run.recognition.model, run.recognition.variant).classes
+        classes = read_manifest(run.recognition.model)["classes"]
     except UserError as error:
         yield error
         return

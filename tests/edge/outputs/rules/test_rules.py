@@ -15,7 +15,7 @@ import pytest
 
 from edge.base.listen import free_port
 from edge.base.run_statistics import Statistics
-from edge.base.settings import Camera, Outputs, Pin, Program, Publication, Rule, Run, Snapshot, Webhook
+from edge.base.settings import AUTO, Camera, Outputs, Pin, Program, Publication, Rule, Run, Snapshot, Webhook
 from edge.outputs.rules import actions
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.rules.conditions import Trigger
@@ -320,6 +320,11 @@ class TestChecks:
         run = Run(rule=(rule,), outputs=Outputs(mqtt="mqtt://broker.local"))
         run = replace(run, recognition=replace(run.recognition, model=bundle))
         assert list(rule_conflicts(run)) == list(variable_mistakes(run)) == []
+
+    def test_the_classes_are_those_of_the_bundle_whatever_its_variant(self, bundle):
+        run = Run(rule=(Rule("a", "expression", expression="happy", webhook=HOOK),))
+        run = replace(run, recognition=replace(run.recognition, model=bundle, variant=AUTO))
+        assert list(rule_conflicts(run)) == []
 
     def test_a_folder_of_snapshots_must_be_one(self, tmp_path):
         (tmp_path / "file").touch()
