@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from edge.base.errors import UserError
-from edge.base.files import sha256, whole_file, writing
+from edge.base.files import file_sha256, sha256, whole_file, writing
 from edge.model.bundle import MANIFEST, read_manifest
 from edge.model.manifest import LabelSet
 from train import run
@@ -72,13 +72,13 @@ def load_teachers(config: Config) -> Teachers:
         others = next(path for path in paths if path not in runs)
         raise UserError(f"{others} is no run, as {runs[0]} is", "name either runs, or bundles, model files and tables")
     if runs:
-        hashes = tuple(sha256((path / run.CHECKPOINT).read_bytes()) for path in runs if run.load_progress(path).epochs)
+        hashes = tuple(file_sha256(path / run.CHECKPOINT) for path in runs if run.load_progress(path).epochs)
         return Teachers(hashes, networks=tuple(_network_of_run(path, config) for path in runs))
     tables = tuple(path for path in paths if path.suffix == TABLE)
     models = [path for path in paths if path not in tables]
     of_sets = tuple(tuple(_load_models(models, label_set, any(tables))) for label_set in config.labels)
     hashes = tuple(model.sha256 for of_set in of_sets for model in of_set)
-    return Teachers(hashes + tuple(sha256(table.read_bytes()) for table in tables), models=of_sets, tables=tables)
+    return Teachers(hashes + tuple(file_sha256(table) for table in tables), models=of_sets, tables=tables)
 
 
 def distill(training: Labelled, teachers: Teachers, root: Path, config: Config, cache: Path) -> Labelled:

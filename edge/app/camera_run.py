@@ -9,7 +9,7 @@ from edge.base.errors import UserError
 from edge.base.settings import EventLimits
 from edge.faces.recognizer import Recognizer
 from edge.pipeline.channel import Closed
-from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, opened
+from edge.pipeline.feed import opened, waited_for
 from edge.pipeline.gate import Gate
 from edge.pipeline.output import Output
 from edge.pipeline.pipeline import Pipeline
@@ -114,19 +114,20 @@ class CameraRun:
 
     def _opened(self) -> Source | None:
         """Return the source once it is there and not paused; None when stopped before."""
-        pause, logged = FIRST_RETRY_DELAY, False
-        while self.gate.wait(self._stop):
-            try:
-                return opened(self._opens.open, self._stop)
-            except UserError as error:
-                if not self._waits:
-                    raise
-                log.log(logging.INFO if logged else logging.WARNING, "%s: %s; waiting for it", self.name, error.problem)
-                logged = True
+        logged = False
+
+        def note(error: UserError) -> None:
+            nonlocal logged
+            if not self._waits:
+                raise error
+            log.log(logging.INFO if logged else logging.WARNING, "%s: %s; waiting for it", self.name, error.problem)
+            logged = True
             self.statistics.count("source.unopened")
-            self._stop.wait(pause)
-            pause = min(2 * pause, MAX_RETRY_DELAY)
-        return None
+
+        return waited_for(self._attempt, self._stop, note)
+
+    def _attempt(self) -> Source | None:
+        return opened(self._opens.open, self._stop) if self.gate.wait(self._stop) else None
 
     def _recognize(self, source: Source) -> None:
         try:

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from operator import attrgetter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from edge.base.errors import UserError
 from edge.base.options import build, declared
-from edge.base.settings import ADJUSTABLE, ADJUSTABLE_IN_CAMERAS, NOT_IN_FILES, Camera, Run
+from edge.base.settings import ADJUSTABLE, ADJUSTABLE_IN_CAMERAS, NOT_IN_FILES, Camera, Options, Run
+
+if TYPE_CHECKING:  # its packages are an extra
+    from edge.web.live_page import LivePage
 
 T = TypeVar("T", Run, Camera)
 
@@ -42,6 +45,34 @@ class FollowedFile:
         done = [name for name in changed if name not in left]
         parts = [f"changed: {', '.join(done) or 'nothing'}", f"needs a restart: {', '.join(left)}" if left else ""]
         log.warning("%s was read again; %s", self._run.config, "; ".join(filter(None, parts)))
+
+
+def reloading(
+    run: Run,
+    reread: Callable[[], Run] | None,
+    adjust: Callable[[Run], None],
+    reload_model: Callable[[Options], None],
+    page: "LivePage | None",
+) -> Callable[[], None]:
+    """Return the function that reads configuration file and model again.
+
+    Args:
+        run: present settings.
+        reread: see `FollowedFile`; None where no file is followed.
+        adjust: see `FollowedFile`.
+        reload_model: loads the model again; raises UserError where the old one stays.
+        page: the live page, which names the model.
+    """
+    file = FollowedFile(run, reread, adjust) if run.config and reread else None
+
+    def reload() -> None:
+        if file:
+            file.follow()
+        reload_model(run.recognition)
+        if page:
+            page.reload()
+
+    return reload
 
 
 def adjusted(run: Run, wanted: Run) -> Run:

@@ -145,7 +145,7 @@ def _hour_table(found: Iterable[Bin], labels: Iterable[str]) -> str:
 
 
 def _event_line(event: Mapping[str, Any]) -> str:
-    what = f"{event['event'].replace('_', ' ')}"
+    what = event["event"].replace("_", " ")
     if event["event"] == "emotion_changed":
         what = f"{event['from'] or NO_LABEL} → {event['to'] or NO_LABEL}"
     lasted = f", after {event['duration_s']:.1f} s" if event.get("duration_s") is not None else ""

@@ -5,16 +5,16 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
 
-from edge.app.followed_file import FollowedFile
+from edge.app.followed_file import reloading
 from edge.app.run_outputs import check_outputs, clock, make_outputs, serve, what_was_kept
 from edge.app.signals import Signals, handled_signals
 from edge.app.watchdog import Heartbeat, announced, notify_waiting
@@ -29,7 +29,7 @@ from edge.faces.results import FrameResult
 from edge.outputs.window import Window, use_system_fonts
 from edge.pipeline.channel import Closed
 from edge.pipeline.faults import Faults
-from edge.pipeline.feed import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, opened
+from edge.pipeline.feed import opened, waited_for
 from edge.pipeline.gate import Gate, toggle
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.reload import Reloader
@@ -62,8 +62,9 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
         signals = stack.enter_context(handled_signals())
         files = stack.enter_context(ExitStack())
         open_ = partial(open_source, run.source, capture(run), signals.stop)
+        attempt = partial(opened, open_, signals.stop)
         # First: without a camera nothing else matters.
-        source = _waited_for(open_, signals) if run.wait_for_camera else opened(open_, signals.stop)
+        source = waited_for(attempt, signals.stop, _tell_waiting) if run.wait_for_camera else attempt()
         if source is None:
             return 0
         try:
@@ -91,12 +92,7 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
                 broker.only.adjusts = pipeline
             _watch(pipeline, signals, window, heartbeat, note, faults)
         summary = pipeline.statistics.summary()
-        # Records on standard output stay alone there, for the next program in the pipe.
-        terminal = sys.stderr if Path("-") in run.outputs.paths else sys.stdout
-        print(summary_text(summary), file=terminal)
-        if summary_file and run.outputs.summary:
-            with writing(run.outputs.summary):
-                summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+        terminal = tell_summary(run, summary, summary_text(summary), summary_file)
         files.close()
         print(what_was_kept(run, shown=show), file=terminal, flush=True)
         if source.damage:
@@ -135,6 +131,27 @@ def tell_of(page: "LivePage | None") -> None:
         print(f"its token is in {token_file(os.environ)}", file=sys.stderr)
 
 
+def tell_summary(run: Run, summary: Mapping[str, Any], text: str, file: Path | None) -> TextIO:
+    """Print the summary of a run, and write it to its file if it has one; return the stream for what follows it.
+
+    Args:
+        run: settings.
+        summary: plain values for JSON.
+        text: the same for people.
+        file: temporary path of the file, which appears when the caller closes it; None for no file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    # Records on standard output stay alone there, for the next program in the pipe.
+    terminal = sys.stderr if Path("-") in run.outputs.paths else sys.stdout
+    print(text, file=terminal)
+    if file and run.outputs.summary:
+        with writing(run.outputs.summary):
+            file.write_text(json.dumps(summary, indent=2) + "\n")
+    return terminal
+
+
 @contextmanager
 def _progress(run: Run, source: Source) -> Iterator[Callable[[FrameResult], None]]:
     """Show how far a recording is that says how long it is; yields what each result is given to.
@@ -156,18 +173,9 @@ def _progress(run: Run, source: Source) -> Iterator[Callable[[FrameResult], None
         yield note
 
 
-def _waited_for(open_: Callable[[], Source], signals: Signals) -> Source | None:
-    """The source once it is there; None when stopped before."""
-    pause = FIRST_RETRY_DELAY
-    while True:
-        try:
-            return opened(open_, signals.stop)
-        except UserError as error:
-            log.warning("%s; waiting for it", error.problem)
-        notify_waiting()
-        if signals.stop.wait(pause):
-            return None
-        pause = min(2 * pause, MAX_RETRY_DELAY)
+def _tell_waiting(error: UserError) -> None:
+    log.warning("%s; waiting for it", error.problem)
+    notify_waiting()
 
 
 def _watch(
@@ -217,13 +225,4 @@ def _reload(
         recognizer.set_options(changed.recognition)
         pipeline.event_limits = changed.events
 
-    file = FollowedFile(run, reread, adjust) if run.config and reread else None
-
-    def reload() -> None:
-        if file:
-            file.follow()
-        recognizer.reload(run.recognition)
-        if page:
-            page.reload()
-
-    return reload
+    return reloading(run, reread, adjust, recognizer.reload, page)

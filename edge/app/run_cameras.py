@@ -1,26 +1,23 @@
 """One run of several cameras: one model, one page, one broker connection and one file of records for all of them."""
 
-import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 
 from edge.app.camera_run import CameraRun
 from edge.app.cameras import address, capture_of, check_cameras
-from edge.app.followed_file import FollowedFile
+from edge.app.followed_file import reloading
 from edge.app.off_hours import OffHours
-from edge.app.run import tell_of
+from edge.app.run import tell_of, tell_summary
 from edge.app.run_outputs import connect_cameras, serve_cameras, shared_outputs, what_was_kept
 from edge.app.signals import Signals, handled_signals
 from edge.app.watchdog import CamerasHeartbeat, announced
-from edge.base.files import whole_file, writing
+from edge.base.files import whole_file
 from edge.base.machine import spare_cores
 from edge.base.run_statistics import Statistics, summary_text
 from edge.base.settings import Camera, Run
@@ -36,9 +33,6 @@ from edge.pipeline.governor import govern, recent_age
 from edge.pipeline.output import Output
 from edge.pipeline.reload import Reloader
 from edge.sources import Source, is_recording, open_source
-
-if TYPE_CHECKING:  # its packages are an extra
-    pass
 
 WATCH_INTERVAL = 0.1
 """Seconds after which the main thread looks at signals and cameras again."""
@@ -69,12 +63,8 @@ def run_cameras(run: Run, reread: Callable[[], Run] | None = None) -> int:
         several = Several(run, signals.stop, stack)
         with several.running(), Reloader(signals.reload, several.reloading(reread)):
             _watch(several, signals)
-        terminal = sys.stderr if Path("-") in run.outputs.paths else sys.stdout
         summary = several.summary()
-        print(_summary_text(summary), file=terminal)
-        if summary_file and run.outputs.summary:
-            with writing(run.outputs.summary):
-                summary_file.write_text(json.dumps(summary, indent=2) + "\n")
+        terminal = tell_summary(run, summary, _summary_text(summary), summary_file)
         files.close()
         print(what_was_kept(run, shown=False), file=terminal, flush=True)
     return several.status
@@ -209,16 +199,7 @@ class Several:
 
     def reloading(self, reread: Callable[[], Run] | None) -> Callable[[], None]:
         """Return the function that reads configuration file and model again."""
-        file = FollowedFile(self._run, reread, self._adjust) if self._run.config and reread else None
-
-        def reload() -> None:
-            if file:
-                file.follow()
-            self._networks.reload(self._run.recognition)
-            if self._page:
-                self._page.reload()
-
-        return reload
+        return reloading(self._run, reread, self._adjust, self._networks.reload, self._page)
 
     def _adjust(self, run: Run) -> None:
         for settings in run.camera:

@@ -193,10 +193,8 @@ def serve(
     metrics = _metrics(run, recognizer, None, faults, stack)
     if not page.address:
         return None
-    shown = _live_page(run, metrics, {"": _shown(recognizer, gate)}, stays=is_recording(run.source))
-    stack.callback(shown.close)
-    with faults.tolerated(shown.only.name):
-        shown.__enter__()
+    cameras = {"": _shown(recognizer, gate)}
+    shown = _served_page(run, metrics, cameras, faults, stack, stays=is_recording(run.source))
     outputs.append(ToleratedEvents(shown.only, faults))
     return shown
 
@@ -269,11 +267,7 @@ def serve_cameras(
     if not run.page.address:
         return None
     shown = {name: _shown(recognizer, gates[name]) for name, recognizer in recognizers.items()}
-    page = _live_page(run, metrics, shown, stays=False)
-    stack.callback(page.close)
-    with faults.tolerated(page.only.name):
-        page.__enter__()
-    return page
+    return _served_page(run, metrics, shown, faults, stack, stays=False)
 
 
 def _metrics(
@@ -299,11 +293,14 @@ def _shown(recognizer: Recognizer, gate: Gate) -> "Shown":
     return Shown(recognizer.statistics, gate, lambda: recognizer.options)
 
 
-def _live_page(run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], *, stays: bool) -> "LivePage":
+def _served_page(
+    run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], faults: Faults, stack: ExitStack, *, stays: bool
+) -> "LivePage":
+    """Start the live page; the stack stops it."""
     with needs_extra("web"):
         from edge.web.live_page import LivePage
     assert run.page.address
-    return LivePage(
+    page = LivePage(
         run.page.address,
         run.recognition,
         metrics,
@@ -313,6 +310,10 @@ def _live_page(run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], *, 
         stays=stays,
         history=run.store.path,
     )
+    stack.callback(page.close)
+    with faults.tolerated(page.only.name):
+        page.__enter__()
+    return page
 
 
 def what_was_kept(run: Run, *, shown: bool) -> str:

@@ -15,8 +15,7 @@ from edge.base.network import CAMERA_ADDRESS, masked, public
 from edge.base.options import words
 from edge.base.settings import Run
 from edge.fleet.versions import CURRENT
-from edge.model.bundle import load_bundle
-from edge.model.fastest_variant import resolve_variant
+from edge.model.fastest_variant import load_chosen
 from edge.sources.kinds import NETWORK, kind_of
 
 SERVICE_NAME = "emotion-edge"
@@ -320,9 +319,7 @@ def _check_paths(run: Run) -> None:
     if "-" in run.sources:
         raise UserError("a service has no standard input", "name a camera or an address")
     model = run.recognition.model
-    load_bundle(
-        model, resolve_variant(run.recognition).variant
-    )  # which refuses what is no bundle, or has no such variant
+    load_chosen(run.recognition)  # which refuses what is no bundle, or has no such variant
     for path in (*map(Path, run.sources), model):
         if path.exists() and not path.is_absolute():
             raise UserError(f"{path}: a service starts in another folder", f"give the whole path: {path.resolve()}")

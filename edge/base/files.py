@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -67,6 +67,12 @@ def whole_file(path: Path, *, clear: bool = True) -> Iterator[Path]:
 def fitting_name(name: str, end: str = "", size: int = NAME_BYTES) -> str:
     """Shorten a name so that with `end`, which is ASCII, it has at most `size` bytes."""
     return name.encode()[: size - len(end)].decode(errors="ignore") + end
+
+
+def free_path(folder: Path, name: Callable[[str], str]) -> Path:
+    """Return a path in a folder that is not taken; `name` adds an end to its name: nothing, `-2`, `-3`, …"""
+    ends = ("", *(f"-{number}" for number in range(2, 1000)))
+    return next(path for end in ends if not (path := folder / name(end)).exists())
 
 
 def clear_leftovers(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +11,10 @@ import numpy as np
 from edge.base.errors import UserError
 from edge.base.settings import Options
 from edge.faces.detector import Detection, Detector, open_detector
-from edge.model.bundle import load_bundle
 from edge.model.classifier import EmotionClassifier
-from edge.model.fastest_variant import resolve_variant
+from edge.model.fastest_variant import load_chosen
 from edge.model.manifest import FaceTemplate
-from edge.model.release import Release, Releases, installed_release, releases
+from edge.model.release import Release, Releases, installed_release, newest_offered
 from edge.model.validation import validate_model
 
 
@@ -66,7 +65,7 @@ class Networks:
     def releases(self) -> Releases:
         """The release of the model in use, and the one that this board was offered, which is read from the disk."""
         loaded = self.loaded
-        return replace(releases(loaded.folder), used=loaded.release) if loaded.folder else Releases()
+        return Releases(loaded.release, newest_offered(loaded.folder)) if loaded.folder else Releases()
 
     def reload(self, options: Options) -> None:
         """Load the bundle anew, from any thread; the old model classifies until the new one has been validated.
@@ -111,7 +110,7 @@ class _SharedDetector:
 
 
 def _load(options: Options) -> Loaded:
-    bundle = load_bundle(options.model, resolve_variant(options).variant)
+    bundle = load_chosen(options)
     validate_model(bundle)
     classifier = EmotionClassifier.from_bundle(bundle, options.threads)
     release = installed_release(bundle.folder)

@@ -1,7 +1,32 @@
-"""Writing that survives a power cut: the disk has the content before anything refers to it."""
+"""Writing by one process at a time that survives a power cut: the disk has what anything refers to."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from edge.base.errors import UserError
+from edge.base.files import locked, writing
+
+
+@contextmanager
+def changing(folder: Path, busy: str) -> Iterator[None]:
+    """Keep other processes from changing a folder, which is made where it is missing.
+
+    Args:
+        folder: the folder.
+        busy: what another process that changes it does, for the error.
+
+    Raises:
+        UserError: another process is changing it, or it cannot be written.
+    """
+    with writing(folder), ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            stack.enter_context(locked(folder))
+        except OSError as error:
+            raise UserError(f"{folder}: {busy}", "wait until it has ended") from error
+        yield
 
 
 def write_through(path: Path, content: bytes) -> None:

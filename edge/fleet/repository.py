@@ -10,7 +10,7 @@ Files are written in this order, with the timestamp last, so that readers see th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,9 @@ from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from edge.base.errors import UserError
-from edge.base.files import locked, read_regular, sha256, unreadable, write_whole, writing
+from edge.base.files import read_regular, sha256, unreadable, write_whole
 from edge.fleet.archive import check_bundle, pack
+from edge.fleet.durable import changing
 from edge.fleet.targets import ARCHIVE, METADATA_FOLDER, TARGET_FOLDER, described, release_of, target_path
 from edge.model.release import Release
 
@@ -53,12 +54,7 @@ def opened(folder: Path, signers: Sequence[Signer], days: int) -> Iterator["Repo
     Raises:
         UserError: it cannot be read or written, or another process is publishing.
     """
-    with writing(folder), ExitStack() as stack:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            stack.enter_context(locked(folder))
-        except OSError as error:
-            raise UserError(f"{folder}: another process is publishing", "wait until it has ended") from error
+    with changing(folder, "another process is publishing"):
         repository = Repository(folder, signers, days)
         yield repository
         repository.write()

@@ -14,15 +14,15 @@ is killed at any point leaves the old bundle in use or the new one.
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from edge.base.errors import UserError
-from edge.base.files import locked, whole_folder, writing
+from edge.base.files import whole_folder
 from edge.fleet.archive import check_bundle, unpack, verified
-from edge.fleet.durable import replace_through, sync_folder, write_through
+from edge.fleet.durable import changing, replace_through, sync_folder, write_through
 from edge.model.release import OFFER_FILE, RELEASE_FILE, Offer, Release
 
 CURRENT, PREVIOUS, HELD, VERSIONS = "current", "previous", "held", "versions"
@@ -49,12 +49,8 @@ class Versions:
         Raises:
             UserError: another process is changing it, or it cannot be written.
         """
-        with writing(self.folder), ExitStack() as stack:
-            (self.folder / VERSIONS).mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(locked(self.folder))
-            except OSError as error:
-                raise UserError(f"{self.folder}: another update is at work", "wait until it has ended") from error
+        with changing(self.folder, "another update is at work"):
+            (self.folder / VERSIONS).mkdir(exist_ok=True)
             yield
 
     def begin(self, bundle: Path) -> None:

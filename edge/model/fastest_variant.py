@@ -17,7 +17,7 @@ from edge.base.cache import cache_folder
 from edge.base.errors import UserError
 from edge.base.files import sha256, write_whole
 from edge.base.settings import AUTO, VARIANTS, Options
-from edge.model.bundle import load_bundle, model_file, read_manifest
+from edge.model.bundle import Bundle, load_bundle, model_file, read_manifest
 from edge.model.classifier import EmotionClassifier
 from edge.model.interpreter import runtime_version
 from edge.model.validation import validate_model
@@ -37,6 +37,15 @@ def resolve_variant(options: Options) -> Options:
     if options.variant != AUTO:
         return options
     return replace(options, variant=fastest_variant(options.model, options.threads))
+
+
+def load_chosen(options: Options) -> Bundle:
+    """Load the bundle of the options in their variant, or in the fastest one.
+
+    Raises:
+        UserError: it is missing or damaged, or no variant of it runs here.
+    """
+    return load_bundle(options.model, resolve_variant(options).variant)
 
 
 def fastest_variant(folder: Path, threads: int, clock: Callable[[], float] = time.perf_counter) -> str:

@@ -85,8 +85,13 @@ def last_offer(bundle: Path) -> Offer | None:
 
 def releases(bundle: Path) -> Releases:
     """Return the release that a bundle's folder holds now, and the newest one that was offered to this board."""
+    return Releases(installed_release(bundle), newest_offered(bundle))
+
+
+def newest_offered(bundle: Path) -> Release | None:
+    """Return the release of the latest offer, see `last_offer`."""
     offer = last_offer(bundle)
-    return Releases(installed_release(bundle), offer.release if offer else None)
+    return offer.release if offer else None
 
 
 def _number(release: Release | None) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from edge.base.files import free_path
 from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Outputs
 
 
@@ -83,11 +84,8 @@ class RotatingFile:
 
     def _rename(self) -> None:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self._clock()))
-        names = (
-            f"{self._path.stem}-{stamp}{end}{self._path.suffix}" for end in ("", *(f"-{n}" for n in range(2, 1000)))
-        )
-        free = next(place for name in names if not (place := self._path.with_name(name)).exists())
-        self._path.rename(free)
+        path = self._path
+        path.rename(free_path(path.parent, lambda end: f"{path.stem}-{stamp}{end}{path.suffix}"))
 
     def _remove_old(self) -> None:
         if self._rotation.keep is None:

@@ -53,6 +53,30 @@ SAMPLED = 8
 """Step in rows and columns of the pixels that are compared for changes."""
 
 
+def waited_for(
+    attempt: Callable[[], Source | None], stop: threading.Event, note: Callable[[UserError], None]
+) -> Source | None:
+    """Attempt to open a source until it is there; return None where an attempt does or `stop` is set.
+
+    Args:
+        attempt: opens it, see `opened`.
+        stop: ends the wait.
+        note: called with the error of each attempt; ends the wait where it raises it again.
+
+    Raises:
+        UserError: `note` has raised it.
+    """
+    pause = FIRST_RETRY_DELAY
+    while True:
+        try:
+            return attempt()
+        except UserError as error:
+            note(error)
+        if stop.wait(pause):
+            return None
+        pause = min(2 * pause, MAX_RETRY_DELAY)
+
+
 def opened(open_: Callable[[], Source], stop: threading.Event) -> Source | None:
     """Open a source on a thread of its own, since a hanging driver or network cannot be interrupted.
 

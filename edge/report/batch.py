@@ -70,8 +70,7 @@ def _outcomes(settings: Analyze, options: Options, bundle: Bundle, stop: threadi
     left = [task for task in tasks if not task.is_done(bundle)]
     with BatchProgress({task.name: task.size for task in left}) as progress:
         for outcome in (*_known(tasks, left, bundle), *(Outcome(str(problem), failed=True) for problem in problems)):
-            if outcome.failed:
-                progress.tell(f"emotion-edge: {outcome.text}")
+            _tell_failure(outcome, progress)
             yield outcome
         if left_out:
             count, first = len(left_out), printable(str(left_out[0]))
@@ -103,9 +102,13 @@ def _on_cluster(
     with needs_extra("cluster"):
         from edge.report.cluster import run_on_cluster
     for outcome in run_on_cluster(tasks, address, stop, progress) if tasks else ():
-        if outcome.failed:
-            progress.tell(f"emotion-edge: {outcome.text}")
+        _tell_failure(outcome, progress)
         yield outcome
+
+
+def _tell_failure(outcome: Outcome, progress: BatchProgress) -> None:
+    if outcome.failed:
+        progress.tell(f"emotion-edge: {outcome.text}")
 
 
 def _run(
@@ -171,8 +174,7 @@ class Worker:
         if outcome:
             self.end()
             progress.end(self.task.name)
-            if outcome.failed:
-                progress.tell(f"emotion-edge: {outcome.text}")
+            _tell_failure(outcome, progress)
         return outcome
 
     def end(self) -> None:

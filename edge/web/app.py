@@ -26,7 +26,8 @@ from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
 from edge.web.history import HistoryReader, asked_span, asked_step
 from edge.web.live_camera import LiveCamera
 from edge.web.pictures import MEDIA_TYPE, OPENING
-from edge.web.predict import MOST_BYTES, UPLOAD_KINDS, Busy, Predictor
+from edge.web.places import Busy
+from edge.web.predict import MOST_BYTES, UPLOAD_KINDS, Predictor
 from edge.web.rates import Rate
 from edge.web.topics import Full, Topic, joined
 

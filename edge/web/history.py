@@ -2,18 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edge.base.classes import NO_LABEL
 from edge.base.settings import SECONDS_A_DAY
 from edge.base.values import parse_time
 from edge.outputs.store.database import reading
 from edge.outputs.store.history import Bin, Span, bins, events, gaps, hours, limited
-from edge.pipeline.pipeline import NO_LABEL
-from edge.web.predict import Busy
+from edge.web.places import Places
 
 MOST_DAYS = 31
 """Longest span of one question, days."""
@@ -31,7 +30,7 @@ QUERY_TIMEOUT = 10.0
 """Time-out of one question, seconds; a small board needs some for a month."""
 
 
-class HistoryReader:
+class HistoryReader(Places):
     """Reads a history on a thread of its own, with a connection of its own for each question.
 
     Attributes:
@@ -39,9 +38,9 @@ class HistoryReader:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(MOST_QUESTIONS)
         self._path = path
         self._thread = ThreadPoolExecutor(1, "history")
-        self.waiting = 0
 
     async def answer(self, span: Span, step: int | None = None) -> dict[str, Any]:
         """Return what a history says about a span, as plain values for JSON, see `History` in openapi.json.
@@ -54,22 +53,12 @@ class HistoryReader:
             Busy: too many questions wait.
             UserError: the history cannot be read, or not in time.
         """
-        with self._place():
+        with self.place():
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, span, step)
 
     def close(self) -> None:
         """Stop; do not wait for a question in progress."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if self.waiting >= MOST_QUESTIONS:
-            raise Busy
-        self.waiting += 1
-        try:
-            yield
-        finally:
-            self.waiting -= 1
 
     def _read(self, span: Span, step: int | None) -> dict[str, Any]:
         with reading(self._path) as connection, limited(connection, QUERY_TIMEOUT):

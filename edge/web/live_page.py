@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, Self
 from edge.base.listen import is_local, listen, own_names, url
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
-from edge.model.bundle import load_bundle
-from edge.model.fastest_variant import resolve_variant
+from edge.model.fastest_variant import load_chosen
 from edge.outputs.prometheus import Metrics
 from edge.pipeline.faults import Faults
 from edge.pipeline.gate import Gate
@@ -142,7 +141,7 @@ class LivePage:
         self.predictor.reload()
 
     def _read_model(self) -> None:
-        facts: dict[str, Any] = model_facts(load_bundle(self._options.model, resolve_variant(self._options).variant))
+        facts: dict[str, Any] = model_facts(load_chosen(self._options))
         for camera in self.cameras.values():
             camera.stats.model = facts
 

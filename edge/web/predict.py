@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +12,7 @@ from edge.sources.frame import Frame
 from edge.sources.image_formats import HEAD, picture_kind
 from edge.sources.pixels import BgrPixels
 from edge.web.decoding import Damaged, DecodingProcess
+from edge.web.places import Places
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 16_000_000
@@ -29,11 +28,7 @@ UPLOAD_KINDS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF")
 """Kinds of pictures that phones and browsers send."""
 
 
-class Busy(Exception):  # noqa: N818
-    """All places are taken."""
-
-
-class Predictor:
+class Predictor(Places):
     """Classifies uploads by a recognizer of its own, which belongs to one thread and is loaded when first needed.
 
     Attributes:
@@ -41,27 +36,12 @@ class Predictor:
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__(MOST_WAITING_PICTURES)
         # There is one picture of each face, so no smoothing.
         self._options = replace(options, smoothing=Smoothing(time_constant=0))
         self._thread = ThreadPoolExecutor(1, "predict")
         self._recognizer: Recognizer | None = None
         self._decoding = DecodingProcess(MOST_PIXELS, DECODING_TIMEOUT)
-        self.waiting = 0
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Reserve a place for one picture.
-
-        Raises:
-            Busy: none is left.
-        """
-        if self.waiting >= MOST_WAITING_PICTURES:
-            raise Busy
-        self.waiting += 1
-        try:
-            yield
-        finally:
-            self.waiting -= 1
 
     async def predict(self, content: bytes) -> dict[str, Any]:
         """Return the record of a picture; the caller holds a place.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edge.base.errors import UserError
-from edge.base.files import fitting_name, write_whole
+from edge.base.files import fitting_name, free_path, write_whole
 from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Snapshot
 from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.outputs.blur import hide, surroundings
@@ -70,8 +70,7 @@ class TakeSnapshot:
         """Return a path that is not taken: time, camera, rule."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(trigger.t))
         stem = re.sub(r"[^\w.-]+", "-", f"{stamp}-{trigger.camera}-{trigger.rule}")
-        names = (fitting_name(stem, f"{end}.jpg") for end in ("", *(f"-{n}" for n in range(2, 1000))))
-        return next(place for name in names if not (place := self._folder / name).exists())
+        return free_path(self._folder, lambda end: fitting_name(stem, f"{end}.jpg"))
 
 
 def trim(folder: Path, snapshot: Snapshot, now: float) -> None:

@@ -49,7 +49,7 @@ class _Face:
         self.sums[face.label] = self.sums.get(face.label, 0) + face.probabilities.astype(float)
 
     def row(self, second: int, camera: str, number: int) -> FaceSecond:
-        # Of these frames alone, so that the probabilities do not contradict the label.
+        # The mean is over these frames alone, so that the probabilities do not contradict the label.
         label, frames = self.frames.most_common(1)[0]
         mean = self.sums[label] / frames
         confidence = float(mean.max() if label is None else mean[label])

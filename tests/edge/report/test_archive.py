@@ -117,7 +117,7 @@ class TestStretches:
         outcomes = done(job_of(long, tmp_path, "split", bundle, split_minutes=0.1))
         assert len(outcomes) == 3
         assert not any(outcome.failed for outcome in outcomes)
-        # Of two faces that are as sure as one another, either may come first in a frame.
+        # Either of two faces that are as sure as one another may come first in a frame.
         whole, split = (sorted(rows(tmp_path, name), key=of_person) for name in ("whole", "split"))
         assert len({row["person"] for row in whole}) == 3, "one stays, one comes back under a new number"
         keys = ("frame", "time_s", "person")

@@ -118,7 +118,7 @@ def test_parts_double_and_no_second_is_lost():
 
 
 def test_a_part_that_begins_at_the_end_is_empty():
-    # What rounding leaves there would draw a curve that ends at nought.
+    # The rest that rounding leaves there would draw a curve that ends at nought.
     for frames in range(230, 260):
         digest = digested([at(i, i * 0.04, face(HAPPY)) for i in range(frames)])
         (person,) = digest.persons
