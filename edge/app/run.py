@@ -26,6 +26,7 @@ from edge.base.run_statistics import summary_text
 from edge.base.settings import Capture, Run
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FrameResult
+from edge.outputs.rules.album import Album
 from edge.outputs.window import Window, use_system_fonts
 from edge.pipeline.channel import Closed
 from edge.pipeline.faults import Faults
@@ -72,10 +73,10 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             summary_file = files.enter_context(whole_file(run.outputs.summary)) if run.outputs.summary else None
             recognizer = Recognizer.from_options(run.recognition)
             window = Window(clock(run, source)) if show else None
-            faults, gate = Faults(recognizer.statistics), Gate()
-            outputs, broker = make_outputs(run, source, recognizer, faults, gate)
+            faults, gate, album = Faults(recognizer.statistics), Gate(), Album(run.rule)
+            outputs, broker = make_outputs(run, source, recognizer, faults, gate, album)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
-            page = serve(run, recognizer, outputs, faults, stack, gate)
+            page = serve(run, recognizer, outputs, faults, stack, gate, album)
             tell_of(page)
         except BaseException:
             source.close()

@@ -25,6 +25,7 @@ from edge.faces.networks import Networks
 from edge.faces.recognizer import Recognizer
 from edge.model.release import Releases
 from edge.outputs.clock import Clock
+from edge.outputs.rules.album import Album
 from edge.outputs.shared import SharedOutput
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, ToleratedEvents
@@ -116,9 +117,10 @@ class Several:
         self._broker = connect_cameras(run, self.statistics, self.classes, sources, self._faults, stack)
         if self._broker:
             self._broker.releases = lambda: self.releases
-        outputs = shared_outputs(run, statistics, self.statistics, self._faults, self._broker)
+        album = Album(run.rule)
+        outputs = shared_outputs(run, statistics, self.statistics, self._faults, self._broker, album)
         shared = [SharedOutput(output) for output in outputs]
-        self._page = serve_cameras(run, self, recognizers, self.gates, self._faults, stack)
+        self._page = serve_cameras(run, self, recognizers, self.gates, self._faults, stack, album)
         for output in shared:
             stack.enter_context(output)
         tell_of(self._page)

@@ -15,6 +15,7 @@ from edge.outputs.clock import Clock
 from edge.outputs.lines import EventLines, JsonLines
 from edge.outputs.mqtt_address import parse_broker
 from edge.outputs.rotation import rotation_of
+from edge.outputs.rules.album import Album
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.video import AnnotatedVideo
 from edge.pipeline.faults import Faults, ToleratedEvents
@@ -98,7 +99,7 @@ def clock(run: Run, source: Source) -> Clock:
 
 
 def make_outputs(
-    run: Run, source: Source, recognizer: Recognizer, faults: Faults, gate: Gate
+    run: Run, source: Source, recognizer: Recognizer, faults: Faults, gate: Gate, album: Album
 ) -> tuple[list[Output], "MqttConnection | None"]:
     """Return the outputs except the live page and the metrics, and that to a broker, which is one of them.
 
@@ -120,12 +121,17 @@ def make_outputs(
         outputs.append(ToleratedEvents(output, faults))
         broker = output
     if run.rule:
-        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, broker))
+        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, broker, album))
     return outputs, broker
 
 
 def shared_outputs(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, broker: "Publisher | None"
+    run: Run,
+    cameras: Mapping[str, Statistics],
+    statistics: Statistics,
+    faults: Faults,
+    broker: "Publisher | None",
+    album: Album,
 ) -> list[Output]:
     """Return the outputs that several cameras write to together; their files grow line by line.
 
@@ -135,13 +141,14 @@ def shared_outputs(
         statistics: of what is shared.
         faults: records errors.
         broker: the connection to the broker; None without one.
+        album: the run's snapshots.
 
     Raises:
         UserError: an output cannot be opened.
     """
     outputs = _records(run, statistics, faults, live=True)
     if run.rule:
-        outputs.append(_rules(run, cameras, statistics, faults, broker))
+        outputs.append(_rules(run, cameras, statistics, faults, broker, album))
     return outputs
 
 
@@ -160,12 +167,17 @@ def _records(run: Run, statistics: Statistics, faults: Faults, *, live: bool) ->
 
 
 def _rules(
-    run: Run, cameras: Mapping[str, Statistics], statistics: Statistics, faults: Faults, broker: "Publisher | None"
+    run: Run,
+    cameras: Mapping[str, Statistics],
+    statistics: Statistics,
+    faults: Faults,
+    broker: "Publisher | None",
+    album: Album,
 ) -> Output:
     from edge.outputs.rules.output import RulesOutput  # its HTTP client takes memory
 
     raise_first(variable_mistakes(run))
-    return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, broker), faults)
+    return ToleratedEvents(RulesOutput(run.rule, cameras, statistics, faults, broker, album), faults)
 
 
 def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
@@ -177,7 +189,13 @@ def _annotated_images(run: Run, folder: Path) -> AnnotatedImages:
 
 
 def serve(
-    run: Run, recognizer: Recognizer, outputs: list[Output], faults: Faults, stack: ExitStack, gate: Gate
+    run: Run,
+    recognizer: Recognizer,
+    outputs: list[Output],
+    faults: Faults,
+    stack: ExitStack,
+    gate: Gate,
+    album: Album,
 ) -> "LivePage | None":
     """Start the metrics and the live page, if the run has them; the stack stops them.
 
@@ -194,7 +212,7 @@ def serve(
     if not page.address:
         return None
     cameras = {"": _shown(recognizer, gate)}
-    shown = _served_page(run, metrics, cameras, faults, stack, stays=is_recording(run.source))
+    shown = _served_page(run, metrics, cameras, faults, stack, album, stays=is_recording(run.source))
     outputs.append(ToleratedEvents(shown.only, faults))
     return shown
 
@@ -246,6 +264,7 @@ def serve_cameras(
     gates: Mapping[str, Gate],
     faults: Faults,
     stack: ExitStack,
+    album: Album,
 ) -> "LivePage | None":
     """Start the metrics and the live page of several cameras, if the run has them; the stack stops them.
 
@@ -256,6 +275,7 @@ def serve_cameras(
         gates: of the cameras.
         faults: records errors.
         stack: stops what is started.
+        album: the run's snapshots.
 
     Raises:
         UserError: a package is missing, or an address cannot be used.
@@ -267,7 +287,7 @@ def serve_cameras(
     if not run.page.address:
         return None
     shown = {name: _shown(recognizer, gates[name]) for name, recognizer in recognizers.items()}
-    return _served_page(run, metrics, shown, faults, stack, stays=False)
+    return _served_page(run, metrics, shown, faults, stack, album, stays=False)
 
 
 def _metrics(
@@ -294,7 +314,14 @@ def _shown(recognizer: Recognizer, gate: Gate) -> "Shown":
 
 
 def _served_page(
-    run: Run, metrics: "Metrics", cameras: Mapping[str, "Shown"], faults: Faults, stack: ExitStack, *, stays: bool
+    run: Run,
+    metrics: "Metrics",
+    cameras: Mapping[str, "Shown"],
+    faults: Faults,
+    stack: ExitStack,
+    album: Album,
+    *,
+    stays: bool,
 ) -> "LivePage":
     """Start the live page; the stack stops it."""
     with needs_extra("web"):
@@ -309,6 +336,7 @@ def _served_page(
         proxied_as=run.page.proxied_as,
         stays=stays,
         history=run.store.path,
+        album=album,
     )
     stack.callback(page.close)
     with faults.tolerated(page.only.name):

@@ -20,6 +20,7 @@ from edge.base.classes import key_of
 from edge.base.errors import UserError
 from edge.outputs.palette import colour_of
 from edge.pipeline.gate import SWITCH
+from edge.web.album import SnapshotReader
 from edge.web.decoding import Damaged, TooCostly
 from edge.web.exposition import exposed
 from edge.web.guard import SIGN_IN, STATIC, any_is, client_of, refused
@@ -48,6 +49,7 @@ class Live(Protocol):
     cameras: dict[str, LiveCamera]
     predictor: Predictor
     history: HistoryReader | None
+    snapshots: SnapshotReader
     classes: tuple[str, ...]
     exposition: Callable[[str], tuple[bytes, str]]
 
@@ -63,6 +65,7 @@ def create_app(live: Live, token: str | None, cookie: str) -> Starlette:
             Route(CAMERAS, partial(_cameras, live)),
             *_switches(live),
             Route("/api/v1/history", _history(live)),
+            Route("/api/v1/snapshots/{folder}/{name}", partial(_snapshot, live)),
             Route("/api/v1/predict", _predict(live), methods=["POST"], max_body_size=MOST_BYTES),
             Route("/healthz", partial(_health, live)),
             Route("/metrics", partial(_metrics, live)),
@@ -243,6 +246,16 @@ def _history(live: Live) -> Callable[[Request], Any]:
 async def _answer(history: HistoryReader, request: Request) -> dict[str, Any]:
     span = asked_span(request.query_params)
     return await history.answer(span, asked_step(request.query_params, span))
+
+
+async def _snapshot(live: Live, request: Request) -> Response:
+    try:
+        content = await live.snapshots.read(request.path_params["folder"], request.path_params["name"])
+    except Busy:
+        return refused(HTTPStatus.SERVICE_UNAVAILABLE, "busy", {"Retry-After": "1"})
+    except OSError:
+        return refused(HTTPStatus.NOT_FOUND, "no such snapshot, or not any more")
+    return Response(content, media_type="image/jpeg")
 
 
 def _sign_in(token: str | None, cookie: str) -> Callable[[Request], Any]:

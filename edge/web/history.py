@@ -10,6 +10,7 @@ from typing import Any
 from edge.base.classes import NO_LABEL
 from edge.base.settings import SECONDS_A_DAY
 from edge.base.values import parse_time
+from edge.outputs.rules.album import Album
 from edge.outputs.store.database import reading
 from edge.outputs.store.history import Bin, Span, bins, events, gaps, hours, limited
 from edge.web.places import Places
@@ -37,9 +38,9 @@ class HistoryReader(Places):
         waiting: number of questions that wait or are answered.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, album: Album) -> None:
         super().__init__(MOST_QUESTIONS)
-        self._path = path
+        self._path, self._album = path, album
         self._thread = ThreadPoolExecutor(1, "history")
 
     async def answer(self, span: Span, step: int | None = None) -> dict[str, Any]:
@@ -71,6 +72,7 @@ class HistoryReader(Places):
                 "steps": [_plain(one) for one in bins(connection, span, step)] if step else [],
                 "events": found[-MOST_EVENTS:],
                 "events_left_out": len(found) > MOST_EVENTS,
+                "snapshots": self._album.taken(span.begin, span.end, span.camera),
                 "gaps": gaps(connection, span)[-MOST_GAPS:],
             }
 

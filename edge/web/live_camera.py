@@ -31,7 +31,8 @@ class LiveCamera:
         camera: name of the camera; empty for a run's only one.
         gate: pauses and resumes it.
         pictures: parts of an MJPEG stream.
-        events: server-sent events: `record`, `stats`, `ended`, and `change`, an event of a face.
+        events: server-sent events: `record`, `stats`, `ended`, `change`, an event of a face, and `snapshot`, one that
+            a rule has taken.
         stats: statistics of the camera.
         latest: latest record as JSON; None before the first, and while the camera is paused.
         encoder: encodes the pictures.
@@ -67,7 +68,7 @@ class LiveCamera:
         self.pictures, self.events = Topic(MAX_PICTURE_CLIENTS), Topic(MAX_EVENT_CLIENTS)
         self.latest: bytes | None = None
         self._options, self._call, self._ended, self._stays = options, call, ended, stays
-        self._changes = itertools.cycle(f"change {number}" for number in range(MAX_UNSENT_CHANGES))
+        self._changes = itertools.count()
         self._last: Frame | None = None
         self._lock = threading.Lock()  # a result is kept before or after a pause begins, not meanwhile
         gate.follow(self._follow_gate)
@@ -89,7 +90,12 @@ class LiveCamera:
     def end(self, events: Sequence[dict[str, Any]]) -> None:
         """Send events of faces; each of them, as far as a client keeps up."""
         for change in () if self.gate.paused else events:
-            self._call(self.events.publish, next(self._changes), event("change", json.dumps(change).encode()))
+            self._send_each("change", change)
+
+    def tell_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Send the facts of a snapshot; from any thread."""
+        if not self.gate.paused:
+            self._send_each("snapshot", snapshot)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -119,6 +125,11 @@ class LiveCamera:
         """End the streams; called in the server's thread."""
         self.events.close()
         self.pictures.close()
+
+    def _send_each(self, kind: str, facts: dict[str, Any]) -> None:
+        """Send an event that does not replace an unsent one of its kind."""
+        slot = f"change {next(self._changes) % MAX_UNSENT_CHANGES}"
+        self._call(self.events.publish, slot, event(kind, json.dumps(facts).encode()))
 
     def _follow_gate(self, paused: bool) -> None:
         with self._lock:

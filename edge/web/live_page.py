@@ -13,8 +13,10 @@ from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
 from edge.model.fastest_variant import load_chosen
 from edge.outputs.prometheus import Metrics
+from edge.outputs.rules.album import Album
 from edge.pipeline.faults import Faults
 from edge.pipeline.gate import Gate
+from edge.web.album import SnapshotReader
 from edge.web.app import create_app
 from edge.web.guard import Guard
 from edge.web.history import HistoryReader
@@ -44,6 +46,7 @@ class LivePage:
         classes: names of the model's classes.
         predictor: classifies uploaded pictures.
         history: reads the history of the run; None where it keeps none.
+        snapshots: reads the snapshots of its rules.
         exposition: returns the metrics in Prometheus's format.
     """
 
@@ -58,6 +61,7 @@ class LivePage:
         proxied_as: Sequence[str] = (),
         stays: bool = False,
         history: Path | None = None,
+        album: Album | None = None,
     ) -> None:
         """Listen.
 
@@ -70,6 +74,7 @@ class LivePage:
             proxied_as: host names of a proxy, in lower case; clients then need a token.
             stays: whether it shows the last pictures after the end of the run, until it is closed.
             history: the database of the run's history.
+            album: the snapshots of its rules.
 
         Raises:
             UserError: the address cannot be listened on, the certificate cannot be read, or no token can be stored.
@@ -78,7 +83,9 @@ class LivePage:
             check_certificate(*certificate)  # first, because a new token must be shown
         self._options, self.predictor = options, Predictor(options)
         self.exposition: Callable[[str], tuple[bytes, str]] = metrics.exposition
-        self.history = HistoryReader(history) if history else None
+        album = album or Album()
+        album.follow(self._tell_snapshot)
+        self.history, self.snapshots = HistoryReader(history, album) if history else None, SnapshotReader(album)
         self.classes = metrics.classes
         self.stays, self._closed, self._running = stays, False, set[str]()
         shown = {"": Shown(metrics.statistics, Gate(), lambda: options)} if cameras is None else cameras
@@ -132,6 +139,7 @@ class LivePage:
         self._closed = True
         self._server.stop(self._close_topics)
         self.predictor.close()
+        self.snapshots.close()
         if self.history:
             self.history.close()
 
@@ -154,6 +162,10 @@ class LivePage:
         self._running.discard(name)
         if not self._running and not self.stays:
             self.close()
+
+    def _tell_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Send a snapshot to the clients of its camera; that of a run's only camera has the name of the source."""
+        self.cameras.get(snapshot["camera"], self.only).tell_snapshot(snapshot)
 
     def _beat(self) -> None:
         for camera in self.cameras.values():

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,11 @@ class Server:
         self._ready.wait()
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Run a function in the server's thread; before `start`, do nothing."""
+        """Run a function in the server's thread; before `start` and after the end, do nothing."""
         if self._ready.is_set():
             assert self._loop
-            self._loop.call_soon_threadsafe(function, *arguments)
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(function, *arguments)
 
     def stop(self, end_streams: Callable[[], None] = lambda: None) -> None:
         """Refuse new requests, end the streams and wait for the end; before `start`, only stop listening."""

@@ -88,6 +88,7 @@ EXTRAS = {
     "edge/model/release.py": {"msgspec"},
     "edge/sources/picamera.py": {"picamera2"},
     "edge/outputs/mqtt.py": {"paho"},
+    "edge/outputs/rules/album.py": {"msgspec"},
     "edge/outputs/rules/gpio.py": {"gpiozero"},
     "edge/outputs/prometheus.py": {"prometheus_client"},
     "edge/report/cluster.py": {"distributed"},

@@ -12,6 +12,7 @@ from edge.base.run_statistics import Statistics
 from edge.base.settings import Rule, Webhook
 from edge.faces.results import FrameResult
 from edge.outputs.rules.actions import Action, Publish, Publisher, Worker
+from edge.outputs.rules.album import Album
 from edge.outputs.rules.conditions import RuleState, Trigger
 from edge.outputs.rules.program import MAX_PROGRAMS, RunProgram
 from edge.outputs.rules.snapshot import TakeSnapshot
@@ -42,6 +43,7 @@ class RulesOutput:
         statistics: Statistics,
         faults: Faults,
         broker: Publisher | None = None,
+        album: Album | None = None,
     ) -> None:
         """Prepare the actions.
 
@@ -51,6 +53,7 @@ class RulesOutput:
             statistics: count what is done.
             faults: records errors.
             broker: the run's connection; None without one.
+            album: the run's snapshots; by default those of these rules.
 
         Raises:
             UserError: an action cannot be had.
@@ -58,9 +61,12 @@ class RulesOutput:
         self._cameras, self._faults = cameras, faults
         self._stop, self._closing = threading.Event(), threading.Event()
         self._lock = threading.Lock()
-        slots = threading.BoundedSemaphore(MAX_PROGRAMS)
+        slots, album = threading.BoundedSemaphore(MAX_PROGRAMS), album or Album(rules)
         self._rules = [
-            (RuleState(rule), [Worker(one, statistics, faults, self._stop) for one in _actions(rule, slots, broker)])
+            (
+                RuleState(rule),
+                [Worker(one, statistics, faults, self._stop) for one in _actions(rule, slots, broker, album)],
+            )
             for rule in rules
         ]
         self._ticker = threading.Thread(target=self._watch_cameras, name="rules", daemon=True)
@@ -120,7 +126,7 @@ def _hand_over(triggers: Sequence[Trigger], workers: Sequence[Worker]) -> None:
             worker.put(trigger)
 
 
-def _actions(rule: Rule, slots: threading.Semaphore, broker: Publisher | None) -> Iterator[Action]:
+def _actions(rule: Rule, slots: threading.Semaphore, broker: Publisher | None, album: Album) -> Iterator[Action]:
     if rule.mqtt.topic:
         if broker is None:
             raise UserError(f"rule {rule.name}: there is no broker to publish to", "name one by --mqtt")
@@ -130,7 +136,7 @@ def _actions(rule: Rule, slots: threading.Semaphore, broker: Publisher | None) -
     if rule.program.command:
         yield RunProgram(rule.program, slots)
     if rule.snapshot.folder:
-        yield TakeSnapshot(rule.snapshot.folder, rule.snapshot, broker if rule.snapshot.publish else None)
+        yield TakeSnapshot(rule.snapshot.folder, rule.snapshot, album, broker if rule.snapshot.publish else None)
     if rule.gpio.pin is not None:
         with needs_extra("gpio"):
             from edge.outputs.rules.gpio import SwitchPin

@@ -15,6 +15,7 @@ from edge.base.settings import MEGABYTE, SECONDS_A_DAY, Snapshot
 from edge.faces.results import FaceResult, FrameResult, MainFace
 from edge.outputs.blur import hide, surroundings
 from edge.outputs.rules.actions import Publisher
+from edge.outputs.rules.album import SNAPSHOT_NAME, Album, Shot, with_shot
 from edge.outputs.rules.conditions import Trigger
 from edge.sources.pixels import Pixels
 
@@ -24,25 +25,25 @@ SNAPSHOT_MARGIN = 0.3
 SNAPSHOT_QUALITY = 90
 """Quality of the JPEG, to 100."""
 
-SNAPSHOT_NAME = re.compile(r"\d{8}-\d{6}-.*\.jpg")
-"""Names of pictures that are removed when they are old or too many; others in the folder stay."""
-
 
 class TakeSnapshot:
     """Writes the frame or the face as JPEG into a folder, with limits on age and size."""
 
     kind, pictures = "snapshot", True
 
-    def __init__(self, folder: Path, snapshot: Snapshot, broker: Publisher | None = None) -> None:
-        """Prepare; with a broker, each picture is published as well."""
-        self._folder, self._snapshot, self._broker = folder, snapshot, broker
+    def __init__(self, folder: Path, snapshot: Snapshot, album: Album, broker: Publisher | None = None) -> None:
+        """Prepare; each picture is added to the album, and published where there is a broker."""
+        self._folder, self._snapshot, self._album, self._broker = folder, snapshot, album, broker
 
     def run(self, trigger: Trigger, stop: threading.Event) -> None:
-        if not (trigger.result and (content := self._jpeg(trigger.result, trigger.face))):
+        if not (trigger.result and (jpeg := self._jpeg(trigger.result, trigger.face))):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self._free(trigger), content)
+        path, shot = self._free(trigger), Shot.of(trigger)
+        content = with_shot(jpeg, shot)
+        write_whole(path, content)
         trim(self._folder, self._snapshot, time.time())
+        self._album.add(path, shot)
         if self._broker:
             self._broker.show(trigger.camera, content)
 

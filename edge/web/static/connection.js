@@ -26,7 +26,7 @@ export function followEvents(on) {
         resolve(came);
       };
       let watch = setTimeout(end, SILENCE);
-      for (const kind of ["record", "stats", "change", "ended"]) {
+      for (const kind of ["record", "stats", "change", "snapshot", "ended"]) {
         source.addEventListener(kind, (event) => {
           came = true;
           clearTimeout(watch);

@@ -16,7 +16,7 @@ const TOLD_FOR = 8000; // ms for which a message stays
 
 const $ = (id) => document.getElementById(id);
 const timeline = new Timeline($("timeline"), document.querySelector("#timeline .scale"), $("spans"));
-const log = new Log($("log"));
+const log = new Log($("log"), $("snapshot"));
 const cameras = new Map();
 let chosen = null; // the camera that is enlarged; a run's only one always is
 let faces = new Faces($("faces"), $("face"));
@@ -99,6 +99,9 @@ const on = {
   },
   change(event) {
     log.note(event);
+  },
+  snapshot(snapshot) {
+    log.noteSnapshot(snapshot);
   },
   stats(stats) {
     if (!cameras.has(stats.camera)) location.reload(); // another run, with other cameras
@@ -277,7 +280,7 @@ function drawAll() {
 
 for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
 document.addEventListener("keydown", (event) => {
-  if (!keys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || $("upload").open) return;
+  if (!keys || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const camera = [...cameras.values()][Number(event.key) - 1];
   if (camera) choose(camera);
   const action = Object.keys(KEYS).find((id) => KEYS[id].toLowerCase() === event.key.toLowerCase());

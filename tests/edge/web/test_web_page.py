@@ -15,8 +15,11 @@ pytest.importorskip("uvicorn", reason="the extra 'web' is not installed")
 
 from edge.base.classes import EMOTIONS
 from edge.base.run_statistics import Statistics
-from edge.base.settings import Options
+from edge.base.settings import Options, Rule, Snapshot
 from edge.outputs.prometheus import Metrics
+from edge.outputs.rules.album import Album
+from edge.outputs.rules.conditions import Trigger
+from edge.outputs.rules.snapshot import TakeSnapshot
 from edge.outputs.store.database import open_database
 from edge.pipeline.gate import Gate
 from edge.web import token
@@ -56,7 +59,7 @@ def tab(request, chromium):
 class Run:
     """A page with a clip that plays on each camera: faces `numbers` that show `label`."""
 
-    def __init__(self, bundle, port=0, cameras=("",), history=None):
+    def __init__(self, bundle, port=0, cameras=("",), history=None, album=None):
         self.label, self.numbers, self.written = HAPPY, [1], 0
         self.start, self.step = 1000.0, 1.0  # time of the first frame, and seconds from frame to frame
         options = Options(model=bundle)
@@ -64,7 +67,7 @@ class Run:
         for statistics, gate, _ in shown.values():
             gate.follow(partial(statistics.set, "paused"))
         metrics = Metrics(ScriptedRecognizer())
-        self._live = LivePage(("127.0.0.1", port), options, metrics, cameras=shown, history=history)
+        self._live = LivePage(("127.0.0.1", port), options, metrics, cameras=shown, history=history, album=album)
         self.cameras = self._live.cameras
         self.events = ()  # of the next frame
         self.ended = set()  # names of cameras that have ended
@@ -450,6 +453,65 @@ def test_the_page_opens_with_the_last_hour(tab, bundle, past, no_threads_left):
         tab.keyboard.press("1")
         browsers.expect(tab.locator("#log li")).to_have_count(0)
         assert tab.complaints == []
+
+
+def snapshot(album, folder, t, number=7, shade=90):
+    """Take a snapshot as a rule does; return its path."""
+    shown = result(0, face(number=number), image=picture((shade, 90, 90), 640, 480))
+    trigger = Trigger("visitor", "face_left", t, "porch", face=number, result=shown)
+    before = set(folder.iterdir())
+    TakeSnapshot(folder, Snapshot(folder), album).run(trigger, threading.Event())
+    (path,) = set(folder.iterdir()) - before
+    return path
+
+
+def test_events_have_the_snapshots_of_rules(tab, bundle, past, tmp_path, no_threads_left):
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    album = Album([Rule("visitor", "face_left", snapshot=Snapshot(folder))])
+    stored = snapshot(album, folder, int(time.time()) - 1200)
+    shown = tab.locator("#log li img")
+    run = Run(bundle, cameras=("hall", "porch"), history=past, album=album)
+    run.start, run.step = time.time(), 0.04
+    with run, visited(tab, run):
+        browsers.expect(tab.locator("#log li")).to_have_text([re.compile("porch #7 left")], timeout=LONG)
+        browsers.expect(shown).to_have_attribute("alt", re.compile(r"Snapshot, \d.* porch #7 left after 10 min"))
+        wait_until(tab, "document.querySelector('#log img').naturalWidth === 640")
+        tab.locator("#log button").focus()
+        now = time.time() - 5
+        run.events = ({"event": "face_appeared", "t": now, "source": "porch", "id": 9},)
+        snapshot(album, folder, now + 1, number=9)
+        snapshot(album, folder, now + 2, number=None)
+        told = ["porch visitor", "porch #9 came", "porch #7 left after 10 min"]
+        browsers.expect(tab.locator("#log li")).to_have_text([re.compile(one) for one in told], timeout=LONG)
+        wait_until(tab, "[...document.querySelectorAll('#log li img')].filter((one) => one.naturalWidth).length === 3")
+        assert tab.evaluate("document.activeElement.matches('#log li:last-child button')"), "the focus has stayed"
+        tab.keyboard.press("Enter")
+        browsers.expect(tab.locator("#snapshot")).to_be_visible()
+        browsers.expect(tab.locator("#snapshot h2")).to_have_text(re.compile("porch #7 left after 10 min"))
+        large = tab.locator("#snapshot img").bounding_box()["width"]
+        assert large > 3 * shown.last.bounding_box()["width"]
+        tab.keyboard.press("Escape")
+        browsers.expect(tab.locator("#snapshot")).to_be_hidden()
+        assert tab.complaints == []
+        stored.unlink()
+        tab.reload()
+        browsers.expect(tab.locator("#log li")).to_have_count(3, timeout=LONG)
+        browsers.expect(shown).to_have_count(2)
+        assert tab.complaints == []
+
+
+def test_a_snapshot_that_has_gone_leaves_its_event(tab, bundle, past, tmp_path, no_threads_left):
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    album = Album([Rule("visitor", "face_left", snapshot=Snapshot(folder))])
+    snapshot(album, folder, int(time.time()) - 1200)
+    run = Run(bundle, cameras=("hall", "porch"), history=past, album=album)
+    with run:
+        tab.route("**/api/v1/snapshots/**", lambda route: route.fulfill(status=404))
+        with visited(tab, run):
+            browsers.expect(tab.locator("#log li")).to_have_text([re.compile("porch #7 left")], timeout=LONG)
+            browsers.expect(tab.locator("#log button")).to_be_hidden()
 
 
 def test_events_are_told_as_they_come(tab, bundle, no_threads_left):

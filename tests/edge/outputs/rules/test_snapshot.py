@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.base.settings import Snapshot
+from edge.base.settings import Rule, Snapshot
+from edge.outputs.rules.album import Album
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.snapshot import TakeSnapshot, trim
 
@@ -27,8 +28,13 @@ def picture():
     return image
 
 
+def album(snapshot):
+    return Album([Rule("door", "face_appeared", snapshot=snapshot)])
+
+
 def take(folder, image, *faces, number=1, times=1, **settings):
-    action = TakeSnapshot(folder, Snapshot(folder, **settings))
+    taken = Snapshot(folder, **settings)
+    action = TakeSnapshot(folder, taken, album(taken))
     trigger = Trigger("front door", "face_appeared", 1000.0, "rtsp://10.0.0.7/live", face=number)
     for _ in range(times):
         action.run(replace(trigger, result=result(0, *faces, image=image)), threading.Event())
@@ -43,7 +49,8 @@ def test_a_picture_is_published_as_it_is_kept(tmp_path, picture):
     shown = []
     broker = SimpleNamespace(show=lambda camera, content: shown.append((camera, content)))
     trigger = Trigger("door", "face_appeared", 1000.0, "porch", result=result(0, image=picture))
-    TakeSnapshot(tmp_path, Snapshot(tmp_path), broker).run(trigger, threading.Event())
+    taken = Snapshot(tmp_path)
+    TakeSnapshot(tmp_path, taken, album(taken), broker).run(trigger, threading.Event())
     assert shown == [("porch", path.read_bytes()) for path in tmp_path.iterdir()]
 
 
