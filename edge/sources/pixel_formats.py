@@ -59,14 +59,17 @@ def bytes_a_row(form: str, width: int) -> int:
     return width * _LAYOUTS[form].bytes
 
 
-def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None = None) -> np.ndarray:
-    """Convert a camera's buffer to a picture that does not share its memory.
+def decode(
+    buffer: Buffer, form: str, size: tuple[int, int], stride: int | None = None, *, reused: bool = True
+) -> np.ndarray:
+    """Convert a camera's buffer to a picture.
 
     Args:
         buffer: the camera's bytes; the end may have padding.
         form: one of `PIXEL_FORMATS`.
         size: width and height in pixels; both even where colour has a plane of its own.
         stride: bytes from one row of the first plane to the next; None where rows have no gap.
+        reused: whether the camera writes to the buffer again; otherwise the picture may share its memory.
 
     Returns:
         uint8 BGR `[height, width, 3]`.
@@ -89,7 +92,7 @@ def decode(buffer: Buffer, form: str, size: tuple[int, int], stride: int | None 
     picture = layout.to_bgr(rows.reshape(len(rows), -1, layout.bytes) if layout.bytes > 1 else rows)
     # Colour planes have gaps half as wide, which are cropped with the picture's right edge.
     picture = np.ascontiguousarray(picture[:, :width])
-    return picture.copy() if np.shares_memory(picture, content) else picture
+    return picture.copy() if reused and np.shares_memory(picture, content) else picture
 
 
 def _from_jpeg(content: np.ndarray) -> np.ndarray:

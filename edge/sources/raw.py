@@ -1,7 +1,9 @@
 """Raw frames from another program through a pipe."""
 
 import time
-from typing import BinaryIO
+from io import BufferedIOBase
+
+import numpy as np
 
 from edge.base.errors import UserError
 from edge.base.settings import Capture
@@ -23,7 +25,7 @@ class RawSource:
     name = "standard input"
     total = duration = damage = None
 
-    def __init__(self, stream: BinaryIO, capture: Capture) -> None:
+    def __init__(self, stream: BufferedIOBase, capture: Capture) -> None:
         """Take ownership of an open stream.
 
         Raises:
@@ -50,11 +52,12 @@ class RawSource:
             )
 
     def read(self) -> Frame | None:
-        content = b"" if self._stream.closed else self._stream.read(self._bytes)
-        if len(content) < self._bytes:
-            if content:
+        content = np.empty(self._bytes, np.uint8)
+        length = 0 if self._stream.closed else self._stream.readinto(content.data)
+        if length < self._bytes:
+            if length:
                 raise UserError(
-                    f"{self.name}: ends within frame {self._given}, {len(content)} of {self._bytes} bytes",
+                    f"{self.name}: ends within frame {self._given}, {length} of {self._bytes} bytes",
                     "check --size and --pixel-format against what the other program writes",
                 )
             return None
@@ -62,11 +65,11 @@ class RawSource:
         captured = time.time() if self.live else self._opened + self._given / (self.fps or 30.0)
         if self._given < CHECKED_FRAMES:
             self._check(content)
-        image = decode(content, self._format, self._size)
+        image = decode(content, self._format, self._size, reused=False)
         self._given += 1
         return Frame(captured, BgrPixels(image), self.name, time.monotonic())
 
-    def _check(self, content: bytes) -> None:
+    def _check(self, content: np.ndarray) -> None:
         """Check a frame's size and format, by all its bytes or by those of its brightness."""
         examined = content if self._given % 2 == 0 else content[: len(content) // 2]
         if problem := problem_of(examined, bytes_a_row(self._format, self._size[0])):

@@ -100,6 +100,11 @@ def test_a_picture_outlives_its_buffer(picture, form):
     assert (decoded == kept).all()
 
 
+def test_a_picture_is_not_copied_out_of_a_buffer_that_is_not_used_again(picture):
+    buffer = rows_of(picture, "RGB888").ravel()
+    assert np.shares_memory(decode(buffer, "RGB888", (WIDTH, HEIGHT), reused=False), buffer)
+
+
 @pytest.mark.parametrize(
     ("buffer", "form", "message"),
     [
