@@ -16,7 +16,7 @@ import numpy as np
 from edge.base.errors import UserError
 from edge.base.files import write_whole
 from edge.base.machine import quiet_libraries
-from edge.base.settings import Options, Smoothing, model_folder
+from edge.base.settings import Options, Quality, Smoothing, model_folder
 from edge.faces.networks import Networks
 from edge.faces.recognizer import Recognizer
 from edge.faces.results import FaceResult, FrameResult
@@ -66,7 +66,7 @@ class Result:
         return self._result.record()
 
     def plot(self, *, rgb: bool = False) -> np.ndarray:
-        """Draw boxes, labels and probabilities over the picture.
+        """Draw boxes, labels, and the probabilities of the faces that were read, over the picture.
 
         Args:
             rgb: whether to return RGB; by default BGR, OpenCV's order.
@@ -100,7 +100,7 @@ class Result:
         return pandas.DataFrame(self._result.rows())
 
     def __repr__(self) -> str:
-        faces = ", ".join(f"{face.emotion or face.reason} {face.confidence:.0%}" for face in self.faces)
+        faces = ", ".join(face.caption for face in self.faces)
         return f"<{self.source}: {faces or 'no face'}>"
 
     def _repr_html_(self) -> str:
@@ -170,6 +170,7 @@ def load(
     threads: int = 1,
     detector_size: int | None = None,
     max_faces: int = Options.max_faces,
+    quality: Quality = Quality(),  # noqa: B008 - frozen
 ) -> Reader:
     """Load a model.
 
@@ -180,6 +181,7 @@ def load(
         detector_size: longer side of the searched picture, pixels; a larger one finds smaller faces and takes longer.
             None searches at 320 pixels, and large pictures more finely as well.
         max_faces: most faces in a picture.
+        quality: what a face needs to be read; 0 turns a limit off.
 
     Raises:
         UserError: the model is missing, damaged or not for this machine, or the detector cannot be fetched.
@@ -191,6 +193,7 @@ def load(
             threads=threads,
             detector_size=detector_size,
             max_faces=max_faces,
+            quality=quality,
         )
     )
 

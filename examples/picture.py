@@ -7,6 +7,6 @@ import emotion_edge as ee
 reader = ee.load()
 result = reader(sys.argv[1])
 for face in result.faces:
-    print(f"{face.emotion or face.reason}: {face.confidence:.0%}")
+    print(face.caption)
 if len(sys.argv) > 2:
     print("written:", result.save(sys.argv[2]))

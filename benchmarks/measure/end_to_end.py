@@ -122,9 +122,14 @@ def _score(shown: Shown, scored: tuple[np.ndarray, np.ndarray] | None) -> Row:
     if scored is None:
         return dict.fromkeys(("right", "crop_right", "difference"))
     classes, on_crops = scored
-    right = np.array([-1 if result is None else result.probabilities.argmax() for result in shown]) == classes
+    right = np.array([_most_probable(result) for result in shown]) == classes
     difference = asdict(paired_difference(right, on_crops))
     return {"right": float(right.mean()), "crop_right": float(on_crops.mean()), "difference": difference}
+
+
+def _most_probable(result: FaceResult | None) -> int:
+    """Return the most probable class; -1 where the face was not found or not read."""
+    return -1 if result is None or result.probabilities is None else int(result.probabilities.argmax())
 
 
 END_TO_END = Measurement(

@@ -40,7 +40,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 @dataclass(frozen=True)
 class Labels:
     """Labels of the face with the most frames, -1 where there is none, with the times of its frames from the clip's
-    first and the probabilities shown beside them; and the number of changes of emotion that are told, of all faces.
+    first and the probabilities shown beside them, 0 where the face was not read; and the number of changes of emotion
+    that are told, of all faces.
     """
 
     times: np.ndarray
@@ -72,7 +73,11 @@ def watch(clip: Path, options: Options) -> Labels:
         raise UserError(f"{clip}: shows no face for long enough", "name another by --clip")
     times, seen = zip(*longest, strict=True)
     labels = np.array([-1 if face.label is None else face.label for face in seen])
-    return Labels(np.array(times), labels, np.stack([face.probabilities for face in seen]), told)
+    return Labels(np.array(times), labels, np.stack([_shown(face) for face in seen]), told)
+
+
+def _shown(face: FaceResult) -> np.ndarray:
+    return np.zeros(len(face.classes), np.float32) if face.probabilities is None else face.probabilities
 
 
 def stability(found: Labels, plain: Labels) -> Row:

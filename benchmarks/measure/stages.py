@@ -21,7 +21,7 @@ from benchmarks.base.process import call_fresh
 from edge.base.machine import spare_cores
 from edge.base.settings import Options
 from edge.base.text_table import Column, Row, Rows, draw
-from edge.faces import recognizer
+from edge.faces import crops
 from edge.faces.detector import Haar, YuNet
 from edge.faces.recognizer import Recognizer
 from edge.faces.roi_search import Search
@@ -142,7 +142,7 @@ def _parts(source: Source, outputs: Sequence[Output]) -> list[tuple[str, Any, st
         ("search", Search, "find"),
         *(("detect", detector, "detect") for detector in (YuNet, Haar)),
         ("track", Tracker, "update"),
-        ("align", recognizer, "crop_face"),
+        ("align", crops, "crop_face"),
         ("classify", EmotionClassifier, "classify"),
         *(("smooth", Smoother, name) for name in ("update", "keep")),
         *(("outputs", output, "write") for output in outputs),

@@ -109,7 +109,7 @@ class Events:
     def _shown(self, face: FaceResult, present: _Presence) -> str | None:
         """Return the label where it is that of the last event or probable enough for one; otherwise None."""
         known = face.emotion == present.emotion
-        return face.emotion if known or face.confidence >= self.limits.min_confidence else None
+        return face.emotion if known or (face.confidence or 0.0) >= self.limits.min_confidence else None
 
     def _changed(self, present: _Presence, number: int) -> dict[str, Any]:
         duration = round(present.next_since - present.since, 3)

@@ -1,4 +1,4 @@
-"""Check whether a face is good enough for a label."""
+"""Check whether a face is good enough to be read."""
 
 import cv2
 import numpy as np
@@ -10,21 +10,18 @@ NOSE = 0.65
 """Distance of the tip of the nose in front of the eyes, relative to that between the eyes: about 4 cm to 6.3 cm."""
 
 
-def shortcoming(detection: Detection, crop: np.ndarray, needs: Quality) -> str | None:
-    """Return the reason against a label: `small`, `turned` or `blurred`; None where there is none.
-
-    Args:
-        detection: the face.
-        crop: uint8 RGB `[size, size, 3]`, aligned.
-        needs: limits.
-    """
+def shortcoming(detection: Detection, needs: Quality) -> str | None:
+    """Return why a face cannot be read, as far as its box and landmarks tell: `small` or `turned`; otherwise None."""
     if min(detection.box[2:]) < needs.min_face_size:
         return "small"
     if needs.max_turn and detection.landmarks is not None and abs(turn(detection.landmarks)) > needs.max_turn:
         return "turned"
-    if needs.min_sharpness and sharpness(crop) < needs.min_sharpness:
-        return "blurred"
     return None
+
+
+def is_blurred(crop: np.ndarray, needs: Quality) -> bool:
+    """Return whether a face has too little detail to be read; `crop` is uint8 RGB `[size, size, 3]`, aligned."""
+    return needs.min_sharpness > 0 and sharpness(crop) < needs.min_sharpness
 
 
 def turn(landmarks: np.ndarray) -> float:

@@ -10,10 +10,9 @@ from edge.base.classes import EMOTIONS
 from edge.base.errors import UserError
 from edge.base.run_statistics import Statistics
 from edge.base.settings import Options
-from edge.faces.alignment import crop_face
 from edge.faces.baseline import PersonalBaseline
-from edge.faces.networks import Networks
-from edge.faces.quality import shortcoming
+from edge.faces.crops import Crops
+from edge.faces.networks import Loaded, Networks
 from edge.faces.results import FaceResult, FrameResult
 from edge.faces.roi_search import Search
 from edge.faces.scheduler import ClassificationScheduler
@@ -137,7 +136,7 @@ class Recognizer:
             return Found(frame, self._tracker.update(detections, frame.captured))
 
     def classify(self, found: Found) -> FrameResult:
-        """Classify the scheduled faces; the others keep their last result.
+        """Classify the scheduled faces; the others keep their last result, or have none where they cannot be read.
 
         Latency is counted from the frame's arrival.
         """
@@ -150,38 +149,44 @@ class Recognizer:
     def _classify_scheduled(self, found: Found) -> tuple[FaceResult, ...]:
         averaged = self._options.smoothing.time_constant > 0  # otherwise results would belong to other frames
         most = self._options.max_classifications if averaged else len(found.tracks)
-        scheduled = self._scheduler.take([track.id for track in found.tracks], most)
-        read = self._classify_faces(found.frame, [track for track in found.tracks if track.id in scheduled])
-        self._last = {track.id: read.get(track.id) or _moved(self._last[track.id], track) for track in found.tracks}
+        crops = Crops(found.frame.pixels, found.tracks, self._present_model(), self._options.quality)
+        scheduled = self._scheduler.take(crops.reasons, most, crops.is_readable)
+        read = self._classify_faces([track for track in found.tracks if track.id in scheduled], crops, found.frame)
+        self._last = {
+            track.id: read.get(track.id) or self._unscheduled(track, crops.reasons[track.id]) for track in found.tracks
+        }
         return tuple(self._last.values())
 
-    def _classify_faces(self, frame: Frame, tracks: list[Track]) -> dict[int, FaceResult]:
+    def _present_model(self) -> Loaded:
+        if self._networks.loaded is not self._model:  # another model reads the same face otherwise
+            self._model, self._baseline = self._networks.loaded, PersonalBaseline()
+        return self._model
+
+    def _classify_faces(self, tracks: list[Track], crops: Crops, frame: Frame) -> dict[int, FaceResult]:
         if not tracks:
             return {}
-        model = self._networks.loaded
-        if model is not self._model:  # another model reads the same face otherwise
-            self._model, self._baseline = model, PersonalBaseline()
-        side = model.classifier.input_size
-        crops = np.stack([crop_face(frame.pixels, track.detection, model.template, side) for track in tracks])
+        read = self._networks.classify(self._model, crops.of(track.id for track in tracks))
         return {
-            track.id: self._face_result(track, crop, probabilities, frame.captured)
-            for track, crop, probabilities in zip(tracks, crops, self._networks.classify(model, crops), strict=True)
+            track.id: self._face_result(track, probabilities, frame.captured)
+            for track, probabilities in zip(tracks, read, strict=True)
         }
 
-    def _face_result(self, track: Track, crop: np.ndarray, probabilities: np.ndarray, time: float) -> FaceResult:
-        """Correct, smooth and label a face; one of too low a quality leaves baseline and smoother unchanged."""
-        label, reason = None, shortcoming(track.detection, crop, self._options.quality)
-        if reason is None:
-            read = probabilities
-            probabilities, label = self._smoother.update(track.id, self._baseline.correct(track.id, read), time)
-            if self._options.personal_baseline:
-                self._baseline.learn(track.id, read, label, time)
-            reason = "unsure" if label is None else None
+    def _face_result(self, track: Track, read: np.ndarray, time: float) -> FaceResult:
+        """Correct, smooth and label a face."""
+        probabilities, label = self._smoother.update(track.id, self._baseline.correct(track.id, read), time)
+        if self._options.personal_baseline:
+            self._baseline.learn(track.id, read, label, time)
+        reason = "unsure" if label is None else None
         return FaceResult(
             track.id, track.detection.box, track.detection.score, self.classes, probabilities, label, reason
         )
 
+    def _unscheduled(self, track: Track, reason: str | None) -> FaceResult:
+        """Return a face without a reading where there is a reason, otherwise with its last result.
 
-def _moved(face: FaceResult, track: Track) -> FaceResult:
-    """Return the last result of a face at its present place."""
-    return replace(face, box=track.detection.box, score=track.detection.score)
+        Both leave smoother and baseline unchanged.
+        """
+        box, score = track.detection.box, track.detection.score
+        if reason is None:
+            return replace(self._last[track.id], box=box, score=score)
+        return FaceResult(track.id, box, score, self.classes, None, None, reason)

@@ -14,6 +14,9 @@ from edge.sources.frame import Frame
 LARGER = 1.2
 """Ratio of areas from which on another face becomes the main one."""
 
+CAPTIONS = {"unsure": "unsure", "small": "too small", "turned": "turned away", "blurred": "blurred"}
+"""Words for the reasons why a face has no label."""
+
 
 @dataclass(frozen=True)
 class FaceResult:
@@ -24,17 +27,17 @@ class FaceResult:
         box: (x, y, w, h) in pixels of the frame.
         score: the detector's score, 0 to 1.
         classes: names of the model's classes.
-        probabilities: float32 `[classes]`, smoothed in time; of this frame alone where the face is too small, turned or
-            blurred.
+        probabilities: float32 `[classes]`, smoothed in time; None where the face could not be read.
         label: class of the label; None where `reason` is set.
-        reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is).
+        reason: why there is no label: `unsure` (the model is), or `small`, `turned` or `blurred` (the face is, and is
+            not read).
     """
 
     id: int
     box: Box
     score: float
     classes: tuple[str, ...]
-    probabilities: np.ndarray
+    probabilities: np.ndarray | None
     label: int | None
     reason: str | None = None
 
@@ -43,22 +46,39 @@ class FaceResult:
         return None if self.label is None else self.classes[self.label]
 
     @property
-    def confidence(self) -> float:
-        """Probability of the label, or of the most probable emotion where there is no label."""
+    def confidence(self) -> float | None:
+        """Probability of the label, or of the most probable emotion where the model is unsure; None without a reading.
+
+        It is 0 to 1.
+        """
+        if self.probabilities is None:
+            return None
         return float(self.probabilities[self.label] if self.label is not None else self.probabilities.max())
 
+    @property
+    def caption(self) -> str:
+        """The label with its probability, or why there is none."""
+        if self.label is None:
+            return CAPTIONS[self.reason or "unsure"]
+        return f"{self.emotion} {self.confidence:.0%}"
+
     def record(self) -> dict[str, Any]:
+        confidence = self.confidence
         return {
             "id": self.id,
             "box": [round(v, 1) for v in self.box],
             "score": round(self.score, 3),
             "emotion": self.emotion,
-            "confidence": round(self.confidence, 4),  # rounded as in the bars, so that both show the same percentage
+            # Rounded as in the bars, so that both show the same percentage.
+            "confidence": None if confidence is None else round(confidence, 4),
             "reason": self.reason,
-            "probabilities": {
-                name: round(float(p), 4) for name, p in zip(self.classes, self.probabilities, strict=True)
-            },
+            "probabilities": self._by_class(),
         }
+
+    def _by_class(self) -> dict[str, float] | None:
+        if self.probabilities is None:
+            return None
+        return {name: round(float(p), 4) for name, p in zip(self.classes, self.probabilities, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -91,7 +111,8 @@ class FrameResult:
 
         Keys: `seq`, `t` (Unix seconds at capture), `source`, `latency_ms`, `level` (of the governor, 0 to 3), and
         `faces`, each with `id`, `box` (pixels of the frame), `score`, `emotion` (null without a label), `confidence`,
-        `reason` (null with a label) and `probabilities` by class.
+        `reason` (null with a label) and `probabilities` by class. `confidence` and `probabilities` are null where the
+        face could not be read.
         """
         return {
             "seq": self.frame.seq,
@@ -104,16 +125,17 @@ class FrameResult:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row for each face, rounded as in the record; its columns are those of `edge.report.table`."""
-        return [self._row(face.record()) for face in self.faces]
+        return [self._row(face.record(), face.classes) for face in self.faces]
 
-    def _row(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, record: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+        probabilities = record["probabilities"] or dict.fromkeys(classes)
         return {
             "frame": self.frame.seq,
             "time_s": round(self.frame.captured, 6),
             "person": record["id"],
             **dict(zip(("x", "y", "width", "height"), record["box"], strict=True)),
             **{key: record[key] for key in ("score", "emotion", "confidence", "reason")},
-            **{f"p_{name}": probability for name, probability in record["probabilities"].items()},
+            **{f"p_{name}": probability for name, probability in probabilities.items()},
         }
 
 

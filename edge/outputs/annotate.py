@@ -9,7 +9,7 @@ import numpy as np
 from edge.base.geometry import Area
 from edge.faces.results import FaceResult, FrameResult
 from edge.outputs.palette import INK, PAPER, colour_of
-from edge.outputs.panel import FONT, draw_panel, panel_layout, percent, place_panel
+from edge.outputs.panel import FONT, draw_panel, panel_layout, place_panel
 from edge.sources.pixels import BgrPixels, Pixels
 
 MIN_STATUS_LINES = 8
@@ -43,7 +43,7 @@ def annotate(result: FrameResult, status: str = "") -> np.ndarray:
 
 
 def draw(result: FrameResult, status: str, picture: Pixels) -> None:
-    """Draw a box, a label and a panel of probabilities for each face, and a status line if there is space.
+    """Draw a box and a label for each face, a panel of its probabilities, and a status line, as far as there is space.
 
     Args:
         result: result of a frame; its picture is not changed.
@@ -70,15 +70,20 @@ def draw(result: FrameResult, status: str, picture: Pixels) -> None:
 
 
 def _draw_panels(picture: Pixels, faces: Sequence[tuple[FaceResult, Area]], texts: Sequence[Area], unit: float) -> None:
-    """Draw a panel near each face with space for one, in the order of ids so that panels keep their places."""
+    """Draw a panel near each face that was read and has space for one.
+
+    They are drawn in the order of ids, so that they keep their places.
+    """
     frame, gap = Area(0, 0, picture.width, picture.height), round(6 * unit)
     boxes, taken = [box for _, box in faces], list(texts)
     for face, box in sorted(faces, key=lambda pair: pair[0].id):
+        if face.probabilities is None:
+            continue
         layout = panel_layout(unit, face.classes)
         place = place_panel(layout, box, frame, gap, boxes, taken)
         if place:
             with picture.drawing(place) as panel:
-                draw_panel(panel, face, layout)
+                draw_panel(panel, face.classes, face.probabilities, layout)
             taken.append(place)
 
 
@@ -103,8 +108,7 @@ def _draw_box(picture: Pixels, box: Area, colour: tuple[int, int, int], thicknes
 
 def _tag(face: FaceResult, box: Area, frame: Area, unit: float) -> tuple[Line, tuple[int, int]]:
     """Return a face's label and its top left corner, above the box or, without space there, inside it."""
-    shown = f"{face.emotion} {percent(face.confidence)}" if face.emotion else face.reason
-    line = _measured(f"#{face.id} {shown}", frame.width, unit)
+    line = _measured(f"#{face.id} {face.caption}", frame.width, unit)
     above = box.top - line.height
     x = max(0, min(box.left, frame.width - line.width))
     y = above if above >= 0 else max(0, min(box.top, frame.height - line.height))

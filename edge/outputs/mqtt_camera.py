@@ -60,11 +60,12 @@ def state(
         classes: names of the model's classes.
 
     Returns:
-        `emotion`, `confidence` and `shares` (percent, by class) of the main face, null without a face and before its
-        first event; `emotion` is also null where the model is not sure. `faces`, the number of faces; `fps`;
-        `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
+        `emotion`, `confidence` and `shares` (percent, by class) of the main face, null without a face, before its first
+        event and where the face cannot be read; `emotion` is also null where the model is not sure. `faces`, the number
+        of faces; `fps`; `temperature`, degrees Celsius; `trouble`, a list of words; `events_left_out`.
     """
     main = scene.main
+    confidence, probabilities = (main.confidence, main.probabilities) if main else (None, None)
     temperature = conditions.get("temperature")
     trouble = {
         "no frames": fps == 0,
@@ -73,8 +74,10 @@ def state(
     }
     return {
         "emotion": main.emotion if main else None,
-        "confidence": _percent(main.confidence) / 100 if main else None,
-        "shares": {name: _percent(main.probabilities[i]) if main else None for i, name in enumerate(classes)},
+        "confidence": None if confidence is None else _percent(confidence) / 100,
+        "shares": {
+            name: None if probabilities is None else _percent(probabilities[i]) for i, name in enumerate(classes)
+        },
         "faces": scene.faces,
         "fps": None if fps is None else round(fps, 1),
         "temperature": None if temperature is None else round(temperature),

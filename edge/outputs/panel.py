@@ -9,7 +9,6 @@ import numpy as np
 
 from edge.base.classes import shortened
 from edge.base.geometry import Area
-from edge.faces.results import FaceResult
 from edge.outputs.palette import PAPER, colour_of
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -113,16 +112,16 @@ def place_panel(
     return best
 
 
-def draw_panel(panel: np.ndarray, face: FaceResult, layout: Layout) -> None:
-    """Draw names, bars and percentages of a face's most probable classes, in their order, over `panel`, darkened."""
+def draw_panel(panel: np.ndarray, classes: Sequence[str], probabilities: np.ndarray, layout: Layout) -> None:
+    """Draw names, bars and percentages of the most probable classes, in their order, over `panel`, darkened."""
     panel //= 3
     left = 2 * layout.pad + layout.names
-    for row, label in enumerate(np.sort(np.argsort(-face.probabilities, kind="stable")[: layout.rows])):
-        probability, top = face.probabilities[label], row * layout.row + layout.pad // 2
+    for row, label in enumerate(np.sort(np.argsort(-probabilities, kind="stable")[: layout.rows])):
+        probability, top = probabilities[label], row * layout.row + layout.pad // 2
         end = left + max(1, round(layout.bars * float(probability)))
         panel[top + layout.pad // 2 : top + layout.row - layout.pad // 2, left:end] = colour_of(int(label))
         for text, x in (
-            (shortened(face.classes[label], MAX_LETTERS), layout.pad),
+            (shortened(classes[label], MAX_LETTERS), layout.pad),
             (percent(probability), left + layout.bars + layout.pad),
         ):
             at = x, top + layout.base

@@ -78,7 +78,7 @@ class Person:
         first, last: times at which the person was first and last seen, seconds.
         classes: names of the model's classes.
         bins: float64 `[TIMELINE_BINS, states + classes]`: for each part of the video, seconds in each state, and the
-            probabilities times their duration, where the face could be judged.
+            probabilities times their duration, where the face was read.
         episodes: number of episodes of each emotion.
     """
 
@@ -152,8 +152,8 @@ class Digest:
         self._happened(result.events, time)
         for face in result.faces:
             self._persons[face.id].last = time
-            if face.label is not None and face.confidence > self._open[face.id].peak:
-                self._at_peak(face, result)
+            if face.label is not None and face.confidence is not None:
+                self._note_peak(face, face.confidence, result)
         self.size = self.size if self.frames else (result.frame.width, result.frame.height)
         self.frames += 1
         self.faces += len(result.faces)
@@ -227,9 +227,11 @@ class Digest:
         self._gone.add(number)
         self._leave_out()
 
-    def _at_peak(self, face: FaceResult, result: FrameResult) -> None:
+    def _note_peak(self, face: FaceResult, confidence: float, result: FrameResult) -> None:
         episode = self._open[face.id]
-        episode.peak, episode.peak_time, episode.peak_box = face.confidence, result.frame.captured, face.box
+        if confidence <= episode.peak:
+            return
+        episode.peak, episode.peak_time, episode.peak_box = confidence, result.frame.captured, face.box
         if self._pictures:
             self._faces_at_peak[face.id] = _cut(result.frame.pixels, face.box)
 
@@ -261,11 +263,13 @@ class Digest:
 
 
 def _state(face: FaceResult) -> np.ndarray:
-    """Return float64 `[states + classes]`: the state one-hot, and the probabilities where the face could be judged."""
-    judged = face.reason in (None, "unsure")
+    """Return float64 `[states + classes]`: the state one-hot, and the probabilities, 0 where the face was not read."""
     states = (*face.classes, *UNLABELLED)
-    state = face.label if face.label is not None else states.index("unsure" if judged else "not judged")
-    return np.concatenate([np.eye(len(states))[state], face.probabilities * judged])
+    state = (
+        face.label if face.label is not None else states.index("not judged" if face.probabilities is None else "unsure")
+    )
+    probabilities = np.zeros(len(face.classes)) if face.probabilities is None else face.probabilities
+    return np.concatenate([np.eye(len(states))[state], probabilities])
 
 
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:

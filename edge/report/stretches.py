@@ -33,7 +33,7 @@ STRETCH_SCHEMA = pa.schema(
         ("id", pa.int32()),  # null in the one row of a frame without faces
         ("box", pa.list_(pa.float64(), 4)),
         ("score", pa.float64()),
-        ("probabilities", pa.list_(pa.float32())),
+        ("probabilities", pa.list_(pa.float32())),  # null where the face was not read
         ("label", pa.int16()),
         ("reason", pa.string()),
     ]
@@ -157,7 +157,8 @@ class Part:
                 yield from batch.to_pylist()
 
     def _face(self, row: dict[str, Any]) -> FaceResult:
-        probabilities = np.array(row["probabilities"], np.float32)
+        read = row["probabilities"]
+        probabilities = None if read is None else np.array(read, np.float32)
         box = tuple(row["box"])
         return FaceResult(row["id"], box, row["score"], self._classes, probabilities, row["label"], row["reason"])
 

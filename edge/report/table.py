@@ -27,7 +27,7 @@ _FACE = (
     )),
     ("score", pa.float32(), "score of the detector, 0 to 1"),
     ("emotion", pa.string(), "the label; empty where there is a reason"),
-    ("confidence", pa.float32(), "probability of the label, or the highest where there is none"),
+    ("confidence", pa.float32(), "probability of the label, or the highest where the model is unsure; else empty"),
     ("reason", pa.string(), "why there is no label: unsure, small, turned or blurred; else empty"),
 )  # fmt: skip
 
@@ -36,7 +36,14 @@ def columns(classes: Iterable[str]) -> list[tuple[str, pa.DataType, str]]:
     """Return name, type and meaning of each column."""
     return [
         *_FACE,
-        *((f"p_{name}", pa.float32(), f"probability of {name}, 0 to 1, smoothed in time") for name in classes),
+        *(
+            (
+                f"p_{name}",
+                pa.float32(),
+                f"probability of {name}, 0 to 1, smoothed in time; empty where the face was not read",
+            )
+            for name in classes
+        ),
     ]
 
 

@@ -60,6 +60,10 @@ def face(label: int | None = 3, probability: float = 0.7, box: tuple = (10, 10, 
     return FaceResult(number, box, 0.9, EMOTIONS, likely(3 if label is None else label, probability), label)
 
 
+def unread(reason: str = "small", box: tuple = (10, 10, 20, 20), number: int = 1) -> FaceResult:
+    return FaceResult(number, box, 0.9, EMOTIONS, None, None, reason)
+
+
 def result(seq: int = 0, *faces: FaceResult, image: np.ndarray | None = None) -> FrameResult:
     return FrameResult(frame(seq, image), faces, 0.0214)
 

@@ -82,6 +82,14 @@ class TestPictures:
         assert result.faces == ()
         assert repr(result) == "<array: no face>"
 
+    def test_a_face_that_is_too_small_is_not_read_unless_asked_for(self, portrait):
+        needs = ee.Quality(min_face_size=portrait.shape[1])
+        (face,) = (result := ee.load(quality=needs)(portrait)).faces
+        assert (face.reason, face.confidence, face.probabilities) == ("small", None, None)
+        assert repr(result) == "<array: too small>"
+        (face,) = ee.load(quality=ee.Quality(min_face_size=0, max_turn=0, min_sharpness=0))(portrait).faces
+        assert face.confidence is not None
+
     def test_one_picture_leaves_nothing_to_the_next(self, reader, photo):
         assert [face.id for _ in range(2) for face in reader(photo).faces] == [1, 1]
 

@@ -168,7 +168,7 @@ class RuleState:
         }
 
     def _shows(self, face: FaceResult) -> bool:
-        return face.emotion == self.rule.expression and face.confidence >= self.rule.min_confidence
+        return face.emotion == self.rule.expression and (face.confidence or 0.0) >= self.rule.min_confidence
 
     def _shown(self, face: FaceResult, result: FrameResult, seconds: float) -> Trigger:
         return Trigger(

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 APPLICATION = 0x456D4564
 """SQLite's application id of our files, `EmEd`."""
 
-VERSION = 1
+VERSION = 2
 """Version of the format; it rises when an older program could not read or write the file any more."""
 
 BUSY_TIMEOUT = 2.0
@@ -28,7 +28,7 @@ SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS class_lists (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS faces (
-    second INTEGER NOT NULL, camera TEXT NOT NULL, face INTEGER NOT NULL, label TEXT, confidence REAL NOT NULL,
+    second INTEGER NOT NULL, camera TEXT NOT NULL, face INTEGER NOT NULL, label TEXT, confidence REAL,
     frames INTEGER NOT NULL, class_list INTEGER NOT NULL REFERENCES class_lists, probabilities TEXT NOT NULL,
     PRIMARY KEY (second, camera, face)
 ) WITHOUT ROWID;
@@ -43,6 +43,18 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 """The tables. Faces are in the order of time, so that a commit writes one page, and a span of time is together."""
+
+UPGRADE = """
+BEGIN IMMEDIATE;
+PRAGMA writable_schema = ON;
+UPDATE sqlite_master SET sql = replace(sql, 'confidence REAL NOT NULL', 'confidence REAL') WHERE name = 'faces';
+PRAGMA schema_version = {schema};
+PRAGMA writable_schema = OFF;
+PRAGMA user_version = 2;
+COMMIT;
+"""
+"""From version 1, whose faces all had a confidence. No row is rewritten, so that it takes no time; this is how SQLite's
+documentation of ALTER TABLE removes NOT NULL."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -122,6 +134,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         )  # a killed process loses nothing, a power cut the last seconds
         if new:
             connection.executescript(SCHEMA)
+        elif connection.execute("PRAGMA user_version").fetchone() == (1,):
+            (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+            connection.executescript(UPGRADE.format(schema=schema + 1))
     except BaseException:
         connection.close()
         raise

@@ -124,7 +124,9 @@ def faces(connection: sqlite3.Connection, span: Span) -> Iterator[dict[str, Any]
     columns = ", ".join((*FACE_COLUMNS, "names", "probabilities"))
     query = f"SELECT {columns} FROM faces JOIN class_lists ON id = class_list WHERE "  # noqa: S608
     for *row, names, probabilities in connection.execute(f"{query}{condition} ORDER BY second, camera, face", values):
-        by_class = zip((f"p_{name}" for name in json.loads(names)), json.loads(probabilities), strict=True)
+        columns_by_class = [f"p_{name}" for name in json.loads(names)]
+        means = json.loads(probabilities) or [None] * len(columns_by_class)
+        by_class = zip(columns_by_class, means, strict=True)
         yield {"time": iso(row[0]), **dict(zip(FACE_COLUMNS, row, strict=True)), **dict(by_class)}
 
 

@@ -20,17 +20,19 @@ class FaceSecond(NamedTuple):
         camera: name of the source.
         face: id of the face, from 1 in each run.
         label: its most frequent label; None where it had none in most frames.
-        confidence: mean probability of the label, or of the most probable class where there is none; 0 to 1.
+        confidence: mean probability of the label, or of the most probable class where there is none; 0 to 1. None where
+            the face was not read.
         frames: frames with the face.
         classes: JSON list of the names of classes.
-        probabilities: JSON list of their mean probabilities in the frames with the label.
+        probabilities: JSON list of their mean probabilities in the frames with the label; `null` where the face was not
+            read.
     """
 
     second: int
     camera: str
     face: int
     label: str | None
-    confidence: float
+    confidence: float | None
     frames: int
     classes: str
     probabilities: str
@@ -42,26 +44,30 @@ class _Face:
 
     classes: tuple[str, ...]
     frames: Counter[int | None] = field(default_factory=Counter)
+    read: Counter[int | None] = field(default_factory=Counter)  # those of them in which it was read
     sums: dict[int | None, np.ndarray] = field(default_factory=dict)
 
     def add(self, face: FaceResult) -> None:
         self.frames[face.label] += 1
-        self.sums[face.label] = self.sums.get(face.label, 0) + face.probabilities.astype(float)
+        if face.probabilities is not None:
+            self.read[face.label] += 1
+            self.sums[face.label] = self.sums.get(face.label, 0) + face.probabilities.astype(float)
 
     def row(self, second: int, camera: str, number: int) -> FaceSecond:
         # The mean is over these frames alone, so that the probabilities do not contradict the label.
-        label, frames = self.frames.most_common(1)[0]
-        mean = self.sums[label] / frames
-        confidence = float(mean.max() if label is None else mean[label])
+        label = self.frames.most_common(1)[0][0]
+        mean = self.sums[label] / self.read[label] if self.read[label] else None
+        confidence = None if mean is None else round(float(mean.max() if label is None else mean[label]), 4)
+        probabilities = None if mean is None else [round(float(p), 4) for p in mean]
         return FaceSecond(
             second,
             camera,
             number,
             None if label is None else self.classes[label],
-            round(confidence, 4),
+            confidence,
             self.frames.total(),
             json.dumps(self.classes),
-            json.dumps([round(float(p), 4) for p in mean], separators=(",", ":")),
+            json.dumps(probabilities, separators=(",", ":")),
         )
 
 

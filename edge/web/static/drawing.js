@@ -7,7 +7,9 @@ export const colourOf = (name) => colours.getPropertyValue(keyOf(name)) || colou
 export const percent = (p) => `${Math.round(100 * p)}%`;
 /** Percentage of the label; empty for a face without one. */
 export const sure = (face) => (face.emotion === null ? "" : percent(face.confidence));
-export const told = (face) => face.emotion ?? face.reason ?? "unsure";
+const REASONS = { small: "too small", turned: "turned away" };
+/** The label, or in words why there is none. */
+export const told = (face) => face.emotion ?? REASONS[face.reason] ?? face.reason ?? "unsure";
 
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -1,4 +1,4 @@
-// A row for each face with its label and its last minute; it opens to show the probabilities.
+// A row for each face with its label and its last minute; it opens to show the probabilities, if the face was ever read.
 
 import { cleared, colourOf, drawnWith, percent, setText, sure, told, variableOf } from "./drawing.js";
 
@@ -55,14 +55,20 @@ class Card {
   constructor(node, face) {
     this.node = node;
     this.id = face.id;
-    this.names = Object.keys(face.probabilities);
+    this.names = []; // of the classes, known from its first reading on
     this.bins = [];
     this.find = (name) => node.querySelector(`.${name}`);
     this.minute = this.find("minute");
     this.strip = this.find("strip");
     this.opened = null; // as the user wants it; before that, only a single face is open
     node.querySelector("summary").addEventListener("click", () => (this.opened = !this.node.open));
-    this.shown = [...this.names.keys()].slice(0, MOST_ROWS); // numbers of the classes that have a row
+    this.shown = []; // numbers of the classes that have a row
+    this.rows = [];
+  }
+
+  learn(names) {
+    this.names = names;
+    this.shown = [...names.keys()].slice(0, MOST_ROWS);
     this.rows = this.shown.map((_, i) => this.row(i));
     this.minute.style.gridRow = `1 / span ${this.rows.length}`;
     this.find("scale").style.gridRow = this.rows.length + 1;
@@ -87,12 +93,14 @@ class Card {
     if (time < this.seen) this.bins = []; // the clock was set back
     this.face = face;
     this.seen = time;
+    if (face.probabilities && !this.names.length) this.learn(Object.keys(face.probabilities));
     const at = Math.floor(time / BIN);
     let bin = this.bins.at(-1);
-    if (bin?.at !== at) this.bins.push((bin = { at, count: 0, sums: this.names.map(() => 0) }));
-    bin.count += 1;
+    if (bin?.at !== at) this.bins.push((bin = { at, count: 0, sums: [] }));
     bin.emotion = face.emotion;
-    this.names.forEach((name, i) => (bin.sums[i] += face.probabilities[name]));
+    if (!face.probabilities) return;
+    bin.count += 1;
+    this.names.forEach((name, i) => (bin.sums[i] = (bin.sums[i] ?? 0) + face.probabilities[name]));
   }
 
   drawBars(time, alone) {
@@ -101,6 +109,8 @@ class Card {
     const open = this.opened ?? (alone && !gone);
     if (this.node.open !== open) this.node.open = open;
     this.node.toggleAttribute("data-gone", gone);
+    this.node.toggleAttribute("data-unread", !face.probabilities);
+    this.node.toggleAttribute("data-never-read", !this.names.length);
     setText(this.find("who"), gone ? `#${this.id}, gone` : `#${this.id}`);
     this.node.style.setProperty("--colour", variableOf(face.emotion));
     setText(this.find("emotion"), told(face));
@@ -111,6 +121,7 @@ class Card {
       setText(label, name);
       bar.style.background = variableOf(name);
       row.toggleAttribute("data-shown", name === face.emotion);
+      if (!face.probabilities) return;
       bar.style.setProperty("--p", face.probabilities[name]);
       setText(value, percent(face.probabilities[name]));
     });
@@ -119,7 +130,7 @@ class Card {
   /** Choose the classes that have a row, in their order, where there is no room for all. */
   choose() {
     if (this.names.length <= MOST_ROWS) return;
-    const sums = this.names.map((_, i) => this.bins.reduce((sum, bin) => sum + bin.sums[i] / bin.count, 0));
+    const sums = this.names.map((_, i) => this.bins.reduce((sum, bin) => sum + mean(bin, i), 0));
     const ranked = [...this.names.keys()].sort((a, b) => sums[b] - sums[a]);
     this.shown = ranked.slice(0, MOST_ROWS).sort((a, b) => a - b);
   }
@@ -158,7 +169,7 @@ class Card {
       pen.fillStyle = colourOf(name);
       pen.globalAlpha = 0.45;
       for (const bin of this.bins) {
-        const height = (bin.sums[number] / bin.count) * (lane - 2);
+        const height = mean(bin, number) * (lane - 2);
         pen.fillRect((bin.at - first) * step, floor - height, step + 0.5, height);
       }
       pen.globalAlpha = 1;
@@ -182,6 +193,9 @@ class Card {
     }
   }
 }
+
+/** Mean probability of a class in the bin; 0 where the face was not read. */
+const mean = (bin, number) => (bin.count ? bin.sums[number] / bin.count : 0);
 
 /** Beginnings and ends of the times at which an emotion was the label, in bins. */
 function spans(bins, emotion) {

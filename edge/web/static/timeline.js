@@ -54,7 +54,7 @@ export class Timeline {
     while (seconds[0].t < t - KEPT) seconds.shift();
     const lasted = Math.min(Math.max(record.t - before, 0), LONGEST);
     for (const face of record.faces) {
-      this.classes = Object.keys(face.probabilities);
+      if (face.probabilities) this.classes = Object.keys(face.probabilities);
       const label = face.emotion ?? "none";
       seconds.at(-1).labels[label] = (seconds.at(-1).labels[label] ?? 0) + lasted;
     }

@@ -58,20 +58,24 @@ def results(seed, smoothing):
 @pytest.mark.parametrize("seed", range(5))
 def test_label_and_probabilities_agree_on_every_output(seed, smoothing):
     margin = smoothing.margin if smoothing.time_constant else 0.0
-    events, labels = Events(EventLimits()), set()
+    events, labels, seen = Events(EventLimits()), set(), set()
     for result in results(seed, smoothing):
         events.update(result)
         for face, record in zip(result.faces, result.record()["faces"], strict=True):
             bars = record["probabilities"]
+            seen.add(face.reason)
             if face.label is not None:
                 assert max(bars.values()) - bars[record["emotion"]] <= margin + 1e-4
                 assert record["confidence"] == bars[record["emotion"]]
-            else:
-                assert face.reason == "small" or max(bars.values()) < smoothing.unsure_below + 1e-4
+            elif face.reason == "unsure":
+                assert max(bars.values()) < smoothing.unsure_below + 1e-4
                 assert record["confidence"] == max(bars.values())
+            else:
+                assert (record["reason"], record["confidence"], bars) == ("small", None, None)
             told = state(Scene(FACES, events.settled(face)), 30.0, {}, 0, EMOTIONS)
             if told["emotion"]:
                 assert max(told["shares"].values()) - told["shares"][told["emotion"]] <= 100 * margin + 1
                 assert round(100 * told["confidence"]) == told["shares"][told["emotion"]]
             labels |= {face.emotion, told["emotion"]}
     assert len(labels & set(EMOTIONS)) >= 3, "the test has seen what it is about"
+    assert {None, "small"} <= seen

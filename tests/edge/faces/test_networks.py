@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.base.classes import EMOTIONS
-from edge.base.settings import Options
+from edge.base.settings import Options, Quality
 from edge.faces.networks import Loaded, Networks
 from edge.faces.recognizer import Recognizer
 from edge.model.manifest import FaceTemplate
@@ -59,7 +59,8 @@ def test_recognizers_on_several_threads_take_turns_with_what_they_share():
         return detector
 
     networks = Networks(Loaded(classifier, TEMPLATE, EMOTIONS), make)
-    recognizers = [Recognizer(networks, Options(detector_size=320, detect_interval=0.0)) for _ in range(3)]
+    options = Options(detector_size=320, detect_interval=0.0, quality=Quality(min_face_size=0, min_sharpness=0))
+    recognizers = [Recognizer(networks, options) for _ in range(3)]
 
     def work(recognizer):
         for i in range(20):

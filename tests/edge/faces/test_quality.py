@@ -7,7 +7,7 @@ import pytest
 from edge.base.settings import Quality
 from edge.faces.alignment import crop_face
 from edge.faces.detector import Detection, open_detector
-from edge.faces.quality import NOSE, sharpness, shortcoming, turn
+from edge.faces.quality import NOSE, is_blurred, sharpness, shortcoming, turn
 from edge.model.manifest import FaceTemplate
 from edge.sources.pixels import BgrPixels
 
@@ -51,31 +51,36 @@ def test_a_flat_picture_has_no_sharpness():
 
 
 @pytest.mark.parametrize(
-    ("found", "crop", "reason"),
+    ("found", "reason"),
     [
-        pytest.param(with_landmarks(0, 0, 30), SHARP, None, id="fit"),
-        pytest.param(with_landmarks(0, 0, 23), SHARP, "small", id="small"),
-        pytest.param(Detection((0, 0, 30, 40), 0.9, head(60)), SHARP, "turned", id="turned"),
-        pytest.param(Detection((0, 0, 30, 40), 0.9, head(-60)), SHARP, "turned", id="turned the other way"),
-        pytest.param(with_landmarks(0, 0, 30), FLAT, "blurred", id="blurred"),
-        pytest.param(Detection((0, 0, 30, 40), 0.9, None), SHARP, None, id="without landmarks"),
-        pytest.param(Detection((0, 0, 10, 40), 0.9, head(60)), FLAT, "small", id="the first of several"),
+        pytest.param(with_landmarks(0, 0, 30), None, id="fit"),
+        pytest.param(with_landmarks(0, 0, 23), "small", id="small"),
+        pytest.param(Detection((0, 0, 30, 40), 0.9, head(60)), "turned", id="turned"),
+        pytest.param(Detection((0, 0, 30, 40), 0.9, head(-60)), "turned", id="turned the other way"),
+        pytest.param(Detection((0, 0, 30, 40), 0.9, None), None, id="without landmarks"),
+        pytest.param(Detection((0, 0, 10, 40), 0.9, head(60)), "small", id="the first of several"),
     ],
 )
-def test_shortcomings(found, crop, reason):
-    assert shortcoming(found, crop, NEEDS) == reason
+def test_shortcomings(found, reason):
+    assert shortcoming(found, NEEDS) == reason
+
+
+def test_a_face_without_detail_is_blurred():
+    assert (is_blurred(FLAT, NEEDS), is_blurred(SHARP, NEEDS)) == (True, False)
 
 
 def test_nothing_is_asked_for_where_all_limits_are_zero():
     away = Detection((0, 0, 5, 5), 0.9, head(80))
-    assert shortcoming(away, FLAT, Quality(0, 0, 0)) is None
+    assert shortcoming(away, Quality(0, 0, 0)) is None
+    assert not is_blurred(FLAT, Quality(0, 0, 0))
 
 
 def test_a_real_face_is_fit_until_it_is_blurred(yunet, portrait):
     template = FaceTemplate(tuple(map(tuple, FACE_TEMPLATE["landmarks"])), tuple(FACE_TEMPLATE["box"]))
     (face,) = open_detector("yunet").detect(portrait)
-    reasons = [
-        shortcoming(face, crop_face(BgrPixels(picture), face, template, 48), Quality())
+    blurred = [
+        is_blurred(crop_face(BgrPixels(picture), face, template, 48), Quality())
         for picture in (portrait, cv2.GaussianBlur(portrait, (0, 0), face.box[2] / 12))
     ]
-    assert reasons == [None, "blurred"]
+    assert shortcoming(face, Quality()) is None
+    assert blurred == [False, True]

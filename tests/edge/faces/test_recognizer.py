@@ -251,7 +251,48 @@ def test_a_face_that_is_not_fit_to_be_judged_is_followed_without_a_label(recogni
     for i in range(3):
         (face,) = made.classify(made.detect(frame(i, scene((20, 20, RED)), i / 10))).faces
         assert (face.id, face.emotion, face.reason) == (1, None, reason)
+        assert (face.probabilities, face.confidence) == (None, None)
         assert face.record()["reason"] == reason
+
+
+def sized(x, side):
+    return detection(x, 20, side, side)
+
+
+def test_no_inference_is_spent_on_faces_that_cannot_be_read(recognizer, monkeypatch):
+    batches, classify = [], Networks.classify
+    monkeypatch.setattr(
+        Networks, "classify", lambda self, model, crops: batches.append(len(crops)) or classify(self, model, crops)
+    )
+    crowd = [sized(60 * j, 40 if j % 2 else 20) for j in range(5)]
+    made = recognizer(crowd, crowd, crowd[:1], smoothing=Smoothing(), max_classifications=1)
+    for i in range(3):
+        made.classify(made.detect(frame(i, scene(*((60 * j, 20, RED) for j in range(5))), i / 10)))
+    assert batches == [2, 1]
+
+
+def test_a_face_that_cannot_be_read_for_a_moment_goes_on_where_it_was(recognizer):
+    """Its average is that of the frames in which it could be read, as if it had been out of sight in between."""
+    sides = (40, 40, 30, 30, 40)
+    options = {"smoothing": Smoothing(time_constant=0.5), "quality": Quality(min_face_size=35, min_sharpness=0)}
+    made = recognizer(*[[sized(20, side)] for side in sides], **options)
+    hidden = recognizer(*[[sized(20, side)] if side == 40 else [] for side in sides], **options)
+    images = [scene((20, 20, colour)) for colour in (RED, RED, GREEN, GREEN, GREEN)]
+    frames = [frame(i, image, i / 10) for i, image in enumerate(images)]
+    *_, small, shown = [made.classify(made.detect(one)).faces[0] for one in frames]
+    expected = [hidden.classify(hidden.detect(one)) for one in frames][-1].faces[0]
+    assert (small.id, small.reason, small.probabilities) == (1, "small", None)
+    assert (shown.id, shown.label) == (1, expected.label)
+    assert (shown.probabilities == expected.probabilities).all()
+
+
+def test_a_face_that_waits_for_its_turn_says_at_once_that_it_is_too_small(recognizer):
+    crowd = [sized(60 * j, 40) for j in range(3)]
+    smaller = [*crowd[:2], sized(125, 20)]
+    made = recognizer(crowd, crowd, smaller, crowd, smoothing=Smoothing(), max_classifications=1)
+    image = scene(*((60 * j, 20, RED) for j in range(3)))
+    reasons = [[face.reason for face in made.classify(made.detect(frame(i, image, i / 10))).faces] for i in range(4)]
+    assert reasons[2:] == [[None, None, "small"], [None, None, None]], "and is read again as soon as it can be"
 
 
 def test_a_crowd_takes_turns_and_is_followed_in_between(recognizer):
@@ -326,4 +367,3 @@ def test_a_slight_smile_after_seconds_at_rest(options, emotion):
     classifier.reading = smile
     shown = [made.classify(made.detect(frame(i, scene(), i / 10))).faces[0] for i in range(32, 42)][-1]
     assert shown.emotion == emotion
-    assert emotion is not None or shown.probabilities == pytest.approx(smile), "nor corrected"

@@ -10,7 +10,7 @@ from edge.faces.results import FaceResult, FrameResult
 from edge.sources.frame import Frame
 from edge.sources.pixels import BgrPixels
 
-from ..stand_ins import face, likely, result
+from ..stand_ins import face, likely, result, unread
 
 HAPPY = EMOTIONS.index("happy")
 
@@ -59,6 +59,34 @@ def test_the_line_is_the_record_and_is_encoded_once():
 
 def test_a_frame_without_faces_has_an_empty_list():
     assert result(0).record()["faces"] == []
+
+
+def test_a_face_that_was_not_read_claims_nothing():
+    one = result(0, unread("turned"))
+    (record,) = one.record()["faces"]
+    assert {key: record[key] for key in ("emotion", "confidence", "reason", "probabilities")} == {
+        "emotion": None,
+        "confidence": None,
+        "reason": "turned",
+        "probabilities": None,
+    }
+    (row,) = one.rows()
+    assert list(row) == list(result(0, face()).rows()[0])
+    assert [row[f"p_{name}"] for name in EMOTIONS] == [None] * len(EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("one", "caption"),
+    [
+        (face(HAPPY, 0.7), "happy 70%"),
+        (face(None), "unsure"),
+        (unread("small"), "too small"),
+        (unread("turned"), "turned away"),
+        (unread("blurred"), "blurred"),
+    ],
+)
+def test_a_caption_is_the_label_or_why_there_is_none(one, caption):
+    assert one.caption == caption
 
 
 @pytest.mark.parametrize(

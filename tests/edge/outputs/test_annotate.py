@@ -9,7 +9,7 @@ from edge.outputs.annotate import annotate, draw
 from edge.outputs.palette import CLASS_COLOURS, UNSURE
 from edge.sources.pixels import BgrPixels, YuvPixels
 
-from ..stand_ins import face, picture, result
+from ..stand_ins import face, picture, result, unread
 
 BOX = (100, 150, 120, 160)
 
@@ -172,7 +172,16 @@ def test_a_face_without_a_label_shows_the_reason_alone():
     assert (tags[0] != tags[1]).any()
     widths = [pixels_of(tag, UNSURE) for tag in tags]
     labelled = pixels_of(drawn(face(3, box=BOX))[125:150, 100:300], CLASS_COLOURS[3])
-    assert max(widths) < labelled, "no percentage follows"
+    assert widths[0] < labelled, "no percentage follows"
+
+
+def test_a_face_that_was_not_read_has_its_reason_and_no_panel():
+    picture = drawn(unread("turned", box=BOX))
+    assert (picture[125:150, 100:300] != 90).any(), "the label says why"
+    x, y, w, h = map(int, BOX)
+    around = picture.copy()
+    around[y - 40 : y + h + 5, x - 5 : x + w + 60] = 90
+    assert (around == 90).all()
 
 
 def test_the_status_makes_room_for_a_label():

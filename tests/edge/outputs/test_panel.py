@@ -8,7 +8,7 @@ from edge.base.geometry import Area
 from edge.outputs.palette import CLASS_COLOURS
 from edge.outputs.panel import Layout, draw_panel, panel_layout, percent, place_panel
 
-from ..stand_ins import face, wandering
+from ..stand_ins import likely, wandering
 
 FRAME = Area(0, 0, 640, 480)
 PANEL = Layout(scale=0.4, thickness=1, row=10, base=8, pad=2, names=40, bars=50, figures=20, rows=7)
@@ -77,7 +77,7 @@ def test_columns_have_room_for_what_is_in_them(unit):
     assert layout.width < 230 * unit
     assert layout.height < 120 * unit
     picture = np.full((layout.height + 20, layout.width + 20, 3), 90, np.uint8)
-    draw_panel(picture[10:-10, 10:-10], face(3, 1.0), layout)
+    draw_panel(picture[10:-10, 10:-10], EMOTIONS, likely(3, 1.0), layout)
     inner = picture[10:-10, 10:-10].copy()
     picture[10:-10, 10:-10] = 90
     assert (picture == 90).all(), "nothing is drawn outside"
@@ -92,7 +92,7 @@ def test_columns_have_room_for_what_is_in_them(unit):
 @pytest.mark.parametrize("probability", [0.0, 0.25, 0.5, 1.0])
 def test_a_bar_is_as_long_as_its_figure_says(probability):
     picture = np.zeros((PANEL.height, PANEL.width, 3), np.uint8)
-    draw_panel(picture, face(3, probability), PANEL)
+    draw_panel(picture, EMOTIONS, likely(3, probability), PANEL)
     assert (picture == CLASS_COLOURS[3]).all(axis=2).sum(axis=1).max() == max(1, round(50 * probability))
 
 

@@ -11,7 +11,7 @@ from edge.faces.events import EVERY_CHANGE, Events
 from edge.report import digest as digest_module
 from edge.report.digest import TIMELINE_BINS, Digest
 
-from ..stand_ins import face, frame, picture, result
+from ..stand_ins import face, frame, picture, result, unread
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
@@ -64,7 +64,8 @@ def test_a_face_counts_until_the_next_frame():
 
 @pytest.mark.parametrize(("reason", "state"), [("unsure", "unsure"), *((r, "not judged") for r in ("small", "turned"))])
 def test_without_a_label_the_reason_counts(reason, state):
-    digest = digested(every_tenth(*[[replace(face(None), reason=reason)]] * 3))
+    shown = replace(face(None), reason=reason) if reason == "unsure" else unread(reason)
+    digest = digested(every_tenth(*[[shown]] * 3))
     (person,) = digest.persons
     assert seconds(person) == {state: 0.3}
     judged = person.bins[:, len(person.states) :].sum()

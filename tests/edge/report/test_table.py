@@ -6,7 +6,7 @@ import pytest
 
 from edge.base.classes import EMOTIONS
 
-from ..stand_ins import face, result
+from ..stand_ins import face, result, unread
 
 pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 
@@ -15,7 +15,7 @@ from pyarrow import parquet
 from edge.report import table
 from edge.report.table import Table
 
-RESULTS = [result(0), result(1, face()), result(2, face(None), face(5, number=2))]
+RESULTS = [result(0), result(1, face()), result(2, face(None), face(5, number=2)), result(3, unread())]
 
 
 @pytest.fixture
@@ -33,9 +33,16 @@ def written(paths, results):
 
 def test_a_row_a_face_a_frame(paths):
     rows, _ = written(paths, RESULTS)
-    assert [(row["frame"], row["person"]) for row in rows] == [("1", "1"), ("2", "1"), ("2", "2")]
-    assert [row["time_s"] for row in rows] == ["1001", "1002", "1002"]
-    assert [row["emotion"] for row in rows] == ["happy", "", "sad"]
+    assert [(row["frame"], row["person"]) for row in rows] == [("1", "1"), ("2", "1"), ("2", "2"), ("3", "1")]
+    assert [row["time_s"] for row in rows] == ["1001", "1002", "1002", "1003"]
+    assert [row["emotion"] for row in rows] == ["happy", "", "sad", ""]
+
+
+def test_a_face_that_was_not_read_has_its_reason_and_no_figures(paths):
+    rows, columns = written(paths, RESULTS)
+    figures = ["confidence", *(f"p_{name}" for name in EMOTIONS)]
+    assert (rows[-1]["reason"], {rows[-1][name] for name in figures}) == ("small", {""})
+    assert {columns.to_pylist()[-1][name] for name in figures} == {None}
 
 
 def test_both_say_the_same_and_what_the_records_say(paths):
@@ -45,7 +52,7 @@ def test_both_say_the_same_and_what_the_records_say(paths):
         for name, value in stored.items():
             expected = "" if value is None else value if isinstance(value, str) else pytest.approx(float(row[name]))
             assert (row[name] if isinstance(expected, str) else value) == expected
-    for stored, one in zip(columns.to_pylist()[1:], RESULTS[2].faces, strict=True):
+    for stored, one in zip(columns.to_pylist()[1:3], RESULTS[2].faces, strict=True):
         record = one.record()
         assert [stored[f"p_{name}"] for name in EMOTIONS] == pytest.approx(list(record["probabilities"].values()))
         assert [stored[k] for k in ("x", "y", "width", "height")] == pytest.approx(record["box"])

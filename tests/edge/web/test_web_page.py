@@ -26,7 +26,7 @@ from edge.web import token
 from edge.web.live_page import LivePage, Shown
 
 from ..patience import patiently
-from ..stand_ins import ScriptedRecognizer, face, frame, picture, result
+from ..stand_ins import ScriptedRecognizer, face, frame, picture, result, unread
 
 browsers = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -61,6 +61,7 @@ class Run:
 
     def __init__(self, bundle, port=0, cameras=("",), history=None, album=None):
         self.label, self.numbers, self.written = HAPPY, [1], 0
+        self.reason = None  # why the faces are not read
         self.start, self.step = 1000.0, 1.0  # time of the first frame, and seconds from frame to frame
         options = Options(model=bundle)
         shown = {name: Shown(Statistics(), Gate(), lambda: options) for name in cameras}
@@ -106,10 +107,14 @@ class Run:
             seq += 1
             self.written = seq
 
+    def _face(self, number, box):
+        if self.reason:
+            return unread(self.reason, box, number)
+        return face(self.label, 0.81, box=box, number=number)
+
     def _write(self, seq, name, camera):
         faces = [
-            face(self.label, 0.81, box=(200 + seq % 100 - 150 * i, 60, 160 - i, 200), number=number)
-            for i, number in enumerate(self.numbers)
+            self._face(number, (200 + seq % 100 - 150 * i, 60, 160 - i, 200)) for i, number in enumerate(self.numbers)
         ]
         shown = frame(seq, picture((90, 90, 90), 640, 480), captured=self.start + seq * self.step)
         shown = replace(shown, source=name or shown.source)
@@ -135,6 +140,25 @@ def bar(tab, emotion):
 def wait_until(tab, condition):
     """Poll a condition of the page, as JavaScript: Playwright's own way of waiting is against the page's policy."""
     patiently(lambda: tab.evaluate(condition), LONG / 1000)
+
+
+def test_a_face_that_is_not_read_says_why_and_shows_no_bars(tab, bundle, no_threads_left):
+    with Run(bundle) as run:
+        run.reason = "small"
+        with visited(tab, run):
+            row = tab.locator(".face")
+            browsers.expect(row.locator(".emotion")).to_have_text("too small", timeout=LONG)
+            browsers.expect(row.locator(".rows")).to_be_hidden()
+            run.reason = None
+            browsers.expect(row.locator(".emotion")).to_have_text("happy", timeout=LONG)
+            browsers.expect(row.locator(".bar").first).to_be_visible()
+            run.reason = "turned"
+            browsers.expect(row.locator(".emotion")).to_have_text("turned away", timeout=LONG)
+            browsers.expect(tab.locator(".now")).to_have_text(re.compile(r"turned away\s*$"))
+            browsers.expect(row.locator(".confidence")).to_have_text("")
+            for part in (".bar", ".percent"):
+                browsers.expect(row.locator(part).first).to_be_hidden()
+            assert not tab.complaints
 
 
 @BOTH_SIZES

@@ -32,7 +32,7 @@ class Answers:
 
     Attributes:
         labels: int `[2, n]`, -1 where there is no label or no face.
-        scores: float `[2, n]`, log(happy/neutral); NaN where there is no face.
+        scores: float `[2, n]`, log(happy/neutral); NaN where there is no face that can be read.
         with_baseline: int `[2, n]`, the labels after the neutral picture was shown as the person's first seconds, see
             `edge.faces.baseline`; -1 where there is no label or no neutral face.
     """
@@ -87,12 +87,12 @@ def _label(face: FaceResult | None) -> int:
 
 
 def _score(face: FaceResult | None) -> float:
-    return np.nan if face is None else float(log_odds(face.probabilities)[HAPPY])
+    return np.nan if face is None or face.probabilities is None else float(log_odds(face.probabilities)[HAPPY])
 
 
 def _with_baseline(neutral: FaceResult | None, smiling: FaceResult | None) -> tuple[int, int]:
     """Show the neutral face for as long as a baseline takes, then label both faces."""
-    if neutral is None:
+    if neutral is None or neutral.probabilities is None:
         return -1, -1
     baseline = PersonalBaseline()
     for time in np.linspace(0, BASELINE_SECONDS, 2 * MIN_READINGS + 1):
@@ -101,7 +101,7 @@ def _with_baseline(neutral: FaceResult | None, smiling: FaceResult | None) -> tu
 
 
 def _relabelled(baseline: PersonalBaseline, face: FaceResult | None) -> int:
-    if face is None or face.label is None:
+    if face is None or face.label is None or face.probabilities is None:
         return -1
     label = Smoother(SINGLE, 1.0).update(1, baseline.correct(1, face.probabilities), 0.0)[1]
     return -1 if label is None else label

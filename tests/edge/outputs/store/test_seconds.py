@@ -9,7 +9,7 @@ import pytest
 from edge.base.classes import EMOTIONS
 from edge.outputs.store.seconds import Seconds
 
-from ...stand_ins import face, frame, result
+from ...stand_ins import face, frame, result, unread
 
 HAPPY, SAD = 3, 5
 
@@ -47,6 +47,17 @@ def test_the_label_is_the_most_frequent_and_is_not_contradicted(labels, label):
     assert row.frames == len(labels)
     if label:
         assert EMOTIONS[int(np.argmax(json.loads(row.probabilities)))] == label
+
+
+def test_a_second_in_which_a_face_was_not_read_has_no_probabilities():
+    (row,) = rows_of(*(at(100 + i / 10, unread()) for i in range(3)))
+    assert (row.label, row.confidence, row.frames, json.loads(row.probabilities)) == (None, None, 3, None)
+
+
+def test_means_are_of_the_frames_in_which_the_face_was_read():
+    (row,) = rows_of(*(at(100 + i / 10, one) for i, one in enumerate((unread(), face(None, 0.3), unread()))))
+    assert (row.label, row.confidence, row.frames) == (None, 0.3, 3)
+    assert sum(json.loads(row.probabilities)) == pytest.approx(1, abs=1e-3)
 
 
 def test_faces_and_seconds_and_cameras_are_apart():

@@ -25,7 +25,7 @@ from edge.outputs.store.retention import trim
 from edge.pipeline.faults import Faults
 
 from ...patience import LONG, patiently
-from ...stand_ins import face, frame, result
+from ...stand_ins import face, frame, result, unread
 
 EVERYTHING = Span(0, 1e10)
 FOR_EVER = 1e6
@@ -144,8 +144,22 @@ class TestOpening:
         with closing(open_database(tmp_path / "history.db")) as connection:
             connection.execute(f"PRAGMA user_version = {VERSION + 1}")
         for use in (made, lambda: kept(tmp_path / "history.db", hours)):
-            with pytest.raises(UserError, match=r"newer emotion-edge \(format 2, this one knows 1\): update"):
+            with pytest.raises(UserError, match=r"newer emotion-edge \(format 3, this one knows 2\): update"):
                 use()
+
+    def test_a_history_of_version_1_is_continued(self, made, tmp_path):
+        path = tmp_path / "history.db"
+        with made() as output:
+            output.write(at(1000.1, face()))
+        with closing(sqlite3.connect(path)) as connection:
+            old = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'confidence REAL', "
+            connection.executescript(f"{old}'confidence REAL NOT NULL'); PRAGMA user_version = 1")
+        with made() as output:
+            output.write(at(2000.1, unread()))
+        assert [row["confidence"] for row in kept(path, faces)] == [pytest.approx(0.7), None]
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
     def test_another_programs_database_is_refused_and_stays(self, made, tmp_path):
         path = tmp_path / "history.db"
