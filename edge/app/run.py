@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import cv2
 
 from edge.app.followed_file import reloading
+from edge.app.kept_pause import keep_pauses
 from edge.app.run_outputs import check_outputs, clock, make_outputs, serve, what_was_kept
 from edge.app.signals import Signals, handled_signals
 from edge.app.watchdog import Heartbeat, announced, notify_waiting
 from edge.base.errors import UserError
 from edge.base.files import whole_file, writing
 from edge.base.machine import has_display, spare_cores
+from edge.base.network import public
 from edge.base.progress import Progress
 from edge.base.run_statistics import summary_text
 from edge.base.settings import Capture, Run
@@ -74,6 +76,8 @@ def do_run(run: Run, reread: Callable[[], Run] | None = None) -> int:
             recognizer = Recognizer.from_options(run.recognition)
             window = Window(clock(run, source)) if show else None
             faults, gate, album = Faults(recognizer.statistics), Gate(), Album(run.rule)
+            if not is_recording(run.source):
+                keep_pauses({public(run.source): gate}, faults)
             outputs, broker = make_outputs(run, source, recognizer, faults, gate, album)
             # Last: whoever listens is not left behind by what goes wrong, nor is a token told for nothing.
             page = serve(run, recognizer, outputs, faults, stack, gate, album)
@@ -199,7 +203,9 @@ def _watch(
             if result:
                 with faults.tolerated("progress"):
                     note(result)
-            if window and result:
+            if window and pipeline.gate.paused:
+                window.blank()
+            elif window and result:
                 window.write(result)
             if window:
                 window.poll()

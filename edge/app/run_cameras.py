@@ -12,6 +12,7 @@ import cv2
 from edge.app.camera_run import CameraRun
 from edge.app.cameras import address, capture_of, check_cameras
 from edge.app.followed_file import reloading
+from edge.app.kept_pause import keep_pauses
 from edge.app.off_hours import OffHours
 from edge.app.run import tell_of, tell_summary
 from edge.app.run_outputs import connect_cameras, serve_cameras, shared_outputs, what_was_kept
@@ -110,6 +111,8 @@ class Several:
         self._faults = Faults(self.statistics)
         self._networks = Networks.load(run.recognition)
         self.gates = {camera.name: Gate() for camera in run.camera}
+        live = [camera.name for camera in run.camera if not is_recording(address(camera))]
+        keep_pauses({name: self.gates[name] for name in live}, self._faults)
         self._hours = OffHours(self.gates, _off(run), self._faults)
         recognizers = {camera.name: Recognizer(self._networks, camera.recognition) for camera in run.camera}
         statistics = {name: recognizer.statistics for name, recognizer in recognizers.items()}
@@ -118,7 +121,7 @@ class Several:
         if self._broker:
             self._broker.releases = lambda: self.releases
         album = Album(run.rule)
-        outputs = shared_outputs(run, statistics, self.statistics, self._faults, self._broker, album)
+        outputs = shared_outputs(run, sources, self.statistics, self._faults, self._broker, album)
         shared = [SharedOutput(output) for output in outputs]
         self._page = serve_cameras(run, self, recognizers, self.gates, self._faults, stack, album)
         for output in shared:

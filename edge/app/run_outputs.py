@@ -121,13 +121,14 @@ def make_outputs(
         outputs.append(ToleratedEvents(output, faults))
         broker = output
     if run.rule:
-        outputs.append(_rules(run, {source.name: recognizer.statistics}, recognizer.statistics, faults, broker, album))
+        cameras = {source.name: (recognizer.statistics, gate)}
+        outputs.append(_rules(run, cameras, recognizer.statistics, faults, broker, album))
     return outputs, broker
 
 
 def shared_outputs(
     run: Run,
-    cameras: Mapping[str, Statistics],
+    cameras: Mapping[str, tuple[Statistics, Gate]],
     statistics: Statistics,
     faults: Faults,
     broker: "Publisher | None",
@@ -137,7 +138,7 @@ def shared_outputs(
 
     Args:
         run: settings.
-        cameras: statistics of the cameras by their names.
+        cameras: statistics and gates of the cameras by their names.
         statistics: of what is shared.
         faults: records errors.
         broker: the connection to the broker; None without one.
@@ -168,7 +169,7 @@ def _records(run: Run, statistics: Statistics, faults: Faults, *, live: bool) ->
 
 def _rules(
     run: Run,
-    cameras: Mapping[str, Statistics],
+    cameras: Mapping[str, tuple[Statistics, Gate]],
     statistics: Statistics,
     faults: Faults,
     broker: "Publisher | None",

@@ -36,6 +36,9 @@ class Detector(Protocol):
 
     def detect(self, image: np.ndarray) -> list[Detection]: ...
 
+    def blank(self) -> None:
+        """Overwrite what it keeps of the last pictures."""
+
 
 SMALLEST_SIDE = 10
 """Smallest face, pixels."""
@@ -82,6 +85,9 @@ class YuNet:
             for box, score, places in zip(boxes, found[:, 0].tolist(), landmarks, strict=True)
         ]
 
+    def blank(self) -> None:
+        self._network.blank()
+
 
 class Haar:
     """OpenCV's frontal-face cascade (Viola and Jones, 2001); boxes without landmarks."""
@@ -109,6 +115,9 @@ class Haar:
         ]
         sure = [detection for detection in found if detection.score >= self._threshold]
         return sorted(sure, key=lambda detection: -detection.score)
+
+    def blank(self) -> None:
+        self.detect(np.zeros((self._side, self._side, 3), np.uint8))
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

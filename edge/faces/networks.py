@@ -86,6 +86,16 @@ class Networks:
         with self._classifying:
             return loaded.classifier.classify(crops)
 
+    def blank(self, loaded: Loaded) -> None:
+        """Overwrite what the detectors, the model and `loaded`, which may be an earlier model, keep of pictures."""
+        with self._making:
+            detectors = list(self._detectors.values())
+        for detector in detectors:
+            detector.blank()
+        with self._classifying:
+            for model in (self.loaded, loaded):
+                model.classifier.blank()
+
     def detector(self, side: int) -> Detector:
         """Return the detector for pictures with a longer side of this many pixels; from any thread.
 
@@ -107,6 +117,10 @@ class _SharedDetector:
     def detect(self, image: np.ndarray) -> list[Detection]:
         with self._lock:
             return self._detector.detect(image)
+
+    def blank(self) -> None:
+        with self._lock:
+            self._detector.blank()
 
 
 def _load(options: Options) -> Loaded:

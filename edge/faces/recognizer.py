@@ -120,6 +120,10 @@ class Recognizer:
         self._scheduler = ClassificationScheduler()
         self._last: dict[int, FaceResult] = {}
 
+    def blank(self) -> None:
+        """Overwrite what the networks keep of the last picture, from any thread; faces are kept."""
+        self._networks.blank(self._model)
+
     def recognize(self, frame: Frame) -> FrameResult:
         """Detect and classify the faces of a single image."""
         self.reset()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -122,6 +122,10 @@ class FrameResult:
             "level": self.level,
             "faces": [face.record() for face in self.faces],
         }
+
+    def blank(self) -> "FrameResult":
+        """Return the result with a black picture, see `Frame.blank`."""
+        return replace(self, frame=self.frame.blank())
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a flat row for each face, rounded as in the record; its columns are those of `edge.report.table`."""

@@ -119,6 +119,11 @@ class Network:
         plan = self._plan(*(side + -side % STRIDES[-1] for side in image.shape[:2]))
         return distinct(decode(plan.run(image), plan.cells, self._threshold), self._threshold)
 
+    def blank(self) -> None:
+        """Overwrite the last pictures."""
+        for plan in self._plans.values():
+            plan.blank()
+
     def _plan(self, height: int, width: int) -> "_Plan":
         threads = max(1, min(cv2.getNumThreads(), height * width // PIXELS_A_THREAD))
         key = height, width, threads
@@ -162,6 +167,11 @@ class _Plan:
         np.copyto(self._input()[0], self._padded)
         self._interpreter.invoke()
         return self._output()[0]
+
+    def blank(self) -> None:
+        """Overwrite the last picture, and what the runtime keeps of it, by a black one."""
+        height, width, _ = self._padded.shape
+        self.run(np.zeros((height, width, 3), np.uint8))
 
 
 @dataclass(frozen=True)

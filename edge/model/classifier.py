@@ -81,6 +81,10 @@ class EmotionClassifier:
             raise UserError(f"the model cannot be run ({first_line(error)})", "export it again") from error
         return results
 
+    def blank(self) -> None:
+        """Overwrite the last face, and what the runtime keeps of it, by a black one; raises as `classify`."""
+        self.classify(np.zeros((1, self.input_size, self.input_size, 3), np.uint8))
+
 
 def dequantize(values: np.ndarray, details: dict) -> np.ndarray:
     """Convert quantized values to float32 by the tensor's scale and zero point; floats pass through."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import cv2
+import numpy as np
 
 from edge.base.errors import UserError
 from edge.base.machine import screen_size
@@ -46,6 +47,7 @@ class Window:
         self.closed = False
         self._clock = clock
         self._size: tuple[int, int] | None = None
+        self._blank = False
 
     def __enter__(self) -> Self:
         return self
@@ -58,6 +60,13 @@ class Window:
             self._open(size)
         status = f"{self._clock.text(result.frame.captured)}  {result.latency * 1000:.0f} ms"
         cv2.imshow(self.TITLE, annotate(result, status))
+        self._blank = False
+
+    def blank(self) -> None:
+        """Take the picture away, while the camera is paused."""
+        if self._size and not self._blank and not self.closed:
+            cv2.imshow(self.TITLE, np.zeros((self._size[1], self._size[0], 3), np.uint8))
+            self._blank = True
 
     def poll(self) -> None:
         """Let the toolkit work, and check whether the user ends the run."""

@@ -139,9 +139,13 @@ class Channel(Generic[T]):
 
     def clear(self) -> None:
         """Drop all items; they do not count as dropped."""
+        self.change(lambda item: None)
+
+    def change(self, changed: Callable[[T], T | None]) -> None:
+        """Replace each waiting item by what `changed` returns for it; None drops it, and does not count as dropped."""
         with self._changed:
-            self._items.clear()
-            self._bytes = 0
+            self._items = deque(new for item in self._items if (new := changed(item)) is not None)
+            self._bytes = sum(map(self._size_of, self._items))
             self._changed.notify_all()
 
     def _drop_oldest_for(self, item: T) -> T:

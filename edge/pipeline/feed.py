@@ -155,7 +155,7 @@ class Feed:
         trouble, pause = self._read(lambda: self._source), FIRST_RETRY_DELAY
         while not self._stop.is_set() and self._reopen is not None:
             if trouble == PAUSED:
-                self._freeze_detector = FreezeDetector()  # nothing of a picture is kept
+                self._freeze_detector.forget()
                 if self._gate.wait(self._stop):
                     trouble, pause = self._read(self._reopen), FIRST_RETRY_DELAY
                 continue
@@ -177,6 +177,7 @@ class Feed:
                     trouble = PAUSED
                     break
                 reader.hold()
+                self._freeze_detector.forget()
             elif found := reader.check_silent() or self._freeze_detector.check_frozen():
                 trouble = found
                 break
@@ -250,18 +251,21 @@ class _Reader:
                 while self._may_read() and (frame := source.read()) is not None:
                     if self._abandoned.is_set():  # read() has returned after all, while another reader is active
                         return
-                    if self._gate.paused:
-                        continue
-                    self._last, self._timeout = time.monotonic(), FRAME_TIMEOUT
-                    if watched:
-                        self._freeze_detector.update(frame.pixels)
-                    self._deliver(frame)
+                    if not self._gate.paused:
+                        self._take(frame, watched=watched)
+                    del frame  # large, and not needed while the next one is waited for
         except Closed:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again in the watching thread
             self.error = error
         finally:
             self.ended.set()
+
+    def _take(self, frame: Frame, *, watched: bool) -> None:
+        self._last, self._timeout = time.monotonic(), FRAME_TIMEOUT
+        if watched:
+            self._freeze_detector.update(frame.pixels)
+        self._deliver(frame)
 
     def _may_read(self) -> bool:
         """Wait while the camera is paused and this reader is not abandoned for it."""
@@ -300,6 +304,10 @@ class FreezeDetector:
     """Detects a picture that does not change, across reopenings; one that persists is checked less and less often."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again, with nothing of a picture."""
         self._sample: np.ndarray | None = None
         self._since = self._updated = time.monotonic()
         self._limit = FROZEN_TIMEOUT

@@ -34,14 +34,14 @@ class Gate:
     def set(self, reason: str, paused: bool) -> None:
         """Add a reason to pause, or remove it; when this returns, all followers know."""
         with self._lock:
-            before = self.paused
-            self._reasons = self._reasons | {reason} if paused else self._reasons - {reason}
-            if self.paused != before:
+            before = self._reasons
+            self._reasons = before | {reason} if paused else before - {reason}
+            if self._reasons != before:
                 for follow in self._followers:
                     follow(self.paused)
 
     def follow(self, follower: Callable[[bool], None]) -> None:
-        """Call a function with each change, in the thread that makes it, and now with the present state."""
+        """Call a function with the state at each change of the reasons, in the thread that makes it, and now."""
         with self._lock:
             self._followers.append(follower)
             follower(self.paused)

@@ -99,6 +99,7 @@ class Pipeline:
         self._found: Channel[Found] = _channel(1 if drop else 4, drop, lambda found: found.frame.nbytes)
         self._results: Channel[FrameResult] = _channel(4, drop, _bytes_of)
         self._queues = [self._queue_for(output, drop) for output in outputs]
+        self._outputs = outputs
         self._receivers = [*self._queues, self._results] if iterated else self._queues
         self._channels: list[Channel[Any]] = [self._frames, self._found, self._results, *self._queues]
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
@@ -233,8 +234,16 @@ class Pipeline:
 
     def _follow_gate(self, paused: bool) -> None:
         self.statistics.set("paused", paused)
-        for channel in (self._frames, self._found, self._results) if paused else ():
+        if paused:
+            self._forget_pixels()
+
+    def _forget_pixels(self) -> None:
+        """Drop all pictures that wait, and overwrite those in the networks; events are kept for their outputs."""
+        for channel in (self._frames, self._found, self._results):
             channel.clear()
+        for output, queue in zip(self._outputs, self._queues, strict=True):
+            queue.change(FrameResult.blank if isinstance(output, EventOutput) else lambda result: None)
+        self._recognizer.blank()
 
     def _note_source(self, event: str) -> None:
         self.statistics.count(f"source.{event}")
@@ -248,7 +257,12 @@ class Pipeline:
 
     def _detect(self) -> None:
         with self._stage(self._found, taken_from=self._frames):
-            self._frames.hand_to(lambda frame: self._found.put(self._recognizer.detect(frame)))
+            self._frames.hand_to(self._detect_one)
+
+    def _detect_one(self, frame: Frame) -> None:
+        self._found.put(self._recognizer.detect(frame))
+        if self.gate.paused:  # since the frame was taken
+            self._recognizer.blank()
 
     def _classify(self) -> None:
         with self._stage(*self._queues, self._results, taken_from=self._found):
@@ -257,8 +271,12 @@ class Pipeline:
 
     def _classify_one(self, found: Found) -> None:
         result = self._recognizer.classify(found)
-        if self.gate.paused:
-            return
+        if not self.gate.paused:
+            self._pass_on(result)
+        if self.gate.paused:  # perhaps since a moment
+            self._forget_pixels()
+
+    def _pass_on(self, result: FrameResult) -> None:
         result = self._events.add_to(result)
         self._note(result)
         for queue in self._receivers:

@@ -1,12 +1,12 @@
 """A frame of a source."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from edge.sources.pixels import Pixels
+from edge.sources.pixels import BgrPixels, Pixels
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Frame:
     def age(self) -> float:
         """Return the seconds since the frame arrived."""
         return time.monotonic() - self.arrived
+
+    def blank(self) -> "Frame":
+        """Return the frame with a black picture, which takes no memory."""
+        black = np.broadcast_to(np.uint8(0), (self.height, self.width, 3))
+        return replace(self, pixels=BgrPixels(black), preview=None)
 
     @property
     def image(self) -> np.ndarray:

@@ -26,8 +26,9 @@ class Slot:
         self._changed.set()
 
     def drop(self, topic: "Topic") -> None:
-        """Drop what has not been sent of a topic."""
-        self._items = {key: item for key, item in self._items.items() if key[0] is not topic}
+        """Drop what has not been sent of a topic; an empty item takes the place of the last one in who sends it."""
+        self._items = {key: item for key, item in self._items.items() if key[0] is not topic} | {(topic, ""): b""}
+        self._changed.set()
 
     def close(self) -> None:
         """Close the slot; items in it can still be read."""

@@ -121,6 +121,9 @@ class ScriptedRecognizer:
     def set_load_level(self, level: int) -> None:
         """There is no work to take away."""
 
+    def blank(self) -> None:
+        """No picture is kept."""
+
 
 class KeepingOutput:
     """Keeps the numbers of the frames it was given; the callbacks may wait or fail."""

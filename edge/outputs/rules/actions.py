@@ -1,6 +1,7 @@
 """Actions of rules, and the worker of each: nothing an action does holds back a run."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
@@ -43,7 +44,14 @@ class Action(Protocol):
 class Worker:
     """Thread of one action of one rule."""
 
-    def __init__(self, action: Action, statistics: Statistics, faults: Faults, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        action: Action,
+        statistics: Statistics,
+        faults: Faults,
+        stop: threading.Event,
+        paused: Callable[[str], bool],
+    ) -> None:
         """Prepare.
 
         Args:
@@ -51,8 +59,10 @@ class Worker:
             statistics: count what is done (`actions.<kind>`) and dropped.
             faults: records errors as those of `rule <kind>`.
             stop: set by the owner to end it.
+            paused: returns whether a camera is paused; its pictures are then dropped.
         """
         self._action, self._statistics, self._faults, self._stop = action, statistics, faults, stop
+        self._paused = paused
         self._triggers: Channel[Trigger] = Channel(
             MAX_QUEUED_TRIGGERS, drop_oldest=True, most_bytes=MAX_WAITING_BYTES, size_of=_bytes
         )
@@ -72,6 +82,10 @@ class Worker:
         with suppress(Closed):
             self._triggers.put(trigger if self._action.pictures else replace(trigger, result=None))
 
+    def drop_pictures(self) -> None:
+        """Drop the triggers that wait with a picture of a paused camera."""
+        self._triggers.change(lambda trigger: None if self._is_dropped(trigger) else trigger)
+
     def close(self) -> None:
         """Take no more triggers; those that wait are still handled."""
         self._triggers.close()
@@ -87,9 +101,14 @@ class Worker:
             self._action.close()
 
     def _handle(self, trigger: Trigger) -> None:
+        if self._is_dropped(trigger):
+            return
         with self._faults.tolerated(self._name):
             self._action.run(trigger, self._stop)
             self._statistics.count(f"actions.{self._action.kind}")
+
+    def _is_dropped(self, trigger: Trigger) -> bool:
+        return trigger.result is not None and self._paused(trigger.camera)
 
 
 class Publisher(Protocol):

@@ -3,7 +3,9 @@
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +20,8 @@ from edge.outputs.rules.program import MAX_PROGRAMS, RunProgram
 from edge.outputs.rules.snapshot import TakeSnapshot
 from edge.outputs.rules.webhook import CallWebhook
 from edge.pipeline.faults import Faults
+from edge.pipeline.feed import BACK
+from edge.pipeline.gate import Gate
 from edge.pipeline.pipeline import AWAY
 
 CAMERA_INTERVAL = 0.5
@@ -39,7 +43,7 @@ class RulesOutput:
     def __init__(
         self,
         rules: Sequence[Rule],
-        cameras: Mapping[str, Statistics],
+        cameras: Mapping[str, tuple[Statistics, Gate]],
         statistics: Statistics,
         faults: Faults,
         broker: Publisher | None = None,
@@ -49,7 +53,7 @@ class RulesOutput:
 
         Args:
             rules: the rules.
-            cameras: statistics of each camera, by its name; their states say whether it is away.
+            cameras: statistics and gate of each camera, by its name; its states say whether it is away.
             statistics: count what is done.
             faults: records errors.
             broker: the run's connection; None without one.
@@ -59,16 +63,22 @@ class RulesOutput:
             UserError: an action cannot be had.
         """
         self._cameras, self._faults = cameras, faults
+        self._returns = Counter[str]()
         self._stop, self._closing = threading.Event(), threading.Event()
         self._lock = threading.Lock()
         slots, album = threading.BoundedSemaphore(MAX_PROGRAMS), album or Album(rules)
         self._rules = [
             (
                 RuleState(rule),
-                [Worker(one, statistics, faults, self._stop) for one in _actions(rule, slots, broker, album)],
+                [
+                    Worker(action, statistics, faults, self._stop, self._is_paused)
+                    for action in _actions(rule, slots, broker, album)
+                ],
             )
             for rule in rules
         ]
+        for _, gate in cameras.values():
+            gate.follow(self._follow_gate)
         self._ticker = threading.Thread(target=self._watch_cameras, name="rules", daemon=True)
 
     @property
@@ -80,6 +90,13 @@ class RulesOutput:
             worker.start()
         self._ticker.start()
         return self
+
+    def _is_paused(self, camera: str) -> bool:
+        return camera in self._cameras and self._cameras[camera][1].paused
+
+    def _follow_gate(self, paused: bool) -> None:
+        for worker in self._workers if paused else ():
+            worker.drop_pictures()
 
     def write(self, result: FrameResult) -> None:
         with self._lock:
@@ -108,11 +125,16 @@ class RulesOutput:
     def _watch_cameras(self) -> None:
         while not self._closing.wait(CAMERA_INTERVAL):
             with self._faults.tolerated(self.name), self._lock:
-                now = time.time()
-                for state, workers in self._rules:
-                    for camera, statistics in self._cameras.items():
-                        away = bool(statistics.states().get(AWAY))
-                        _hand_over(state.update_camera(camera, away, now), workers)
+                for camera, (statistics, _) in self._cameras.items():
+                    self._look(camera, statistics, time.time())
+
+    def _look(self, camera: str, statistics: Statistics, now: float) -> None:
+        """Update the rules about a camera; one that was lost and came back since the last look was away between."""
+        away, returns = bool(statistics.states().get(AWAY)), statistics.count_of(f"source.{BACK}")
+        states = (True, False) if not away and returns > self._returns[camera] else (away,)
+        self._returns[camera] = returns
+        for (state, workers), one in product(self._rules, states):
+            _hand_over(state.update_camera(camera, one, now), workers)
 
 
 def webhook_address(webhook: Webhook) -> str | None:

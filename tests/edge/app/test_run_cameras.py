@@ -241,6 +241,42 @@ class TestPage:
         asked("/api/v1/resume", "POST")
         patiently(lambda: asked("/api/v1/cameras/yard/latest")[0] == 200)
 
+    def test_a_pause_outlives_the_process(self, started, cameras, tmp_path):
+        """However it ends: a privacy switch that a crash turns off is none."""
+        port = free_port()
+        config = f'[page]\naddress = "127.0.0.1:{port}"\n' + two(*(camera.address for camera in cameras))
+        records = Records(tmp_path / "r.jsonl")
+
+        def pauses():
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/cameras", timeout=LONG) as answer:
+                return {camera["name"]: camera["paused_by"] for camera in json.loads(answer.read())}
+
+        def post(path):
+            urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST"), timeout=LONG
+            ).close()
+
+        process = started(config)
+        patiently(lambda: all(records.of(name) for name in ("porch", "yard")))
+        post("/api/v1/cameras/yard/pause")
+        process.kill()
+        process.wait()
+        (tmp_path / "r.jsonl").unlink()
+        process = started(config)
+        patiently(lambda: len(records.of("porch")) > 10)
+        assert records.of("yard") == []
+        assert pauses() == {"porch": [], "yard": ["switch"]}
+        assert "yard: stays paused" in (tmp_path / "said.txt").read_text()
+        post("/api/v1/cameras/yard/resume")
+        patiently(lambda: records.of("yard"))
+        process.kill()
+        process.wait()
+        (tmp_path / "r.jsonl").unlink()
+        process = started(config)
+        patiently(lambda: records.of("yard"))
+        assert pauses() == {"porch": [], "yard": []}
+        ended(process, tmp_path)
+
     def test_metrics_have_a_label_for_the_camera(self, asked):
         _, content = asked("/metrics")
         lines = content.decode().splitlines()

@@ -51,6 +51,32 @@ class OneAtATime:
             return np.array([likely(3)] * len(crops))
 
 
+def test_nothing_of_a_picture_stays_in_blank_networks(yunet, bundle):
+    """Buffers of the detectors of all sizes, and of the classifier, as the runtime shows them."""
+    recognizer = Recognizer.from_options(Options(model=bundle))
+    noise = np.random.default_rng(0).integers(1, 256, (480, 640, 3), np.uint8)
+    networks = recognizer._networks  # noqa: SLF001 - what nobody else is to see
+    recognizer.detect(frame(0, noise))
+    networks.detector(128).detect(noise)
+    side = networks.loaded.classifier.input_size
+    networks.classify(networks.loaded, np.full((1, side, side, 3), 200, np.uint8))
+    buffers = list(inputs_of(networks))
+    assert len(buffers) >= 3
+    assert all(read().any() for read in buffers)
+    recognizer.blank()
+    assert not any(read().any() for read in buffers)
+
+
+def inputs_of(networks):
+    """Yield what reads each input of an interpreter, and each picture that waits to be copied there."""
+    for shared in networks._detectors.values():  # noqa: SLF001
+        for plan in shared._detector._network._plans.values():  # noqa: SLF001
+            yield lambda plan=plan: plan._padded[..., :3]  # noqa: SLF001
+            yield lambda plan=plan: plan._input()[..., :3].copy()  # noqa: SLF001
+    classifier = networks.loaded.classifier
+    yield lambda: classifier._interpreter.get_tensor(classifier._input["index"])  # noqa: SLF001
+
+
 def test_recognizers_on_several_threads_take_turns_with_what_they_share():
     detector, classifier, made = OneAtATime(), OneAtATime(), []
 

@@ -44,6 +44,17 @@ def make():
     return Window(Clock(live=False))
 
 
+def test_a_pause_takes_the_picture_away(toolkit):
+    with make() as shown:
+        shown.blank()
+        assert toolkit["shown"] == []
+        for _ in range(2):
+            shown.write(result(0, image=picture((90, 90, 90))))
+            shown.blank()
+            shown.blank()
+    assert [image.any() for image in toolkit["shown"]] == [True, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("key", "visible", "closed"),
     [

@@ -1,6 +1,7 @@
 """Pause and resume, from any thread and for several reasons."""
 
 import threading
+import weakref
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_a_camera_is_paused_as_long_as_there_is_a_reason():
     gate.follow(told.append)
     for reason, paused in (("hours", True), ("switch", True), ("hours", False), ("switch", False), ("hours", False)):
         gate.set(reason, paused)
-    assert told == [False, True, False]
+    assert told == [False, True, True, True, False]
     gate.set("switch", True)
     gate.set("hours", True)
     assert gate.reasons == ("hours", "switch")
@@ -71,6 +72,52 @@ class TestPipeline:
             assert not pipeline.statistics.states()["paused"]
             pipeline.stop()
         assert not any(name.startswith("source.") for name in pipeline.statistics.counts()), "no trouble"
+
+    @pytest.mark.parametrize("reopens", [True, False])
+    def test_no_picture_is_held_while_it_is_paused(self, reopens):
+        """Neither by a queue or a thread, nor by an output that hangs, but for the picture in its hands."""
+        given, writing, go_on, gate = [], threading.Event(), threading.Event(), Gate()
+
+        class Camera(Flicker):
+            def read(self):
+                one = super().read()
+                given.append(weakref.ref(one.image))
+                return one
+
+        class Hangs(KeepingOutput):
+            told = ()
+
+            def write(self, result):
+                writing.set()
+                assert go_on.wait(LONG)
+
+            def end(self, events):
+                self.told += tuple(events)
+
+        outputs, recognizer = (
+            [Hangs("hangs"), KeepingOutput()],
+            ScriptedRecognizer(faces=lambda seq: [face(number=seq)]),
+        )
+        reopen = Camera if reopens else None
+        with Pipeline(Camera(), recognizer, outputs, reopen, gate=gate, iterated=False) as pipeline:
+            assert writing.wait(LONG)
+            patiently(lambda: pipeline.statistics.count_of("frames") > 10)
+            gate.set("switch", True)
+            patiently(lambda: len([one for one in given if one() is not None]) <= 1)
+            go_on.set()
+            patiently(lambda: not [one for one in given if one() is not None])
+            patiently(lambda: outputs[0].told)
+            pipeline.stop()
+
+    def test_the_networks_are_blanked(self):
+        blanked, gate = [], Gate()
+        recognizer = ScriptedRecognizer()
+        recognizer.blank = lambda: blanked.append(gate.paused)
+        with Pipeline(Flicker(), recognizer, reopen=Flicker, gate=gate, iterated=False) as pipeline:
+            patiently(lambda: pipeline.statistics.count_of("frames"))
+            gate.set("switch", True)
+            assert blanked, "before anybody is told that it is paused"
+            assert all(blanked)
 
     def test_a_source_that_cannot_be_opened_again_is_not_read(self):
         gate, source = Gate(), Flicker()

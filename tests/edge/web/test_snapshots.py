@@ -1,8 +1,10 @@
 """Snapshots of rules as the live page's server tells and serves them."""
 
+import asyncio
 import json
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -14,6 +16,7 @@ from edge.outputs.rules.album import Album
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.snapshot import TakeSnapshot
 from edge.outputs.store.database import open_database
+from edge.web.topics import Topic, joined
 
 from ..stand_ins import picture, result
 from .served import errors_of
@@ -125,6 +128,26 @@ def test_the_token_and_the_name_of_the_server_are_needed(serve, camera, monkeypa
         assert ask(live, address)[0] == 401
         assert ask(live, address, Authorization=f"Bearer {TOKEN}")[0] == 200
         assert ask(live, address, Authorization=f"Bearer {TOKEN}", Host="elsewhere.example")[0] == 421
+
+
+def test_a_follower_holds_no_picture_that_a_pause_takes_away():
+    class Item:
+        """Stands for bytes, which cannot be referred to weakly."""
+
+    async def follow():
+        topic, item = Topic(1), Item()
+        held = weakref.ref(item)
+        with joined([topic], b"opening") as slot:
+            sent = aiter(slot)
+            assert await anext(sent) == b"opening"
+            topic.publish("picture", item)
+            del item
+            assert isinstance(await anext(sent), Item)
+            topic.forget()
+            assert await anext(sent) == b"", "what the server holds of the last one is replaced as well"
+            return held()
+
+    assert asyncio.run(follow()) is None
 
 
 def test_a_disk_that_hangs_holds_nothing_else_up(serve, camera, monkeypatch):  # noqa: F811

@@ -17,11 +17,13 @@ from edge.base.listen import free_port
 from edge.base.run_statistics import Statistics
 from edge.base.settings import AUTO, Camera, Outputs, Pin, Program, Publication, Rule, Run, Snapshot, Webhook
 from edge.outputs.rules import actions
+from edge.outputs.rules import output as rules_output
 from edge.outputs.rules.checks import rule_conflicts, variable_mistakes
 from edge.outputs.rules.conditions import Trigger
 from edge.outputs.rules.output import RulesOutput
 from edge.outputs.shared import SharedOutput
 from edge.pipeline.faults import Faults
+from edge.pipeline.gate import Gate
 from edge.pipeline.pipeline import AWAY, Pipeline
 
 from ...patience import LONG, patiently
@@ -138,13 +140,37 @@ class TestActions:
     @pytest.mark.parametrize("pictures", [False, True])
     def test_frames_are_held_only_for_pictures(self, pictures):
         action, statistics = Noting(pictures), Statistics()
-        worker = actions.Worker(action, statistics, Faults(statistics), threading.Event())
+        worker = actions.Worker(action, statistics, Faults(statistics), threading.Event(), lambda camera: False)
         worker.start()
         worker.put(Trigger("door", "face_appeared", 1000.0, "porch", result=appeared()))
         worker.close()
         worker.join(LONG)
         assert [one.result is not None for one in action.seen] == [pictures]
         assert action.closed
+
+    def test_a_pause_drops_the_pictures_that_wait_and_no_facts(self, monkeypatch):
+        entered, go_on, seen, gate = threading.Event(), threading.Event(), [], Gate()
+
+        class Slow(Noting):
+            def run(self, trigger, stop):
+                entered.set()
+                assert go_on.wait(LONG)
+                seen.append((self.pictures, trigger.camera, trigger.t))
+
+        monkeypatch.setattr(rules_output, "_actions", lambda *_: [Slow(True), Slow(False)])
+        output = rules(APPEARED, cameras={"porch": (Statistics(), gate), "hall": (Statistics(), Gate())})
+        with output:
+            for t in (1000.0, 2000.0):
+                output.write(appeared(t))
+            hall = appeared(3000.0)
+            hall_events = (hall.events[0] | {"source": "hall"},)
+            output.write(replace(hall, frame=replace(hall.frame, source="hall"), events=hall_events))
+            assert entered.wait(LONG)
+            gate.set("switch", True)
+            go_on.set()
+            patiently(lambda: len(seen) == 5)
+        assert sorted(one for one in seen if one[0]) == [(True, "hall", 3000.0), (True, "porch", 1000.0)]
+        assert sorted(t for pictures, _, t in seen if not pictures) == [1000.0, 2000.0, 3000.0]
 
     def test_faces_that_are_there_at_the_end_do_not_leave(self):
         published = []
@@ -162,7 +188,9 @@ class TestCameras:
             Rule(when, when, min_seconds=0, min_interval=0, mqtt=Publication(when))
             for when in ("camera_lost", "camera_back")
         ]
-        output = rules(*wanted, cameras={"porch": camera}, publish=lambda topic, facts: published.append(facts))
+        output = rules(
+            *wanted, cameras={"porch": (camera, Gate())}, publish=lambda topic, facts: published.append(facts)
+        )
         with output:
             camera.set(AWAY, True)
             patiently(lambda: published)
@@ -172,6 +200,26 @@ class TestCameras:
             ("camera_lost", "porch"),
             ("camera_back", "porch"),
         ]
+
+    def test_a_camera_that_is_back_before_anybody_looks_was_lost(self):
+        published, camera = [], Statistics()
+        wanted = [
+            Rule(when, when, min_seconds=0, min_interval=0, mqtt=Publication(when))
+            for when in ("camera_lost", "camera_back")
+        ]
+        output = rules(
+            *wanted, cameras={"porch": (camera, Gate())}, publish=lambda topic, facts: published.append(facts["when"])
+        )
+        with output:
+            camera.count("source.lost")
+            camera.count("source.back")
+            patiently(lambda: len(published) == 2)
+            camera.set(AWAY, True)
+            patiently(lambda: len(published) == 3)
+            camera.count("source.back")
+            camera.set(AWAY, False)
+            patiently(lambda: len(published) == 4)
+        assert published == ["camera_lost", "camera_back"] * 2
 
     def test_several_cameras_share_the_rules(self):
         published = []
