@@ -31,7 +31,7 @@ STRETCH_SCHEMA = pa.schema(
     [
         ("captured", pa.float64()),
         ("id", pa.int32()),  # null in the one row of a frame without faces
-        ("box", pa.list_(pa.float64(), 4)),
+        ("box", pa.list_(pa.float64())),
         ("score", pa.float64()),
         ("probabilities", pa.list_(pa.float32())),  # null where the face was not read
         ("label", pa.int16()),
