@@ -82,8 +82,8 @@ def timeline(person: Person, width: float, duration: float) -> str:
     for row, label in enumerate(labels):
         top = LANE + GAP + row * (ROW + GAP)
         heights = ROW * weighted[:, label] / np.maximum(judged, 1e-9)
-        mean = weighted[:, label].sum() / max(judged.sum(), 1e-9)
-        texts += [_name(person.classes[label], top + ROW / 2), _value(f"{mean:.0%}", top + ROW / 2)]
+        mean = f"{weighted[:, label].sum() / judged.sum():.0%}" if judged.any() else "–"
+        texts += [_name(person.classes[label], top + ROW / 2), _value(mean, top + ROW / 2)]
         drawn += [
             _plate(top, ROW),
             _curve(edges, top + ROW, heights, judged > 0, colours[label]),

@@ -9,6 +9,7 @@ import pytest
 from edge.base.classes import EMOTIONS
 from edge.faces.events import EVERY_CHANGE, Events
 from edge.report import digest as digest_module
+from edge.report.charts import timeline
 from edge.report.digest import TIMELINE_BINS, Digest
 
 from ..stand_ins import face, frame, picture, result, unread
@@ -71,6 +72,13 @@ def test_without_a_label_the_reason_counts(reason, state):
     judged = person.bins[:, len(person.states) :].sum()
     assert judged == pytest.approx(0.3 if state == "unsure" else 0), "what cannot be judged has no probabilities"
     assert digest.episodes == []
+
+
+def test_the_figure_of_a_person_who_was_never_read_has_no_means():
+    digest = digested(every_tenth(*[[unread("small")]] * 3))
+    (person,) = digest.persons
+    drawn = timeline(person, digest.width, digest.duration)
+    assert (drawn.count(">–<"), "0%<" in drawn.split("<svg width")[0]) == (len(EMOTIONS), False)
 
 
 def test_an_episode_has_start_end_and_peak():
