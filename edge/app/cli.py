@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from edge.app.arguments import add_options, joined, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
-from edge.base.machine import check_memory_limit, package_version, quiet_libraries, share_heap
+from edge.base.machine import check_memory_limit, package_version, quiet_libraries, share_heap, use_one_blas_thread
 from edge.base.network import masked
 from edge.base.settings import (
     Analyze,
@@ -146,6 +146,7 @@ def _command(arguments: argparse.Namespace) -> int:
         return doctor(settings)
     check_memory_limit()
     share_heap()
+    use_one_blas_thread()
     try:
         from edge.app import commands, commands_fleet
     except ImportError as error:

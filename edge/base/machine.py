@@ -48,6 +48,14 @@ def share_heap() -> None:
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 1)
 
 
+def use_one_blas_thread() -> None:
+    """Keep numpy from starting a thread for each core, which spins at first; called before numpy is imported.
+
+    Nothing here multiplies matrices that are large enough for them.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use; in a container these may be fewer than the machine's."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

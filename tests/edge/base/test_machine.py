@@ -1,5 +1,6 @@
 """Resources of this machine."""
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import cv2
 import pytest
 
 from edge.base import machine
-from edge.base.machine import camera_devices, has_display, spare_cores, usable_cores
+from edge.base.machine import camera_devices, has_display, spare_cores, usable_cores, use_one_blas_thread
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,25 @@ def test_threads_share_one_heap():
 
     assert heaps("shared").count("<heap nr=") == 1
     assert heaps("as usual").count("<heap nr=") == 2
+
+
+THREADS = """
+import os, sys
+from edge.app.cli import main
+
+main(["config", "schema"])
+print(len(os.listdir("/proc/self/task")), "numpy" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_numpy_starts_no_threads(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == ["1", "True"]
+
+
+def test_a_number_of_threads_that_was_told_is_kept(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    use_one_blas_thread()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
