@@ -24,6 +24,9 @@ MOST_EVENTS, MOST_HOURS, MOST_GAPS = 1000, 5000, 100
 MOST_BINS = 1440
 """Most steps of a question's span."""
 
+LONGEST_STEP = MOST_DAYS * SECONDS_A_DAY
+"""Longest step, seconds."""
+
 MOST_QUESTIONS = 4
 """Most questions that wait or are answered at one time."""
 
@@ -99,7 +102,7 @@ def asked_step(query: Mapping[str, str], span: Span) -> int | None:
     if "step" not in query:
         return None
     step = int(query["step"]) if query["step"].isascii() and query["step"].isdigit() else 0
-    if step < 1 or (span.end - span.begin) / step > MOST_BINS:
+    if not 0 < step <= LONGEST_STEP or (span.end - span.begin) / step > MOST_BINS:
         raise ValueError(f"'step' must be whole seconds, at most {MOST_BINS} of them from 'from' to 'to'")
     return step
 

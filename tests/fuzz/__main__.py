@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from .harness import BUG, Report, Target, fuzz
-from .live_page import LivePages
+from .live_page import LivePages, Questions
 from .manifests import Manifests
 from .models import Models
 from .pictures import Pictures
 
-TARGETS: dict[str, type[Target]] = {kind.name: kind for kind in (LivePages, Pictures, Manifests, Models)}
+TARGETS: dict[str, type[Target]] = {kind.name: kind for kind in (LivePages, Questions, Pictures, Manifests, Models)}
 
 SECONDS = 60.0
 """Seconds for all targets where neither a time nor a number of inputs is given."""

@@ -10,17 +10,21 @@ import tempfile
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any, Self
+from urllib.parse import quote
 
 import cv2
 import numpy as np
 
 from edge.base.listen import free_port
+from edge.outputs.rules.album import Shot, with_shot
+from edge.outputs.store.database import open_database
 from tests.edge.patience import LONG, patiently
 
 from .harness import ACCEPTED, BUG, REFUSED, ROOT, Outcome, memory_mb
@@ -36,11 +40,12 @@ MOST_HELD = 40
 
 PATHS = (
     *("/", "/api", "/openapi.json", "/stream.mjpg", "/events", "/api/v1/latest", "/api/v1/stats", "/healthz"),
-    *("/api/v1/predict", "/metrics", "/sign-in", "/static/palette.css", "/static/page.js", "/static/", "/favicon.ico"),
+    *("/api/v1/history?from=-1h", "/api/v1/predict", "/metrics", "/sign-in", "/static/palette.css", "/static/page.js"),
+    *("/static/", "/favicon.ico"),
     *("/static/../../../etc/passwd", "/static/..%2f..%2fapp.py", "/static/%00", "//", "*", "http://elsewhere/", "/%ff"),
     *("/" + "a" * 70_000, "/?" + "a=b&" * 5000, "/api/v1/stats?x=\u00e9", "/static/" + "%2e%2e/" * 50, ""),
 )
-SOUND = 13
+SOUND = 14
 """The first of `PATHS` lead somewhere."""
 
 METHODS = (
@@ -115,6 +120,28 @@ ORDERLY = [
 ]
 """Headers that leave a request in order, whatever their values."""
 
+TIMES = (
+    *("-1h", "-30d", "-31d", "-0s", "-999999999w", "-1e3h", "-.5h", "--1h", "-1.9999999999h", "-1h-1h", "-\u0663h"),
+    *("2025-11-22", "2025-11-22T10:00", "0001-01-01", "9999-12-31T23:59:59", "9999-12-31T23:59:59-23:59"),
+    *("0001-01-01T00:00:00+23:59", "1970-01-01", "2025-02-30", "2025-W01-1", "20251122T10", "now", "nan", "1e308"),
+    *("", " ", "\0", "'", "%", "9" * 400, "-" + "9" * 5000 + "h", "2025-11-22T10:00:00.000000000001"),
+)
+STEPS = ("60", "3600", "1", "0", "-1", "1.5", "1e9", "9" * 20, "9" * 400, "9" * 5000, "\u0663", "\u00b2", "", "nan")
+CAMERAS = ("clip", "", "' OR 1=1 --", "%", "\0", "a" * 9000, "\ud7ff", "\U0010ffff", "\r\nX: y", '"]}')
+QUERY = {"from": TIMES, "camera": CAMERAS, "step": STEPS, "to": TIMES[::-1], "x": TIMES}
+"""Fields of a question to the history, and their values."""
+
+SNAPSHOT = "20251122-090000-clip-visitor.jpg"
+NAMES = (
+    *(SNAPSHOT, SNAPSHOT.upper(), "20251122-090000-.jpg", "20251122-090000-link.jpg", "20251122-090000-pipe.jpg"),
+    *("20251122-090000-mine.jpg", "../history.db", "..%2fhistory.db", "%2e%2e%2fhistory.db", "..", ".", "", "%00"),
+    *(SNAPSHOT + "%00", SNAPSHOT + "/", SNAPSHOT + "%2f", "..\\history.db", "%ff%fe", "a" * 60_000),
+    *("20251122-090000-%0a.jpg", "20251122-090000-" + "a" * 300 + ".jpg", "\u0662" * 8 + "-090000-a.jpg"),
+    *("20251122-090000-/../../history.db", "20251122-090000-%2f..%2f..%2fhistory.db"),
+)
+FOLDERS = ("0", "1", "-1", "00", "\u0660", "9" * 5000, "0x0", "..", "%30", "")
+"""Names of snapshots and numbers of their folders, as in their addresses."""
+
 WAITS = {"read": 0.1, "half": 0.1, "hold": 0.02}
 """Seconds for which an answer is waited for, by how a connection ends: many wait for the rest of a request."""
 
@@ -139,15 +166,13 @@ class LivePages:
         self._bodies = _bodies()
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "edge", "run", str(_clip(Path(self._folder.name))), "--loop"]
-        command += [
-            "--model",
-            "models/nano",
-            "--web",
-            f"127.0.0.1:{self._web}",
-            "--metrics",
-            f"127.0.0.1:{self._metrics}",
-        ]
+        folder = Path(self._folder.name)
+        _keep_something(folder)
+        config = folder / "run.toml"
+        config.write_text(CONFIG.format(folder=folder))
+        command = [sys.executable, "-m", "edge", "run", str(_clip(folder)), "--config", str(config), "--loop"]
+        command += ["--model", "models/nano", "--web", f"127.0.0.1:{self._web}"]
+        command += ["--metrics", f"127.0.0.1:{self._metrics}"]
         environment = os.environ | {"EMOTION_EDGE_WEB_TOKEN": TOKEN}
         with self._errors.open("ab") as errors:
             self._run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
@@ -212,9 +237,9 @@ class LivePages:
 
     def _request(self, random: Random, *, orderly: bool) -> bytes:
         """Make a request: an orderly one by the grammar of HTTP, any other as it comes."""
-        method, path, version = random.choice(METHODS), random.choice(PATHS), random.choice(VERSIONS)
+        method, path, version = random.choice(METHODS), self._path(random, orderly=orderly), random.choice(VERSIONS)
         if orderly:
-            method, path, version = random.choice(METHODS[:SOUND_METHODS]), random.choice(PATHS[:SOUND]), "HTTP/1.1"
+            method, version = random.choice(METHODS[:SOUND_METHODS]), "HTTP/1.1"
         body = random.choice(self._bodies) if random.random() < 0.1 else b""
         if body and random.random() < 0.9:
             method, path = "POST", "/sign-in" if body.startswith(b"token") else "/api/v1/predict"
@@ -233,6 +258,9 @@ class LivePages:
         headers *= 1 if orderly else random.choice((1,) * 20 + (2, 150))
         head = f"{method} {path} {version}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers)
         return (head + "\r\n").encode("latin-1", "replace") + body
+
+    def _path(self, random: Random, *, orderly: bool) -> str:
+        return random.choice(PATHS[:SOUND] if orderly else PATHS)
 
     def _sent(self, connection: dict[str, Any]) -> bytes:
         """Open a connection, send, and read a little of the answer."""
@@ -295,6 +323,58 @@ class LivePages:
         """Return the run's lines on stderr, but for the line of its address."""
         lines = self._errors.read_text(errors="replace").splitlines()
         return "\n".join(line for line in lines if not line.startswith("live page: "))
+
+
+class Questions(LivePages):
+    """The same run, asked for its history and for snapshots of its rule.
+
+    Its history has an hour of faces; its folder a snapshot, a picture of somebody else, a link and a pipe.
+    """
+
+    name, share = "history", 0.2
+
+    def _path(self, random: Random, *, orderly: bool) -> str:
+        if random.random() < 0.3:
+            path = f"/api/v1/snapshots/{_often_first(FOLDERS, random)}/{_often_first(NAMES, random)}"
+            return quote(path, safe="%/") if orderly else path
+        keys = random.choices(list(QUERY), k=random.choice((0, 1, 1, 2, 2, 3, 9)))
+        quoted = quote if orderly else random.choice((quote, str, str.upper))
+        fields = [f"{key}={quoted(_often_first(QUERY[key], random))}" for key in keys]
+        return "/api/v1/history?" + random.choice("&&&;").join(fields)
+
+
+def _often_first(values: Sequence[str], random: Random) -> str:
+    """Return the first value, which leads somewhere, half the time."""
+    return values[0] if random.random() < 0.5 else random.choice(values)
+
+
+CONFIG = """
+[store]
+path = "{folder}/history.db"
+
+[[rule]]
+name = "visitor"
+when = "face_appeared"
+snapshot.folder = "{folder}/snapshots"
+snapshot.keep_days = 100000
+"""
+
+
+def _keep_something(folder: Path) -> None:
+    """Write an hour of history, and what may be in a folder of snapshots."""
+    now = int(time.time())
+    with closing(open_database(folder / "history.db")) as connection, connection:
+        connection.execute("INSERT OR IGNORE INTO class_lists (names) VALUES ('[\"happy\"]')")
+        rows = [(now - second, "clip", 1, "happy", 0.9, 10) for second in range(3600)]
+        connection.executemany("INSERT OR IGNORE INTO faces VALUES (?, ?, ?, ?, ?, ?, 1, '[1.0]')", rows)
+    snapshots = folder / "snapshots"
+    snapshots.mkdir(exist_ok=True)
+    jpeg = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    (snapshots / SNAPSHOT).write_bytes(with_shot(jpeg, Shot(float(now), "clip", "visitor", "face_appeared", 1)))
+    (snapshots / "20251122-090000-mine.jpg").write_bytes(jpeg)
+    for name, make in (("link", partial(os.symlink, "/etc/passwd")), ("pipe", os.mkfifo)):
+        with suppress(FileExistsError):
+            make(snapshots / f"20251122-090000-{name}.jpg")
 
 
 def _comes(asked: Any, seconds: float = 30) -> bool:

@@ -83,6 +83,7 @@ def test_rows_are_limited(serve, past, monkeypatch):  # noqa: F811
         ("?from=-1h&step=0", "whole seconds"),
         ("?from=-1h&step=1.5", "whole seconds"),
         ("?from=-31d&step=60", "at most 1440"),
+        ("?from=-1h&step=" + "9" * 400, "whole seconds"),
     ],
 )
 def test_a_wrong_question_is_refused(serve, past, query, told):  # noqa: F811
