@@ -49,8 +49,6 @@ class LiveCamera:
         options: Callable[[], Options],
         call: Callable[..., None],
         ended: Callable[[], None],
-        *,
-        stays: bool,
     ) -> None:
         """Prepare.
 
@@ -61,13 +59,12 @@ class LiveCamera:
             options: returns its present options, whose thresholds are shown.
             call: runs a function in the server's thread.
             ended: called after its last result.
-            stays: whether the last picture is shown after that.
         """
         self.camera, self.gate = camera, gate
         self.stats, self.encoder = Stats(statistics), Encoder(camera)
         self.pictures, self.events = Topic(MAX_PICTURE_CLIENTS), Topic(MAX_EVENT_CLIENTS)
         self.latest: bytes | None = None
-        self._options, self._call, self._ended, self._stays = options, call, ended, stays
+        self._options, self._call, self._ended = options, call, ended
         self._changes = itertools.count()
         self._last: Frame | None = None
         self._lock = threading.Lock()  # a result is kept before or after a pause begins, not meanwhile
@@ -102,7 +99,7 @@ class LiveCamera:
     ) -> None:
         self.stats.end()
         with self._lock:
-            picture = self.encoder.encoded(self._last) if self._last and self._stays else None
+            picture = self.encoder.encoded(self._last) if self._last else None
             self._call(self._end, self.latest, picture)
         self._ended()
 
@@ -118,8 +115,10 @@ class LiveCamera:
 
     def beat(self) -> None:
         """Send statistics, also while no frames come; called in the server's thread."""
+        if self.stats.state == "stalled" and not self.pictures.keeps:
+            self._keep_last()
         if self.events.wanted:
-            self.events.publish("stats", event("stats", json.dumps(self.now()).encode()))
+            self.events.publish("stats", self._now())
 
     def close_topics(self) -> None:
         """End the streams; called in the server's thread."""
@@ -130,6 +129,22 @@ class LiveCamera:
         """Send an event that does not replace an unsent one of its kind."""
         slot = f"change {next(self._changes) % MAX_UNSENT_CHANGES}"
         self._call(self.events.publish, slot, event(kind, json.dumps(facts).encode()))
+
+    def _now(self) -> bytes:
+        return event("stats", json.dumps(self.now()).encode())
+
+    def _keep_last(self) -> None:
+        """Keep the last picture of a lost camera for later visitors, with the state that dims it."""
+        with self._lock:
+            if self._last and self.latest:
+                self._keep(self.latest, self.encoder.encoded(self._last))
+                self.events.keep("stats", self._now())
+
+    def _keep(self, record: bytes | None, picture: bytes | None) -> None:
+        if record:
+            self.events.keep("record", event("record", record))
+        if picture:
+            self.pictures.keep("picture", picture)
 
     def _follow_gate(self, paused: bool) -> None:
         with self._lock:
@@ -143,16 +158,15 @@ class LiveCamera:
         self.events.forget()
 
     def _publish(self, record: bytes, picture: bytes | None) -> None:
+        self.pictures.release()
+        self.events.release()
         self.events.publish("record", record)
         if picture:
             self.pictures.publish("picture", picture)
 
     def _end(self, record: bytes | None, picture: bytes | None) -> None:
         """Announce the end of the run; later visitors see its last frame."""
-        if record:
-            self.events.keep("record", event("record", record))
-        if picture:
-            self.pictures.keep("picture", picture)
+        self._keep(record, picture)
         self.events.keep("ended", event("ended", json.dumps({"camera": self.camera}).encode()))
 
 

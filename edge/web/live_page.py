@@ -90,7 +90,7 @@ class LivePage:
         self.stays, self._closed, self._running = stays, False, set[str]()
         shown = {"": Shown(metrics.statistics, Gate(), lambda: options)} if cameras is None else cameras
         self.cameras = {
-            name: LiveCamera(name, *camera, self._call, partial(self._camera_ended, name), stays=stays)
+            name: LiveCamera(name, *camera, self._call, partial(self._camera_ended, name))
             for name, camera in shown.items()
         }
         for camera in self.cameras.values():

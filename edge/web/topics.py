@@ -90,9 +90,18 @@ class Topic:
         self._kept[kind] = item
         self.publish(kind, item)
 
+    @property
+    def keeps(self) -> bool:
+        """Return whether something is kept for later clients."""
+        return bool(self._kept)
+
+    def release(self) -> None:
+        """Drop what is kept for later clients."""
+        self._kept.clear()
+
     def forget(self) -> None:
         """Drop what is kept for later clients and what has not been sent."""
-        self._kept.clear()
+        self.release()
         for slot in self._slots:
             slot.drop(self)
 

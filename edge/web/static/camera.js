@@ -70,10 +70,9 @@ export class Camera {
 
   noteStats(stats) {
     this.stats = stats;
-    if (stats.state === "paused") {
-      this.blank();
-      this.enter("paused", stats.paused_by);
-    } else if (stats.state === "stalled") this.enter("stalled", stats.idle_s);
+    if (stats.paused_by.length) this.blank(); // also one that has ended
+    if (stats.state === "paused") this.enter("paused", stats.paused_by);
+    else if (stats.state === "stalled") this.enter("stalled", stats.idle_s);
     else if (stats.state === "ended") this.end();
     else this.enter(stats.state === "running" ? "live" : "connecting");
   }

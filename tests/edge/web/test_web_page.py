@@ -72,6 +72,8 @@ class Run:
         self.cameras = self._live.cameras
         self.events = ()  # of the next frame
         self.ended = set()  # names of cameras that have ended
+        self.left = set()  # … and whose output has been left
+        self.silent = set()  # names of cameras that give no frames
         self.url = self._live.url
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play, name="player")
@@ -84,8 +86,8 @@ class Run:
     def __exit__(self, *_):
         self._stop.set()
         self._thread.join()
-        for camera in self.cameras.values():
-            camera.__exit__(None, None, None)
+        for name in self.cameras.keys() - self.left:
+            self.cameras[name].__exit__(None, None, None)
 
     def pause(self):
         self._stop.set()
@@ -100,8 +102,11 @@ class Run:
         seq = 0
         while not self._stop.wait(0.04):
             for name, camera in self.cameras.items():
+                if name in self.left and camera.stats.state != "ended":
+                    camera.__exit__(None, None, None)
                 if name in self.ended:
                     camera.stats.end()
+                if name in self.ended | self.left | self.silent:
                     continue
                 self._write(seq, name, camera)
             seq += 1
@@ -413,6 +418,39 @@ def test_a_single_camera_is_paused(tab, bundle, no_threads_left):
         browsers.expect(tab.locator("#status")).to_have_text("Paused", timeout=LONG)
         tab.click("#pause")
         browsers.expect(tab.locator("#status")).to_have_text("Live", timeout=LONG)
+
+
+DRAWN = "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v)"
+
+
+def dims(tab, camera, text):
+    """The last picture is there, dimmed, with its label, and so says the text over it."""
+    browsers.expect(of(tab, camera, ".notice")).to_have_text(re.compile(text), timeout=LONG)
+    browsers.expect(of(tab, camera, ".now-emotion")).to_have_text("happy", timeout=LONG)
+    drawn = f"document.querySelector('.camera[data-camera={camera}] canvas.picture')"
+    wait_until(tab, f"{drawn}.getContext('2d').getImageData(5, 5, 1, 1).data[0] > 60")
+    wait_until(tab, f"Number(getComputedStyle({drawn}).opacity) < 0.5")
+    assert tab.complaints == []
+
+
+def test_a_later_visitor_sees_the_last_picture_of_an_ended_or_lost_camera(tab, bundle, no_threads_left):
+    with Run(bundle, cameras=THREE) as run:
+        patiently(lambda: run.written > 3)
+        run.left.add("hall")
+        run.silent.add("yard")
+        patiently(lambda: run.cameras["yard"].pictures.keeps)
+        for path in ("", "?camera=yard"):
+            with visited(tab, run, path):
+                dims(tab, "hall", "This camera has ended")
+                dims(tab, "yard", "No frame for")
+        with visited(tab, run):
+            run.silent.clear()
+            wait_until(tab, "document.querySelector('.camera[data-camera=yard]').dataset.state === 'live'")
+            browsers.expect(of(tab, "hall", ".notice")).to_have_text("This camera has ended")
+            tab.click("#privacy")
+            browsers.expect(tab.locator("#status")).to_have_text("0 of 3 live", timeout=LONG)
+            wait_until(tab, "![...document.querySelectorAll('canvas.picture')].some(drawn)".replace("drawn", DRAWN))
+    assert not run.cameras["hall"].pictures.keeps, "a pause takes it away"
 
 
 def test_a_camera_that_ends_is_dimmed_while_others_go_on(tab, bundle, no_threads_left):
