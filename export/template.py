@@ -48,10 +48,11 @@ def _enlarged(face: np.ndarray) -> np.ndarray:
 
 
 def _median(found: list[Detection]) -> dict[str, Any]:
-    landmarks = np.median([face.landmarks for face in found if face.landmarks is not None], axis=0)
+    landmarks = np.array([face.landmarks for face in found if face.landmarks is not None])
+    places = np.median([landmarks.real, landmarks.imag], axis=1).T
     x, y, w, h = np.median([face.box for face in found], axis=0)
     box = np.array([x - BORDER, y - BORDER, w, h]) / ENLARGED_SIDE
     return {
-        "landmarks": ((landmarks.astype(float) - BORDER) / ENLARGED_SIDE).round(4).tolist(),
+        "landmarks": ((places - BORDER) / ENLARGED_SIDE).round(4).tolist(),
         "box": box.round(4).tolist(),
     }

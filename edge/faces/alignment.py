@@ -36,11 +36,10 @@ def crop_face(pixels: Pixels, detection: Detection, template: FaceTemplate, size
 def face_transform(detection: Detection, template: FaceTemplate, size: int) -> Similarity:
     """Return the transform from the picture to the crop."""
     if detection.landmarks is not None:
-        return nearest_similarity(detection.landmarks.tolist(), [(x * size, y * size) for x, y in template.landmarks])
-    (x, y, w, h), goal = detection.box, [value * size for value in template.box]
-    scale = math.sqrt(goal[2] * goal[3] / (w * h))
-    centre, goal_centre = complex(x + w / 2, y + h / 2), complex(goal[0] + goal[2] / 2, goal[1] + goal[3] / 2)
-    return Similarity(scale, goal_centre - scale * centre)
+        return nearest_similarity(detection.landmarks, [complex(x, y) * size for x, y in template.landmarks])
+    (_, _, w, h), (left, top, width, height) = detection.box, (value * size for value in template.box)
+    scale = math.sqrt(width * height / (w * h))
+    return Similarity(scale, complex(left + width / 2, top + height / 2) - scale * detection.centre)
 
 
 def _shown_part(pixels: Pixels, transform: Similarity, size: int) -> tuple[np.ndarray, Similarity]:

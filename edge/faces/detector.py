@@ -22,13 +22,26 @@ class Detection:
     Attributes:
         box: (x, y, w, h).
         score: 0 to 1.
-        landmarks: float32 `[5, 2]`: right eye, left eye, nose tip, right and left mouth corner (the person's own
-            right and left), or None where the detector has none.
+        landmarks: right eye, left eye, nose tip, right and left mouth corner (the person's own right and left), each
+            x + iy; or None where the detector has none.
     """
 
     box: Box
     score: float
-    landmarks: np.ndarray | None
+    landmarks: tuple[complex, ...] | None
+
+    @property
+    def centre(self) -> complex:
+        """Centre of the box."""
+        x, y, w, h = self.box
+        return complex(x + w / 2, y + h / 2)
+
+    def moved(self, scale: float, shift: complex) -> "Detection":
+        """Return the detection scaled about the origin and then shifted."""
+        x, y, w, h = self.box
+        box = (scale * x + shift.real, scale * y + shift.imag, scale * w, scale * h)
+        landmarks = None if self.landmarks is None else tuple([scale * point + shift for point in self.landmarks])
+        return Detection(box, self.score, landmarks)
 
 
 class Detector(Protocol):
@@ -78,12 +91,11 @@ class YuNet:
         small, scale = shrink(image, self._side)
         if min(small.shape[:2]) < SMALLEST_SIDE:
             return []
-        found = self._network.find(small)
-        boxes, landmarks = (found[:, 1:5] / scale).tolist(), (found[:, 5:] / scale).reshape(-1, 5, 2)
-        return [
-            Detection(as_box(box), score, places)
-            for box, score, places in zip(boxes, found[:, 0].tolist(), landmarks, strict=True)
+        found = [
+            Detection((x, y, w, h), score, tuple(map(complex, places[::2], places[1::2])))
+            for score, x, y, w, h, *places in self._network.find(small)
         ]
+        return found if scale == 1 else [face.moved(1 / scale, 0) for face in found]
 
     def blank(self) -> None:
         self._network.blank()
@@ -122,6 +134,8 @@ class Haar:
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """Shrink a picture to a longer side of at most `side` pixels; return it with its scale (1 or less)."""
+    if max(image.shape) <= side:
+        return image, 1.0
     size, scale = shrunk_size(image.shape[1], image.shape[0], side)
     return BgrPixels(image).part(Area(0, 0, image.shape[1], image.shape[0]), size), scale
 

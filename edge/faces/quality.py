@@ -1,5 +1,8 @@
 """Check whether a face is good enough to be read."""
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -24,19 +27,19 @@ def is_blurred(crop: np.ndarray, needs: Quality) -> bool:
     return needs.min_sharpness > 0 and sharpness(crop) < needs.min_sharpness
 
 
-def turn(landmarks: np.ndarray) -> float:
+def turn(landmarks: Sequence[complex]) -> float:
     """Return the angle in degrees by which a head is turned to its left (positive) or right.
 
     In the picture the nose moves away from the middle between the eyes by the sine of the angle, and the eyes move
     together by its cosine. The tilt of the head towards a shoulder has no influence.
 
     Args:
-        landmarks: float `[5, 2]`, in the order of `Detection`.
+        landmarks: points in the order of `Detection`.
     """
     right_eye, left_eye, nose = landmarks[:3]
     eyes = left_eye - right_eye
-    offset = np.dot(nose - (right_eye + left_eye) / 2, eyes) / max(float(np.dot(eyes, eyes)), 1e-9)
-    return float(np.degrees(np.arctan(offset / NOSE)))
+    across = (nose - (right_eye + left_eye) / 2) * eyes.conjugate()  # its real part is along the line of the eyes
+    return math.degrees(math.atan(across.real / max(abs(eyes) ** 2, 1e-9) / NOSE))
 
 
 def sharpness(crop: np.ndarray) -> float:

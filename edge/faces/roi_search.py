@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
-from edge.base.geometry import Area, Box, Point, as_box, overlap
+from edge.base.geometry import Area, Box, overlap
 from edge.faces.detector import Detection, Detector, shrunk_size
 from edge.faces.tiles import (
     CERTAIN_SIDE,
@@ -44,11 +43,9 @@ PART_OF_FACE = 0.7
 
 @dataclass(frozen=True)
 class _Region:
-    """A square part of a picture: corner and side in its pixels, and the side it is searched at."""
+    """A square part of a picture in its pixels, and the side it is searched at."""
 
-    x: int
-    y: int
-    side: int
+    area: Area
     resolution: int
 
 
@@ -71,7 +68,7 @@ class Search:
         self._follows_picture, self._live = side is None, False
         self._slower = 1
         self._last: float | None = None
-        self._size = (0, 0)
+        self._size, self._scale = (0, 0), 1.0  # of whole pictures, and of the coarse search
         self._fine_side: int | None = None
         self._tiles: tuple[Area, ...] = ()
         self._rounds: Rounds | None = None
@@ -101,16 +98,15 @@ class Search:
         due = self._is_due(frame)
         if due:
             self._prepare(frame)
-        small = [face for face in expected if self._is_small(face)]
         large = [face for face in expected if not self._is_small(face)]
         found = None if due else self._follow(frame.pixels, large)
         searched_whole = found is None
         if found is None:
             self._last, found = frame.captured, self._search_whole(frame)
-        followed = self._search_regions(frame.pixels, [face for face in small if not _is_among(face, found)])
-        small_face_lost = None in followed
+        small = [face for face in expected if self._is_small(face) and not _is_among(face, found)]
+        followed = self._search_regions(frame.pixels, small)
         found = _joined(found, followed)
-        found = _joined(found, self._search_finely(frame, searched_whole, due or small_face_lost))
+        found = _joined(found, self._search_finely(frame, searched_whole, due or None in followed))
         return sorted(found, key=lambda face: -face.score)
 
     def _is_due(self, frame: Frame) -> bool:
@@ -124,6 +120,7 @@ class Search:
         if (frame.width, frame.height) == self._size:
             return
         width, height = self._size = frame.width, frame.height
+        self._scale = min(1.0, self._side / max(width, height))
         self._fine_side = fine_side(width, height, self._live) if self._follows_picture else None
         if self._fine_side is None:
             self._tiles, self._rounds = (), None
@@ -134,13 +131,9 @@ class Search:
             self._tiles = tiles_for(width, height, self._fine_side, RECORDED_TILE_PIXELS)
             self._rounds = None
 
-    def _scale(self) -> float:
-        """Return the scale of the coarse search."""
-        return min(1.0, self._side / max(self._size))
-
     def _is_small(self, face: Detection) -> bool:
         """Return whether only the fine search finds a face reliably."""
-        return self._fine_side is not None and max(face.box[2:]) * self._scale() < CERTAIN_SIDE
+        return self._fine_side is not None and max(face.box[2:]) * self._scale < CERTAIN_SIDE
 
     def _search_whole(self, frame: Frame) -> list[Detection]:
         if frame.preview is None:
@@ -148,13 +141,13 @@ class Search:
             image = frame.pixels.part(Area(0, 0, frame.width, frame.height), size)
         else:
             image, scale = frame.preview, frame.preview.shape[1] / frame.width
-        return [_moved(detection, 1 / scale, (0, 0)) for detection in self._whole.detect(image)]
+        return [face.moved(1 / scale, 0) for face in self._whole.detect(image)]
 
     def _follow(self, pixels: Pixels, faces: Sequence[Detection]) -> list[Detection] | None:
         """Search at the expected places; None where a face is lost, or where searching the whole picture is as fast."""
         regions = self._regions(pixels, faces)
         near = sum(region.resolution**2 for region in regions)
-        whole = pixels.height * pixels.width * self._scale() ** 2
+        whole = pixels.height * pixels.width * self._scale**2
         if len(regions) < len(faces) or near > WORTH_WHILE * whole:
             return None
         found = [face for mosaic in _mosaics(regions) for face in self._find_near(pixels, mosaic)]
@@ -183,66 +176,57 @@ class Search:
         if self._fine is None:
             self._fine = self._make(MOST_RECORDED)
         found = [face for face in self._fine.detect(searched) if max(face.box[2:]) <= LARGEST_FINE]
-        moved = [_moved(face, 1 / scale, (tile.left, tile.top)) for face in found]
+        moved = [face.moved(1 / scale, complex(tile.left, tile.top)) for face in found]
         return [face for face in moved if not _is_cut(face.box, tile, pixels)]
 
     def _regions(self, pixels: Pixels, faces: Iterable[Detection]) -> list[_Region]:
         """Return the region about each face; none for a face whose region does not fit."""
         width, height = pixels.width, pixels.height
         regions = []
-        for x, y, w, h in (face.box for face in faces):
-            side = round(SURROUNDINGS * max(w, h))
-            resolution = next((n for n in NEAR_SIDES if n >= side * self._scale()), NEAR_SIDES[-1])
+        for face in faces:
+            side = round(SURROUNDINGS * max(face.box[2:]))
+            resolution = next((n for n in NEAR_SIDES if n >= side * self._scale), NEAR_SIDES[-1])
             side = max(side, resolution)
             if side > min(height, width):
                 continue
-            left, top = round(x + w / 2 - side / 2), round(y + h / 2 - side / 2)
-            regions.append(_Region(min(max(0, left), width - side), min(max(0, top), height - side), side, resolution))
+            left = min(max(0, round(face.centre.real - side / 2)), width - side)
+            top = min(max(0, round(face.centre.imag - side / 2)), height - side)
+            regions.append(_Region(Area(left, top, left + side, top + side), resolution))
         return regions
 
     def _find_near(self, pixels: Pixels, regions: Sequence[_Region]) -> Iterator[Detection | None]:
         """Yield the face nearest to the middle of each region of a mosaic; others are cut off and have their own."""
         rows, columns = MOSAIC_LAYOUTS[len(regions)]
         resolution = regions[0].resolution
-        corners = [(row * resolution, column * resolution) for row in range(rows) for column in range(columns)]
-        areas = [Area(region.x, region.y, region.x + region.side, region.y + region.side) for region in regions]
-        parts = [pixels.part(area, (resolution, resolution)) for area in areas]
+        corners = [complex(column, row) * resolution for row in range(rows) for column in range(columns)]
+        parts = [pixels.part(region.area, (resolution, resolution)) for region in regions]
         mosaic = parts[0]
         if len(parts) > 1:
             mosaic = np.vstack([np.hstack(parts[row * columns : (row + 1) * columns]) for row in range(rows)])
         if mosaic.shape not in self._near:
             self._near[mosaic.shape] = self._make(max(mosaic.shape))
         found = self._near[mosaic.shape].detect(mosaic)
-        for (top, left), region in zip(corners, regions, strict=True):
-            middle, scale = (left + resolution / 2, top + resolution / 2), region.side / resolution
-            inside = [detection for detection in found if _away(detection.box, middle) < resolution / 2]
-            nearest = min(inside, key=lambda detection: _away(detection.box, middle), default=None)
-            yield nearest and _moved(nearest, scale, (region.x - scale * left, region.y - scale * top))
+        for corner, region in zip(corners, regions, strict=True):
+            middle, scale = corner + resolution / 2 * (1 + 1j), region.area.width / resolution
+            inside = [face for face in found if _away(face, middle) < resolution / 2]
+            nearest = min(inside, key=lambda face: _away(face, middle), default=None)
+            yield nearest and nearest.moved(scale, complex(region.area.left, region.area.top) - scale * corner)
 
 
 def _mosaics(regions: Sequence[_Region]) -> Iterator[list[_Region]]:
     """Regions of one resolution, as many at a time as a mosaic takes."""
-    for _, group in groupby(sorted(regions, key=lambda region: region.resolution), lambda region: region.resolution):
-        alike = list(group)
+    for resolution in NEAR_SIDES:
+        alike = [region for region in regions if region.resolution == resolution]
         while alike:
             count = next(count for count in MOSAIC_LAYOUTS if count <= len(alike))
             yield alike[:count]
             alike = alike[count:]
 
 
-def _away(box: Box, point: Point) -> float:
-    """Return the distance of the centre of a box from a point, along the axis where it is larger."""
-    x, y, w, h = box
-    return max(abs(x + w / 2 - point[0]), abs(y + h / 2 - point[1]))
-
-
-def _moved(detection: Detection, scale: float, corner: Point) -> Detection:
-    """Convert a detection from a part of the picture to the whole picture."""
-    x, y, w, h = (scale * value for value in detection.box)
-    landmarks = None
-    if detection.landmarks is not None:
-        landmarks = (detection.landmarks * scale + np.array(corner)).astype(np.float32)
-    return Detection(as_box((x + corner[0], y + corner[1], w, h)), detection.score, landmarks)
+def _away(face: Detection, point: complex) -> float:
+    """Return the distance of a face's centre from a point, along the axis where it is larger."""
+    away = face.centre - point
+    return max(abs(away.real), abs(away.imag))
 
 
 def _is_cut(box: Box, tile: Area, pixels: Pixels) -> bool:

@@ -1,5 +1,6 @@
 """Smoothing of a face's probabilities over time, and a label with hysteresis."""
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -55,15 +56,16 @@ class Smoother:
     def _gain(self, seconds: float) -> float:
         """Return the weight of the new value: an exponential average in time, independent of the frame rate."""
         time_constant = self.settings.time_constant  # once: the settings may be replaced at any time
-        return 1 - float(np.exp(-max(0.0, seconds) / time_constant)) if time_constant > 0 else 1.0
+        return 1 - math.exp(-max(0.0, seconds) / time_constant) if time_constant > 0 else 1.0
 
     def _holds(self, face: "_Face") -> bool:
         """Return whether the label may stay: no class leads by the margin, and it was not weak for the dwell time."""
         settings = self.settings
         if face.label is None or settings.time_constant <= 0:
             return False
-        own = float(face.probabilities[face.label])
-        lead = float(face.probabilities.max()) - own
+        probabilities = face.probabilities.tolist()
+        own = probabilities[face.label]
+        lead = max(probabilities) - own
         if lead <= 0 and own >= settings.unsure_below - settings.slack:
             face.weak_since = None
         elif face.weak_since is None or face.weak_since > face.time:  # a clock may be set back

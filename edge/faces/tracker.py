@@ -3,9 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from edge.base.geometry import Point
 from edge.faces.detector import Detection
 
 TRACK_TIMEOUT = 1.0
@@ -32,22 +29,18 @@ class Track:
         id: number from 1, never used again.
         detection: its last detection.
         seen: capture time of that frame, Unix seconds.
-        velocity: velocity of the box's centre, x and y, pixels per second.
+        velocity: velocity of the box's centre, x + iy, pixels per second.
     """
 
     id: int
     detection: Detection
     seen: float
-    velocity: tuple[float, float]
+    velocity: complex
 
     def expected(self, time: float) -> Detection:
         """Return the expected place of the moving face, extrapolated for at most `TRACK_TIMEOUT`."""
         seconds = min(max(0.0, time - self.seen), TRACK_TIMEOUT)
-        dx, dy = self.velocity[0] * seconds, self.velocity[1] * seconds
-        (x, y, w, h), landmarks = self.detection.box, self.detection.landmarks
-        if landmarks is not None:
-            landmarks = landmarks + np.array((dx, dy), np.float32)
-        return Detection((x + dx, y + dy, w, h), self.detection.score, landmarks)
+        return self.detection.moved(1, seconds * self.velocity)
 
 
 class Tracker:
@@ -84,7 +77,7 @@ class Tracker:
 
     def _begun(self, detection: Detection, time: float) -> Track:
         self._last_id += 1
-        return Track(self._last_id, detection, time, (0.0, 0.0))
+        return Track(self._last_id, detection, time, 0)
 
 
 def match(tracks: list[Track], detections: list[Detection], time: float) -> dict[int, int]:
@@ -93,14 +86,13 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
     Returns:
         Index of the track by index of the detection, for each detection that continues a track.
     """
-    expected = [_Shape.of(track.expected(time)) for track in tracks]
+    expected = [track.expected(time) for track in tracks]
     reaches = [MAX_TRACK_DISTANCE + REACH_A_SECOND * max(0.0, time - track.seen) for track in tracks]
-    found = [_Shape.of(detection) for detection in detections]
     distances = [
         (distance, i, j)
-        for i, shape in enumerate(expected)
-        for j, other in enumerate(found)
-        if (distance := shape.distance(other)) <= reaches[i]
+        for i, place in enumerate(expected)
+        for j, detection in enumerate(detections)
+        if (distance := _distance(place, detection)) <= reaches[i]
     ]
     matches: dict[int, int] = {}
     for _, i, j in sorted(distances):
@@ -109,34 +101,21 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
     return matches
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """Position and size of a face as plain numbers, for speed: every pair is compared in every frame.
+def _distance(a: Detection, b: Detection) -> float:
+    """Return the distance of two faces in sides of their boxes; infinite where they differ too much in size."""
+    side, other = _side(a), _side(b)
+    if max(side, other) > GROWTH * min(side, other):
+        return math.inf
+    if a.landmarks and b.landmarks:
+        away = sum([abs(p - q) for p, q in zip(a.landmarks, b.landmarks, strict=True)]) / len(a.landmarks)
+    else:
+        away = abs(a.centre - b.centre)
+    return away / ((side + other) / 2)
 
-    Attributes:
-        side: side of a square with the box's area.
-        centre: centre of the box.
-        landmarks: five points, or none.
-    """
 
-    side: float
-    centre: Point
-    landmarks: list[list[float]]
-
-    @classmethod
-    def of(cls, detection: Detection) -> "_Shape":
-        landmarks = [] if detection.landmarks is None else detection.landmarks.tolist()
-        return cls(math.sqrt(max(detection.box[2] * detection.box[3], 1e-9)), _centre(detection), landmarks)
-
-    def distance(self, other: "_Shape") -> float:
-        """Return the distance of two faces in sides of their boxes; infinite where they differ too much in size."""
-        if max(self.side, other.side) > GROWTH * min(self.side, other.side):
-            return math.inf
-        if self.landmarks and other.landmarks:
-            away = sum(map(math.dist, self.landmarks, other.landmarks)) / len(self.landmarks)
-        else:
-            away = math.dist(self.centre, other.centre)
-        return away / ((self.side + other.side) / 2)
+def _side(detection: Detection) -> float:
+    """Return the side of a square with the box's area."""
+    return math.sqrt(max(detection.box[2] * detection.box[3], 1e-9))
 
 
 def _continued(track: Track, found: Detection, time: float) -> Track:
@@ -144,11 +123,5 @@ def _continued(track: Track, found: Detection, time: float) -> Track:
     if seconds <= 0:  # after a clock was set back, or for two frames of one time, the speed is unknown
         return Track(track.id, found, time, track.velocity)
     gain = 1 - math.exp(-seconds / STEADINESS)
-    ends = zip(track.velocity, _centre(track.detection), _centre(found), strict=True)
-    vx, vy = (before + gain * ((b - a) / seconds - before) for before, a, b in ends)
-    return Track(track.id, found, time, (vx, vy))
-
-
-def _centre(detection: Detection) -> Point:
-    x, y, w, h = detection.box
-    return x + w / 2, y + h / 2
+    present = (found.centre - track.detection.centre) / seconds
+    return Track(track.id, found, time, track.velocity + gain * (present - track.velocity))

@@ -4,9 +4,9 @@ The graph in this package has no weights: those of OpenCV Zoo's ONNX file are ap
 """
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -109,15 +109,15 @@ class Network:
         """Return height and width of the input shapes with an interpreter, the least recently used first."""
         return [(height, width) for height, width, _ in self._plans]
 
-    def find(self, image: np.ndarray) -> np.ndarray:
+    def find(self, image: np.ndarray) -> list[list[float]]:
         """Find the faces in uint8 BGR `[h, w, 3]`, with at most as many threads as OpenCV may use.
 
         Returns:
-            float32 `[n, 15]`, the best first: score from 0 to 1, x, y, w, h of the box, and x, y of five landmarks, in
-            pixels.
+            15 numbers for each face, the best first: score from 0 to 1, x, y, w, h of the box, and x, y of five
+            landmarks, in pixels.
         """
         plan = self._plan(*(side + -side % STRIDES[-1] for side in image.shape[:2]))
-        return distinct(decode(plan.run(image), plan.cells, self._threshold), self._threshold)
+        return decode(plan.run(image), plan.cells, self._threshold)
 
     def blank(self) -> None:
         """Overwrite the last pictures."""
@@ -146,13 +146,12 @@ class _Plan:
     """An interpreter for one input shape.
 
     Attributes:
-        cells: cells of the output's rows.
+        cells: cells of the output's rows, see `cells_of`.
     """
 
     def __init__(self, content: bytes, height: int, width: int, threads: int) -> None:
         interpreter = open_interpreter(content, threads, (1, height, width, 4))
-        self.cells = Cells.of(height, width)
-        self._padded = np.zeros((height, width, 4), np.uint8)
+        self.cells = cells_of(height, width)
         self._interpreter = interpreter
         # These make views of the runtime's memory where they are used: it does not run while a view is held.
         self._input = interpreter.tensor(interpreter.get_input_details()[0]["index"])
@@ -160,85 +159,77 @@ class _Plan:
 
     def run(self, image: np.ndarray) -> np.ndarray:
         """Return the output `[cells, 16]` for a picture padded with zeros at the right and bottom, as a view."""
-        height, width = image.shape[:2]
-        cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded[:height, :width])
-        self._padded[height:] = 0  # the previous picture may have been larger
-        self._padded[:height, width:] = 0
-        np.copyto(self._input()[0], self._padded)
+        bottom, right = (-side % STRIDES[-1] for side in image.shape[:2])
+        if bottom or right:
+            image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        np.copyto(self._input()[0], cv2.cvtColor(image, cv2.COLOR_BGR2BGRA))
         self._interpreter.invoke()
         return self._output()[0]
 
     def blank(self) -> None:
         """Overwrite the last picture, and what the runtime keeps of it, by a black one."""
-        height, width, _ = self._padded.shape
+        height, width = self._input().shape[1:3]
         self.run(np.zeros((height, width, 3), np.uint8))
 
 
-@dataclass(frozen=True)
-class Cells:
-    """Cells of the picture in the order of the network's output.
+def cells_of(height: int, width: int) -> np.ndarray:
+    """Return the cells of a picture whose sides are multiples of 32, in the order of the network's output.
 
-    Attributes:
-        corners: offsets in pixels, float32 `[cells, 16]`: x and y of the upper left corner for positions, 0 otherwise.
-        strides: sides of the cells in pixels, float32 `[cells, 1]`.
+    Returns:
+        float32 `[cells, 3]`: x and y of the upper left corner, and the side, pixels.
     """
-
-    corners: np.ndarray
-    strides: np.ndarray
-
-    @classmethod
-    def of(cls, height: int, width: int) -> "Cells":
-        """Return the cells of a picture whose sides are multiples of 32."""
-        levels = []
-        for stride in STRIDES:
-            y, x = np.mgrid[:height:stride, :width:stride]
-            levels.append(np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], axis=1))
-        x, y, strides = np.concatenate(levels).astype(np.float32).T
-        none = np.zeros_like(x)
-        return cls(np.stack([none, none, x, y, none, none, *[x, y] * 5], axis=1), strides[:, None])
+    levels = []
+    for stride in STRIDES:
+        y, x = np.mgrid[:height:stride, :width:stride]
+        levels.append(np.stack([x.ravel(), y.ravel(), np.full(x.size, stride)], axis=1))
+    return np.concatenate(levels).astype(np.float32)
 
 
-def decode(answers: np.ndarray, cells: Cells, threshold: float) -> np.ndarray:
-    """Return candidates, one per cell: all whose score reaches the threshold, and some others.
+def decode(answers: np.ndarray, cells: np.ndarray, threshold: float) -> list[list[float]]:
+    """Return the faces above the threshold, the best first, without those that a better one covers.
 
-    There are few operations on few rows, as each costs microseconds even for small arrays.
+    About nine cells answer to a face, so plain numbers take less time than arrays.
 
     Args:
         answers: float32 `[cells, 16]`: logits of the class and of a face's presence, the box's centre from the cell's
-            corner and the logarithm of its size, and the five landmarks from the corner, all in strides.
-        cells: cells of the answers.
+            corner and the logarithm of its size, and the five landmarks from the corner, all in sides of the cell.
+        cells: see `cells_of`.
         threshold: lowest score; a score is the geometric mean of the two probabilities.
 
     Returns:
-        float32 `[n, 15]`, in the order of `Network.find`.
+        See `Network.find`. Boxes are compared in whole pixels.
     """
-    least = _least_logit(threshold)
-    likely = ((answers[:, 0] >= least) & (answers[:, 1] >= least)).nonzero()[0]
-    rows, strides, corners = (values.take(likely, axis=0) for values in (answers, cells.strides, cells.corners))
-    doubts = 1 + np.exp(-rows[:, :2])
-    sizes = np.exp(rows[:, 4:6]) * strides
-    places = rows * strides + corners
-    places[:, 1] = 1 / np.sqrt(doubts[:, 0] * doubts[:, 1])
-    places[:, 2:4] -= sizes / 2
-    places[:, 4:6] = sizes
-    return places[:, 1:]
+    likely = (answers[:, 1] >= _least_logit(threshold)).nonzero()[0]
+    if not len(likely):
+        return []
+    rows, places = answers.take(likely, axis=0).tolist(), cells.take(likely, axis=0).tolist()
+    scores = [_score(row) for row in rows]
+    boxes = [_box(row, place) for row, place in zip(rows, places, strict=True)]
+    whole = [[int(value) for value in box] for box in boxes]
+    kept = cv2.dnn.NMSBoxes(whole, scores, threshold, NMS_THRESHOLD, top_k=MOST)
+    return [[scores[i], *boxes[i], *_landmarks(rows[i], places[i])] for i in kept]
 
 
-def distinct(faces: np.ndarray, threshold: float) -> np.ndarray:
-    """Return candidates above the threshold, the best first, without those that a better one covers.
+def _score(row: list[float]) -> float:
+    return 1 / math.sqrt((1 + math.exp(-row[0])) * (1 + math.exp(-row[1])))
 
-    Boxes are compared in whole pixels.
-    """
-    if not len(faces):
-        return faces
-    kept = cv2.dnn.NMSBoxes(
-        faces[:, 1:5].astype(int).tolist(), faces[:, 0].tolist(), threshold, NMS_THRESHOLD, top_k=MOST
-    )
-    return faces[np.asarray(kept, int)]
+
+def _box(row: list[float], cell: list[float]) -> list[float]:
+    x, y, side = cell
+    width, height = side * math.exp(row[4]), side * math.exp(row[5])
+    return [x + side * row[2] - width / 2, y + side * row[3] - height / 2, width, height]
+
+
+def _landmarks(row: list[float], cell: list[float]) -> list[float]:
+    x, y, side = cell
+    return [corner + side * value for corner, value in zip((x, y) * 5, row[6:], strict=True)]
 
 
 @lru_cache
 def _least_logit(threshold: float) -> float:
-    """Return a logit that both probabilities exceed where their geometric mean reaches the threshold."""
+    """Return a logit that both probabilities exceed where their geometric mean reaches the threshold.
+
+    The class is likely nearly everywhere, the presence of a face where there is one.
+    """
     least = min(threshold**2, 1 - 1e-6)
     return float(np.log(least / (1 - least))) - 1e-3 if least > 0 else -np.inf

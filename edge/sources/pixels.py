@@ -129,7 +129,7 @@ class YuvPixels:
         cv2.resize(self.planes[0][area.rows, area.columns], size, dst=y[:height, :width], interpolation=interpolation)
         for plane, small in zip(self.planes[1:], (u, v), strict=True):
             part = plane[colour.rows, colour.columns]
-            cv2.resize(part, small.shape[::-1], dst=small, interpolation=interpolation)
+            cv2.resize(part, small.shape[::-1], dst=small)
         image = cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420)
         if self.bt709:
             image = cv2.transform(image, TO_BT709)

@@ -42,6 +42,11 @@ def test_overlap_of_many_is_a_table():
     assert overlap(a, b) == pytest.approx(np.array([[1 / 3] * 3, [0] * 3]))
 
 
+def as_points(places: np.ndarray) -> list[complex]:
+    """Rows x, y as complex numbers."""
+    return [complex(x, y) for x, y in places]
+
+
 @pytest.mark.parametrize("degrees", [-170, -30, 0, 12, 90])
 @pytest.mark.parametrize("scale", [0.1, 1, 7])
 @pytest.mark.parametrize("shift", [(0, 0), (-40, 250)])
@@ -54,7 +59,7 @@ def test_similarity_finds_the_one_that_was_applied(degrees, scale, shift):
         ]
     )
     points = np.array([[30, 40], [70, 41], [50, 60], [35, 80], [66, 79]], float)
-    found = nearest_similarity(points, points @ expected[:, :2].T + expected[:, 2])
+    found = nearest_similarity(as_points(points), as_points(points @ expected[:, :2].T + expected[:, 2]))
     assert found.matrix() == pytest.approx(expected, abs=1e-9)
     assert found.back(complex(*expected[:, 2])) == pytest.approx(0, abs=1e-9)
 
@@ -62,7 +67,7 @@ def test_similarity_finds_the_one_that_was_applied(degrees, scale, shift):
 def test_similarity_is_the_nearest_by_least_squares():
     random = np.random.default_rng(0)
     points, goals = random.uniform(0, 100, (2, 5, 2))
-    found = nearest_similarity(points, goals).matrix()
+    found = nearest_similarity(as_points(points), as_points(goals)).matrix()
 
     def error(transform):
         return ((points @ transform[:, :2].T + transform[:, 2] - goals) ** 2).sum()
@@ -74,11 +79,9 @@ def test_similarity_is_the_nearest_by_least_squares():
 
 def test_similarity_does_not_mirror():
     points = np.array([[0, 0], [10, 0], [0, 10], [3, 7], [8, 8]], float)
-    transform = nearest_similarity(points, points * (-1, 1)).matrix()
+    transform = nearest_similarity(as_points(points), as_points(points * (-1, 1))).matrix()
     assert np.linalg.det(transform[:, :2]) >= 0
 
 
 def test_points_in_one_place_are_brought_to_the_middle_of_their_goals():
-    assert nearest_similarity([(3, 4)] * 2, [(0, 0), (10, 20)]).matrix() == pytest.approx(
-        np.array([[0, 0, 5], [0, 0, 10]])
-    )
+    assert nearest_similarity([3 + 4j] * 2, [0, 10 + 20j]).matrix() == pytest.approx(np.array([[0, 0, 5], [0, 0, 10]]))

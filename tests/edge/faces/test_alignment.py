@@ -28,7 +28,12 @@ def face_with_dots(degrees, scale, centre, canvas=(900, 700)):
     for point, colour in zip(landmarks, DOTS, strict=True):
         at = np.round(point * 16).astype(int)
         cv2.circle(image, tuple(map(int, at)), round(max(1.5, 3 * scale) * 16), colour, -1, cv2.LINE_AA, shift=4)
-    return image, Detection((0.0, 0.0, 1.0, 1.0), 0.9, landmarks.astype(np.float32))
+    return image, Detection((0.0, 0.0, 1.0, 1.0), 0.9, as_points(landmarks))
+
+
+def as_points(places):
+    """Rows x, y as complex numbers."""
+    return tuple(complex(x, y) for x, y in places)
 
 
 def centre_of(crop, colour):
@@ -128,6 +133,6 @@ def test_the_picture_is_left_alone():
 @pytest.mark.parametrize("place", [(50.0, 50.0), (-500.0, 20.0), (99.0, 5000.0)])
 @pytest.mark.parametrize("spread", [0.0, 1e-3, 400.0])
 def test_senseless_landmarks_give_some_crop(place, spread):
-    landmarks = (CANONICAL * spread + place).astype(np.float32)
+    landmarks = as_points(CANONICAL * spread + place)
     crop = crop_face(BgrPixels(picture((10, 20, 30), 100, 80)), Detection((0, 0, 9, 9), 0.9, landmarks), TEMPLATE, 48)
     assert (crop == (30, 20, 10)).all()

@@ -68,10 +68,9 @@ def test_nothing_of_a_picture_stays_in_blank_networks(yunet, bundle):
 
 
 def inputs_of(networks):
-    """Yield what reads each input of an interpreter, and each picture that waits to be copied there."""
+    """Yield what reads each input of an interpreter."""
     for shared in networks._detectors.values():  # noqa: SLF001
         for plan in shared._detector._network._plans.values():  # noqa: SLF001
-            yield lambda plan=plan: plan._padded[..., :3]  # noqa: SLF001
             yield lambda plan=plan: plan._input()[..., :3].copy()  # noqa: SLF001
     classifier = networks.loaded.classifier
     yield lambda: classifier._interpreter.get_tensor(classifier._input["index"])  # noqa: SLF001

@@ -25,7 +25,7 @@ def head(yaw, tilt=0.0):
     space = np.array([(-15, 0, 0), (15, 0, 0), (0, 18, 30 * NOSE), (-11, 36, 0), (11, 36, 0)], float)
     x = space[:, 0] * np.cos(yaw) + space[:, 2] * np.sin(yaw)
     y = space[:, 1]
-    return np.stack([x * np.cos(tilt) - y * np.sin(tilt), x * np.sin(tilt) + y * np.cos(tilt)], axis=1) + 50
+    return ((x + 1j * y) * np.exp(1j * tilt) + 50 + 50j).tolist()
 
 
 @pytest.mark.parametrize("tilt", [-30, 0, 20])

@@ -14,10 +14,9 @@ from edge.faces.yunet import (
     GRAPH_FILE,
     ORDER_FILE,
     SHAPES,
-    Cells,
     Network,
+    cells_of,
     decode,
-    distinct,
     filled_graph,
     joined,
 )
@@ -56,9 +55,14 @@ def threads():
     cv2.setNumThreads(before)
 
 
-def assert_equal(found, expected):
+def rows(faces):
+    """Faces as an array `[n, 15]`."""
+    return np.array(faces).reshape(-1, 15)
+
+
+def assert_equal(faces, expected):
+    found = rows(faces)
     assert found.shape == expected.shape
-    assert found.dtype == np.float32
     width = expected[:, 3:4]
     np.testing.assert_array_less(np.abs(found[:, 1:] - expected[:, 1:]) / width, EQUAL)
     np.testing.assert_array_less(np.abs(found[:, 0] - expected[:, 0]), EQUAL)
@@ -115,7 +119,7 @@ def test_faces_of_a_video_are_those_of_opencv(network, reference):
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
 def test_any_threshold(yunet, portrait, threshold):
-    faces = Network(yunet, threshold).find(part(portrait, 128, 128))
+    faces = rows(Network(yunet, threshold).find(part(portrait, 128, 128)))
     assert len(faces) == (0 if threshold == 1 else len(faces))
     assert (faces[:, 0] > threshold).all()
     assert np.isfinite(faces).all()
@@ -127,7 +131,7 @@ def test_what_was_searched_before_leaves_nothing_in_the_padding(network, portrai
     odd = part(portrait, 70, 75)
     first = network.find(odd)
     network.find(np.full((96, 96, 3), 255, np.uint8))
-    np.testing.assert_array_equal(network.find(odd), first)
+    assert network.find(odd) == first
 
 
 def test_threads_change_no_answer_and_follow_opencvs_number(yunet, portrait, threads, monkeypatch):
@@ -208,31 +212,32 @@ def test_parameters_are_laid_out_as_tflite_wants_them():
 
 
 def test_cells_stand_in_rows_level_by_level():
-    cells = Cells.of(32, 64)
+    cells = cells_of(32, 64)
     expected = [
         (x, y, stride) for stride in (8, 16, 32) for y, x in product(range(0, 32, stride), range(0, 64, stride))
     ]
-    np.testing.assert_array_equal(np.hstack([cells.corners[:, 2:4], cells.strides]), expected)
+    np.testing.assert_array_equal(cells, expected)
+
+
+def answer(row, presence, centre=(0.5, -0.25)):
+    """Answers of 21 cells, of a picture of 32×32: a face of 16×24 pixels in a cell of 8×8."""
+    answers = np.full((21, 16), -20, np.float32)
+    answers[row] = [2, presence, *centre, np.log(2), np.log(3), *np.arange(10) / 8]
+    return answers
 
 
 def test_an_answer_is_decoded_in_pixels_from_its_cell():
-    cells = Cells.of(32, 32)
-    answers = np.full((21, 16), -20, np.float32)
     row = 4 * 2 + 3  # of stride 8, at x = 24 and y = 16
-    answers[row] = [2, 3, 0.5, -0.25, np.log(2), np.log(3), *np.arange(10) / 8]
-    (found,) = decode(answers, cells, 0.6)
+    (found,) = decode(answer(row, presence=3), cells_of(32, 32), 0.6)
     score = np.sqrt(1 / (1 + np.exp(-2)) / (1 + np.exp(-3)))
     landmarks = np.arange(10) + [24, 16] * 5
     assert found == pytest.approx([score, 28 - 8, 14 - 12, 16, 24, *landmarks], rel=1e-5)
-    answers[row, 1] = -20
-    assert decode(answers, cells, 0.6).shape == (0, 15)
+    assert decode(answer(row, presence=-20), cells_of(32, 32), 0.6) == []
 
 
 def test_of_faces_that_overlap_the_best_stays():
-    def face(score, x, side=20):
-        return [score, x, 5, side, side, *[0] * 10]
-
-    faces = np.array([face(0.7, 0), face(0.9, 4), face(0.8, 40), face(0.5, 80)], np.float32)
-    assert distinct(faces, 0.6)[:, 0].tolist() == pytest.approx([0.9, 0.8])
-    assert distinct(faces[3:], 0.6).shape == (0, 15)
-    assert distinct(faces[:0], 0.6).shape == (0, 15)
+    places = {0: 1, 1: 3, 3: 2, 12: -3}  # presence by cell; the first two are 8 pixels apart, the third 16 from them
+    answers = np.max([answer(row, presence) for row, presence in places.items()], axis=0)
+    found = decode(answers, cells_of(32, 32), 0.6)
+    assert [x for _, x, *_ in found] == pytest.approx([8 - 4, 24 - 4])
+    assert found[0][0] > found[1][0] > 0.6
