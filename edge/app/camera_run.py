@@ -8,7 +8,6 @@ from typing import Protocol
 from edge.base.errors import UserError
 from edge.base.settings import EventLimits
 from edge.faces.recognizer import Recognizer
-from edge.pipeline.channel import Closed
 from edge.pipeline.feed import opened, waited_for
 from edge.pipeline.gate import Gate
 from edge.pipeline.output import Output
@@ -16,9 +15,6 @@ from edge.pipeline.pipeline import Pipeline
 from edge.sources import Source
 
 log = logging.getLogger(__name__)
-
-RESULT_INTERVAL = 0.1
-"""Seconds after which a camera's thread looks again whether the run was stopped."""
 
 
 class Opens(Protocol):
@@ -61,7 +57,7 @@ class CameraRun:
             gate: pauses and resumes it.
             opens: opens its source and its outputs.
             limits: conditions of its events.
-            stop: set by the owner to end it.
+            stop: set by the owner to end it, who then calls `stop`.
             waits: whether a source that is not there yet is waited for; it ends the camera otherwise.
         """
         self.name, self.recognizer, self.statistics, self.gate = name, recognizer, recognizer.statistics, gate
@@ -73,6 +69,11 @@ class CameraRun:
     def start(self) -> None:
         """Start the camera's thread."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """End a camera that runs, and return at once; called when the owner's event was set."""
+        if self._pipeline:
+            self._pipeline.stop()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the camera's end."""
@@ -142,22 +143,17 @@ class CameraRun:
                 name=self.name,
                 governed=False,
                 iterated=False,
+                overlapped=False,
             )
         except BaseException:
             source.close()
             raise
         with pipeline:
             self._pipeline = pipeline
-            self._follow(pipeline)
+            if self._stop.is_set():  # before there was a pipeline to stop
+                pipeline.stop()
+            for _ in pipeline:  # of results it takes none, but waits for the end
+                pass
         if source.damage:
             log.error("%s: %s; what could be read was kept", self.name, source.damage)
             self.status = 2
-
-    def _follow(self, pipeline: Pipeline) -> None:
-        while True:
-            try:
-                pipeline.poll(RESULT_INTERVAL)
-            except Closed:
-                return
-            if self._stop.is_set():
-                pipeline.stop()

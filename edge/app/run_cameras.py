@@ -190,6 +190,8 @@ class Several:
             finally:
                 self._stop.set()
                 for camera in self.cameras.values():
+                    camera.stop()
+                for camera in self.cameras.values():
                     camera.join()
                 governor.join(GOVERNOR_STOP_TIMEOUT)
 

@@ -70,6 +70,7 @@ class Pipeline:
         name: str | None = None,
         governed: bool = True,
         iterated: bool = True,
+        overlapped: bool = True,
     ) -> None:
         """Take ownership of the source, which is closed at the end.
 
@@ -85,6 +86,8 @@ class Pipeline:
                 governs several pipelines.
             iterated: whether the caller takes results; False spares a thread's wake-up for each frame, and `poll` then
                 only tells the end.
+            overlapped: whether a frame is searched for faces while those of the last one are classified; False where
+                other pipelines keep the processor busy, since a thread less is woken up for each frame.
         """
         drop = source.live
         recognizer.set_live(live=drop)
@@ -105,10 +108,10 @@ class Pipeline:
         names = ["detection", "classification", "caller", *(output.name for output in outputs)]
         for name, channel in zip(names, self._channels, strict=True):
             self.statistics.watch(name, channel)
+        two, one = [("detect", self._detect), ("classify", self._classify)], [("recognize", self._recognize)]
         stages: list[tuple[str, Callable[..., None], tuple[Any, ...]]] = [
             ("capture", self._capture, ()),
-            ("detect", self._detect, ()),
-            ("classify", self._classify, ()),
+            *((name, run, ()) for name, run in (two if overlapped else one)),
             *((o.name, self._write, (o, q)) for o, q in zip(outputs, self._queues, strict=True)),
         ]
         if drop and governed:
@@ -265,8 +268,14 @@ class Pipeline:
             self._recognizer.blank()
 
     def _classify(self) -> None:
-        with self._stage(*self._queues, self._results, taken_from=self._found):
-            self._found.hand_to(self._classify_one)
+        self._answer(self._found, self._classify_one)
+
+    def _recognize(self) -> None:
+        self._answer(self._frames, lambda frame: self._classify_one(self._recognizer.detect(frame)))
+
+    def _answer(self, taken_from: Channel[Any], take: Callable[[Any], None]) -> None:
+        with self._stage(*self._queues, self._results, taken_from=taken_from):
+            taken_from.hand_to(take)
             self._last_events = tuple(self._events.end())  # before the queues close, and their outputs end
 
     def _classify_one(self, found: Found) -> None:

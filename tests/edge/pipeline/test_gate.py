@@ -73,8 +73,9 @@ class TestPipeline:
             pipeline.stop()
         assert not any(name.startswith("source.") for name in pipeline.statistics.counts()), "no trouble"
 
+    @pytest.mark.parametrize("overlapped", [True, False])
     @pytest.mark.parametrize("reopens", [True, False])
-    def test_no_picture_is_held_while_it_is_paused(self, reopens):
+    def test_no_picture_is_held_while_it_is_paused(self, reopens, overlapped):
         """Neither by a queue or a thread, nor by an output that hangs, but for the picture in its hands."""
         given, writing, go_on, gate = [], threading.Event(), threading.Event(), Gate()
 
@@ -99,7 +100,9 @@ class TestPipeline:
             ScriptedRecognizer(faces=lambda seq: [face(number=seq)]),
         )
         reopen = Camera if reopens else None
-        with Pipeline(Camera(), recognizer, outputs, reopen, gate=gate, iterated=False) as pipeline:
+        with Pipeline(
+            Camera(), recognizer, outputs, reopen, gate=gate, iterated=False, overlapped=overlapped
+        ) as pipeline:
             assert writing.wait(LONG)
             patiently(lambda: pipeline.statistics.count_of("frames") > 10)
             gate.set("switch", True)
@@ -109,11 +112,14 @@ class TestPipeline:
             patiently(lambda: outputs[0].told)
             pipeline.stop()
 
-    def test_the_networks_are_blanked(self):
+    @pytest.mark.parametrize("overlapped", [True, False])
+    def test_the_networks_are_blanked(self, overlapped):
         blanked, gate = [], Gate()
         recognizer = ScriptedRecognizer()
         recognizer.blank = lambda: blanked.append(gate.paused)
-        with Pipeline(Flicker(), recognizer, reopen=Flicker, gate=gate, iterated=False) as pipeline:
+        with Pipeline(
+            Flicker(), recognizer, reopen=Flicker, gate=gate, iterated=False, overlapped=overlapped
+        ) as pipeline:
             patiently(lambda: pipeline.statistics.count_of("frames"))
             gate.set("switch", True)
             assert blanked, "before anybody is told that it is paused"

@@ -581,6 +581,50 @@ class KeepingEvents(KeepingOutput):
         self.events += [(event["event"], event["id"]) for event in events]
 
 
+class TestOneRecognitionThread:
+    """Without overlap, one thread detects and classifies; nothing else is different."""
+
+    def test_a_frame_is_detected_after_the_last_one_was_classified(self):
+        done, threads = [], set()
+
+        def note(step):
+            def at(which):
+                done.append((step, getattr(which, "seq", which)))
+                threads.add(threading.current_thread().name)
+
+            return at
+
+        recognizer = ScriptedRecognizer(note("detect"), lambda found: note("classify")(found.frame))
+        output = KeepingOutput()
+        with Pipeline(ScriptedSource(20), recognizer, [output], overlapped=False) as pipeline:
+            assert seqs(pipeline) == output.seqs[:20] == list(range(20))
+        assert done == [(step, seq) for seq in range(20) for step in ("detect", "classify")]
+        assert threads == {"recognize"}
+
+    @pytest.mark.parametrize("stage", ["on_detect", "on_classify"])
+    def test_an_error_ends_the_run(self, stage):
+        source = ScriptedSource(10**9)
+        recognizer = ScriptedRecognizer(**{stage: lambda _: fail_on(_, StageError())})
+        with pytest.raises(StageError), Pipeline(source, recognizer, overlapped=False) as pipeline:
+            list(pipeline)
+        assert source.closed == 1
+
+    def test_a_camera_drops_the_oldest_frames_meanwhile(self):
+        taken, newest = threading.Event(), threading.Event()
+        before = {1: lambda: taken.wait(LONG), 10: newest.set}
+        source = ScriptedSource(10, live=True, before_read=lambda i: before[i]() if i in before else None)
+        recognizer = ScriptedRecognizer(lambda frame: taken.set() or newest.wait(LONG))
+        with Pipeline(source, recognizer, overlapped=False) as pipeline:
+            assert seqs(pipeline) == [0, 9]
+        assert pipeline.statistics.counts()["dropped.detection"] == 8
+
+    def test_at_the_end_those_who_are_there_leave(self):
+        output, recognizer = KeepingEvents(), ScriptedRecognizer(faces=lambda seq: [face(None)])
+        with Pipeline(ScriptedSource(1), recognizer, [output], overlapped=False, limits=EVERY_CHANGE) as pipeline:
+            list(pipeline)
+        assert [name for name, _ in output.events] == ["face_appeared", "face_left"]
+
+
 class TestEvents:
     """Each output of events gets all of them, in order."""
 
