@@ -434,15 +434,17 @@ def dims(tab, camera, text):
 
 
 def test_a_later_visitor_sees_the_last_picture_of_an_ended_or_lost_camera(tab, bundle, no_threads_left):
+    tab.set_viewport_size(PHONE)
     with Run(bundle, cameras=THREE) as run:
         patiently(lambda: run.written > 3)
         run.left.add("hall")
         run.silent.add("yard")
         patiently(lambda: run.cameras["yard"].pictures.keeps)
-        for path in ("", "?camera=yard"):
+        for path in ("", "?camera=yard", "?camera=hall"):
             with visited(tab, run, path):
                 dims(tab, "hall", "This camera has ended")
                 dims(tab, "yard", "No frame for")
+                assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), "no sideways scrolling"
         with visited(tab, run):
             run.silent.clear()
             wait_until(tab, "document.querySelector('.camera[data-camera=yard]').dataset.state === 'live'")
