@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.base.assets import ASTRONAUT, EXPRESSIONS, fetch
 from edge.base.errors import UserError
-from edge.base.geometry import Box, Point
+from edge.base.geometry import Box
 from edge.faces.detector import open_detector
 from edge.sources import open_source
 from edge.sources.pictures import read_image
@@ -38,6 +38,10 @@ NEAR, ALIKE = 0.5, 2.0
 """Limits for a found face: distance of the centres in sides of its box, and ratio of the sides."""
 
 
+Centre = tuple[float, float]
+"""(x, y), pixels."""
+
+
 class Face(NamedTuple):
     """A face with its surroundings, uint8 BGR, and its box."""
 
@@ -49,7 +53,7 @@ class Clip(NamedTuple):
     """A picture in which a window moves by a pixel per frame, and the centres of its faces."""
 
     canvas: np.ndarray
-    centres: list[Point]
+    centres: list[Centre]
 
     def frame(self, i: int, width: int, height: int) -> np.ndarray:
         return self.canvas[i : i + height, i : i + width]
@@ -74,14 +78,14 @@ def draw_clip(faces: Sequence[Face], width: int, height: int, tilt: int, size: i
     return Clip(canvas, centres)
 
 
-def is_at(box: Box, centre: Point, size: int) -> bool:
+def is_at(box: Box, centre: Centre, size: int) -> bool:
     """Return True if a box matches the face of this size and centre."""
     x, y, w, h = box
     away = max(abs(x + w / 2 - centre[0]), abs(y + h / 2 - centre[1]))
     return away <= NEAR * size and size / ALIKE <= min(w, h) <= size * ALIKE
 
 
-def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Point]:
+def _scaled(face: Face, size: int, tilt: float) -> tuple[np.ndarray, Centre]:
     """Scale a face with its surroundings and rotate it about its centre; return it with the new centre."""
     x, y, w, h = face.box
     scale = size / min(w, h)
