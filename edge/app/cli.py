@@ -14,7 +14,14 @@ from typing import Any, NoReturn
 
 from edge.app.arguments import add_options, joined, typed
 from edge.base.errors import UserError, exit_on_user_error, printable, shortage
-from edge.base.machine import check_memory_limit, package_version, quiet_libraries, share_heap, use_one_blas_thread
+from edge.base.machine import (
+    check_memory_limit,
+    package_version,
+    quiet_libraries,
+    share_heap,
+    use_one_blas_thread,
+    use_small_pages,
+)
 from edge.base.network import masked
 from edge.base.settings import (
     Analyze,
@@ -131,7 +138,8 @@ def _discard_output() -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line, by default that of the process; the usage ends the process where it is wrong."""
-    arguments, rest = _parser().parse_known_args(joined(sys.argv[1:] if argv is None else argv))
+    words = joined(sys.argv[1:] if argv is None else argv)
+    arguments, rest = _parser(next((word for word in words if word in COMMANDS), None)).parse_known_args(words)
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")  # with the usage of the command
     return arguments
@@ -147,6 +155,7 @@ def _command(arguments: argparse.Namespace) -> int:
     check_memory_limit()
     share_heap()
     use_one_blas_thread()
+    use_small_pages()
     try:
         from edge.app import commands, commands_fleet
     except ImportError as error:
@@ -162,7 +171,8 @@ def _command(arguments: argparse.Namespace) -> int:
     return command(settings)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of this one: those of all would delay every start."""
     parser = _Parser(prog="emotion-edge", description="Facial expressions in real time.")
     verbose: dict[str, Any] = {"action": "store_true", "help": "write more messages to stderr"}
     parser.add_argument("--verbose", **verbose)
@@ -174,7 +184,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--verbose", default=argparse.SUPPRESS, **verbose
         )  # suppressed: it may stand before the command
-        add_options(sub, declaration)
+        if name == command:
+            add_options(sub, declaration)
     return parser
 
 

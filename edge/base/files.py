@@ -2,9 +2,7 @@
 
 import errno
 import glob
-import hashlib
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -19,6 +17,14 @@ try:
     import fcntl
 except ImportError:  # Windows, where files that a killed process left stay
     fcntl = None  # type: ignore[assignment]
+
+try:  # as in Python's `random`: hashlib loads OpenSSL, which takes 3.4 MB of every run
+    from _sha2 import sha256 as _sha256
+except ImportError:
+    try:
+        from _sha256 import sha256 as _sha256  # Python 3.11
+    except ImportError:
+        from hashlib import sha256 as _sha256
 
 
 DRAWN = 8
@@ -159,7 +165,7 @@ def resolved(path: Path) -> Path:
 
 def sha256(content: bytes) -> str:
     """Hash of a content, hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
+    return str(_sha256(content).hexdigest())
 
 
 def file_sha256(path: Path) -> str:
@@ -168,6 +174,8 @@ def file_sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -420,6 +428,6 @@ def _longest_name(folder: Path) -> int:
 def _create(folder: Path, prefix: str, suffix: str) -> tuple[int, Path]:
     """Create a file with the usual permissions; `tempfile` would create a private one."""
     while True:
-        path = folder / f"{prefix}{secrets.token_hex(DRAWN // 2)}{suffix}"
+        path = folder / f"{prefix}{os.urandom(DRAWN // 2).hex()}{suffix}"
         with suppress(FileExistsError):
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), path

@@ -22,6 +22,9 @@ LEAST_ADDRESS_SPACE = 600 << 20
 M_ARENA_MAX = -8
 """glibc's name for the largest number of heaps, see mallopt(3)."""
 
+PR_SET_THP_DISABLE = 41
+"""Linux's name for the switch of huge pages, see prctl(2)."""
+
 CGROUPS = Path("/sys/fs/cgroup")
 """Folder in which Linux shows control groups of version 2."""
 
@@ -54,6 +57,16 @@ def use_one_blas_thread() -> None:
     Nothing here multiplies matrices that are large enough for them.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def use_small_pages() -> None:
+    """Let Linux give this process memory in its smallest pages.
+
+    x264 asks for pages of 2 MB, of which it leaves parts unused: 4 MB of a 3840×2160 video, which takes no more time
+    without.
+    """
+    with suppress(OSError, AttributeError):  # another system
+        ctypes.CDLL("libc.so.6").prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def usable_cores() -> int:

@@ -86,10 +86,11 @@ def _from_rgb(red: float, blue: float) -> np.ndarray:
     return np.stack([brightness, (rgb[2] - brightness) / (2 - 2 * blue), (rgb[0] - brightness) / (2 - 2 * red)])
 
 
-TO_BT709 = (np.linalg.inv(_from_rgb(0.2126, 0.0722)) @ _from_rgb(0.299, 0.114))[::-1, ::-1]
+# By OpenCV: the first use of NumPy's linear algebra takes a megabyte.
+TO_BT709 = cv2.solve(_from_rgb(0.2126, 0.0722), _from_rgb(0.299, 0.114))[1][::-1, ::-1]
 """Correction of BGR that was made of BT.709 planes by OpenCV, which knows BT.601 only."""
 
-FROM_BT709 = np.linalg.inv(TO_BT709)
+FROM_BT709 = cv2.invert(TO_BT709)[1]
 
 CONVERTED_ROWS = 256
 """Rows that are converted at a time; an even number."""

@@ -806,6 +806,13 @@ def test_help_shows_defaults_where_there_are_any(capsys):
     assert not {"(default: None)", "(default: False)", "(default: [])"} & set(re.findall(r"\(default: [^)]*\)", told))
 
 
+def test_only_the_commands_own_options_are_declared_at_a_start(monkeypatch):
+    declared = []
+    monkeypatch.setattr(cli, "add_options", lambda parser, settings: declared.append(settings))
+    cli.parse_arguments(["--verbose", "run"])
+    assert declared == [cli.COMMANDS["run"][0]]
+
+
 @pytest.mark.parametrize("words", [["--verbose", "doctor"], ["doctor", "--verbose"], ["doctor"]])
 def test_verbose_may_stand_before_and_after_the_command(words, capsys, monkeypatch):
     levels = []

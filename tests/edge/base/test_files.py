@@ -11,7 +11,17 @@ import pytest
 
 from edge.base.child_process import child_environment
 from edge.base.errors import UserError
-from edge.base.files import check_folder, clear_leftovers, resolved, whole_file, whole_folder, write_whole, writing
+from edge.base.files import (
+    check_folder,
+    clear_leftovers,
+    file_sha256,
+    resolved,
+    sha256,
+    whole_file,
+    whole_folder,
+    write_whole,
+    writing,
+)
 
 
 @pytest.mark.parametrize(
@@ -274,3 +284,10 @@ class TestKilled:
                 (other / "yours").touch()
         assert own.is_dir()
         assert (tmp_path / "out" / "mine").exists()
+
+
+def test_the_hash_of_a_content_is_that_of_its_file(tmp_path):
+    path = tmp_path / "content"
+    path.write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256(path.read_bytes()) == file_sha256(path) == known

@@ -129,3 +129,11 @@ def test_a_number_of_threads_that_was_told_is_kept(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     use_one_blas_thread()
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="huge pages are Linux's")
+def test_a_process_is_given_small_pages():
+    code = "from edge.base.machine import use_small_pages; use_small_pages(); print(open('/proc/self/status').read())"
+    status = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    enabled = [line.split()[1] for line in status.splitlines() if line.startswith("THP_enabled:")]
+    assert enabled in (["0"], []), "older kernels do not tell"
