@@ -1,7 +1,9 @@
 """Child processes for work that may hang or crash."""
 
 import os
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OOM_SCORE = Path("/proc/self/oom_score_adj")
@@ -12,6 +14,19 @@ def child_environment(**changes: str) -> dict[str, str]:
     """Return the environment for a child process that imports this package, with `changes` applied."""
     paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": paths} | changes
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C and the end of the terminal, which reach their parent as well."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def limit_memory(limit: int) -> None:

@@ -1,41 +1,23 @@
-"""Analyze several videos at a time, each in a process of its own, so that a crash affects one video only."""
+"""Analyze several videos at a time in processes, so that a crash affects one video only."""
 
-import multiprocessing
-import signal
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from typing import Any
 
-import cv2
+import pyarrow  # noqa: F401 - used by the processes; its absence is told before they start
 
 from edge.base.errors import UserError, needs_extra, printable, raise_first
 from edge.base.files import check_folder, no_empty_folders
-from edge.base.machine import quiet_libraries, usable_cores
+from edge.base.machine import usable_cores
 from edge.base.settings import Analyze, Options
 from edge.faces.recognizer import Recognizer
 from edge.model.bundle import Bundle, load_bundle
 from edge.model.fastest_variant import resolve_variant
 from edge.report.index_page import write_index
 from edge.report.job import find_jobs
+from edge.report.local import run_here
 from edge.report.progress import BatchProgress
 from edge.report.sharing import part_of
-from edge.report.task import Outcome, Task, crashed, described, run_task, tasks_of
-
-POLL_INTERVAL = 0.1
-"""Seconds between two checks for signals."""
-
-WORKER_STOP_TIMEOUT = 5.0
-"""Seconds for a process to clean up."""
-
-STEPS = 200
-"""Number of progress messages of a process."""
-
-_processes = multiprocessing.get_context("spawn")  # a forked process with OpenCV's threads would hang
+from edge.report.task import Outcome, Task, described, tasks_of
 
 
 def analyze_videos(settings: Analyze, stop: threading.Event) -> Iterator[Outcome]:
@@ -76,9 +58,12 @@ def _outcomes(settings: Analyze, options: Options, bundle: Bundle, stop: threadi
             count, first = len(left_out), printable(str(left_out[0]))
             progress.tell(f"files left out, whose names are not those of videos: {count}, the first {first}")
         if settings.cluster:
-            yield from _on_cluster(left, settings.cluster, stop, progress)
+            outcomes = _on_cluster(left, settings.cluster, stop, progress)
         else:
-            yield from _run(left, bundle, settings.jobs or usable_cores(), stop, progress)
+            outcomes = run_here(left, settings.jobs or usable_cores(), stop, progress)
+        for outcome in outcomes:
+            _tell_failure(outcome, progress)
+            yield outcome
 
 
 def _known(tasks: Sequence[Task], left: Sequence[Task], bundle: Bundle) -> Iterator[Outcome]:
@@ -101,122 +86,9 @@ def _on_cluster(
 ) -> Iterator[Outcome]:
     with needs_extra("cluster"):
         from edge.report.cluster import run_on_cluster
-    for outcome in run_on_cluster(tasks, address, stop, progress) if tasks else ():
-        _tell_failure(outcome, progress)
-        yield outcome
+    return run_on_cluster(tasks, address, stop, progress) if tasks else iter(())
 
 
 def _tell_failure(outcome: Outcome, progress: BatchProgress) -> None:
     if outcome.failed:
         progress.tell(f"emotion-edge: {outcome.text}")
-
-
-def _run(
-    tasks: Sequence[Task], bundle: Bundle, at_once: int, stop: threading.Event, progress: BatchProgress
-) -> Iterator[Outcome]:
-    # The stages of one video run in parallel already, so its decoder gets the remaining cores.
-    threads = max(1, usable_cores() // min(at_once, max(1, len(tasks))) - 1)
-    waiting, running = deque(tasks), list[Worker]()
-    try:
-        while waiting or running:
-            if len(running) < at_once:
-                for task, claim in islice(_unclaimed(waiting, bundle), at_once - len(running)):
-                    running.append(Worker(task, threads, claim))
-            wait([worker.news for worker in running], POLL_INTERVAL)
-            if stop.wait(0 if running else POLL_INTERVAL):
-                raise KeyboardInterrupt
-            for worker in list(running):
-                if outcome := worker.outcome(progress):
-                    running.remove(worker)
-                    yield outcome
-    finally:
-        for worker in running:
-            worker.process.terminate()
-        for worker in running:
-            worker.end()
-
-
-def _unclaimed(waiting: deque[Task], bundle: Bundle) -> Iterator[tuple[Task, ExitStack]]:
-    """Yield tasks that no other process is at, with claims on them; the others go to the end of the queue."""
-    for _ in range(len(waiting)):
-        task, claim = waiting.popleft(), ExitStack()
-        if claim.enter_context(task.claimed(bundle)):
-            yield task, claim
-        else:
-            claim.close()
-            waiting.append(task)
-
-
-class Worker:
-    """A process that does one task, and the claim on it."""
-
-    def __init__(self, task: Task, threads: int, claim: ExitStack) -> None:
-        self.task, self._claim = task, claim
-        self.news, theirs = _processes.Pipe(duplex=False)
-        self.process = _processes.Process(target=_work, args=(task, threads, theirs), daemon=True)
-        with _no_interruption():
-            self.process.start()
-        theirs.close()  # so that reading ends with the process
-
-    def outcome(self, progress: BatchProgress) -> Outcome | None:
-        """Pass the progress on; return the outcome, or None while the process runs."""
-        outcome = None
-        try:
-            while outcome is None and self.news.poll():
-                news = self.news.recv()
-                if isinstance(news, Outcome):
-                    outcome = news
-                else:
-                    progress.note(self.task.name, news)
-        except (EOFError, OSError):
-            self.process.join(WORKER_STOP_TIMEOUT)
-            outcome = crashed(self.task, self.process.exitcode)
-        if outcome:
-            self.end()
-            progress.end(self.task.name)
-            _tell_failure(outcome, progress)
-        return outcome
-
-    def end(self) -> None:
-        """End the process and wait for it."""
-        self.process.join(WORKER_STOP_TIMEOUT)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.news.close()
-        self._claim.close()
-
-
-def _work(task: Task, threads: int, news: Connection) -> None:
-    """Do one task; main function of a process."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    quiet_libraries()
-    cv2.setNumThreads(threads)
-    told = 0.0
-
-    def tell(share: float) -> None:
-        nonlocal told
-        if share - told >= 1 / STEPS:
-            told = share
-            news.send(share)
-
-    with suppress(KeyboardInterrupt, BrokenPipeError):  # it was stopped, or its parent has ended
-        news.send(run_task(task, tell, threads))
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _no_interruption() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C and the end of the terminal, which reach the parent as well."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # or it would be started below, and let SIGINT through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -107,6 +107,15 @@ class Person:
         """Return the seconds for which the face was seen."""
         return float(self.seconds.sum())
 
+    def add(self, face: FaceResult, bins: slice, seconds: np.ndarray) -> None:
+        """Count a result of the person for some time, float64 `[bins]`."""
+        unsure, not_judged = range(len(self.classes), len(self.states))
+        if face.probabilities is None:
+            self.bins[bins, not_judged] += seconds
+        else:
+            self.bins[bins, unsure if face.label is None else face.label] += seconds
+            self.bins[bins, len(self.states) :] += seconds[:, None] * face.probabilities
+
 
 class Digest:
     """Output that collects the numbers of a report, from a pipeline in which every change of a label is an event.
@@ -202,7 +211,7 @@ class Digest:
             self._halve()
         bins, shares = _spread(since, until, self.width)
         for face in faces:
-            self._persons[face.id].bins[bins] += shares[:, None] * _state(face)
+            self._persons[face.id].add(face, bins, shares)
 
     def _halve(self) -> None:
         self.width *= 2
@@ -262,22 +271,11 @@ class Digest:
             del self._persons[shortest.id]
 
 
-def _state(face: FaceResult) -> np.ndarray:
-    """Return float64 `[states + classes]`: the state one-hot, and the probabilities, 0 where the face was not read."""
-    states = (*face.classes, *UNLABELLED)
-    state = (
-        face.label if face.label is not None else states.index("not judged" if face.probabilities is None else "unsure")
-    )
-    probabilities = np.zeros(len(face.classes)) if face.probabilities is None else face.probabilities
-    return np.concatenate([np.eye(len(states))[state], probabilities])
-
-
 def _spread(start: float, end: float, width: float) -> tuple[slice, np.ndarray]:
-    """Yield the parts of the timeline between `start` and `end`, and the seconds in each."""
-    first, last = int(start / width), int(end / width)
-    edges = np.arange(first, last + 2) * width
-    seconds = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
-    return slice(first, last + 1), np.where(seconds > ROUNDING, seconds, 0.0)
+    """Return the parts of the timeline between `start` and `end`, and the seconds in each."""
+    bins = range(int(start / width), int(end / width) + 1)
+    seconds = [min((part + 1) * width, end) - max(part * width, start) for part in bins]
+    return slice(bins.start, bins.stop), np.array([share if share > ROUNDING else 0.0 for share in seconds])
 
 
 def _cut(pixels: Pixels, box: Box) -> np.ndarray:

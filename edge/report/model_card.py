@@ -1,6 +1,7 @@
 """The model card as HTML."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -10,8 +11,12 @@ LEVELS_DOWN = 2
 """Levels by which headings are lowered: the page has two of its own above."""
 
 
+@lru_cache(maxsize=1)
 def rendered(card: str) -> str:
-    """Convert Markdown to HTML without pictures, which are beside the model, and links other than to web pages."""
+    """Convert Markdown to HTML without pictures, which are beside the model, and links other than to web pages.
+
+    The last card is kept: a process reads many videos with one model.
+    """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("image", _image)
     tokens = markdown.parse(card)

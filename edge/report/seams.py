@@ -9,7 +9,7 @@ import numpy as np
 from edge.base.geometry import Box, overlap
 from edge.faces.results import FrameResult
 from edge.faces.tracker import TRACK_TIMEOUT
-from edge.report.stretches import Part
+from edge.report.parts import Part
 
 SAME_FACE = 0.3
 """Least overlap of the boxes of one face that two stretches have read at about the same time."""

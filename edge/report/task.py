@@ -4,20 +4,18 @@ A task writes its result beside by a temporary name and renames it, and finds it
 of video, model and settings. So a task that runs twice, on one machine or on two, does no harm.
 """
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.base.errors import UserError, printable
-from edge.base.files import claimed, is_full_disk, waited_claim
-from edge.model.bundle import Bundle, load_bundle
+from edge.base.files import claimed
+from edge.model.bundle import Bundle
 from edge.report.inputs import PAGE
 from edge.report.job import Job
 from edge.report.stretches import Stretch, stretches_of
-from edge.report.video import analyze_stretch, analyze_video, join_stretches
 
 
 @dataclass(frozen=True)
@@ -107,30 +105,10 @@ def tasks_of(jobs: Iterable[Job], problems: list[UserError]) -> list[Task]:
     return tasks
 
 
-def run_task(task: Task, tell: Callable[[float], None], threads: int | None = None) -> Outcome:
-    """Do a task that this process has claimed; whoever finishes the last stretch of a video joins them.
-
-    Args:
-        task: the task.
-        tell: called with the finished share, 0 to 1.
-        threads: threads of the decoder; by default one per spare core.
-    """
-    try:
-        bundle = load_bundle(task.job.options.model, task.job.options.variant)
-        if task.job.is_done(bundle):  # by another process, since this task was planned
-            return described(task.job, "as it was", task.job.place.summary())
-        summary = _summary(task, bundle, tell, threads)
-        task.job.place.clear_error()
-    except UserError as error:
-        if not is_full_disk(error):  # which says nothing about the video
-            task.job.place.keep_error(str(error))
-        return Outcome(str(error), failed=True)
-    return described(task.job, counts(summary), summary) if summary else Outcome(task.name)
-
-
 def crashed(task: Task, status: int | None) -> Outcome:
     """Return the outcome of a task that ended its process, of which nothing half-written is left."""
-    task.job.place.clear_leftovers()
+    with suppress(UserError), claimed(task.job.place.claim):  # which removes the claim of the process
+        task.job.place.clear_leftovers()
     outcome = Outcome(f"{task.name}: its process ended with status {status}: check the file", failed=True)
     task.job.place.keep_error(outcome.text)
     return outcome
@@ -142,26 +120,3 @@ def described(job: Job, what: str, summary: dict[str, Any]) -> Outcome:
     if incomplete := summary.get("incomplete"):
         return Outcome(f"{job.video}: {incomplete['reason']}, what could be read was kept: {report}", failed=True)
     return Outcome(f"{job.video}: {report}")
-
-
-def counts(summary: dict[str, Any]) -> str:
-    """Return the numbers of frames and persons in words."""
-    persons = len(summary["persons"]) + summary["persons_left_out"]
-    return f"{summary['frames']['answered']} frames, persons: {persons}"
-
-
-def _summary(task: Task, bundle: Bundle, tell: Callable[[float], None], threads: int | None) -> dict[str, Any] | None:
-    """Do a task; return the summary of the report, or None while stretches of the video are missing."""
-    if task.stretch is None:
-        return analyze_video(task.job, tell, threads)
-    part, parts = task.part(bundle), task.parts(bundle)
-    if not part.is_file():
-        analyze_stretch(task.job, task.stretch, part, tell, threads)
-    if not all(path.is_file() for path in parts):
-        return None
-    with waited_claim(task.job.place.claim, str(task.job.video.resolve())):
-        if task.job.is_done(bundle):  # by another process that found all of them, too
-            return task.job.place.summary()
-        summary = join_stretches(task.job, parts)
-        shutil.rmtree(task.job.place.parts, ignore_errors=True)
-        return summary

@@ -29,10 +29,11 @@ from edge.report.episodes import Labelled, elan, subtitles
 from edge.report.excerpt import ExcerptSource, Span
 from edge.report.inputs import ANNOTATED, CSV, EAF, PAGE, PARQUET, SRT, SUMMARY
 from edge.report.job import Job
+from edge.report.parts import Part, PartWriter
 from edge.report.player import Player, relative_address
 from edge.report.report_page import page
 from edge.report.seams import joined
-from edge.report.stretches import Part, PartWriter, Stretch
+from edge.report.stretches import Stretch
 from edge.report.table import Table
 from edge.sources.decoder import damaged_in
 from edge.sources.pixels import Pixels

@@ -28,7 +28,8 @@ from edge.report.inputs import Place
 from edge.report.job import Job, find_jobs
 from edge.report.sharing import part_of
 from edge.report.stretches import stretches_of
-from edge.report.task import Task, crashed, run_task, tasks_of
+from edge.report.task import Task, crashed, tasks_of
+from edge.report.work import run_task
 from edge.sources.video import open_video
 
 from .. import clips

@@ -96,7 +96,7 @@ def is_begun(archive, name):
 
 def task_processes(process):
     """Processes that do a task, below a process."""
-    return [one for one in children(process) if "edge.report.task_process" in one.cmdline()]
+    return [one for one in children(process) if "edge.report.task_loop" in one.cmdline()]
 
 
 def test_two_workers_do_all_and_tell(begin, archive):

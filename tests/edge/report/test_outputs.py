@@ -24,7 +24,8 @@ from edge.report.inputs import Place
 from edge.report.job import Job, find_jobs
 from edge.report.model_card import rendered
 from edge.report.player import Player, relative_address
-from edge.report.task import Task, run_task
+from edge.report.task import Task
+from edge.report.work import run_task
 
 from ..clips import write_video
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +29,11 @@ from edge.base.settings import DEFAULT_BUNDLE, Options, Wanted
 from edge.faces.detector import YuNet
 from edge.model.bundle import load_bundle
 from edge.outputs.palette import CLASS_COLOURS
-from edge.report.batch import Worker
 from edge.report.charts import clock, hex_colour, state_colours
 from edge.report.digest import UNLABELLED
 from edge.report.inputs import Place
 from edge.report.job import Job, check_outputs
 from edge.report.progress import BatchProgress
-from edge.report.task import Task
 from edge.report.video import analyze_video
 from edge.sources.video import open_video
 
@@ -507,38 +504,6 @@ class TestRuns:
         with pytest.raises(UserError, match="cannot be read"):
             analyze_video(job, lambda share: video.unlink(missing_ok=True))
         assert files(tmp_path / "out") == set()
-
-    def test_a_process_that_dies_is_told_and_takes_no_other_with_it(self, clip, bundle, tmp_path, capsys):
-        worker = Worker(Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
-        patiently(lambda: any(tmp_path.glob(".a-*.csv")))
-        worker.process.kill()
-        found = []
-        with BatchProgress({str(clip): 1}) as progress:
-            patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
-        assert found[-1].failed
-        assert "its process ended with status -9" in capsys.readouterr().err
-        assert files(tmp_path) == {"a.error.txt"}, "nothing is left of what it had begun"
-
-    def test_what_a_killed_run_left_is_cleared_by_the_next(self, clip, bundle, tmp_path):
-        worker = Worker(
-            Task(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted(annotated=True))), 1, ExitStack()
-        )
-        patiently(lambda: any(tmp_path.glob("..a.annotated-*.mp4")))  # the part that is written is a part's own
-        worker.process.kill()
-        worker.end()
-        assert files(tmp_path), "half-written"
-        analyze_video(Job(clip, Place(tmp_path, "a"), Options(model=bundle), Wanted()))
-        assert files(tmp_path) == {"a.csv", "a.html", "a.json"}
-
-    def test_signals_of_the_terminal_are_left_to_the_parent(self, write_clip, bundle, tmp_path):
-        video = write_clip(tmp_path / "a.mp4")
-        worker = Worker(Task(Job(video, Place(tmp_path, "a"), Options(model=bundle), Wanted())), 1, ExitStack())
-        for number in (signal.SIGINT, signal.SIGHUP):
-            os.kill(worker.process.pid, number)
-        found = []
-        with BatchProgress({str(video): 1}) as progress:
-            patiently(lambda: found.append(worker.outcome(progress)) or found[-1])
-        assert not found[-1].failed
 
     @pytest.mark.usefixtures("no_threads_left")
     def test_no_thread_is_left(self, write_clip, bundle, tmp_path):

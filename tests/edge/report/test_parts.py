@@ -10,7 +10,7 @@ from ..stand_ins import face, result, unread
 
 pytest.importorskip("pyarrow", reason="pip install 'emotion-edge[analyze]'")
 
-from edge.report.stretches import Part, PartWriter
+from edge.report.parts import Part, PartWriter
 
 
 def test_a_part_keeps_what_was_read_and_what_was_not(tmp_path):
