@@ -1,6 +1,7 @@
 """The public interface, with the model that ships."""
 
 import io
+import shutil
 import subprocess
 import sys
 import threading
@@ -188,6 +189,27 @@ def test_analyze(demo_clip, tmp_path):
     assert report.summary["frames"]["answered"] == 472
     assert report.csv.read_text().startswith('"frame","time_s"')
     assert all(path.is_file() for path in (report.page, report.csv, report.parquet))
+
+
+def test_analyze_some_frames_of_videos_in_folders(demo_clip, tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "videos/inner").mkdir(parents=True)
+    shutil.copy(demo_clip, tmp_path / "videos/inner/a.mp4")
+    videos, wanted = tmp_path / "videos", {"start": "0:02", "end": 6, "every": 20, "elan": True, "subtitles": True}
+    (report,) = ee.analyze(videos, tmp_path / "out", recursive=True, with_video=True, **wanted)
+    assert 3 <= report.summary["frames"]["answered"] <= 8
+    assert "<video" in report.page.read_text()
+    assert report.elan == tmp_path / "out/inner/a.eaf"
+    assert report.elan.is_file()
+    assert report.subtitles.is_file()
+    assert report.annotated is None
+
+
+@pytest.mark.parametrize(("given", "told"), [({"every": 0}, "every: 0 is not"), ({"start": "x"}, "start: ")])
+def test_analyze_refuses_values_as_the_command_does(demo_clip, tmp_path, given, told):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(ee.UserError, match=told):
+        ee.analyze(demo_clip, tmp_path, **given)
 
 
 def test_the_version():
