@@ -87,8 +87,10 @@ test-v4l2: $(VENV)/test.stamp ##develop run the edge on an emulated USB camera: 
 test-home-assistant: $(VENV)/test.stamp ##develop run beside Home Assistant in a Debian root (root, 1.2 GB)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/home_assistant.sh $(ARGS)
 
-test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare its outputs (root)
+test-arm64: COUNTED = emulated
+test-arm64: $(VENV)/test.stamp ##develop run the edge on an emulated arm64 board, compare outputs and counts (root)
 	@PYTHON="$(abspath $(BIN))/python" tests/boards/arm64.sh $(ARGS)
+	@$(COUNT) && $(BIN)/python -m benchmarks compare benchmarks/baseline.json $(VENV)/counts/*.json
 
 # ---- the workstation ----
 
@@ -121,14 +123,17 @@ bench: $(BENCH) $(OUTPUTS) $(ARCHIVES) ##train measure latency, accuracy, size a
 	@$(BIN)/python -m benchmarks --model "$(MODEL)" $(if $(or $(filter command environment,$(firstword $(origin DATA))),$(wildcard $(DATA))),--data "$(DATA)") $(ARGS)
 
 # In a folder of their own, so that there is one record in it.
-COUNT = rm -rf $(VENV)/counts && $(BIN)/python -m benchmarks counts --model "$(MODEL)" --output $(VENV)/counts
+COUNTED = counts
+COUNT = rm -rf $(VENV)/counts && PYTHON="$(abspath $(BIN))/python" $(BIN)/python -m benchmarks $(COUNTED) --model "$(MODEL)" --output $(VENV)/counts
 
 bench-counts: $(BENCH) ##develop compare machine-independent counts with benchmarks/baseline.json
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare benchmarks/baseline.json $(VENV)/counts/*.json
 
-baseline: $(BENCH) ##develop write those counts anew, after a change on purpose (needs valgrind)
+baseline: COUNTED = counts emulated
+baseline: $(BENCH) ##develop write those of both anew, after a change on purpose (valgrind, root)
 	@command -v valgrind >/dev/null || { echo "emotion-edge: valgrind is not installed: run 'sudo apt install valgrind'" >&2; exit 2; }
+	@test "$$(id -u)" = 0 || { echo "emotion-edge: only root can count on emulated boards: run it as root, or in a container" >&2; exit 2; }
 	@$(COUNT)
 	@$(BIN)/python -m benchmarks compare $(VENV)/counts/*.json $(VENV)/counts/*.json >/dev/null # refuses a record without counts
 	@cp $(VENV)/counts/*.json benchmarks/baseline.json

@@ -13,6 +13,7 @@ from benchmarks.measure.accuracy import ACCURACY
 from benchmarks.measure.archive import ANALYZED_ARCHIVE
 from benchmarks.measure.cameras import SEVERAL_CAMERAS
 from benchmarks.measure.counts import COUNTS
+from benchmarks.measure.emulated import BOARD_INSTRUCTIONS
 from benchmarks.measure.end_to_end import END_TO_END
 from benchmarks.measure.label_stability import LABEL_STABILITY
 from benchmarks.measure.latency import LATENCY
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     one.name: one
     for one in (
         *(COUNTS, LATENCY, PIPELINE, STAGES, LIVE, FACE_COUNT, FRAME_SIZE, LABEL_STABILITY, OUTPUTS, SEVERAL_CAMERAS),
+        BOARD_INSTRUCTIONS,
         *(peers.CLIP, peers.MODELS_ALONE, peers.FOOTPRINT),
         # Last, because their long load warms a board up.
         *(ANALYZED_ARCHIVE, END_TO_END, ACCURACY, peers.ACCURACIES),

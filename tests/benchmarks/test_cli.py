@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.base.record import keep, read_record
+from benchmarks.measure.emulated import EMULATED
 from benchmarks.measure.scaling import HEIGHT_BY_WIDTH
 from benchmarks.report.document import BEGIN, BOARDS_BEGIN, END, FRONT, report
 from benchmarks.suite import FAILED, MEASUREMENTS, NOT_REACHED
@@ -196,8 +197,9 @@ def test_the_table_of_boards_goes_into_its_page(bundle, tmp_path, capsys):
 
 def test_the_baseline_is_a_record_of_counts_with_instructions():
     baseline = read_record(ROOT / "benchmarks" / "baseline.json")
-    assert list(baseline["figures"]) == ["counts"]
+    assert list(baseline["figures"]) == ["counts", "emulated"]
     assert any(row["instructions"] for row in baseline["figures"]["counts"])
+    assert [row["name"] for row in baseline["figures"]["emulated"]] == [*EMULATED]
 
 
 @pytest.mark.parametrize(
