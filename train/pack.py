@@ -10,8 +10,8 @@ files are PNGs with the same pixels, and so the same data to a run.
 import argparse
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -53,8 +53,8 @@ def pack(root: Path, folder: Path, splits: Sequence[str]) -> None:
     _copy_tables(root, folder)
 
 
-def unpack(folder: Path, root: Path, every: int = 1) -> None:
-    """Lay a pack out as a data set, or one of so many of its faces.
+def unpack(folder: Path, root: Path, most: int | None = None) -> None:
+    """Lay a pack out as a data set, or as one with at most so many faces of each class in each split.
 
     Raises:
         UserError: the folder holds no pack, or a sheet of it is missing.
@@ -66,11 +66,13 @@ def unpack(folder: Path, root: Path, every: int = 1) -> None:
     for sheet in sheets:
         if not sheet.is_file():
             raise UserError(f"{sheet}: missing from the pack", "copy the whole folder again")
-    named = zip(names, _unpacked_faces(sheets), strict=False)  # the last sheet may have room
-    for name, face in islice(named, 0, None, every):
+    taken: Counter[Path] = Counter()
+    for name, face in zip(names, _unpacked_faces(sheets), strict=False):  # the last sheet may have room
         path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, face)
+        taken[path.parent] += 1
+        if most is None or taken[path.parent] <= most:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, face)
     _copy_tables(folder, root)
 
 

@@ -37,13 +37,13 @@ def test_pupils_follow_their_teachers_and_a_stopped_run_is_collected(bars, tmp_p
             raise KeyboardInterrupt
 
     collected = []
-    monkeypatch.setattr(session, "SMOKE_EVERY", 8)
+    monkeypatch.setattr(session, "SMOKE_FACES", 2)
     monkeypatch.setattr(session, "fit", fit)
     monkeypatch.setattr(session, "collect", lambda results: collected.append(results))
     with pytest.raises(KeyboardInterrupt):
         session.train_recipe(tmp_path / "packed", tmp_path / "results", "imagenet.h5", smoke=True)
     sources = {"teacher_a": "none", "teacher_b": "none", "edge_matched": "imagenet.h5"}
-    assert asked == [(name, source, 1, 35) for name, source in sources.items()]
+    assert asked == [(name, source, 1, 28) for name, source in sources.items()]
     assert collected == [tmp_path / "results"] * 3
 
 
