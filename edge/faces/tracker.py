@@ -1,6 +1,7 @@
 """Track faces: each keeps its id while it moves, is hidden for a moment, or passes another."""
 
 import math
+import operator
 from dataclasses import dataclass
 
 from edge.faces.detector import Detection
@@ -104,10 +105,10 @@ def match(tracks: list[Track], detections: list[Detection], time: float) -> dict
 def _distance(a: Detection, b: Detection) -> float:
     """Return the distance of two faces in sides of their boxes; infinite where they differ too much in size."""
     side, other = _side(a), _side(b)
-    if max(side, other) > GROWTH * min(side, other):
+    if not 1 / GROWTH <= side / other <= GROWTH:
         return math.inf
     if a.landmarks and b.landmarks:
-        away = sum([abs(p - q) for p, q in zip(a.landmarks, b.landmarks, strict=True)]) / len(a.landmarks)
+        away = sum(map(abs, map(operator.sub, a.landmarks, b.landmarks))) / len(a.landmarks)
     else:
         away = abs(a.centre - b.centre)
     return away / ((side + other) / 2)
