@@ -102,5 +102,6 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         content = [np.cumsum([0, *map(len, texts)], dtype=np.int32).tobytes(), b"".join(texts)]
     else:
         numbers = [0 if value is None else value for value in values]
-        content = [np.array(numbers, kind.to_pandas_dtype()).tobytes()]
+        dtype = f"{'f' if pa.types.is_floating(kind) else 'i'}{kind.bit_width // 8}"
+        content = [np.array(numbers, dtype).tobytes()]
     return pa.Array.from_buffers(kind, len(values), [pa.py_buffer(buffer) for buffer in (there.tobytes(), *content)])

@@ -5,6 +5,7 @@ there are lines of JSON on standard output: finished shares, the first when the 
 outcome, or null where another process is at the task.
 """
 
+import gc
 import json
 import os
 import pickle
@@ -47,6 +48,7 @@ def main(threads: int) -> None:
         for _ in range(MAX_TASKS):
             outcome = _done(tasks.get(timeout=IDLE_TIMEOUT), threads, news)
             news(outcome and asdict(outcome))
+            gc.collect()  # a pipeline is part of reference cycles, and its frames would pile up over short videos
 
 
 def _done(task: Task, threads: int, news: Callable[[Any], None]) -> Outcome | None:
