@@ -47,8 +47,10 @@ def main(threads: int) -> None:
     with suppress(queue.Empty):
         for _ in range(MAX_TASKS):
             outcome = _done(tasks.get(timeout=IDLE_TIMEOUT), threads, news)
+            # A pipeline is part of reference cycles, and its frames would pile up over short videos. Before the outcome
+            # is told, since a stop that follows it would be lost in the collection.
+            gc.collect()
             news(outcome and asdict(outcome))
-            gc.collect()  # a pipeline is part of reference cycles, and its frames would pile up over short videos
 
 
 def _done(task: Task, threads: int, news: Callable[[Any], None]) -> Outcome | None:

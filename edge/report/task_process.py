@@ -80,6 +80,7 @@ class TaskProcess:
                 process.wait(TASK_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
     def _running(self) -> "subprocess.Popen[bytes]":
         with self._lock:
