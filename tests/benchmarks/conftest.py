@@ -118,7 +118,7 @@ def by_variant(**figures) -> list[Record]:
 def figures() -> Record:
     shares = dict.fromkeys(PARTS, 0.12) | {REST_OF_TIME: 1 - 0.12 * len(PARTS)}
     accuracy = dict.fromkeys(("ferplus_images", "ferplus_accuracy", "ferplus_macro_f1", "ferplus_difference"))
-    pipeline = {"fps": one(160.0), "first_record": one(0.4), "peak": 120_000_000, "runs": []}
+    pipeline = {"fps": one(160.0), "first_record": one(0.25), "peak": 120_000_000, "runs": []}
     pipeline["stage_p50_ms"] = {"detect": 4.0, "classify": 4.0}
     latency = {"ms": distribution([0.5, 0.7, 0.9]), "faces_per_second": 1428.6, "round_ms": one(0.7)}
     latency |= {"file": 1_000_000, "peak": 50_000_000}
@@ -142,7 +142,7 @@ def figures() -> Record:
         ],
         "live": [
             {
-                **{"variant": "int8", "cores": 2, "answered": 1.0, "age_p99_ms": one(20.0), "cpu": one(0.2)},
+                **{"variant": "int8", "cores": 2, "answered": 1.0, "age_p99_ms": one(8.0), "cpu": one(0.1)},
             }
         ],
         "face-count": [scaling(n, 1280, 720, 4.0 + n) for n in (1, 8)],
@@ -157,7 +157,7 @@ def figures() -> Record:
                 **{"peak": 10**8, "with_faces": 1.0, "peaks": one(1e8)},
             }
             for n in (1, 2)
-            for name, fps in (("emotion-edge", 300.0), ("fer", 20.0))
+            for name, fps in (("emotion-edge", 500.0), ("fer", 20.0))
         ],
         "peers-model": [
             {

@@ -43,7 +43,7 @@ def test_a_measured_board_has_its_figures_and_no_gap_any_more(bundle, record):
     record["machine"]["board"] = f"{PI4} Rev 1.4"
     text = boards_text(open_variants(bundle), [record])
     assert [row[2] for row in rows(text, PI4)] == ["0.70", "0.70"]
-    assert rows(text, PI4)[1][1:] == ["int8", "0.70", "≈ 0.0", "160", "20", "120", "2025-01-02"]
+    assert rows(text, PI4)[1][1:] == ["int8", "0.70", "≈ 0.0", "160", "8", "120", "2025-01-02"]
 
 
 def test_a_record_of_another_model_says_so_and_a_gap_stays_one(bundle, record):
