@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed.comm import CommClosedError
 
 from edge.base.errors import UserError
 from edge.base.machine import package_version
@@ -100,7 +101,10 @@ def _check_versions(client: Client) -> None:
 
 def _outcome(future: Future, task: Task, address: str) -> Outcome:
     if future.status == "finished":
-        outcome: Outcome = future.result()
+        try:
+            outcome: Outcome = future.result()
+        except CommClosedError as lost:  # it is fetched only now, and the scheduler has gone since
+            raise _lost(address) from lost
         return outcome
     if future.status == "error":
         error = future.exception()
