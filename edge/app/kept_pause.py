@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from edge.base.durable import sync_folder, write_through
 from edge.base.files import sha256
 from edge.base.state import state_folder
-from edge.fleet.durable import sync_folder, write_through
 from edge.pipeline.faults import Faults
 from edge.pipeline.gate import SWITCH, Gate
 

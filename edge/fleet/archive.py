@@ -4,10 +4,10 @@ import io
 import zipfile
 from pathlib import Path
 
+from edge.base.durable import write_through
 from edge.base.errors import UserError
 from edge.base.files import read_regular, unreadable
 from edge.base.settings import VARIANTS
-from edge.fleet.durable import write_through
 from edge.model.bundle import (
     CARD_BYTES,
     MANIFEST,

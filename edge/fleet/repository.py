@@ -20,10 +20,10 @@ from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from edge.base.durable import changing
 from edge.base.errors import UserError
 from edge.base.files import read_regular, sha256, unreadable, write_whole
 from edge.fleet.archive import check_bundle, pack
-from edge.fleet.durable import changing
 from edge.fleet.targets import ARCHIVE, METADATA_FOLDER, TARGET_FOLDER, described, release_of, target_path
 from edge.model.release import Release
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.base.durable import replace_through
 from edge.base.errors import UserError
 from edge.base.files import read_regular, unreadable
 from edge.fleet.client import Client, check_root
-from edge.fleet.durable import replace_through
 from edge.fleet.versions import LARGEST_ROOT, Versions
 from edge.model.release import Offer, Release, installed_release, last_offer
 

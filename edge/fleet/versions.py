@@ -19,10 +19,10 @@ from pathlib import Path
 
 import msgspec
 
+from edge.base.durable import changing, replace_through, sync_folder, write_through
 from edge.base.errors import UserError
 from edge.base.files import whole_folder
 from edge.fleet.archive import check_bundle, unpack, verified
-from edge.fleet.durable import changing, replace_through, sync_folder, write_through
 from edge.model.release import OFFER_FILE, RELEASE_FILE, Offer, Release
 
 CURRENT, PREVIOUS, HELD, VERSIONS = "current", "previous", "held", "versions"
