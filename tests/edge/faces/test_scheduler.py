@@ -1,4 +1,4 @@
-"""Whose turn it is to be read."""
+"""Turns of the faces to be read."""
 
 from edge.faces.scheduler import ClassificationScheduler
 

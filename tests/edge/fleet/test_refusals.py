@@ -163,11 +163,16 @@ def from_site(publisher, handler) -> bytes:
     return (publisher.site / handler.path.lstrip("/")).read_bytes()
 
 
-def stalls(server, handler, content: bytes) -> None:
+def send_half(handler, content: bytes) -> None:
+    """Announce all of the content, and send half of it."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(content)))
     handler.end_headers()
     handler.wfile.write(content[: len(content) // 2])
+
+
+def stalls(server, handler, content: bytes) -> None:
+    send_half(handler, content)
     server.gone.wait()
 
 
@@ -192,10 +197,7 @@ def sends_too_much(server, handler, content: bytes) -> None:
 
 
 def goes_away(server, handler, content: bytes) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
+    send_half(handler, content)
     handler.wfile.flush()
     handler.connection.shutdown(socket.SHUT_RDWR)
 
